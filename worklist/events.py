@@ -1,0 +1,95 @@
+"""What happens to reading items. ``stream`` is the accession number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ris.kernel.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemEvent(Event):
+    item_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemOpened(ItemEvent):
+    """A case waits to be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemRescored(ItemEvent):
+    """Its class, due time or needs changed (order revised, AI result, priority change)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderEvent(ItemEvent):
+    reader_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemAssigned(ReaderEvent):
+    """Suggested to a reader. A suggestion: anyone eligible may still claim it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemOffered(ReaderEvent):
+    """Pushed to a reader, who is asked to accept before ``until`` (ISO 8601, UTC)."""
+
+    until: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemClaimed(ReaderEvent):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemTakenOver(ReaderEvent):
+    """``reader_id`` holds it now; ``from_reader_id`` did."""
+
+    from_reader_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemReleased(ReaderEvent):
+    """Given back by the reader, or taken back since their lease ran out (``expired``). The draft is kept."""
+
+    expired: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemSkipped(ReaderEvent):
+    """The reader declined it, with a reason that is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemParked(ReaderEvent):
+    """Set aside until a moment, with a reason that is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemResumed(ItemEvent):
+    """Back from being parked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemAwaitsSigner(ReaderEvent):
+    """``reader_id`` released a preliminary report; somebody who may sign is wanted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemFinished(ReaderEvent):
+    """Its report is final."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemCancelled(ItemEvent):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemEscalated(ItemEvent):
+    """It reached a rung of the ladder (1 … 4; 4 is the breach itself)."""
+
+    rung: int
