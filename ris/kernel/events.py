@@ -1,0 +1,89 @@
+"""Facts that travel up: frozen, past tense, written in the transaction that made them true.
+
+A fact is a frozen dataclass of plain values and ids (no patient data). Whoever
+wants to hear of it subscribes; :func:`emit` writes one Record and one Delivery a
+subscriber; the relay (``ris.kernel.relay``) delivers in commit order per stream.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar, cast
+
+from . import doorbell
+from .locks import lock_name
+from .models import Delivery, Record
+
+E = TypeVar("E", bound="Event")
+Subscriber = Callable[[Any], None]
+
+_kinds: dict[str, type[Event]] = {}
+_subscribers: dict[str, dict[str, Subscriber]] = defaultdict(dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A fact. ``stream`` orders it among its like: the accession number, for all about one exam."""
+
+    stream: str
+    at: datetime
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.kind = cls.__name__
+        if cls.kind in _kinds and _kinds[cls.kind].__module__ != cls.__module__:
+            raise TypeError(f"two events are called {cls.kind}")
+        _kinds[cls.kind] = cls
+
+
+def subscribe(*events: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+    """Have the function called, at least once and in stream order, with every such event.
+
+    The function runs in a transaction of its own, which is the one that marks the delivery done.
+    It must be idempotent and touch the database only.
+    """
+
+    def register(function: Callable[[E], None]) -> Callable[[E], None]:
+        name = f"{function.__module__}.{function.__name__}"
+        for event in events:
+            _subscribers[event.kind][name] = cast(Subscriber, function)
+        return function
+
+    return register
+
+
+def emit(event: Event) -> Record:
+    """Write the fact down in the caller's transaction and ring the relay's bell after commit.
+
+    The stream is locked first, so that id order is commit order within it.
+    """
+    lock_name(f"stream:{event.stream}")
+    body = dataclasses.asdict(event)
+    del body["stream"], body["at"]
+    record = Record.objects.create(kind=event.kind, stream=event.stream, at=event.at, body=body)
+    Delivery.objects.bulk_create(
+        Delivery(record=record, subscriber=name, stream=event.stream, due_at=event.at)
+        for name in _subscribers[event.kind]
+    )
+    doorbell.ring(doorbell.RELAY)
+    return record
+
+
+def revive(record: Record) -> Event:
+    """The event that ``record`` was written from. Fields the class no longer has are dropped."""
+    cls = _kinds[record.kind]
+    known = {f.name for f in dataclasses.fields(cls)}
+    return cls(stream=record.stream, at=record.at, **{k: v for k, v in record.body.items() if k in known})
+
+
+def subscriber(kind: str, name: str) -> Subscriber:
+    """The function registered as ``name`` for ``kind``. Raises LookupError when there is none (any more)."""
+    try:
+        return _subscribers[kind][name]
+    except KeyError:
+        raise LookupError(f"nobody called {name} subscribes to {kind}") from None
