@@ -1,0 +1,8 @@
+from django.db import migrations
+
+from ris.kernel.append_only import AppendOnly
+
+
+class Migration(migrations.Migration):
+    dependencies = [("audit", "0002_initial")]
+    operations = [AppendOnly("audit_auditevent")]

@@ -1,0 +1,40 @@
+"""The one path by which anything is audited, change and access alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model
+
+from .actor import Actor
+from .models import AuditEvent
+
+
+def record(
+    actor: Actor,
+    action: str,
+    subject: Model,
+    *,
+    patient_id: int | None = None,
+    reason: str = "",
+    at: datetime,
+    **detail: Any,
+) -> AuditEvent:
+    """Append who did ``action`` (``report.sign``, ``patient.view``) to ``subject``.
+
+    Written in the caller's transaction, so it stands exactly when the change stands. ``detail`` takes
+    ids, states and counts: no names and no report text.
+    """
+    return AuditEvent.objects.create(
+        at=at,
+        user_id=actor.user_id,
+        actor=actor.name,
+        source=actor.source,
+        action=action,
+        subject=subject._meta.object_name or "",
+        subject_id=str(subject.pk),
+        patient_id=patient_id,
+        reason=reason,
+        detail=detail,
+    )

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Upper
+
+
+class Site(models.Model):
+    """A place that does imaging, with its own numbers and its own clock."""
+
+    code = models.SlugField(max_length=16, unique=True)
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name, such as America/Chicago.")
+    accession_prefix = models.CharField(max_length=6, unique=True, help_text="Accession numbers begin with it.")
+    assigning_authority = models.CharField(
+        max_length=64, help_text="HL7 namespace of the patient identifiers that this site issues."
+    )
+
+    class Meta:
+        ordering = ["code"]
+        permissions = [("work_at", "Works at this site")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subspecialty(models.Model):
+    code = models.SlugField(max_length=16, unique=True)
+    name = models.CharField(max_length=60)
+
+    class Meta:
+        ordering = ["code"]
+        verbose_name_plural = "subspecialties"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Device(models.Model):
+    """A scanner: what the DICOM side calls a station."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="devices")
+    ae_title = models.CharField("AE title", max_length=16, unique=True)
+    name = models.CharField(max_length=64, help_text="Station Name (0008,1010), shown to people.")
+    modality = models.CharField(max_length=16, help_text="DICOM modality, such as CT.")
+    room = models.CharField(max_length=64, blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["site", "ae_title"]
+
+    def __str__(self) -> str:
+        return self.ae_title
+
+
+class Procedure(models.Model):
+    """A kind of exam that can be ordered (IHE: the code of a Requested Procedure)."""
+
+    code = models.CharField(max_length=32, help_text="As the EMR sends it in OBR-4.1.")
+    coding_system = models.CharField(max_length=32, default="L", help_text="OBR-4.3.")
+    name = models.CharField(max_length=120)
+    cpt = models.CharField("CPT", max_length=8, blank=True)
+    loinc = models.CharField("LOINC", max_length=12, blank=True, help_text="LOINC/RadLex playbook code.")
+    modality = models.CharField(max_length=16)
+    body_region = models.CharField(max_length=32, help_text="Such as HEAD, CHEST, ABDOMEN, KNEE.")
+    laterality = models.CharField(max_length=1, blank=True, help_text="L, R, B or empty.")
+    subspecialty = models.ForeignKey(Subspecialty, on_delete=models.PROTECT, related_name="procedures")
+    minutes = models.PositiveSmallIntegerField(help_text="Room time, minutes.")
+    reading_minutes = models.DecimalField(max_digits=5, decimal_places=1, help_text="Median reading time, minutes.")
+    rvu = models.DecimalField("RVU", max_digits=5, decimal_places=2)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(Upper("code"), "coding_system", name="procedure_code"),
+            models.CheckConstraint(condition=Q(laterality__in=["", "L", "R", "B"]), name="procedure_laterality"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

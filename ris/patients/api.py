@@ -1,0 +1,94 @@
+"""Patients over REST: search and register."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ris.audit.services import record
+from ris.kernel.clock import now
+from ris.kernel.errors import Invalid, NotFound
+from ris.people.edge import actor_of, user_of
+from ris.people.roles import Can
+from ris.people.selectors import require
+
+from .intents import PatientIntent
+from .models import Identifier, Patient
+from .selectors import patients_matching, visible_patients
+from .services import resolve_patient
+
+
+class IdentifierSerializer(serializers.ModelSerializer[Identifier]):
+    kind = serializers.CharField(default="MR", max_length=8)
+
+    class Meta:
+        model = Identifier
+        fields = ["value", "authority", "kind"]
+        validators: list[Any] = []  # a number that exists already finds its patient
+
+
+class PatientSerializer(serializers.ModelSerializer[Patient]):
+    identifiers = IdentifierSerializer(many=True)
+
+    class Meta:
+        model = Patient
+        fields = [
+            "id", "identifiers", "family_name", "given_name", "middle_name", "prefix", "suffix",
+            "birth_date", "sex", "address", "phone", "allergies", "alerts",
+        ]  # fmt: skip
+
+
+class PatientsView(APIView):
+    """Search by POSTing words (never in a URL), register by POSTing a person."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=PatientSerializer, responses=PatientSerializer)
+    def post(self, request: Request) -> Response:
+        """Register a patient, or find the one who has one of these identifiers. Needs ``place_orders``."""
+        require(user_of(request), Can.PLACE_ORDERS)
+        form = PatientSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        said: dict[str, Any] = dict(form.validated_data)
+        at = now()
+        identifiers = tuple((i["value"], i["authority"], i["kind"]) for i in said.pop("identifiers"))
+        intent = PatientIntent(identifiers=identifiers, message_at=at, **said)
+        patient = resolve_patient(intent, actor=actor_of(request), at=at, authoritative=False)
+        return Response(PatientSerializer(patient).data, status=status.HTTP_201_CREATED)
+
+
+class PatientSearchView(APIView):
+    """Patients by name or identifier; the words travel in the body, so no log or history keeps them."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request={"application/json": {"type": "object", "properties": {"text": {"type": "string"}}}},
+                   responses=PatientSerializer(many=True))  # fmt: skip
+    def post(self, request: Request) -> Response:
+        require(user_of(request), Can.SEE_ORDERS)
+        text = str(request.data.get("text", "")).strip()
+        if len(text) < 2:
+            raise Invalid("Give at least two letters of the name, or an identifier.", at="text")
+        found = patients_matching(text, user_of(request)).prefetch_related("identifiers")[:50]
+        return Response(PatientSerializer(found, many=True).data)
+
+
+class PatientView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=PatientSerializer, parameters=[OpenApiParameter("patient_id", int, "path")])
+    def get(self, request: Request, patient_id: int) -> Response:
+        """One patient; seeing them is audited."""
+        user = user_of(request)
+        require(user, Can.SEE_ORDERS)
+        patient = visible_patients(user).filter(pk=patient_id).first()
+        if patient is None:
+            raise NotFound("There is no such patient.")
+        record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
+        return Response(PatientSerializer(patient).data)

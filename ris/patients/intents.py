@@ -1,0 +1,51 @@
+"""What an edge has read about a patient or a visit, in plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientIntent:
+    """``identifiers`` are (value, authority, kind). ``None`` means "not said", an empty value "said to be empty"."""
+
+    identifiers: tuple[tuple[str, str, str], ...]
+    family_name: str | None = None
+    given_name: str | None = None
+    middle_name: str | None = None
+    prefix: str | None = None
+    suffix: str | None = None
+    ideographic_name: str | None = None
+    phonetic_name: str | None = None
+    birth_date: date | None = None
+    sex: str | None = None
+    address: str | None = None
+    phone: str | None = None
+    allergies: list[str] | None = None
+    alerts: list[str] | None = None
+    message_at: datetime | None = None
+
+    def demographics(self) -> dict[str, Any]:
+        """The model fields that were said, by name."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("identifiers", "message_at")}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisitIntent:
+    number: str
+    authority: str
+    site_id: int
+    patient_class: str | None = None
+    location: str | None = None
+    attending: str | None = None
+    referring: str | None = None
+    pregnant: bool | None = None
+    message_at: datetime | None = None
+
+    def content(self) -> dict[str, Any]:
+        """The model fields that were said, by name."""
+        names = ("patient_class", "location", "attending", "referring", "pregnant")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from ris.catalog.models import Site
+
+
+class Patient(models.Model):
+    """A person who is imaged. Identified by :class:`Identifier`, never by name."""
+
+    SEXES = [("F", "Female"), ("M", "Male"), ("O", "Other"), ("", "Unknown")]
+
+    family_name = models.CharField(max_length=194, blank=True)
+    given_name = models.CharField(max_length=120, blank=True)
+    middle_name = models.CharField(max_length=120, blank=True)
+    prefix = models.CharField(max_length=32, blank=True)
+    suffix = models.CharField(max_length=32, blank=True)
+    ideographic_name = models.CharField(
+        max_length=194, blank=True, db_index=True, help_text="Components separated by ^, as in a DICOM PN group."
+    )
+    phonetic_name = models.CharField(max_length=194, blank=True, db_index=True, help_text="The same, phonetic.")
+    search_name = models.CharField(
+        max_length=600,
+        blank=True,
+        db_index=True,
+        help_text="FAMILY^GIVEN^MIDDLE, upper case without accents; written by the services.",
+    )
+    birth_date = models.DateField(null=True, blank=True)
+    sex = models.CharField(max_length=1, choices=SEXES, blank=True)
+    address = models.CharField(max_length=250, blank=True)
+    phone = models.CharField(max_length=64, blank=True)
+    allergies = models.JSONField(default=list, help_text="Texts, in the order received (AL1-3).")
+    alerts = models.JSONField(default=list, help_text="Texts shown in the banner and sent as Medical Alerts.")
+    demographics_at = models.DateTimeField(
+        null=True, blank=True, help_text="Moment of the newest message that wrote the demographics (UTC)."
+    )
+    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(sex__in=["", "F", "M", "O"]), name="patient_sex"),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("id")), name="patient_not_into_itself"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Patient {self.pk}"
+
+    @property
+    def display_name(self) -> str:
+        """``FAMILY, Given Middle``."""
+        given = " ".join(filter(None, [self.given_name, self.middle_name]))
+        return ", ".join(filter(None, [self.family_name.upper(), given])) or "(no name)"
+
+
+class Identifier(models.Model):
+    """A patient's number, and who issued it (PID-3)."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="identifiers")
+    value = models.CharField(max_length=64)
+    authority = models.CharField(max_length=64, help_text="Assigning authority's namespace (PID-3.4.1).")
+    kind = models.CharField(max_length=8, default="MR", help_text="HL7 table 0203: MR, PI, SS…")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["authority", "value"], name="identifier_once")]
+        indexes = [models.Index(fields=["value"], name="identifier_value")]
+
+    def __str__(self) -> str:
+        return f"Identifier {self.pk}"
+
+
+class Visit(models.Model):
+    """A stay or appointment to which orders belong (PV1)."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="visits")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="visits")
+    number = models.CharField(max_length=64, help_text="Visit number (PV1-19, else PID-18); Admission ID in DICOM.")
+    authority = models.CharField(max_length=64)
+    patient_class = models.CharField(max_length=4, blank=True, help_text="PV1-2: E, I, O, P…")
+    location = models.CharField(max_length=120, blank=True, help_text="PV1-3 as point of care-room-bed.")
+    attending = models.CharField(max_length=194, blank=True, help_text="Name as FAMILY^GIVEN.")
+    referring = models.CharField(max_length=194, blank=True, help_text="Name as FAMILY^GIVEN.")
+    pregnant = models.BooleanField(default=False)
+    updated_at = models.DateTimeField(null=True, blank=True, help_text="Moment of the newest message (UTC).")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["authority", "number"], name="visit_once")]
+
+    def __str__(self) -> str:
+        return f"Visit {self.pk}"

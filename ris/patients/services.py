@@ -1,0 +1,139 @@
+"""Promises about patients: who is who, and whose words count."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.events import emit
+from ris.kernel.locks import lock_name
+
+from .events import PatientRevised, PatientsMerged
+from .intents import PatientIntent, VisitIntent
+from .models import Identifier, Patient, Visit
+from .names import search_name
+from .selectors import find_patient, survivor
+
+
+@transaction.atomic
+def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, authoritative: bool) -> Patient:
+    """The patient with one of these identifiers; a new one when nobody has any.
+
+    Identifiers not known yet are added. Demographics are written when the message is ``authoritative``
+    (ADT) and not older than what stands, or where nothing stands yet; so a PID in an order never
+    overwrites a newer ADT. Two who race with the same identifier get the same patient.
+    Raises Invalid when no identifier is given, Conflict when the identifiers belong to different patients.
+    """
+    if not intent.identifiers:
+        raise Invalid("A patient needs at least one identifier.", at="PID-3")
+    for value, authority, _ in sorted(intent.identifiers):
+        lock_name(f"identifier:{authority}:{value}")
+    patient = find_patient(intent.identifiers)
+    created = patient is None
+    if patient is None:
+        patient = Patient.objects.create()
+    added = _add_identifiers(patient, intent)
+    changed = _write_demographics(patient, intent, authoritative)
+    if created:
+        record(actor, "patient.create", patient, patient_id=patient.pk, at=at)
+    elif added or changed:
+        record(actor, "patient.revise", patient, patient_id=patient.pk, at=at, fields=sorted(changed))
+        emit(PatientRevised(stream=f"patient:{patient.pk}", at=at, patient_id=patient.pk))
+    return patient
+
+
+def _add_identifiers(patient: Patient, intent: PatientIntent) -> bool:
+    added = False
+    for value, authority, kind in intent.identifiers:
+        row, new = Identifier.objects.get_or_create(
+            value=value, authority=authority, defaults={"patient": patient, "kind": kind or "MR"}
+        )
+        added |= new
+        if not new and survivor(row.patient) != patient:
+            raise Conflict("These identifiers belong to different patients; merge them first.", at="PID-3")
+    return added
+
+
+def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: bool) -> set[str]:
+    """Write what was said and may be written; return the names of the fields that changed."""
+    said = intent.demographics()
+    stands, message_at = patient.demographics_at, intent.message_at
+    fresh = authoritative and (stands is None or message_at is None or message_at >= stands)
+    if not fresh:
+        said = {} if stands else {name: v for name, v in said.items() if not getattr(patient, name)}
+    changed = {name for name, value in said.items() if getattr(patient, name) != value}
+    for name in changed:
+        setattr(patient, name, said[name])
+    if fresh and message_at is not None:
+        patient.demographics_at = message_at
+    patient.search_name = search_name(
+        patient.family_name, patient.given_name, patient.middle_name, patient.ideographic_name, patient.phonetic_name
+    )
+    if changed:
+        patient.version += 1
+    patient.save()
+    return changed
+
+
+@transaction.atomic
+def merge_patients(survivor_id: int, retired_id: int, *, actor: Actor, at: datetime) -> Patient:
+    """Let ``retired`` live on as ``survivor``: identifiers and visits move, orders follow by the event.
+
+    Idempotent: merging what is merged already changes nothing. Raises Conflict when the survivor was
+    itself merged into the retired one.
+    """
+    keep, retire = _living(survivor_id), Patient.objects.filter(pk=retired_id).first()
+    if retire is None:
+        raise NotFound("There is no such patient to merge.")
+    if survivor(retire) == keep:
+        if retire == keep:
+            raise Conflict("A patient cannot be merged into themselves.", at="MRG-1")
+        return keep
+    if retire.merged_into_id is not None:
+        retire = survivor(retire)
+    Patient.objects.filter(pk=retire.pk).update(merged_into=keep, version=F("version") + 1)
+    Patient.objects.filter(pk=keep.pk).update(version=F("version") + 1)
+    Identifier.objects.filter(patient=retire).update(patient=keep)
+    Visit.objects.filter(patient=retire).update(patient=keep)
+    record(actor, "patient.merge", keep, patient_id=keep.pk, at=at, retired=retire.pk)
+    emit(PatientsMerged(stream=f"patient:{keep.pk}", at=at, patient_id=keep.pk, retired_id=retire.pk))
+    return keep
+
+
+def _living(patient_id: int) -> Patient:
+    found = Patient.objects.filter(pk=patient_id).first()
+    if found is None:
+        raise NotFound("There is no such patient.")
+    return survivor(found)
+
+
+@transaction.atomic
+def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: datetime) -> Visit:
+    """The visit of that number, created or brought up to date; an older message changes nothing.
+
+    Raises Conflict when the number belongs to a visit of another patient.
+    """
+    lock_name(f"visit:{intent.authority}:{intent.number}")
+    visit, created = Visit.objects.get_or_create(
+        authority=intent.authority,
+        number=intent.number,
+        defaults={"patient_id": patient_id, "site_id": intent.site_id, "updated_at": intent.message_at}
+        | intent.content(),
+    )
+    if visit.patient_id != patient_id:
+        raise Conflict("This visit number belongs to another patient.", at="PV1-19")
+    newer = visit.updated_at is None or intent.message_at is None or intent.message_at >= visit.updated_at
+    changed = {n: v for n, v in intent.content().items() if getattr(visit, n) != v} if newer and not created else {}
+    if changed:
+        for name, value in changed.items():
+            setattr(visit, name, value)
+        visit.updated_at = intent.message_at
+        visit.save()
+    if created or changed:
+        record(actor, "visit.write", visit, patient_id=patient_id, at=at, fields=sorted(changed))
+    return visit

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser, Group
+from django.db import models
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from ris.catalog.models import Site
+
+
+class User(AbstractUser):
+    """A person (or a program) that logs in. What they may do: groups (roles) × sites (object permissions)."""
+
+    THEMES = [("system", "As the system"), ("light", "Light"), ("dark", "Dark")]
+
+    title = models.CharField(max_length=40, blank=True, help_text="Credentials shown after the name, such as MD.")
+    npi = models.CharField("NPI", max_length=20, blank=True, help_text="National identifier, sent with reports.")
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name; times are shown in it.")
+    theme = models.CharField(max_length=8, choices=THEMES, default="system")
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """``Given Family, MD``, or the user name when no name is known."""
+        name = self.get_full_name() or self.username
+        return f"{name}, {self.title}" if self.title else name
+
+
+class SiteUserPermission(UserObjectPermissionBase):
+    """django-guardian's direct table: this user may do this at this site."""
+
+    content_object = models.ForeignKey(Site, on_delete=models.CASCADE)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        pass
+
+
+class SiteGroupPermission(GroupObjectPermissionBase):
+    """django-guardian's direct table: this group may do this at this site."""
+
+    content_object = models.ForeignKey(Site, on_delete=models.CASCADE)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        pass
+
+
+class ApiToken(models.Model):
+    """A program's key. Only its digest is kept; the token itself is shown once."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    label = models.CharField(max_length=80)
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, hexadecimal.")
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.user.username})"
+
+
+__all__ = ["ApiToken", "Group", "SiteGroupPermission", "SiteUserPermission", "User"]

@@ -1,0 +1,55 @@
+"""Roles are Django groups; what each may do is this table, and nowhere else.
+
+A role's permission counts at the sites where the user holds ``work_at`` (a
+django-guardian object permission on the site). Both are asked for together:
+``selectors.sites_for(user, CLAIM)``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    SCHEDULER = "scheduler"
+    TECHNOLOGIST = "technologist"
+    RADIOLOGIST = "radiologist"
+    RESIDENT = "resident"
+    LEAD = "lead"
+    ANALYST = "interface analyst"
+    ADMINISTRATOR = "administrator"
+    REFERRER = "referrer"
+
+
+class Can(StrEnum):
+    """What a person can be allowed to do."""
+
+    SEE_ORDERS = "see_orders"
+    PLACE_ORDERS = "place_orders"
+    PERFORM_EXAMS = "perform_exams"
+    SEE_WORKLIST = "see_worklist"
+    READ_CASES = "read_cases"
+    SIGN_REPORTS = "sign_reports"
+    SEE_REPORTS = "see_reports"
+    LEAD_READING = "lead_reading"
+    SEE_MESSAGES = "see_messages"
+    MEND_MESSAGES = "mend_messages"
+    SEE_AUDIT = "see_audit"
+    SET_UP = "set_up"
+
+
+_READER = {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.READ_CASES, Can.SEE_REPORTS}
+
+ROLES: dict[Role, frozenset[Can]] = {
+    Role.SCHEDULER: frozenset({Can.SEE_ORDERS, Can.PLACE_ORDERS}),
+    Role.TECHNOLOGIST: frozenset({Can.SEE_ORDERS, Can.PERFORM_EXAMS}),
+    Role.RESIDENT: frozenset(_READER),
+    Role.RADIOLOGIST: frozenset(_READER | {Can.SIGN_REPORTS}),
+    Role.LEAD: frozenset(_READER | {Can.SIGN_REPORTS, Can.LEAD_READING, Can.SEE_MESSAGES}),
+    Role.ANALYST: frozenset({Can.SEE_ORDERS, Can.SEE_MESSAGES, Can.MEND_MESSAGES}),
+    Role.ADMINISTRATOR: frozenset(
+        {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.SEE_MESSAGES, Can.SEE_AUDIT, Can.SET_UP, Can.LEAD_READING}
+    ),
+    Role.REFERRER: frozenset({Can.SEE_REPORTS}),
+}
+"""What each role may do. A referrer sees the reports of their own orders only."""

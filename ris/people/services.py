@@ -1,0 +1,53 @@
+"""People: roles and sites are granted, API tokens issued and revoked."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from guardian.shortcuts import assign_perm, remove_perm
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.catalog.models import Site
+
+from .models import ApiToken, User
+from .roles import Role
+from .selectors import WORK_AT
+
+
+@transaction.atomic
+def grant(user: User, *, roles: Iterable[Role] = (), sites: Iterable[Site] = (), actor: Actor, at: datetime) -> None:
+    """Give the user these roles and let them work at these sites, beside what they have."""
+    roles, sites = list(roles), list(sites)
+    user.groups.add(*(Group.objects.get_or_create(name=role.value)[0] for role in roles))
+    for site in sites:
+        assign_perm(WORK_AT, user, site)
+    record(actor, "people.grant", user, at=at, roles=[r.value for r in roles], sites=[s.code for s in sites])
+
+
+@transaction.atomic
+def withdraw(user: User, *, sites: Iterable[Site], actor: Actor, at: datetime) -> None:
+    """No longer let the user work at these sites."""
+    sites = list(sites)
+    for site in sites:
+        remove_perm(WORK_AT, user, site)
+    record(actor, "people.withdraw", user, at=at, sites=[s.code for s in sites])
+
+
+@transaction.atomic
+def issue_token(user: User, *, label: str, actor: Actor, at: datetime) -> str:
+    """Make an API token and return it; it cannot be had again, only its digest is kept."""
+    token = f"wet_{secrets.token_urlsafe(32)}"
+    row = ApiToken.objects.create(user=user, label=label, digest=digest(token), created_at=at)
+    record(actor, "people.issue-token", row, at=at)
+    return token
+
+
+def digest(token: str) -> str:
+    """What is kept of a token. It has 256 random bits, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
