@@ -1,0 +1,81 @@
+"""What happens to orders and exams. ``stream`` is the accession number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ris.kernel.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderEvent(Event):
+    order_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderPlaced(OrderEvent):
+    """A new order, with its procedures and steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderRevised(OrderEvent):
+    """Something of it changed: content, schedule, patient, priority. Read it again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderHeld(OrderEvent):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderReleased(OrderEvent):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderCancelled(OrderEvent):
+    """The whole order, all its procedures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcedureEvent(OrderEvent):
+    procedure_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcedureCancelled(ProcedureEvent):
+    """One procedure of an order that goes on otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRescheduled(ProcedureEvent):
+    step_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientArrived(ProcedureEvent):
+    """The patient is here for this step (undo: OrderRevised)."""
+
+    step_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamStarted(ProcedureEvent):
+    """The first step of this procedure was begun on a device, or by hand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamCompleted(ProcedureEvent):
+    """No step of this procedure is left to do and at least one was completed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamDiscontinued(ProcedureEvent):
+    """No step of this procedure is left to do and none was completed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyArrived(ProcedureEvent):
+    """Images of this procedure are known to be in the archive."""
+
+    complete: bool

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.lookups import Exact
+
+from ris.catalog.models import Device, Procedure, Site
+from ris.kernel.json_length import JSONLength
+from ris.kernel.stateful import Stateful
+from ris.patients.models import Patient, Visit
+
+from . import states
+
+
+class Order(Stateful):
+    """What was asked for: one placer order (IHE: Imaging Service Request), under one accession number.
+
+    Its accession number is the stream of every event about it.
+    """
+
+    PRIORITIES = [
+        ("STAT", "STAT"),
+        ("HIGH", "Urgent"),
+        ("MEDIUM", "Timing critical"),
+        ("ROUTINE", "Routine"),
+    ]
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="orders")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="orders")
+    visit = models.ForeignKey(Visit, null=True, blank=True, on_delete=models.PROTECT, related_name="orders")
+    accession = models.CharField(max_length=16, db_index=True, help_text="Accession Number (0008,0050).")
+    placer_number = models.CharField(max_length=64, blank=True, help_text="ORC-2.1.")
+    placer_authority = models.CharField(max_length=64, blank=True, help_text="ORC-2.2, else the sender's name.")
+    filler_number = models.CharField(max_length=64, blank=True, help_text="ORC-3.1; issued here.")
+    priority = models.CharField(max_length=8, choices=PRIORITIES, default="ROUTINE")
+    ordering_provider = models.CharField(max_length=194, blank=True, help_text="Name as FAMILY^GIVEN (ORC-12).")
+    ordering_provider_id = models.CharField(max_length=32, blank=True, help_text="ORC-12.1.")
+    referrer = models.ForeignKey(
+        "people.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="referred_orders"
+    )
+    reason = models.TextField(blank=True, help_text="Reason for study (OBR-31).")
+    clinical_info = models.TextField(blank=True, help_text="Relevant clinical information (OBR-13).")
+    comments = models.TextField(blank=True, help_text="Every NTE-3, in order.")
+    transport = models.CharField(max_length=64, blank=True, help_text="OBR-30.")
+    patient_state = models.CharField(max_length=64, blank=True, help_text="Danger code (OBR-12).")
+    placed_at = models.DateTimeField(help_text="When the order was given, UTC.")
+    source = models.CharField(max_length=64, help_text="Where it came from: a peer's name, or 'desk'.")
+    flags = models.JSONField(default=list, help_text="What a person should look at, such as 'unknown procedure'.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["placer_authority", "placer_number"],
+                condition=~Q(placer_number=""),
+                name="order_placer_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[states.ACTIVE, states.HELD, states.CANCELLED]), name="order_state"
+            ),
+        ]
+        indexes = [models.Index(fields=["site", "-placed_at"], name="order_recent")]
+
+    def __str__(self) -> str:
+        return self.accession
+
+
+class RequestedProcedure(Stateful):
+    """One procedure of an order: the unit that gets a study, a reading item and a report."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="procedures")
+    number = models.CharField(max_length=16, help_text="Requested Procedure ID (0040,1001); unique in its order.")
+    study_uid = models.CharField("Study Instance UID", max_length=64, unique=True)
+    procedure = models.ForeignKey(
+        Procedure, null=True, blank=True, on_delete=models.PROTECT, help_text="Empty while the code is unknown here."
+    )
+    code = models.CharField(max_length=64, help_text="As it was sent.")
+    code_text = models.CharField(max_length=200, blank=True)
+    coding_system = models.CharField(max_length=64, blank=True)
+    modality = models.CharField(max_length=16)
+    laterality = models.CharField(max_length=1, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order", "number"], name="requested_procedure_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=[states.ACTIVE, states.HELD, states.CANCELLED]), name="requested_procedure_state"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code_text or self.code
+
+
+class ScheduledStep(Stateful):
+    """Scheduled Procedure Step: what is to be done, where and when. What the modality worklist lists."""
+
+    procedure = models.ForeignKey(RequestedProcedure, on_delete=models.PROTECT, related_name="steps")
+    number = models.CharField(max_length=16, help_text="Scheduled Procedure Step ID (0040,0009).")
+    modality = models.CharField(max_length=16)
+    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.PROTECT, related_name="steps")
+    station_aes = models.JSONField(default=list, help_text="AE titles asked for, known here or not (0040,0001).")
+    station_names = models.JSONField(default=list, help_text="(0040,0010).")
+    location = models.CharField(max_length=64, blank=True, help_text="(0040,0011).")
+    start = models.DateTimeField(help_text="Planned start, UTC.")
+    minutes = models.PositiveSmallIntegerField(default=15)
+    description = models.CharField(max_length=120, blank=True, help_text="(0040,0007).")
+    protocol_code = models.CharField(max_length=64, blank=True)
+    protocol_system = models.CharField(max_length=64, blank=True)
+    protocol_text = models.CharField(max_length=120, blank=True)
+    performing_physician = models.CharField(max_length=194, blank=True, help_text="FAMILY^GIVEN (0040,0006).")
+    arrived_at = models.DateTimeField(null=True, blank=True)
+    stray = models.GeneratedField(
+        expression=models.Case(
+            models.When(device__isnull=True, then=models.Value(True)),
+            models.When(Exact(JSONLength("station_aes"), 1), then=models.Value(False)),
+            default=models.Value(True),
+        ),
+        output_field=models.BooleanField(),
+        db_persist=True,
+        help_text="Names none or several stations, or one unknown here: found by AE title, not by device.",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["procedure", "number"], name="scheduled_step_once"),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        states.SCHEDULED,
+                        states.ARRIVED,
+                        states.STARTED,
+                        states.COMPLETED,
+                        states.DISCONTINUED,
+                        states.CANCELLED,
+                    ]
+                ),
+                name="scheduled_step_state",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["device", "state", "start"], name="step_device_start"),
+            models.Index(fields=["state", "start"], name="step_start"),
+            models.Index(fields=["state", "modality", "start"], name="step_modality_start"),
+            models.Index(fields=["stray", "state", "start"], name="step_stray_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.procedure_id}/{self.number}"
+
+
+class PerformedStep(Stateful):
+    """Performed Procedure Step: what a device says it did (MPPS), or a technologist by hand."""
+
+    mpps_uid = models.CharField("SOP Instance UID", max_length=64, unique=True)
+    number = models.CharField(max_length=16, blank=True, help_text="(0040,0253).")
+    steps = models.ManyToManyField(ScheduledStep, related_name="performed", blank=True)
+    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.PROTECT)
+    station_ae = models.CharField(max_length=16, blank=True)
+    study_uid = models.CharField(max_length=64, blank=True, db_index=True)
+    accession = models.CharField(max_length=16, blank=True, db_index=True, help_text="As the device sent it.")
+    modality = models.CharField(max_length=16, blank=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    reason_code = models.CharField(max_length=16, blank=True, help_text="Discontinuation reason (0040,0281).")
+    series = models.JSONField(default=list, help_text="Series UIDs with instance counts.")
+    dose = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=[states.IN_PROGRESS, states.COMPLETED, states.DISCONTINUED]),
+                name="performed_step_state",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.mpps_uid
+
+
+class Study(models.Model):
+    """What has arrived in the archive under a Study Instance UID, as far as anyone told us."""
+
+    study_uid = models.CharField("Study Instance UID", max_length=64, unique=True)
+    procedure = models.OneToOneField(
+        RequestedProcedure, null=True, blank=True, on_delete=models.PROTECT, related_name="study"
+    )
+    first_seen_at = models.DateTimeField(help_text="When the first object was known to be there, UTC.")
+    complete_at = models.DateTimeField(null=True, blank=True, help_text="When it was known to be whole, UTC.")
+    instances = models.PositiveIntegerField(default=0)
+    retrieve_ae = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        verbose_name_plural = "studies"
+
+    def __str__(self) -> str:
+        return self.study_uid

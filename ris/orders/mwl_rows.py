@@ -1,0 +1,182 @@
+"""One line of the modality worklist: the columns that are fetched and how a row is read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+Row = tuple[Any, ...]
+"""As the driver returns it. Hashable; equal exactly when all that it says is equal."""
+
+_FIELDS: dict[str, str] = {
+    "step_id": "s.id",
+    "step_number": "s.number",
+    "modality": "s.modality",
+    "station_aes": "s.station_aes",
+    "station_names": "s.station_names",
+    "location": "s.location",
+    "start": "s.start",
+    "minutes": "s.minutes",
+    "step_description": "s.description",
+    "protocol_code": "s.protocol_code",
+    "protocol_system": "s.protocol_system",
+    "protocol_text": "s.protocol_text",
+    "performing_physician": "s.performing_physician",
+    "state": "s.state",
+    "procedure_id": "rp.id",
+    "procedure_number": "rp.number",
+    "study_uid": "rp.study_uid",
+    "code": "rp.code",
+    "code_text": "rp.code_text",
+    "coding_system": "rp.coding_system",
+    "order_id": "o.id",
+    "accession": "o.accession",
+    "placer_number": "o.placer_number",
+    "filler_number": "o.filler_number",
+    "priority": "o.priority",
+    "ordering_provider": "o.ordering_provider",
+    "reason": "o.reason",
+    "clinical_info": "o.clinical_info",
+    "comments": "o.comments",
+    "transport": "o.transport",
+    "patient_state": "o.patient_state",
+    "patient_id": "p.id",
+    "family_name": "p.family_name",
+    "given_name": "p.given_name",
+    "middle_name": "p.middle_name",
+    "prefix": "p.prefix",
+    "suffix": "p.suffix",
+    "ideographic_name": "p.ideographic_name",
+    "phonetic_name": "p.phonetic_name",
+    "birth_date": "p.birth_date",
+    "sex": "p.sex",
+    "address": "p.address",
+    "phone": "p.phone",
+    "allergies": "p.allergies",
+    "alerts": "p.alerts",
+    "identifier": "pid.value",
+    "issuer": "pid.authority",
+    "visit_number": "v.number",
+    "patient_class": "v.patient_class",
+    "visit_location": "v.location",
+    "referring": "v.referring",
+    "pregnant": "v.pregnant",
+    "institution": "site.name",
+    "time_zone": "site.time_zone",
+}
+
+
+_OTHER_IDS = {
+    "sqlite": "(SELECT json_group_array(json_array(i.value, i.authority, i.kind))"
+    " FROM patients_identifier i WHERE i.patient_id = p.id)",
+    "postgresql": "(SELECT jsonb_agg(jsonb_build_array(i.value, i.authority, i.kind) ORDER BY i.id)::text"
+    " FROM patients_identifier i WHERE i.patient_id = p.id)",
+}
+
+SOURCES = (
+    "orders_scheduledstep s"
+    " JOIN orders_requestedprocedure rp ON rp.id = s.procedure_id"
+    " JOIN orders_order o ON o.id = rp.order_id"
+    " JOIN patients_patient p ON p.id = o.patient_id"
+    " JOIN catalog_site site ON site.id = o.site_id"
+    " LEFT JOIN patients_visit v ON v.id = o.visit_id"
+    # the number that the site itself issued, else the oldest medical record number
+    " LEFT JOIN patients_identifier pid ON pid.id = (SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id"
+    " ORDER BY CASE WHEN i.authority = site.assigning_authority THEN 0 ELSE 1 END,"
+    " CASE WHEN i.kind = 'MR' THEN 0 ELSE 1 END, i.id LIMIT 1)"
+)
+
+
+def columns(vendor: str, *, other_ids: bool) -> str:
+    """What to select, in the order of :class:`Entry`."""
+    return ", ".join([*_FIELDS.values(), _OTHER_IDS[vendor] if other_ids else "NULL"])
+
+
+class Entry(NamedTuple):
+    """A row as it is read. Names of people are ``FAMILY^GIVEN…``; empty means not known."""
+
+    step_id: int
+    step_number: str
+    modality: str
+    station_aes: list[str]
+    station_names: list[str]
+    location: str
+    start: datetime
+    minutes: int
+    step_description: str
+    protocol_code: str
+    protocol_system: str
+    protocol_text: str
+    performing_physician: str
+    state: str
+    procedure_id: int
+    procedure_number: str
+    study_uid: str
+    code: str
+    code_text: str
+    coding_system: str
+    order_id: int
+    accession: str
+    placer_number: str
+    filler_number: str
+    priority: str
+    ordering_provider: str
+    reason: str
+    clinical_info: str
+    comments: str
+    transport: str
+    patient_state: str
+    patient_id: int
+    family_name: str
+    given_name: str
+    middle_name: str
+    prefix: str
+    suffix: str
+    ideographic_name: str
+    phonetic_name: str
+    birth_date: date | None
+    sex: str
+    address: str
+    phone: str
+    allergies: list[str]
+    alerts: list[str]
+    identifier: str
+    issuer: str
+    visit_number: str
+    patient_class: str
+    visit_location: str
+    referring: str
+    pregnant: bool
+    institution: str
+    time_zone: str
+    identifiers: list[list[str]]
+
+    @property
+    def local_start(self) -> datetime:
+        """The start by the clock of the site."""
+        return self.start.astimezone(ZoneInfo(self.time_zone))
+
+    @property
+    def patient_name(self) -> str:
+        """As a DICOM Person Name: up to three component groups."""
+        parts = [self.family_name, self.given_name, self.middle_name, self.prefix, self.suffix]
+        groups = ["^".join(parts).rstrip("^"), self.ideographic_name, self.phonetic_name]
+        return "=".join(groups).rstrip("=")
+
+
+_JSON = ("station_aes", "station_names", "allergies", "alerts", "identifiers")
+
+
+def entry(row: Row) -> Entry:
+    """Read a row, whichever database it came from."""
+    e = Entry(*("" if value is None else value for value in row))
+    start, born = e.start, e.birth_date
+    if isinstance(start, str):
+        start = datetime.fromisoformat(start)
+    if isinstance(born, str):
+        born = date.fromisoformat(born) if born else None
+    lists = {name: json.loads(getattr(e, name) or "[]") for name in _JSON}
+    aware = start if start.tzinfo else start.replace(tzinfo=UTC)
+    return e._replace(start=aware, birth_date=born, pregnant=bool(e.pregnant), **lists)

@@ -1,0 +1,120 @@
+"""Pieces of SQL in which a worklist question is said, alike for SQLite and PostgreSQL.
+
+Patterns with a literal beginning are also said as a range, so that an index serves them on both
+databases and in prepared statements.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+
+from ris.patients.names import fold
+
+FIRST_NON_LATIN = "\u0370"
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A condition and its parameters, in the order of the placeholders."""
+
+    sql: str
+    params: tuple[Any, ...] = ()
+
+    @classmethod
+    def any(cls, clauses: Iterable[Clause]) -> Clause:
+        """True where one of them is."""
+        parts = list(clauses)
+        if len(parts) == 1:
+            return parts[0]
+        return cls(" OR ".join(f"({part.sql})" for part in parts), tuple(p for part in parts for p in part.params))
+
+
+def moment(at: datetime) -> Any:
+    """An aware moment as a parameter that compares with a stored one."""
+    return connection.ops.adapt_datetimefield_value(at.astimezone(UTC))
+
+
+def has_wildcard(text: str) -> bool:
+    return "*" in text or "?" in text
+
+
+def wildcard_pattern(text: str) -> re.Pattern[str]:
+    """``*`` and ``?`` of DICOM (PS3.4 C.2.2.2.4) as a regular expression without backtracking traps."""
+    parts = {"*": ".*", "?": "."}
+    squeezed = re.sub(r"\*+", "*", text)
+    return re.compile("".join(parts.get(c) or re.escape(c) for c in squeezed), re.DOTALL)
+
+
+def equal_any(column: str, values: Sequence[Any]) -> Clause:
+    """The column equals one of the values."""
+    if len(values) == 1:
+        return Clause(f"{column} = %s", (values[0],))
+    return Clause(f"{column} IN ({', '.join(['%s'] * len(values))})", tuple(values))
+
+
+def both(first: Clause, second: Clause) -> Clause:
+    """True where both are."""
+    return Clause(f"({first.sql}) AND ({second.sql})", first.params + second.params)
+
+
+def like(column: str, text: str) -> Clause:
+    """The column equals the text, or fits it where it holds wildcards. Case counts."""
+    if not has_wildcard(text):
+        return Clause(f"{column} = %s", (text,))
+    literal = re.split(r"[*?]", text, maxsplit=1)[0]
+    if text == literal + "*" and literal:
+        return _begins(column, literal)
+    return both(_begins(column, literal), _fits(column, text)) if literal else _fits(column, text)
+
+
+def _fits(column: str, text: str) -> Clause:
+    if connection.vendor == "postgresql":
+        escaped = re.sub(r"([%_\\])", r"\\\1", text)
+        return Clause(f"{column} LIKE %s", (escaped.replace("*", "%").replace("?", "_"),))
+    return Clause(f"{column} GLOB %s", (text.replace("[", "[[]"),))
+
+
+def _begins(column: str, beginning: str) -> Clause:
+    """The column begins with the text, as a range that a (pattern) index can walk."""
+    last = ord(beginning[-1]) + 1
+    after = beginning[:-1] + chr(0xE000 if 0xD800 <= last < 0xE000 else min(last, 0x10FFFF))
+    if connection.vendor == "postgresql":
+        return Clause(f"{column} ~>=~ %s AND {column} ~<~ %s", (beginning, after))
+    return Clause(f"{column} >= %s AND {column} < %s", (beginning, after))
+
+
+def like_folded_name(name: str) -> Clause:
+    """A patient's name fits, whatever its case and accents, in any of its component groups (PS3.5 6.2.1).
+
+    ``name`` is a Person Name with wildcards; trailing empty components are not asked for.
+    """
+    groups = [group.rstrip("^ ") for group in name.split("=")]
+    latin = [group for group in groups[:1] if group]
+    others = [group for group in groups[1:] if group]
+    if latin and latin[0][0] >= FIRST_NON_LATIN:
+        others, latin = [*latin, *others], []
+    parts = [_first_group(fold(group)) for group in latin]
+    for group in others or latin:
+        parts += [like("p.ideographic_name", group), like("p.phonetic_name", group)]
+    if others:
+        parts += [_first_group(fold(group)) for group in others]
+    return Clause.any(parts)
+
+
+def _first_group(folded: str) -> Clause:
+    """The alphabetic group, with or without other groups behind it."""
+    return Clause.any([like("p.search_name", folded), like("p.search_name", f"{folded}=*")])
+
+
+def json_has(column: str, text: str) -> Clause:
+    """The JSON list in the column holds the text, wildcards allowed."""
+    postgresql = connection.vendor == "postgresql"
+    items = f"jsonb_array_elements_text({column}) AS t(value)" if postgresql else f"json_each({column}) AS t"
+    fits = like("t.value", text)
+    return Clause(f"EXISTS (SELECT 1 FROM {items} WHERE {fits.sql})", fits.params)

@@ -1,0 +1,73 @@
+"""Questions about orders. All that a person asks is narrowed to the sites where they may see orders."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Prefetch, QuerySet
+
+from ris.kernel.errors import NotFound
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import sites_for
+
+from . import states
+from .models import Order, PerformedStep, RequestedProcedure, ScheduledStep
+
+
+def find_order(placer_authority: str, placer_number: str) -> Order | None:
+    """The order of that placer number, if there is one."""
+    return Order.objects.filter(placer_authority=placer_authority, placer_number=placer_number).first()
+
+
+def orders_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[Order]:
+    """Orders at the viewer's sites, newest first, with all that a list shows."""
+    procedures = RequestedProcedure.objects.select_related("procedure").order_by("pk")
+    steps = ScheduledStep.objects.select_related("device").order_by("start", "pk")
+    return (
+        Order.objects.filter(site__in=sites_for(viewer, can))
+        .select_related("patient", "site", "visit")
+        .prefetch_related(Prefetch("procedures", procedures), Prefetch("procedures__steps", steps))
+        .order_by("-placed_at", "-pk")
+    )
+
+
+def order_for(viewer: User, order_id: int, can: Can = Can.SEE_ORDERS) -> Order:
+    """One such order. Raises NotFound, also for one at a foreign site."""
+    found = orders_for(viewer, can).filter(pk=order_id).first()
+    if found is None:
+        raise NotFound("There is no such order.")
+    return found
+
+
+def steps_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[ScheduledStep]:
+    """Scheduled steps at the viewer's sites, by start, with patient and device."""
+    return (
+        ScheduledStep.objects.filter(procedure__order__site__in=sites_for(viewer, can))
+        .select_related("procedure__order__patient", "procedure__order__site", "procedure__procedure", "device")
+        .order_by("start", "pk")
+    )
+
+
+def step_for(viewer: User, step_id: int, can: Can = Can.SEE_ORDERS) -> ScheduledStep:
+    """One such step. Raises NotFound."""
+    found = steps_for(viewer, can).filter(pk=step_id).first()
+    if found is None:
+        raise NotFound("There is no such scheduled step.")
+    return found
+
+
+def board(viewer: User, *, since: datetime, until: datetime) -> QuerySet[ScheduledStep]:
+    """The device board: steps that start in the interval (aware), and whatever is on a device now."""
+    steps = steps_for(viewer).exclude(state=states.CANCELLED)
+    return steps.filter(start__gte=since, start__lt=until) | steps.filter(state=states.STARTED)
+
+
+def performed_of(step: ScheduledStep) -> PerformedStep | None:
+    """What is in progress for this step, the latest if several."""
+    return step.performed.filter(state=states.IN_PROGRESS).order_by("-started_at").first()
+
+
+def unscheduled_exams() -> QuerySet[PerformedStep]:
+    """Performed steps that belong to no scheduled step: for reconciliation."""
+    return PerformedStep.objects.filter(steps__isnull=True).order_by("-started_at")

@@ -1,0 +1,214 @@
+"""The scanner's question: which scheduled steps should I show? Answered in SQL, nothing decoded on the way.
+
+One statement joins a step with all that a worklist entry says about it. It is written by hand
+because it is asked a thousand times a second, and because a row must come back exactly as the
+database has it: two rows are equal when everything in them is equal, so whoever renders a row
+may keep the rendering by the row itself and can never be out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, time
+
+from django.db import connection
+
+from ris.patients.names import fold
+
+from . import states
+from .mwl_rows import SOURCES, Entry, Row, columns, entry
+from .mwl_sql import Clause, equal_any, json_has, like, like_folded_name, moment, wildcard_pattern
+
+MOST_ROWS = 2000
+"""Nobody reads a longer list on a scanner."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MwlQuestion:
+    """What is asked for. An empty value asks nothing; several values of one key mean any of them.
+
+    Texts may hold ``*`` and ``?`` where DICOM allows wildcards. Moments are aware; ``start_from`` and
+    ``start_until`` are both inclusive. ``time_from``/``time_until`` are a time of day at the step's site,
+    asked without a date. ``not_before``: an earlier step that nobody performed has left the list.
+    """
+
+    states: tuple[str, ...] = tuple(sorted(states.WAITING))
+    not_before: datetime | None = None
+    site_id: int | None = None
+    stations: tuple[str, ...] = ()
+    station_names: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    start_from: datetime | None = None
+    start_until: datetime | None = None
+    time_from: time | None = None
+    time_until: time | None = None
+    step_numbers: tuple[str, ...] = ()
+    procedure_numbers: tuple[str, ...] = ()
+    procedure_codes: tuple[str, ...] = ()
+    protocol_codes: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    study_uids: tuple[str, ...] = ()
+    accessions: tuple[str, ...] = ()
+    placer_numbers: tuple[str, ...] = ()
+    filler_numbers: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+    patient_ids: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
+    patient_names: tuple[str, ...] = ()
+    birth_dates: tuple[str, ...] = ()
+    sexes: tuple[str, ...] = ()
+    admission_ids: tuple[str, ...] = ()
+    performing_physicians: tuple[str, ...] = ()
+    requesting_physicians: tuple[str, ...] = ()
+    referring_physicians: tuple[str, ...] = ()
+    limit: int = MOST_ROWS
+
+
+def modality_worklist(question: MwlQuestion, *, other_ids: bool = False) -> list[Row]:
+    """The rows that match, earliest start first, at most ``question.limit``.
+
+    Sees everything that was committed before the call. ``other_ids`` also fetches the patient's other
+    identifiers, which costs a look-up a row. Read a row with :func:`ris.orders.mwl_rows.entry`.
+    """
+    checks = _checks(question)
+    limit = question.limit if not checks else MOST_ROWS * 10
+    clauses = list(_clauses(question).values())
+    where = " AND ".join(f"({clause.sql})" for clause in clauses) or "1 = 1"
+    params = [param for clause in clauses for param in clause.params]
+    sql = f"SELECT {columns(connection.vendor, other_ids=other_ids)} FROM {SOURCES} WHERE {where} ORDER BY s.start, s.id LIMIT {limit:d}"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        rows: list[Row] = cursor.fetchall()
+    if checks:
+        rows = [row for row in rows if all(check(entry(row)) for check in checks.values())][: question.limit]
+    return rows
+
+
+def unmatched_keys(question: MwlQuestion, step_id: int) -> list[str]:
+    """The fields of ``question`` that keep this step off its answer; empty when it is on the list.
+
+    Names are those of :class:`MwlQuestion`, plus ``order`` when the order or procedure is held or cancelled.
+    """
+    missed = []
+    for name, clause in _clauses(question).items():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {SOURCES} WHERE s.id = %s AND ({clause.sql})", [step_id, *clause.params])
+            if cursor.fetchone() is None:
+                missed.append(name)
+    row = step_row(step_id)
+    missed += [name for name, check in _checks(question).items() if row is not None and not check(entry(row))]
+    return missed
+
+
+def step_row(step_id: int) -> Row | None:
+    """The worklist row of one step, whatever its state; None when there is no such step."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns(connection.vendor, other_ids=True)} FROM {SOURCES} WHERE s.id = %s", [step_id])
+        found: Row | None = cursor.fetchone()
+    return found
+
+
+def asked_keys(question: MwlQuestion) -> list[str]:
+    """The names of the fields that ask something."""
+    plain = replace(MwlQuestion(), limit=question.limit)
+    return [f.name for f in fields(question) if getattr(question, f.name) != getattr(plain, f.name)]
+
+
+# field of the question -> column that a value is compared with, wildcards allowed
+_TEXTS = {
+    "modalities": "s.modality",
+    "locations": "s.location",
+    "step_numbers": "s.number",
+    "procedure_numbers": "rp.number",
+    "procedure_codes": "rp.code",
+    "protocol_codes": "s.protocol_code",
+    "descriptions": "s.description",
+    "accessions": "o.accession",
+    "placer_numbers": "o.placer_number",
+    "filler_numbers": "o.filler_number",
+    "priorities": "o.priority",
+    "issuers": "pid.authority",
+    "sexes": "p.sex",
+    "admission_ids": "v.number",
+}
+
+
+def _clauses(q: MwlQuestion) -> dict[str, Clause]:
+    """What SQL can decide, by field of the question."""
+    found = {
+        "order": Clause("o.state = %s AND rp.state = %s", (states.ACTIVE, states.ACTIVE)),
+        "states": equal_any("s.state", q.states),
+    }
+    if q.not_before:
+        found["not_before"] = Clause("s.start >= %s", (moment(q.not_before),))
+    if q.site_id is not None:
+        found["site_id"] = Clause("o.site_id = %s", (q.site_id,))
+    if q.start_from:
+        found["start_from"] = Clause("s.start >= %s", (moment(q.start_from),))
+    if q.start_until:
+        found["start_until"] = Clause("s.start <= %s", (moment(q.start_until),))
+    if q.stations:
+        found["stations"] = _at_stations(q.stations)
+    if q.station_names:
+        found["station_names"] = Clause.any(json_has("s.station_names", name) for name in q.station_names)
+    if q.study_uids:
+        found["study_uids"] = equal_any("rp.study_uid", q.study_uids)
+    if q.birth_dates:
+        found["birth_dates"] = equal_any("p.birth_date", q.birth_dates)
+    if q.patient_names:
+        found["patient_names"] = Clause.any(like_folded_name(name) for name in q.patient_names)
+    if q.patient_ids:
+        ids = Clause.any(like("value", value) for value in q.patient_ids)
+        found["patient_ids"] = Clause(
+            f"p.id IN (SELECT patient_id FROM patients_identifier WHERE {ids.sql})", ids.params
+        )
+    for name, column in _TEXTS.items():
+        values = getattr(q, name)
+        if values:
+            found[name] = Clause.any(like(column, value) for value in values)
+    return found
+
+
+def _at_stations(titles: tuple[str, ...]) -> Clause:
+    """At a device of that AE title, or naming the title although no (single) device here has it.
+
+    Nearly every step has one device and no other title, so it is found by the device's index; the
+    others are marked ``stray`` by the database and have an index of their own.
+    """
+    devices = Clause.any(like("ae_title", title) for title in titles)
+    named = Clause.any(json_has("s.station_aes", title) for title in titles)
+    ids = f"SELECT id FROM catalog_device WHERE {devices.sql}"
+    at = f"= ANY(ARRAY({ids}))" if connection.vendor == "postgresql" else f"IN ({ids})"
+    return Clause(f"s.device_id {at} OR (s.stray AND ({named.sql}))", devices.params + named.params)
+
+
+def _checks(q: MwlQuestion) -> dict[str, Callable[[Entry], bool]]:
+    """What SQL cannot decide alike on both databases, by field of the question. Rarely asked."""
+    found: dict[str, Callable[[Entry], bool]] = {}
+    if q.time_from or q.time_until:
+        first, last = q.time_from or time.min, q.time_until or time.max
+        found["time_from"] = lambda e: first <= e.local_start.time() <= last
+    for name, of in _PHYSICIANS.items():
+        asked = getattr(q, name)
+        if asked:
+            found[name] = _name_check(of, asked)
+    return found
+
+
+_PHYSICIANS: dict[str, Callable[[Entry], str]] = {
+    "performing_physicians": lambda e: e.performing_physician,
+    "requesting_physicians": lambda e: e.ordering_provider,
+    "referring_physicians": lambda e: e.referring or e.ordering_provider,
+}
+
+
+def _name_check(of: Callable[[Entry], str], asked: tuple[str, ...]) -> Callable[[Entry], bool]:
+    patterns = [wildcard_pattern(fold(name).rstrip("^")) for name in asked]
+
+    def check(e: Entry) -> bool:
+        groups = [fold(group).rstrip("^") for group in of(e).split("=")]
+        return any(pattern.fullmatch(group) for pattern in patterns for group in groups)
+
+    return check

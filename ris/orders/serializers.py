@@ -1,0 +1,98 @@
+"""Orders as JSON: how they are shown, and how an intent is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from ris.patients.models import Patient
+
+from .intents import Code, OrderIntent, ProcedureIntent, StepIntent
+from .models import Order, RequestedProcedure, ScheduledStep
+
+
+class StepSerializer(serializers.ModelSerializer[ScheduledStep]):
+    class Meta:
+        model = ScheduledStep
+        fields = [
+            "id", "number", "state", "modality", "device", "station_aes", "location", "start", "minutes",
+            "description", "arrived_at", "version",
+        ]  # fmt: skip
+
+
+class ProcedureSerializer(serializers.ModelSerializer[RequestedProcedure]):
+    steps = StepSerializer(many=True)
+
+    class Meta:
+        model = RequestedProcedure
+        ref_name = "RequestedProcedure"
+        fields = ["id", "number", "state", "study_uid", "code", "code_text", "modality", "laterality", "steps"]
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    procedures = ProcedureSerializer(many=True)
+
+    class Meta:
+        model = Order
+        fields = [
+            "id", "site", "patient", "visit", "state", "accession", "placer_number", "placer_authority",
+            "filler_number", "priority", "ordering_provider", "reason", "clinical_info", "comments", "placed_at",
+            "source", "flags", "procedures", "version",
+        ]  # fmt: skip
+
+
+class StepForm(serializers.Serializer[Any]):
+    start = serializers.DateTimeField(required=False)
+    station_ae = serializers.CharField(required=False, max_length=16)
+    minutes = serializers.IntegerField(required=False, min_value=1, max_value=1440)
+    description = serializers.CharField(required=False, max_length=120)
+
+    def intent(self, said: dict[str, Any]) -> StepIntent:
+        station = said.pop("station_ae", "")
+        return StepIntent(station_aes=(station,) if station else (), **said)
+
+
+class ProcedureForm(serializers.Serializer[Any]):
+    code = serializers.CharField(max_length=64)
+    coding_system = serializers.CharField(required=False, max_length=64, default="L")
+    modality = serializers.CharField(required=False, max_length=16)
+    laterality = serializers.ChoiceField(["L", "R", "B"], required=False)
+    steps = StepForm(many=True, required=False)
+
+    def intent(self, said: dict[str, Any]) -> ProcedureIntent:
+        steps = tuple(StepForm().intent(step) for step in said.pop("steps", ()))
+        code = Code(said.pop("code"), system=said.pop("coding_system"))
+        return ProcedureIntent(code=code, steps=steps, **said)
+
+
+class OrderForm(serializers.Serializer[Any]):
+    """An order as a scheduler or a program enters it. Times carry an offset."""
+
+    site = serializers.IntegerField()
+    patient = serializers.PrimaryKeyRelatedField(queryset=Patient.objects.all())
+    priority = serializers.ChoiceField(Order.PRIORITIES, default="ROUTINE")
+    placer_number = serializers.CharField(required=False, max_length=64)
+    placer_authority = serializers.CharField(required=False, max_length=64)
+    ordering_provider = serializers.CharField(required=False, max_length=194)
+    reason = serializers.CharField(required=False)
+    clinical_info = serializers.CharField(required=False)
+    comments = serializers.CharField(required=False)
+    procedures = ProcedureForm(many=True)
+
+    def intent(self, source: str) -> OrderIntent:
+        """What was asked for. Call after ``is_valid``."""
+        said = dict(self.validated_data)
+        procedures = tuple(ProcedureForm().intent(dict(p)) for p in said.pop("procedures"))
+        return OrderIntent(
+            site_id=said.pop("site"), patient_id=said.pop("patient").pk, source=source, procedures=procedures, **said
+        )
+
+
+class ReasonForm(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=250)
+
+
+class RescheduleForm(serializers.Serializer[Any]):
+    start = serializers.DateTimeField()
+    device = serializers.IntegerField()

@@ -1,0 +1,26 @@
+"""Promises about orders and exams. Each is one transaction that audits itself and tells its events."""
+
+from .by_hand import complete_by_hand, discontinue_by_hand, start_by_hand
+from .performing import complete_exam, discontinue_exam, note_images, start_exam
+from .placing import cancel_order, cancel_procedure, hold_order, place_order, release_order
+from .revising import revise_order
+from .scheduling import arrive, reschedule_step, undo_arrival
+
+__all__ = [
+    "arrive",
+    "cancel_order",
+    "cancel_procedure",
+    "complete_by_hand",
+    "complete_exam",
+    "discontinue_by_hand",
+    "discontinue_exam",
+    "hold_order",
+    "note_images",
+    "place_order",
+    "release_order",
+    "reschedule_step",
+    "revise_order",
+    "start_by_hand",
+    "start_exam",
+    "undo_arrival",
+]

@@ -1,0 +1,131 @@
+"""Filling in what an order did not say: catalog, device, numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ris.catalog.models import Device, Procedure
+from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.identifiers import new_uid
+
+from .. import states
+from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
+from ..models import Order, RequestedProcedure, ScheduledStep
+
+PRIORITIES = frozenset(value for value, _ in Order.PRIORITIES)
+
+UNKNOWN_PROCEDURE = "unknown procedure"
+UNKNOWN_STATION = "unknown station"
+UNKNOWN_MODALITY = "unknown modality"
+PERFORMED_THOUGH_CANCELLED = "performed though cancelled"
+
+
+def locked_order(order_id: int) -> Order:
+    """The order, locked until the transaction ends. Raises NotFound."""
+    order = Order.objects.select_for_update().filter(pk=order_id).first()
+    if order is None:
+        raise NotFound("There is no such order.")
+    return order
+
+
+def check_words(intent: OrderIntent) -> None:
+    """Raise Invalid for a missing procedure code or a priority that is none."""
+    if any(not procedure.code.value for procedure in intent.procedures):
+        raise Invalid("Each procedure needs a code.", at="procedures.code")
+    if intent.priority and intent.priority not in PRIORITIES:
+        raise Invalid(f"The priority is one of {', '.join(sorted(PRIORITIES))}.", at="priority")
+
+
+def flag(order: Order, what: str) -> None:
+    """Note on the order something that a person should look at (once)."""
+    if what not in order.flags:
+        order.flags = [*order.flags, what]
+        Order.objects.filter(pk=order.pk).update(flags=order.flags)
+
+
+def catalog_procedure(code: Code) -> Procedure | None:
+    """The catalog's procedure of that code: same coding system first, else any system. Case does not count."""
+    alike = list(Procedure.objects.filter(code__iexact=code.value, active=True))
+    return next((p for p in alike if p.coding_system == code.system), alike[0] if alike else None)
+
+
+def add_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> RequestedProcedure:
+    """Write a procedure and its steps. Raises Conflict when its Study Instance UID is another procedure's."""
+    known = catalog_procedure(intent.code)
+    modality = intent.modality or (known.modality if known else "") or _step_modality(intent)
+    if known is None:
+        flag(order, UNKNOWN_PROCEDURE)
+    if not modality:
+        flag(order, UNKNOWN_MODALITY)
+    if intent.study_uid and RequestedProcedure.objects.filter(study_uid=intent.study_uid).exists():
+        raise Conflict("This Study Instance UID belongs to another procedure.", at="study_uid", code="duplicate")
+    procedure = RequestedProcedure.objects.create(
+        order=order,
+        state=states.ACTIVE,
+        number=intent.number or f"{order.accession[-10:]}-{order.procedures.count() + 1}",
+        study_uid=intent.study_uid or new_uid(),
+        procedure=known,
+        code=intent.code.value,
+        code_text=intent.code.text or (known.name if known else ""),
+        coding_system=intent.code.system,
+        modality=modality or "OT",
+        laterality=intent.laterality or (known.laterality if known else ""),
+    )
+    for step in intent.steps or (StepIntent(),):
+        add_step(procedure, step, at)
+    return procedure
+
+
+def _step_modality(intent: ProcedureIntent) -> str:
+    return next((step.modality for step in intent.steps if step.modality), "")
+
+
+def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime) -> ScheduledStep:
+    """Write a scheduled step, on the device it names or else on the first of its modality at the site."""
+    modality = intent.modality or procedure.modality
+    device = find_device(procedure.order, modality, intent.station_aes)
+    known, protocol = procedure.procedure, intent.protocol or Code("")
+    return ScheduledStep.objects.create(
+        procedure=procedure,
+        state=states.SCHEDULED,
+        number=intent.number or f"{procedure.number[-13:]}.{procedure.steps.count() + 1}",
+        modality=modality,
+        device=device,
+        station_aes=list(intent.station_aes) or ([device.ae_title] if device else []),
+        station_names=list(intent.station_names) or ([device.name] if device else []),
+        location=intent.location or (device.room if device else ""),
+        start=intent.start or at,
+        minutes=intent.minutes or (known.minutes if known else 15),
+        description=intent.description or procedure.code_text or procedure.code,
+        protocol_code=protocol.value,
+        protocol_system=protocol.system,
+        protocol_text=protocol.text,
+        performing_physician=intent.performing_physician,
+    )
+
+
+def find_device(order: Order, modality: str, station_aes: tuple[str, ...]) -> Device | None:
+    """The device an AE title names; the site's first of the modality when none is named; else None and a flag."""
+    if station_aes:
+        titles = [ae.strip() for ae in station_aes]
+        device = Device.objects.filter(ae_title__in=titles, active=True).first()
+        if device is None:
+            flag(order, UNKNOWN_STATION)
+        return device
+    return Device.objects.filter(site=order.site_id, modality=modality, active=True).order_by("pk").first()
+
+
+def check_accession(accession: str, patient_id: int) -> None:
+    """An accession number that was sent: at most 16 characters (SH), and of this patient's orders only."""
+    if len(accession) > 16:
+        raise Invalid("An accession number has at most 16 characters.", at="accession")
+    if Order.objects.filter(accession=accession).exclude(patient_id=patient_id).exists():
+        raise Conflict("This accession number belongs to another patient's order.", at="accession", code="duplicate")
+
+
+def issue_accession(order: Order) -> str:
+    """The site's prefix and the order's own key; a letter more where a sender already used that one."""
+    base = f"{order.site.accession_prefix}{order.pk:07d}"
+    candidates = [base, *(base + letter for letter in "ABCDEFGHJKLMNPQRSTUVWXYZ")]
+    taken = set(Order.objects.filter(accession__in=candidates).values_list("accession", flat=True))
+    return next(candidate for candidate in candidates if candidate not in taken)

@@ -1,0 +1,203 @@
+"""Exams are performed: what devices say (MPPS, IHE RAD-6/7) and technologists do by hand.
+
+What was done to a patient is a fact, so nothing here refuses it for being
+unexpected: a cancelled order is flagged, an unknown one leaves the performed step
+without scheduled steps, for a person to reconcile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.catalog.models import Device
+from ris.kernel.errors import Conflict, NotFound
+from ris.kernel.events import emit
+from ris.kernel.identifiers import new_uid
+from ris.kernel.locks import lock_name
+from ris.kernel.states import Step
+
+from .. import states
+from ..events import ExamCompleted, ExamDiscontinued, ExamStarted, ProcedureEvent, StudyArrived
+from ..intents import PerformedIntent
+from ..models import PerformedStep, RequestedProcedure, ScheduledStep, Study
+from .filling import PERFORMED_THOUGH_CANCELLED, flag
+
+WRONG_ENTRY = "110514"
+"""Discontinuation reason "incorrect worklist entry selected" (PS3.16 CID 9300)."""
+
+
+@transaction.atomic
+def start_exam(intent: PerformedIntent, *, actor: Actor, at: datetime) -> PerformedStep:
+    """An exam has begun: every step it refers to is started.
+
+    Raises Conflict (code ``duplicate``) when this MPPS UID is known already.
+    """
+    uid = intent.mpps_uid or new_uid()
+    lock_name(f"mpps:{uid}")
+    if PerformedStep.objects.filter(mpps_uid=uid).exists():
+        raise Conflict("This performed procedure step exists already.", at="mpps_uid", code="duplicate")
+    performed = PerformedStep.objects.create(
+        state=states.IN_PROGRESS,
+        mpps_uid=uid,
+        number=intent.number,
+        device=Device.objects.filter(ae_title=intent.station_ae).first(),
+        station_ae=intent.station_ae,
+        study_uid=intent.study_uid,
+        accession=intent.accession,
+        modality=intent.modality,
+        started_at=intent.started_at,
+    )
+    performed.steps.set(intent.step_ids)
+    procedures = _move(performed, states.START)
+    for procedure in procedures:
+        _tell(ExamStarted, procedure, at)
+    record(actor, "exam.start", performed, patient_id=_patient_id(procedures), at=at, steps=list(intent.step_ids))
+    return performed
+
+
+@transaction.atomic
+def complete_exam(
+    mpps_uid: str,
+    *,
+    ended_at: datetime,
+    series: Sequence[dict[str, Any]] = (),
+    dose: dict[str, Any] | None = None,
+    actor: Actor,
+    at: datetime,
+) -> PerformedStep:
+    """The exam is done. Steps that no other performed step is still at are completed.
+
+    Raises NotFound for an unknown UID, Conflict when it was ended before (PS3.4 F.7.2.2: final states).
+    """
+    performed = PerformedStep.objects.take(
+        states.FINISH_PERFORMED, _pk(mpps_uid), ended_at=ended_at, series=list(series), dose=dose or {}
+    )
+    procedures = _move(performed, states.COMPLETE)
+    _tell_ended(procedures, at)
+    record(actor, "exam.complete", performed, patient_id=_patient_id(procedures), at=at)
+    return performed
+
+
+@transaction.atomic
+def discontinue_exam(
+    mpps_uid: str,
+    *,
+    ended_at: datetime,
+    reason_code: str = "",
+    series: Sequence[dict[str, Any]] = (),
+    dose: dict[str, Any] | None = None,
+    actor: Actor,
+    at: datetime,
+) -> PerformedStep:
+    """The exam was broken off. With reason 110514 (wrong worklist entry) it is as if it had not begun.
+
+    Refusals as :func:`complete_exam`.
+    """
+    performed = PerformedStep.objects.take(
+        states.STOP_PERFORMED,
+        _pk(mpps_uid),
+        ended_at=ended_at,
+        reason_code=reason_code,
+        series=list(series),
+        dose=dose or {},
+    )
+    wrong_entry = reason_code == WRONG_ENTRY
+    procedures = _move(performed, states.RETURN if wrong_entry else states.DISCONTINUE)
+    _tell_ended(procedures, at)
+    record(actor, "exam.discontinue", performed, patient_id=_patient_id(procedures), at=at, reason_code=reason_code)
+    return performed
+
+
+def _pk(mpps_uid: str) -> int:
+    pk = PerformedStep.objects.filter(mpps_uid=mpps_uid).values_list("pk", flat=True).first()
+    if pk is None:
+        raise NotFound("There is no performed procedure step of that UID.", at="mpps_uid")
+    return pk
+
+
+def _move(performed: PerformedStep, step: Step) -> list[RequestedProcedure]:
+    """Take ``step`` on the scheduled steps of ``performed``, as far as their other performed steps allow.
+
+    Returns the procedures concerned, each once, in order.
+    """
+    rows = performed.steps.select_related("procedure__order").select_for_update(of=("self",)).order_by("pk")
+    concerned: dict[int, RequestedProcedure] = {}
+    for row in rows:
+        concerned[row.procedure_id] = row.procedure
+        others = set(row.performed.exclude(pk=performed.pk).values_list("state", flat=True))
+        if row.state == states.CANCELLED:
+            flag(row.procedure.order, PERFORMED_THOUGH_CANCELLED)
+        arrow = _allowed(step, others)
+        if arrow and row.state in arrow.sources:
+            ScheduledStep.objects.take(arrow, row.pk)
+    return list(concerned.values())
+
+
+def _allowed(step: Step, others: set[str]) -> Step | None:
+    """What ``step`` may become, given the states of the other performed steps of the same scheduled step."""
+    if step is states.START:
+        return step
+    if states.IN_PROGRESS in others:
+        return None
+    return states.COMPLETE if states.COMPLETED in others else step
+
+
+def _tell_ended(procedures: Iterable[RequestedProcedure], at: datetime) -> None:
+    for procedure in procedures:
+        left = set(procedure.steps.exclude(state=states.CANCELLED).values_list("state", flat=True))
+        if left == {states.DISCONTINUED}:
+            _tell(ExamDiscontinued, procedure, at)
+        elif left <= {states.COMPLETED, states.DISCONTINUED} and left:
+            _tell(ExamCompleted, procedure, at)
+
+
+def _tell(event: type[ProcedureEvent], procedure: RequestedProcedure, at: datetime) -> None:
+    order = procedure.order
+    emit(event(stream=order.accession, at=at, order_id=order.pk, procedure_id=procedure.pk))
+
+
+def _patient_id(procedures: Sequence[RequestedProcedure]) -> int | None:
+    return procedures[0].order.patient_id if procedures else None
+
+
+@transaction.atomic
+def note_images(
+    study_uid: str, *, instances: int, complete: bool, retrieve_ae: str = "", actor: Actor, at: datetime
+) -> Study:
+    """Images of this Study Instance UID are known to be in the archive.
+
+    The first object, completeness and later growth are different facts; the first two are told as
+    StudyArrived once the study belongs to a procedure. Hearing the same again changes nothing.
+    """
+    lock_name(f"study:{study_uid}")
+    procedure = RequestedProcedure.objects.select_related("order").filter(study_uid=study_uid).first()
+    study, new = Study.objects.get_or_create(
+        study_uid=study_uid, defaults={"first_seen_at": at, "procedure": procedure}
+    )
+    newly_complete = complete and study.complete_at is None
+    study.procedure = study.procedure or procedure
+    study.instances = max(study.instances, instances)
+    study.retrieve_ae = retrieve_ae or study.retrieve_ae
+    study.complete_at = at if newly_complete else study.complete_at
+    study.save()
+    if new or newly_complete:
+        patient_id = procedure.order.patient_id if procedure else None
+        record(actor, "study.arrive", study, patient_id=patient_id, at=at, instances=instances, complete=complete)
+        if procedure:
+            order = procedure.order
+            emit(
+                StudyArrived(
+                    stream=order.accession,
+                    at=at,
+                    order_id=order.pk,
+                    procedure_id=procedure.pk,
+                    complete=study.complete_at is not None,
+                )
+            )
+    return study

@@ -1,0 +1,120 @@
+"""Orders are brought up to date with what a sender says later."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.errors import Conflict
+from ris.kernel.events import emit
+
+from .. import states
+from ..events import OrderRevised
+from ..intents import OrderIntent, ProcedureIntent, StepIntent
+from ..models import Order, RequestedProcedure, ScheduledStep
+from .filling import (
+    UNKNOWN_PROCEDURE,
+    add_procedure,
+    add_step,
+    catalog_procedure,
+    check_words,
+    find_device,
+    flag,
+    locked_order,
+)
+
+
+@transaction.atomic
+def revise_order(order_id: int, intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
+    """Bring an order up to date with what was said; what was not said stays.
+
+    Procedures are matched by number, else by code; the unmatched are added; those not named stay. A
+    step that has begun keeps its schedule. Raises NotFound, Conflict for a cancelled order or one of
+    another patient.
+    """
+    order = locked_order(order_id)
+    if order.state == states.CANCELLED:
+        raise Conflict("This order is cancelled.", at="order")
+    if order.patient_id != intent.patient_id:
+        raise Conflict("This order belongs to another patient.", at="patient")
+    check_words(intent)
+    content = intent.content()
+    if content:
+        Order.objects.filter(pk=order.pk).update(version=F("version") + 1, **content)
+        order.refresh_from_db()
+    for procedure in intent.procedures:
+        _revise_procedure(order, procedure, at)
+    record(actor, "order.revise", order, patient_id=order.patient_id, at=at, fields=sorted(content))
+    emit(OrderRevised(stream=order.accession, at=at, order_id=order.pk))
+    return order
+
+
+def _revise_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> None:
+    found = match_procedure(order, intent)
+    if found is None:
+        add_procedure(order, intent, at)
+        return
+    known = catalog_procedure(intent.code)
+    if known is not None and known != found.procedure:
+        found.procedure = known
+        found.modality = intent.modality or known.modality
+    elif known is None and intent.code.value != found.code:
+        found.procedure = None
+        flag(order, UNKNOWN_PROCEDURE)
+    found.code, found.coding_system = intent.code.value, intent.code.system
+    found.code_text = intent.code.text or (known.name if known else found.code_text)
+    found.laterality = intent.laterality or found.laterality
+    found.version += 1
+    found.save()
+    for step in intent.steps:
+        _revise_step(found, step, at)
+
+
+def match_procedure(order: Order, intent: ProcedureIntent) -> RequestedProcedure | None:
+    """The procedure of ``order`` that is meant: by number, by Study UID; where no number was said by code, or the only one."""
+    procedures = list(order.procedures.order_by("pk"))
+    names = ["number", "study_uid"] if intent.number else ["study_uid", "code"]
+    said = {"number": intent.number, "study_uid": intent.study_uid, "code": intent.code.value}
+    for name in names:
+        found = next((p for p in procedures if said[name] and getattr(p, name) == said[name]), None)
+        if found:
+            return found
+    return procedures[0] if len(procedures) == 1 and not intent.number else None
+
+
+def _revise_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime) -> None:
+    steps = list(procedure.steps.exclude(state=states.CANCELLED).order_by("pk"))
+    found = next((s for s in steps if intent.number and s.number == intent.number), None)
+    if found is None and len(steps) == 1 and not intent.number:
+        found = steps[0]
+    if found is None:
+        add_step(procedure, intent, at)
+    elif found.state in states.WAITING:
+        _write_step(procedure, found, intent)
+
+
+def _write_step(procedure: RequestedProcedure, step: ScheduledStep, intent: StepIntent) -> None:
+    said = {
+        "modality": intent.modality,
+        "location": intent.location,
+        "start": intent.start,
+        "minutes": intent.minutes,
+        "description": intent.description,
+        "performing_physician": intent.performing_physician,
+        "station_aes": list(intent.station_aes),
+        "station_names": list(intent.station_names),
+    }
+    changes = {name: value for name, value in said.items() if value}
+    if intent.station_aes:
+        changes["device"] = find_device(procedure.order, step.modality, intent.station_aes)
+    if intent.protocol:
+        changes |= {
+            "protocol_code": intent.protocol.value,
+            "protocol_system": intent.protocol.system,
+            "protocol_text": intent.protocol.text,
+        }
+    ScheduledStep.objects.filter(pk=step.pk).update(version=F("version") + 1, **changes)

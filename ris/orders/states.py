@@ -1,0 +1,27 @@
+"""State diagrams of orders, scheduled steps and performed steps."""
+
+from ris.kernel.states import step
+
+# Order (and each Requested Procedure of it): what was asked for.
+ACTIVE, HELD, CANCELLED = "active", "held", "cancelled"
+HOLD = step("hold", [ACTIVE], HELD)
+RELEASE = step("release", [HELD], ACTIVE)
+CANCEL = step("cancel", [ACTIVE, HELD], CANCELLED)
+
+# Scheduled Procedure Step: what is to be done on a device.
+SCHEDULED, ARRIVED, STARTED, COMPLETED, DISCONTINUED = "scheduled", "arrived", "started", "completed", "discontinued"
+ARRIVE = step("arrive", [SCHEDULED], ARRIVED)
+UNARRIVE = step("undo the arrival", [ARRIVED], SCHEDULED)
+START = step("start", [SCHEDULED, ARRIVED, STARTED, DISCONTINUED], STARTED)
+COMPLETE = step("complete", [SCHEDULED, ARRIVED, STARTED], COMPLETED)
+DISCONTINUE = step("discontinue", [SCHEDULED, ARRIVED, STARTED], DISCONTINUED)
+RETURN = step("put back", [STARTED, DISCONTINUED], SCHEDULED)
+CANCEL_STEP = step("cancel", [SCHEDULED, ARRIVED, DISCONTINUED], CANCELLED)
+
+WAITING = frozenset({SCHEDULED, ARRIVED})
+"""Steps that a scanner may still pick from the worklist."""
+
+# Performed Procedure Step (PS3.4 F.7.2.1): what a device did.
+IN_PROGRESS = "in progress"
+FINISH_PERFORMED = step("complete", [IN_PROGRESS], COMPLETED)
+STOP_PERFORMED = step("discontinue", [IN_PROGRESS], DISCONTINUED)
