@@ -29,7 +29,7 @@ from .serializers import OrderForm, OrderSerializer, ReasonForm, RescheduleForm,
 class OrderFilter(django_filters.FilterSet):
     class Meta:
         model = Order
-        fields = ["site", "state", "accession", "priority"]
+        fields = ["site", "state", "accession", "placer_number", "priority"]
 
 
 class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]):
