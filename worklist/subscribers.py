@@ -1,1 +1,43 @@
-"""Event → service."""
+"""What the worklist does when something happened below it, or to itself. Idempotent; database only."""
+
+from __future__ import annotations
+
+from ris.kernel.events import subscribe
+from ris.orders.events import (
+    ExamCompleted,
+    OrderCancelled,
+    OrderRevised,
+    ProcedureCancelled,
+)
+
+from . import services
+from .events import ItemAwaitsSigner, ItemOpened, ItemReleased, ItemRescored, ItemResumed, ItemSkipped
+from .models import ReadingItem
+
+
+@subscribe(ExamCompleted)
+def open_on_completion(event: ExamCompleted) -> None:
+    services.open_item(event.procedure_id, at=event.at)
+
+
+@subscribe(OrderRevised)
+def reprice_on_revision(event: OrderRevised) -> None:
+    for pk in ReadingItem.objects.filter(procedure__order=event.order_id).values_list("pk", flat=True):
+        services.reprice(pk, at=event.at, cause="order revised")
+
+
+@subscribe(ProcedureCancelled)
+def cancel_with_procedure(event: ProcedureCancelled) -> None:
+    services.cancel_item(event.procedure_id, at=event.at)
+
+
+@subscribe(OrderCancelled)
+def cancel_with_order(event: OrderCancelled) -> None:
+    items = ReadingItem.objects.filter(procedure__order=event.order_id)
+    for procedure_id in items.values_list("procedure", flat=True):
+        services.cancel_item(procedure_id, at=event.at)
+
+
+@subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed, ItemSkipped, ItemAwaitsSigner)
+def suggest_reader(event: ItemOpened) -> None:
+    services.suggest(event.item_id, at=event.at)

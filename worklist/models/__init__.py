@@ -1,7 +1,7 @@
 """Rows of the worklist, by aggregate."""
 
-from .items import AiFlag, AiPerformance, ClockPause, Escalation, Offer, ReadingItem, Skip
-from .readers import Presence, Privilege, ReaderProfile, Skill
+from .items import AiFlag, AiPerformance, ClockPause, Escalation, Lane, Offer, ReadingItem, Skip
+from .readers import Conflict, Presence, Privilege, ReaderProfile, Skill
 from .records import Decision, PriorPlan
 from .roster import Holiday, Shift, ShiftChange
 from .rulesets import RuleSet
@@ -10,9 +10,11 @@ __all__ = [
     "AiFlag",
     "AiPerformance",
     "ClockPause",
+    "Conflict",
     "Decision",
     "Escalation",
     "Holiday",
+    "Lane",
     "Offer",
     "Presence",
     "PriorPlan",

@@ -42,6 +42,8 @@ class ReadingItem(Stateful):
     opened_at = models.DateTimeField(help_text="When it became readable, UTC; the SLA clock starts here.")
     sla_minutes = models.PositiveIntegerField(default=1440)
     due_at = models.DateTimeField()
+    weight = models.FloatField(default=1.0, help_text="Of its class, or more by an AI finding; its logarithm counts.")
+    points = models.FloatField(default=0.0, help_text="Added to the score by rules.")
 
     reader = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -80,6 +82,7 @@ class ReadingItem(Stateful):
     )
     second_reader = models.BooleanField(default=False, help_text="The signer must not be the first reader.")
     teaching = models.BooleanField(default=False, help_text="Good for a trainee, while there is time.")
+    marks = models.JSONField(default=list, blank=True, help_text="Such as 'patient waiting', 'discharge pending'.")
     parked_until = models.DateTimeField(null=True, blank=True)
     park_reason = models.CharField(max_length=250, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -89,6 +92,9 @@ class ReadingItem(Stateful):
     rank = models.FloatField(default=0.0)
     slope = models.FloatField(default=0.0, help_text="Score gained for each minute in this lane.")
     turns_at = models.DateTimeField(null=True, blank=True, help_text="When it changes lane.")
+    reach = models.PositiveSmallIntegerField(
+        default=0, help_text="At least so wide is it offered: 0 primary skill, 1 secondary too, 2 all."
+    )
     rung = models.PositiveSmallIntegerField(default=0, help_text="Last rung of the escalation ladder.")
     next_rung_at = models.DateTimeField(null=True, blank=True)
 
@@ -259,3 +265,14 @@ class Escalation(models.Model):
 
     def __str__(self) -> str:
         return f"Item {self.item_id}, rung {self.rung}"
+
+
+class Lane(models.Model):
+    """A lane that some item has stood in: so the next-case statement knows where to look."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    reach = models.PositiveSmallIntegerField()
+    slope = models.FloatField()
+
+    def __str__(self) -> str:
+        return str(self.number)

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from ris.catalog.models import Site, Subspecialty
+from ris.patients.models import Patient
 
 
 class ReaderProfile(models.Model):
@@ -62,6 +63,19 @@ class Privilege(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of reader {self.reader_id} at {self.site_id}"
+
+
+class Conflict(models.Model):
+    """A patient whose exams this reader is not to read: family, friends, themselves."""
+
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conflicts")
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["reader", "patient"], name="conflict_once")]
+
+    def __str__(self) -> str:
+        return f"Reader {self.reader_id} and patient {self.patient_id}"
 
 
 class Presence(models.Model):

@@ -1,0 +1,73 @@
+"""Questions about reports, narrowed to what the viewer may see."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from ris.kernel.errors import Forbidden, NotFound
+from ris.people.models import User
+from ris.people.roles import Can, Role
+from ris.people.selectors import has_role, permissions_of, sites_for
+
+from . import states
+from .models import Report, ReportVersion
+from .services import digest
+
+RELEASED = (states.PRELIMINARY, states.FINAL)
+
+
+def visible_reports(viewer: User) -> QuerySet[Report]:
+    """Reports at the viewer's sites: those who read see drafts, others what was released.
+
+    A referrer without any other role sees the reports of their own orders only.
+    """
+    cans = permissions_of(viewer)
+    if Can.SEE_REPORTS not in cans:
+        raise Forbidden("Your role does not include seeing reports.", code="role")
+    sites = list(sites_for(viewer, Can.SEE_REPORTS).values_list("pk", flat=True))
+    reports = Report.objects.filter(item__site__in=sites).select_related("author", "item__procedure__order__patient")
+    if Can.READ_CASES in cans:
+        return reports
+    reports = reports.filter(state__in=RELEASED)
+    if has_role(viewer, Role.REFERRER) and Can.SEE_ORDERS not in cans:
+        reports = reports.filter(Q(procedure__order__referrer=viewer))
+    return reports
+
+
+def report_for(viewer: User, report_id: int) -> Report:
+    """One visible report. Raises NotFound."""
+    found = visible_reports(viewer).filter(pk=report_id).first()
+    if found is None:
+        raise NotFound("There is no such report.")
+    return found
+
+
+def report_of_item(viewer: User, item_id: int) -> Report | None:
+    """The visible report of a reading item, if one was begun."""
+    return visible_reports(viewer).filter(item=item_id).first()
+
+
+def versions_of(report: Report) -> QuerySet[ReportVersion]:
+    """What was released of the report, in order, with authors and overrides."""
+    return report.versions.select_related("author", "first_author").prefetch_related("overrides").order_by("number")
+
+
+def earlier_reports(viewer: User, report: Report) -> QuerySet[Report]:
+    """Final reports of the same patient, newest first: what the reader compares with."""
+    patient = report.procedure.order.patient_id
+    same = visible_reports(viewer).filter(procedure__order__patient=patient, state=states.FINAL).exclude(pk=report.pk)
+    return same.order_by("-item__finished_at")
+
+
+def broken_version(report: Report) -> ReportVersion | None:
+    """The first version whose hash does not fit its content and predecessor; None when all do."""
+    before = ""
+    for v in report.versions.order_by("number"):
+        text = {"addendum": v.addendum}
+        if v.kind != ReportVersion.ADDENDUM:
+            names = ("technique", "comparison", "findings", "impression")
+            text |= {name: getattr(v, name) for name in names}
+        if v.sha256 != digest(before, v.number, v.kind, v.author_id, v.signed_at, text):
+            return v
+        before = v.sha256
+    return None

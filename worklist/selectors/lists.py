@@ -1,0 +1,97 @@
+"""Reading lists, in reading order, narrowed to what the viewer may see."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from django.db.models import Case, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When
+
+from ris.kernel.errors import Invalid, NotFound
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import sites_for
+from worklist.models import ReadingItem, Skill
+from worklist.rules.lanes import minutes
+from worklist.states import CLAIMED, FINAL, OPEN, PARKED, WAITING
+
+ListName = Literal["mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done"]
+LISTS: tuple[ListName, ...] = ("mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done")
+
+
+_HELD_LAST = Case(When(state__in=WAITING, then=0), When(state=CLAIMED, then=1), default=2)
+
+
+def score_now(at: datetime) -> ExpressionWrapper:
+    """SQL for the score of waiting items at a moment; others keep their rank."""
+    return ExpressionWrapper(F("rank") + F("slope") * Value(minutes(at)), output_field=FloatField())
+
+
+def visible_items(viewer: User) -> QuerySet[ReadingItem]:
+    """Every item at the sites where the viewer may see the worklist."""
+    return ReadingItem.objects.filter(site__in=list(sites_for(viewer, Can.SEE_WORKLIST).values_list("pk", flat=True)))
+
+
+def item_for(viewer: User, item_id: int) -> ReadingItem:
+    """One visible item. Raises NotFound, also for one at a foreign site."""
+    found = with_context(visible_items(viewer)).filter(pk=item_id).first()
+    if found is None:
+        raise NotFound("There is no such reading item.")
+    return found
+
+
+def with_context(items: QuerySet[ReadingItem]) -> QuerySet[ReadingItem]:
+    """The same items with all that a list shows, in one query."""
+    return items.select_related(
+        "procedure__order__patient",
+        "procedure__order__visit",
+        "procedure__procedure",
+        "site",
+        "subspecialty",
+        "reader",
+        "assigned_to",
+        "reserved_for",
+        "preliminary_by",
+    )
+
+
+def reading_list(viewer: User, *, list_name: str = "all", at: datetime) -> QuerySet[ReadingItem]:
+    """Items in reading order: the highest score first, held cases after those that wait.
+
+    ``mine``: held by the viewer, suggested to or reserved for them. ``subspecialty``: of the viewer's
+    skills. ``all``: all open. ``parked``, ``unassigned``, ``overdue`` and ``done`` as they say. Raises Invalid.
+    """
+    items = with_context(visible_items(viewer)).annotate(score=score_now(at))
+    if list_name == "done":
+        return items.filter(state=FINAL).order_by("-finished_at", "-pk")
+    items = items.filter(_membership(viewer, list_name, at), state__in=OPEN)
+    return items.order_by(_HELD_LAST, F("score").desc(), "due_at", "pk")
+
+
+def _membership(viewer: User, list_name: str, at: datetime) -> Q:
+    waiting = Q(state__in=WAITING)
+    if list_name == "mine":
+        return Q(reader=viewer, state=CLAIMED) | waiting & (Q(assigned_to=viewer) | Q(reserved_for=viewer))
+    if list_name == "subspecialty":
+        pools = list(Skill.objects.filter(reader=viewer).values_list("subspecialty", flat=True))
+        return Q(pool__in=[*pools, 0])
+    if list_name == "parked":
+        return Q(state=PARKED)
+    if list_name == "unassigned":
+        return waiting & Q(assigned_to__isnull=True)
+    if list_name == "overdue":
+        return Q(due_at__lt=at)
+    if list_name == "all":
+        return Q()
+    raise Invalid(f"There is no list called “{list_name}”: {', '.join(LISTS)}.", at="list")
+
+
+def counts(viewer: User, *, at: datetime) -> dict[str, dict[str, int]]:
+    """For each list, how many are open and how many of them are STAT or critical."""
+    found = {}
+    for name in LISTS:
+        if name == "done":
+            continue
+        items = visible_items(viewer).filter(_membership(viewer, name, at), state__in=OPEN)
+        found[name] = {"items": items.count(), "stat": items.filter(urgency__lte=2).count()}
+    return found

@@ -1,0 +1,169 @@
+"""Readers as the rules see them at a moment. A few queries, however many readers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, Sum
+
+from ris.catalog.models import Site
+from ris.people.models import SiteGroupPermission, SiteUserPermission, User
+from ris.people.roles import ROLES, Can
+from worklist.models import Presence, Privilege, ReaderProfile, ReadingItem, Skill
+from worklist.rules.eligible import ReaderNow, SkillNow
+from worklist.states import CLAIMED, FINAL, WAITING
+
+from .roster import OnShift, on_shift
+
+UNSEEN_AFTER = timedelta(minutes=15)
+"""A reader who was present but has not been seen for so long counts as away."""
+
+_DEFAULTS = ReaderProfile()
+
+
+def reader_now(user: User, at: datetime) -> ReaderNow:
+    """One reader. Someone without any role that reads gets no sites."""
+    return _readers([user.pk], at, on_shift(at))[0]
+
+
+def readers_now(at: datetime) -> list[ReaderNow]:
+    """All who are on shift at that moment."""
+    shifts = on_shift(at)
+    return _readers(shifts, at, shifts) if shifts else []
+
+
+def _readers(ids: Collection[int], at: datetime, shifts: dict[int, OnShift]) -> list[ReaderNow]:
+    ids = list(ids)
+    cans = _permissions(ids)
+    sites = _sites(ids, cans)
+    profiles = {p.user_id: p for p in ReaderProfile.objects.filter(user__in=ids)}
+    skills = _skills(ids)
+    unlicensed = _unlicensed(ids, at)
+    absent = _absent(ids, at)
+    held = _held(ids)
+    done = _minutes_this_shift({i: shifts[i] for i in ids if i in shifts})
+    found = []
+    for pk in ids:
+        profile, shift = profiles.get(pk, _DEFAULTS), shifts.get(pk)
+        count, minutes = held.get(pk, (0, 0.0))
+        found.append(
+            ReaderNow(
+                id=pk,
+                sites=sites[pk],
+                can_sign=Can.SIGN_REPORTS in cans[pk],
+                skills=tuple(skills[pk]),
+                unlicensed=frozenset(unlicensed[pk]),
+                present=pk not in absent,
+                held=count,
+                held_minutes=minutes,
+                most_claims=profile.most_claims,
+                most_minutes=float(profile.most_minutes),
+                pace=profile.pace,
+                seniority=profile.seniority,
+                trainee=profile.trainee,
+                team=profile.team,
+                accepts_push=profile.accepts_push,
+                **_shift_parts(shift, at, done.get(pk, 0.0)),
+            )
+        )
+    return found
+
+
+def _shift_parts(shift: OnShift | None, at: datetime, done: float) -> dict[str, Any]:
+    if shift is None:
+        return {}
+    minute = timedelta(minutes=1)
+    return {
+        "minutes_left": (shift.span.end - at) / minute,
+        "shift_sites": shift.sites,
+        "shift_pools": shift.pools,
+        "deficit": (at - shift.span.start) / minute - done,
+        "kind": shift.kind,
+    }
+
+
+def _permissions(ids: list[int]) -> dict[int, frozenset[Can]]:
+    cans: dict[int, frozenset[Can]] = defaultdict(frozenset)
+    for pk, boss, role in User.objects.filter(pk__in=ids, is_active=True).values_list(
+        "pk", "is_superuser", "groups__name"
+    ):
+        cans[pk] |= frozenset(Can) if boss else ROLES.get(role, frozenset())
+    return cans
+
+
+def _sites(ids: list[int], cans: dict[int, frozenset[Can]]) -> dict[int, frozenset[int]]:
+    """The sites at which each may read: what ``sites_for(user, READ_CASES)`` says, for many at once."""
+    sites: dict[int, frozenset[int]] = defaultdict(frozenset)
+    readers = [pk for pk in ids if Can.READ_CASES in cans[pk]]
+    direct = SiteUserPermission.objects.filter(user__in=readers, permission__codename="work_at")
+    for pk, site in direct.values_list("user", "content_object"):
+        sites[pk] |= {site}
+    by_group = SiteGroupPermission.objects.filter(group__user__in=readers, permission__codename="work_at")
+    for pk, site in by_group.values_list("group__user", "content_object"):
+        if pk in cans:
+            sites[pk] |= {site}
+    bosses = User.objects.filter(pk__in=readers, is_superuser=True).values_list("pk", flat=True)
+    for pk in bosses:
+        sites[pk] = frozenset(Site.objects.values_list("pk", flat=True))
+    return sites
+
+
+def _skills(ids: list[int]) -> dict[int, list[SkillNow]]:
+    found: dict[int, list[SkillNow]] = defaultdict(list)
+    for s in Skill.objects.filter(reader__in=ids).order_by("level", "pk"):
+        found[s.reader_id].append(
+            SkillNow(s.subspecialty_id, s.level, frozenset(s.modalities), frozenset(s.regions), s.youngest, s.oldest)
+        )
+    return found
+
+
+def _unlicensed(ids: list[int], at: datetime) -> dict[int, set[int]]:
+    """Sites that ask for privileges of which the reader has not every kind, valid today at the site."""
+    asked: dict[tuple[int, str], set[int]] = defaultdict(set)
+    today: dict[int, Any] = {}
+    for p in Privilege.objects.select_related("site"):
+        day = today.setdefault(p.site_id, at.astimezone(ZoneInfo(p.site.time_zone)).date())
+        holders = asked[p.site_id, p.kind]
+        if p.valid_from <= day and (p.valid_until is None or day <= p.valid_until):
+            holders.add(p.reader_id)
+    found: dict[int, set[int]] = defaultdict(set)
+    for (site, _kind), holders in asked.items():
+        for pk in ids:
+            if pk not in holders:
+                found[pk].add(site)
+    return found
+
+
+def _absent(ids: list[int], at: datetime) -> set[int]:
+    """Who said so, or has not been seen lately. Nobody's presence is known until they first sign in."""
+    gone = ~Q(state=Presence.AVAILABLE) | Q(last_seen_at__lt=at - UNSEEN_AFTER)
+    return set(Presence.objects.filter(gone, reader__in=ids).values_list("reader", flat=True))
+
+
+def _held(ids: list[int]) -> dict[int, tuple[int, float]]:
+    held: dict[int, tuple[int, float]] = {}
+    rows = ReadingItem.objects.filter(reader__in=ids, state=CLAIMED).values_list("reader", "reading_minutes")
+    for pk, minutes in rows:
+        count, total = held.get(pk, (0, 0.0))
+        held[pk] = (count + 1, total + minutes)
+    return held
+
+
+def _minutes_this_shift(shifts: dict[int, OnShift]) -> dict[int, float]:
+    """Reading minutes taken or suggested since the shift began, also before a log-out."""
+    if not shifts:
+        return {}
+    total: dict[int, float] = defaultdict(float)
+    since = min(shift.span.start for shift in shifts.values())
+    taken = ReadingItem.objects.filter(reader__in=shifts, state__in=[CLAIMED, FINAL], claimed_at__gte=since)
+    for pk, when, minutes in taken.values_list("reader", "claimed_at", "reading_minutes"):
+        if pk and when and when >= shifts[pk].span.start:
+            total[pk] += minutes
+    waiting = ReadingItem.objects.filter(assigned_to__in=shifts, state__in=WAITING, lane__isnull=False)
+    for pk, minutes in waiting.values_list("assigned_to").annotate(total=Sum("reading_minutes")):
+        total[pk] += minutes
+    return total

@@ -1,0 +1,116 @@
+"""Who is on shift when. The whole roster is kept in memory, keyed by a stamp that every change of it changes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+
+from django.db import connection
+
+from worklist.models import Holiday, Shift, ShiftChange
+from worklist.rules.recurrence import Duty, Span, spans
+
+_STAMP = """
+SELECT
+ (SELECT COUNT(*) || ':' || COALESCE(SUM(version), 0) || ':' || COALESCE(MAX(uid), '') FROM worklist_shift),
+ (SELECT COUNT(*) || ':' || COALESCE(MAX(id), 0) || ':' || COALESCE(MAX(made_at), '{epoch}') FROM worklist_shiftchange),
+ (SELECT COUNT(*) || ':' || COALESCE(MAX(id), 0) || ':' || COALESCE(MAX(day), '{day}') FROM worklist_holiday)
+""".format(epoch="2000-01-01 00:00:00", day="2000-01-01")
+
+
+@dataclass(frozen=True, slots=True)
+class OnShift:
+    """A reader's occurrence of a shift. None sets: not narrowed by the shift."""
+
+    reader_id: int
+    shift_id: int
+    kind: str
+    span: Span
+    sites: frozenset[int] | None
+    pools: frozenset[int] | None
+    substitute_for: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    duty: Duty
+    proto: OnShift
+    substitutes: dict[date, int]
+
+
+class Roster:
+    """All shifts, as they were at one stamp."""
+
+    def __init__(self, entries: list[_Entry]) -> None:
+        self._entries = entries
+        self._hours: dict[datetime, list[OnShift]] = {}
+
+    def between(self, since: datetime, until: datetime) -> Iterator[OnShift]:
+        """Occurrences that overlap the interval, by shift, then time."""
+        for entry in self._entries:
+            for span in spans(entry.duty, since, until):
+                stand_in = entry.substitutes.get(span.day)
+                found = replace(entry.proto, span=span)
+                yield replace(found, reader_id=stand_in, substitute_for=found.reader_id) if stand_in else found
+
+    def at(self, at: datetime) -> dict[int, OnShift]:
+        """Who is on shift at that moment, breaks apart. Of two shifts the one that ends later counts."""
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        if hour not in self._hours:
+            if len(self._hours) > 500:
+                self._hours.clear()
+            self._hours[hour] = list(self.between(hour, hour + timedelta(hours=1)))
+        found: dict[int, OnShift] = {}
+        for one in self._hours[hour]:
+            if one.span.covers(at):
+                other = found.get(one.reader_id)
+                if other is None or one.span.end > other.span.end:
+                    found[one.reader_id] = one
+        return found
+
+
+def roster() -> Roster:
+    """The roster as the database has it now; rebuilt only when something of it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STAMP)
+        row = cursor.fetchone()
+    return _load(connection.settings_dict["NAME"], "|".join(str(part) for part in row))
+
+
+def on_shift(at: datetime) -> dict[int, OnShift]:
+    """Reader → their shift at that moment."""
+    return roster().at(at)
+
+
+@lru_cache(maxsize=4)
+def _load(database: str, stamp: str) -> Roster:
+    everywhere: set[date] = set()
+    by_site: dict[int, set[date]] = defaultdict(set)
+    for holiday in Holiday.objects.all():
+        (by_site[holiday.site_id] if holiday.site_id else everywhere).add(holiday.day)
+    off: dict[int, set[date]] = defaultdict(set)
+    substitutes: dict[int, dict[date, int]] = defaultdict(dict)
+    for change in ShiftChange.objects.all():
+        if change.substitute_id:
+            substitutes[change.shift_id][change.day] = change.substitute_id
+        else:
+            off[change.shift_id].add(change.day)
+    entries = []
+    for shift in Shift.objects.filter(active=True).prefetch_related("sites", "subspecialties").order_by("pk"):
+        sites = frozenset(site.pk for site in shift.sites.all()) or None
+        closed = set() if shift.holidays else everywhere.union(*(by_site[s] for s in sites or ()))
+        duty = duty_of(shift, off=frozenset(off[shift.pk] | closed))
+        pools = frozenset(s.pk for s in shift.subspecialties.all()) or None
+        nowhen = Span(shift.first_day, datetime.min, datetime.min)
+        proto = OnShift(shift.reader_id, shift.pk, shift.kind, nowhen, sites, pools)
+        entries.append(_Entry(duty, proto, substitutes[shift.pk]))
+    return Roster(entries)
+
+
+def duty_of(shift: Shift, *, off: frozenset[date] = frozenset()) -> Duty:
+    """The rule by which a shift recurs."""
+    pauses = tuple((time.fromisoformat(a), time.fromisoformat(b)) for a, b in shift.breaks)
+    return Duty(shift.zone, shift.first_day, shift.start_time, shift.end_time, shift.rrule, shift.last_day, pauses, off)

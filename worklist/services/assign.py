@@ -1,0 +1,69 @@
+"""Suggesting a reader: at arrival, and whenever a case has none. A suggestion binds nobody."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from ris.kernel import doorbell
+from ris.kernel.events import emit
+from worklist import states
+from worklist.events import ItemAssigned
+from worklist.live_bell import WORKLIST
+from worklist.models import Decision, ReadingItem
+from worklist.rules.eligible import Needs, ReaderNow, ruled_out
+from worklist.rules.prefer import preference, why
+from worklist.selectors.needs import needs_of
+from worklist.selectors.readers import readers_now
+
+MOST_CANDIDATES_KEPT = 12
+
+
+@transaction.atomic
+def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = None) -> int | None:
+    """Suggest the best eligible reader for a waiting item, and keep why; their id, or None when nobody is.
+
+    ``readers`` are those on shift, when the caller has them at hand. Idempotent: the same reader suggested
+    again is no new event.
+    """
+    item = (
+        ReadingItem.objects.select_related("procedure__order__patient", "preliminary_by__reader_profile")
+        .filter(pk=item_id, state__in=states.WAITING)
+        .first()
+    )
+    if item is None:
+        return None
+    needs = needs_of(item, at)
+    readers = readers_now(at) if readers is None else readers
+    best, out = choose(needs, readers)
+    if best and best.id == item.assigned_to_id:
+        return best.id
+    still = ReadingItem.objects.filter(pk=item_id, version=item.version)
+    if not still.update(assigned_to=best and best.id, assigned_at=at if best else None, version=F("version") + 1):
+        return None
+    body: dict[str, Any] = {"candidates": _kept(needs, readers, out), "needs": {"reach": needs.reach}}
+    Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best and best.id, body=body)
+    if best:
+        emit(ItemAssigned(stream=item.accession, at=at, item_id=item_id, reader_id=best.id))
+    doorbell.ring(WORKLIST)
+    return best.id if best else None
+
+
+def choose(needs: Needs, readers: list[ReaderNow]) -> tuple[ReaderNow | None, dict[int, list[str]]]:
+    """The best eligible reader, and for everyone else who is not eligible, by what."""
+    out = {reader.id: ruled_out(reader, needs) for reader in readers}
+    eligible = [reader for reader in readers if not out[reader.id]]
+    best = min(eligible, key=lambda reader: (*preference(reader, needs), reader.id), default=None)
+    return best, {pk: names for pk, names in out.items() if names}
+
+
+def _kept(needs: Needs, readers: list[ReaderNow], out: dict[int, list[str]]) -> list[dict[str, Any]]:
+    """Candidates for the record, best first: all who were eligible (the first dozen), then who was not, and why."""
+    eligible = sorted((r for r in readers if r.id not in out), key=lambda r: preference(r, needs))
+    kept: list[dict[str, Any]] = [
+        {"reader": r.id, "order": why(r, needs), "held": r.held} for r in eligible[:MOST_CANDIDATES_KEPT]
+    ]
+    return kept + [{"reader": pk, "out": names} for pk, names in out.items()]

@@ -1,0 +1,126 @@
+"""Reading items come, are priced anew, and go."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel import doorbell
+from ris.kernel.errors import NotFound
+from ris.kernel.events import emit
+from ris.orders.models import RequestedProcedure
+from worklist import states
+from worklist.events import ItemCancelled, ItemOpened, ItemRescored
+from worklist.live_bell import WORKLIST
+from worklist.models import Decision, ReadingItem
+from worklist.selectors.needs import procedure_with_context
+
+from .places import NOWHERE
+from .pricing import priced
+
+RULES = Actor.job("rules")
+
+
+@transaction.atomic
+def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> ReadingItem:
+    """Put a procedure on the reading worklist, priced; the item that is there, if it is there already.
+
+    Of two who race one opens it and both get it. Raises NotFound when there is no such procedure.
+    """
+    found = ReadingItem.objects.filter(procedure=procedure_id).first()
+    if found:
+        return found
+    try:
+        requested = procedure_with_context(procedure_id)
+    except RequestedProcedure.DoesNotExist:
+        raise NotFound("There is no such procedure.") from None
+    item = _new(requested, at)
+    columns, why = priced(item, requested, at)
+    for name, value in columns.items():
+        setattr(item, name, value)
+    try:
+        with transaction.atomic():
+            item.save(force_insert=True)
+    except IntegrityError:
+        return ReadingItem.objects.get(procedure=procedure_id)
+    emit(ItemOpened(stream=item.accession, at=at, item_id=item.pk))
+    record(actor, "item.open", item, patient_id=requested.order.patient_id, at=at, urgency=item.urgency)
+    Decision.objects.create(item=item, kind=Decision.OPENED, at=at, rule_set=why.pop("rule_set"), body=why)
+    doorbell.ring(WORKLIST)
+    return item
+
+
+def _new(requested: RequestedProcedure, at: datetime) -> ReadingItem:
+    kind, order = requested.procedure, requested.order
+    return ReadingItem(
+        procedure=requested,
+        state=states.UNREAD,
+        accession=order.accession,
+        site=order.site,
+        modality=requested.modality,
+        region=kind.body_region if kind else "",
+        subspecialty=kind.subspecialty if kind else None,
+        pool=kind.subspecialty_id if kind else 0,
+        priority=order.priority,
+        reading_minutes=float(kind.reading_minutes) if kind else 6.0,
+        rvu=float(kind.rvu) if kind else 0.0,
+        opened_at=at,
+        due_at=at,
+    )
+
+
+@transaction.atomic
+def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> ReadingItem:
+    """Work out urgency, due time and place again; say so (ItemRescored) when any of it changed.
+
+    An item that is over stays as it is. Raises NotFound.
+    """
+    item = ReadingItem.objects.select_for_update().select_related("subspecialty").filter(pk=item_id).first()
+    if item is None:
+        raise NotFound("There is no such reading item.")
+    if item.state not in states.OPEN:
+        return item
+    requested = procedure_with_context(item.procedure_id)
+    kind = requested.procedure
+    item.priority, item.modality = requested.order.priority, requested.modality
+    item.accession, item.site = requested.order.accession, requested.order.site
+    if kind:
+        item.region, item.reading_minutes, item.rvu = kind.body_region, float(kind.reading_minutes), float(kind.rvu)
+        item.subspecialty, item.pool = kind.subspecialty, kind.subspecialty_id
+    columns, why = priced(item, requested, at)
+    before = {name: getattr(item, name) for name in _TOLD}
+    for name, value in columns.items():
+        setattr(item, name, value)
+    if item.state not in states.WAITING:
+        item.lane, item.turns_at = None, None
+    item.version += 1
+    item.save()
+    after = {name: getattr(item, name) for name in _TOLD}
+    if before != after:
+        changes = {name: [str(before[name]), str(after[name])] for name in _TOLD if before[name] != after[name]}
+        emit(ItemRescored(stream=item.accession, at=at, item_id=item.pk))
+        patient_id = requested.order.patient_id
+        record(actor, "item.rescore", item, patient_id=patient_id, reason=cause, at=at, changes=changes)
+        body = {**why, "cause": cause, "changes": changes}
+        Decision.objects.create(item=item, kind=Decision.RESCORED, at=at, rule_set=body.pop("rule_set"), body=body)
+        doorbell.ring(WORKLIST)
+    return item
+
+
+_TOLD = ("urgency", "due_at", "sla_minutes", "weight", "points", "pool", "reserved_for_id", "priority")
+
+
+@transaction.atomic
+def cancel_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> ReadingItem | None:
+    """Take a procedure off the worklist, unless it was never on it or its report is final. Idempotent."""
+    item = ReadingItem.objects.filter(procedure=procedure_id, state__in=states.OPEN).first()
+    if item is None:
+        return None
+    taken = ReadingItem.objects.take(states.CANCEL, item.pk, reader=None, lease_until=None, **NOWHERE)
+    emit(ItemCancelled(stream=item.accession, at=at, item_id=item.pk))
+    record(actor, "item.cancel", taken, patient_id=taken.procedure.order.patient_id, at=at)
+    doorbell.ring(WORKLIST)
+    return taken

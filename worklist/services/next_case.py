@@ -1,0 +1,122 @@
+"""The next case: chosen by the server, at the moment it is asked, and claimed in the same statement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from ris.audit.actor import Actor
+from ris.catalog.models import Subspecialty
+from ris.kernel import errors
+from ris.kernel.locks import lock_name
+from ris.people.models import User
+from worklist.events import ItemClaimed
+from worklist.models import Conflict, ReadingItem, Shift
+from worklist.rules.eligible import OVERTIME_MINUTES, ReaderNow
+from worklist.rules.lanes import POOL, PRIMARY, SECONDARY, minutes
+from worklist.selectors.readers import reader_now
+
+from .claims import LEASE, refuse_full, say
+from .next_sql import Probe, claim_best
+from .places import turn_due
+
+SUGGESTED_POINTS = 0.5
+"""A case that the rules suggest to this reader counts so much more for them."""
+
+TEACHING_POINTS = 1.0
+"""So does a teaching case for a trainee: they get it sooner, and nobody later than without trainees."""
+
+FEW, MANY = 4, 80
+"""Heads looked at in each lane: first few, and many when others hold all of those at this moment."""
+
+
+@transaction.atomic
+def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None:
+    """Claim the case that this reader should read now; None when there is none for them.
+
+    Every hard filter is in the statement that claims, so what was true when it was asked is true of what
+    is given; of any number who ask at once no two get the same. Raises Forbidden off shift or without the
+    role, Conflict when the reader holds as many cases as allowed.
+    """
+    lock_name(f"reader:{reader.pk}")
+    turn_due(at)
+    asking = _asking(reader, at)
+    refuse_full(reader, 0.0)
+    item_id = _claim_best(asking, at, FEW) or _claim_best(asking, at, MANY)
+    if item_id is None:
+        return None
+    item = ReadingItem.objects.select_related("procedure__order__patient").get(pk=item_id)
+    return say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+
+
+def _asking(reader: User, at: datetime) -> ReaderNow:
+    asking = replace(reader_now(reader, at), present=True)  # whoever asks is here
+    if not asking.sites:
+        raise errors.Forbidden("Your role does not include reading cases at any site.", code="role")
+    if asking.minutes_left is None:
+        if Shift.objects.filter(active=True).exists():
+            raise errors.Conflict(
+                "You are not on shift now; pick a case from the list, or change the roster.", code="off-shift"
+            )
+        asking = replace(asking, minutes_left=float("inf"))  # a house without a roster: everybody is on
+    return asking
+
+
+def probes_of(reader: ReaderNow, pools: list[int]) -> list[Probe]:
+    """Where this reader may look: own skills early, other pools once their cases are for everybody."""
+    found = [
+        Probe(
+            skill.pool,
+            PRIMARY if skill.level == 1 else SECONDARY,
+            _words(skill.modalities),
+            _words(skill.regions),
+        )
+        for skill in reader.skills
+        if reader.shift_pools is None or skill.pool in reader.shift_pools
+    ]
+    everything = {probe.pool for probe in found if probe.reach == PRIMARY and not (probe.modalities or probe.regions)}
+    found += [Probe(pool, PRIMARY if pool == 0 else POOL) for pool in pools if pool not in everything]
+    return found
+
+
+def _words(values: frozenset[str]) -> str:
+    return f",{','.join(sorted(values))}," if values else ""
+
+
+def _claim_best(reader: ReaderNow, at: datetime, deep: int) -> int | None:
+    """Choose and claim in one statement; the item's id, or None when nothing was found (or all was taken)."""
+    pools = [0, *Subspecialty.objects.values_list("pk", flat=True)]
+    values: dict[str, Any] = {
+        "reader": reader.id,
+        "can_sign": reader.can_sign,
+        "trainee": reader.trainee,
+        "at": at,
+        "lease_until": at + LEASE,
+        "minutes": minutes(at),
+        "pace": reader.pace,
+        "minutes_left": min((reader.minutes_left or 0.0) + OVERTIME_MINUTES, 1e9),
+        "minutes_free": reader.most_minutes - reader.held_minutes if reader.held else 1e9,
+        "suggested": SUGGESTED_POINTS,
+        "teaching": TEACHING_POINTS,
+        "deep": deep,
+        "sites": _sites_of(reader),
+        "excluded": _conflicting(reader),
+    }
+    return claim_best(probes_of(reader, pools), values)
+
+
+def _sites_of(reader: ReaderNow) -> list[int]:
+    sites = reader.sites - reader.unlicensed
+    return sorted(sites if reader.shift_sites is None else sites & reader.shift_sites)
+
+
+def _conflicting(reader: ReaderNow) -> list[int]:
+    """Waiting items that the reader ordered, or whose patient is too close. Nearly always none."""
+    waiting = ReadingItem.objects.filter(lane__isnull=False)
+    own = waiting.filter(procedure__order__referrer=reader.id).values_list("pk", flat=True)
+    patients = list(Conflict.objects.filter(reader=reader.id).values_list("patient", flat=True))
+    near = waiting.filter(procedure__order__patient__in=patients).values_list("pk", flat=True) if patients else ()
+    return [*own, *near]

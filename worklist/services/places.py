@@ -1,0 +1,52 @@
+"""Putting an item in its lane."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from worklist.models import Lane, ReadingItem
+from worklist.rules.lanes import Place, lane_slope, place, reach_of
+from worklist.rules.score import Case, terms
+
+NOWHERE: dict[str, Any] = {"lane": None, "turns_at": None}
+"""Columns of an item that nobody can be given; rank and slope stay, so that lists keep their order."""
+
+
+def case_of(item: ReadingItem) -> Case:
+    """What the score needs to know of an item."""
+    return Case(item.weight, item.reading_minutes, item.due_at, float(item.sla_minutes), item.points)
+
+
+def score_terms(item: ReadingItem, at: datetime) -> dict[str, float]:
+    """Why the item stands where it stands."""
+    return terms(case_of(item), at)
+
+
+def standing(item: ReadingItem, at: datetime) -> dict[str, Any]:
+    """Columns of an item that somebody can be given: where it stands at a moment."""
+    return columns_of(place(case_of(item), at, reach=item.reach))
+
+
+def columns_of(where: Place) -> dict[str, Any]:
+    """The same for a known place. Notes the lane, in the caller's transaction, so that next-case looks there.
+
+    There is no cache of known lanes: a rolled-back note would leave items where nobody looks.
+    """
+    Lane.objects.bulk_create(
+        [Lane(number=where.lane, reach=reach_of(where.lane), slope=lane_slope(where.lane))], ignore_conflicts=True
+    )
+    return {"lane": where.lane, "rank": where.rank, "slope": where.slope, "turns_at": where.turns_at}
+
+
+def turn_due(at: datetime, *, limit: int = 1000) -> int:
+    """Move items whose time has come to their next lane; return how many moved.
+
+    Each moves by a guarded UPDATE of its own, so sweeps and claims may run at the same time.
+    """
+    due = ReadingItem.objects.filter(turns_at__lte=at, lane__isnull=False).order_by("turns_at")[:limit]
+    moved = 0
+    for item in due:
+        still = ReadingItem.objects.filter(pk=item.pk, version=item.version, lane__isnull=False)
+        moved += still.update(**standing(item, at))
+    return moved
