@@ -1,0 +1,168 @@
+"""What the environment says, read once, checked, and frozen.
+
+Every variable is listed in :data:`VARIABLES`; anything else that begins with
+``RIS_`` is taken for a spelling mistake. A wrong value raises
+:class:`Misconfigured`, which names the variable and the cure, and nothing starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from .config_values import Address, Misconfigured, address, ae_title, flag, host_names, is_loopback, networks
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+VARIABLES = {
+    "RIS_DATA": "folder of the database file, keys and demo passwords (default: var/ beside bin/)",
+    "RIS_HTTP": "where the web pages and the API listen (default 127.0.0.1:8000)",
+    "RIS_MLLP": "where HL7 messages are taken (default 127.0.0.1:2575)",
+    "RIS_DICOM": "where scanners ask and report (default 127.0.0.1:11112)",
+    "RIS_AE_TITLE": "our DICOM AE title (default RIS)",
+    "RIS_EMR": "host:port that takes our results; unset: they wait",
+    "RIS_DEMO": "1: fill an empty database with the demo hospital (default 1)",
+    "RIS_ALLOW_PUBLIC": "1: let listeners bind other addresses than loopback (default 0)",
+    "RIS_HOSTS": "host names by which browsers reach this, with commas between",
+    "RIS_PROXY": "addresses of the TLS proxy in front of the web pages, with commas between",
+    "RIS_SECRET_KEY": "the key that signs sessions; unset: made and kept in RIS_DATA",
+    "DATABASE_URL": "postgres://user:password@host/name; unset: a SQLite file in RIS_DATA",
+    "REDIS_URL": "redis://host:6379/0; unset: everything in one process",
+}
+"""Each variable and what it sets. A secret one can be read from a file: :data:`FROM_FILE`."""
+
+FROM_FILE = ("RIS_SECRET_KEY", "DATABASE_URL", "REDIS_URL")
+"""For each of these, ``NAME_FILE`` may hold the path of a file with the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """``settings.RIS``: where to listen and how to run. Holds no secret."""
+
+    data: Path
+    http: Address
+    mllp: Address
+    dicom: Address
+    ae_title: str
+    emr: Address | None
+    demo: bool
+    hosts: tuple[str, ...]
+    proxy: tuple[str, ...]
+    embedded: bool
+    """No Redis: bells, screens and tasks live in one process."""
+
+
+def read_config(env: Mapping[str, str]) -> Config:
+    """Check everything that can be checked without connecting anywhere. Raises Misconfigured."""
+    _refuse_unknown(env)
+    config = Config(
+        data=_data_folder(env.get("RIS_DATA", "")),
+        http=address("RIS_HTTP", env.get("RIS_HTTP") or "127.0.0.1:8000"),
+        mllp=address("RIS_MLLP", env.get("RIS_MLLP") or "127.0.0.1:2575"),
+        dicom=address("RIS_DICOM", env.get("RIS_DICOM") or "127.0.0.1:11112"),
+        ae_title=ae_title("RIS_AE_TITLE", env.get("RIS_AE_TITLE") or "RIS"),
+        emr=address("RIS_EMR", env["RIS_EMR"]) if env.get("RIS_EMR") else None,
+        demo=flag("RIS_DEMO", env.get("RIS_DEMO") or "1"),
+        hosts=host_names("RIS_HOSTS", env.get("RIS_HOSTS", "")),
+        proxy=networks("RIS_PROXY", env.get("RIS_PROXY", "")),
+        embedded=not secret(env, "REDIS_URL"),
+    )
+    if not flag("RIS_ALLOW_PUBLIC", env.get("RIS_ALLOW_PUBLIC") or "0"):
+        _refuse_public(config)
+    return config
+
+
+def secret(env: Mapping[str, str], variable: str) -> str:
+    """The value of ``variable``, or of the file that ``variable``\\ _FILE names, or an empty text."""
+    path = env.get(f"{variable}_FILE")
+    if not path:
+        return env.get(variable, "")
+    if env.get(variable):
+        raise Misconfigured(variable, f"it is set, and {variable}_FILE too.", "unset one of the two")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        cure = f"let {variable}_FILE name a file that this user can read"
+        raise Misconfigured(f"{variable}_FILE", f"{path} cannot be read ({error.strerror}).", cure) from None
+
+
+def secret_key(env: Mapping[str, str], data: Path) -> str:
+    """The key given, or else the one kept in the data folder (mode 600), made at the first start."""
+    given = secret(env, "RIS_SECRET_KEY")
+    if given and len(given) < 32:
+        cure = "give at least 32 random characters, or unset it and one is made"
+        raise Misconfigured("RIS_SECRET_KEY", "it is too short to be safe.", cure)
+    return given or _kept_key(data / "secret-key")
+
+
+def database(env: Mapping[str, str], data: Path) -> dict[str, Any]:
+    """Django's settings of the database that DATABASE_URL names, without a URL of ``ris.sqlite3`` in the data folder."""
+    url = secret(env, "DATABASE_URL") or f"sqlite:///{data / 'ris.sqlite3'}"
+    cure = "write it as postgres://user:password@host:5432/name or sqlite:////path/of/file"
+    try:
+        parsed = dict(environ.Env.db_url_config(url))
+    except Exception:  # whatever the parser stumbles over; its message would show the password
+        raise Misconfigured("DATABASE_URL", "it is not a database URL.", cure) from None
+    engine = str(parsed.get("ENGINE", ""))
+    if not engine.endswith((".sqlite3", ".postgresql")) or not parsed.get("NAME"):
+        raise Misconfigured("DATABASE_URL", "it names neither a PostgreSQL database nor a SQLite file.", cure)
+    return parsed
+
+
+def redis_url(env: Mapping[str, str]) -> str:
+    """Where Redis is; empty when everything runs in one process."""
+    url = secret(env, "REDIS_URL")
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise Misconfigured("REDIS_URL", "it is not a Redis URL.", "write it as redis://host:6379/0, or unset it")
+    return url
+
+
+def _refuse_unknown(env: Mapping[str, str]) -> None:
+    known = [*VARIABLES, *(f"{name}_FILE" for name in FROM_FILE)]
+    for name in env:
+        if name.startswith("RIS_") and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            cure = f"did you mean {close[0]}?" if close else f"unset it; known are {', '.join(sorted(known))}"
+            raise Misconfigured(name, "there is no such setting.", cure)
+
+
+def _refuse_public(config: Config) -> None:
+    """A listener without TLS and allow-list stays on loopback unless a person says otherwise by name."""
+    for variable, where in (("RIS_HTTP", config.http), ("RIS_MLLP", config.mllp), ("RIS_DICOM", config.dicom)):
+        if not is_loopback(where.host):
+            cure = (
+                f"set {variable}=127.0.0.1:{where.port}, or RIS_ALLOW_PUBLIC=1 when a TLS proxy, "
+                "a VPN or a firewall decides who reaches it"
+            )
+            raise Misconfigured(variable, f"{where} can be reached from other machines.", cure)
+
+
+def _data_folder(text: str) -> Path:
+    folder = Path(text).expanduser().absolute() if text else BASE_DIR / "var"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        cure = "set RIS_DATA to a folder that this user may write to"
+        raise Misconfigured("RIS_DATA", f"{folder} cannot be written to ({error.strerror}).", cure) from None
+    return folder
+
+
+def _kept_key(file: Path) -> str:
+    """Several processes may start at once: the first to link its key wins, the others read it."""
+    if not file.exists():
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="ascii") as fresh:  # made with mode 600
+            fresh.write(secrets.token_urlsafe(50))
+            fresh.flush()
+            with contextlib.suppress(FileExistsError):
+                file.hardlink_to(fresh.name)
+    return file.read_text(encoding="ascii").strip()

@@ -1,0 +1,90 @@
+"""Reading one value of the environment, with a refusal that names the variable and the cure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class Misconfigured(ImproperlyConfigured):
+    """A setting is wrong: nothing starts until it is cured."""
+
+    def __init__(self, variable: str, problem: str, cure: str) -> None:
+        super().__init__(f"{variable}: {problem}\n  Cure: {cure}")
+        self.variable = variable
+
+
+class Address(NamedTuple):
+    """Where to listen or to connect: a host name or IP address, and a TCP port (0: any free one)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def flag(variable: str, text: str) -> bool:
+    """``1``/``0`` and their usual spellings."""
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return known[text.strip().lower()]
+    except KeyError:
+        raise Misconfigured(variable, f"“{text}” is neither yes nor no.", f"set {variable}=1 or {variable}=0") from None
+
+
+def address(variable: str, text: str) -> Address:
+    """``host:port``, ``[IPv6]:port``."""
+    host, colon, port = text.strip().rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not bare or (":" in host and bare == host) or not port.isascii() or not port.isdigit():
+        raise Misconfigured(variable, f"“{text}” is not host:port.", f"write it as {variable}=127.0.0.1:8000")
+    if int(port) > 65535:
+        raise Misconfigured(variable, f"port {port} does not exist.", f"choose {variable} with a port up to 65535")
+    return Address(bare, int(port))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener bound to ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def networks(variable: str, text: str) -> tuple[str, ...]:
+    """IP addresses and networks, separated by commas."""
+    names = words(text)
+    for name in names:
+        try:
+            ipaddress.ip_network(name)
+        except ValueError:
+            cure = f"write {variable} as IP addresses or networks with commas between, such as 10.0.0.5,10.1.0.0/24"
+            raise Misconfigured(variable, f"“{name}” is no IP address or network.", cure) from None
+    return names
+
+
+def host_names(variable: str, text: str) -> tuple[str, ...]:
+    """Names or addresses as they stand in a browser's address line, without scheme and port."""
+    names = words(text)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
+            cure = f"write {variable} as names with commas between, without https:// and port: ris.hospital.example"
+            raise Misconfigured(variable, f"“{name}” is no host name.", cure)
+    return names
+
+
+def words(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def ae_title(variable: str, text: str) -> str:
+    """A DICOM application entity title: 1 to 16 characters, no backslash or control character (PS3.5 6.2)."""
+    title = text.strip()
+    if not re.fullmatch(r"[ -\[\]-~]{1,16}", title):
+        raise Misconfigured(variable, f"“{text}” is no AE title.", f"set {variable} to 1 to 16 letters and digits")
+    return title

@@ -1,0 +1,96 @@
+"""Logs: one line each on standard error, JSON unless a person is looking. No patient data.
+
+The text of an exception can quote a row, so of a failure only its type and the
+places it came through are written.
+"""
+
+from __future__ import annotations
+
+import logging.config
+import sys
+from types import TracebackType
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+FRAMES = 12
+"""The innermost so many places of a traceback are written."""
+
+QUIET = {
+    "celery": "WARNING",
+    "kombu": "WARNING",
+    "pynetdicom": "ERROR",
+    "pydicom": "ERROR",
+    "uvicorn": "WARNING",  # its lines hold query strings
+    "websockets": "WARNING",
+    "asyncio": "WARNING",
+    "psycopg.pool": "ERROR",
+}
+
+
+def without_texts_of_errors(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Replace the exception of a line by ``error`` (its type) and ``places`` (innermost last)."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    if isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if info and info[0] is not None:
+        event.setdefault("error", info[0].__name__)
+        event["places"] = places(info[2])
+    return event
+
+
+def places(trace: TracebackType | None) -> list[str]:
+    """``file.py:12 function`` for each frame, innermost last."""
+    found = []
+    while trace:
+        code = trace.tb_frame.f_code
+        found.append(f"{'/'.join(code.co_filename.rsplit('/', 2)[-2:])}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return found[-FRAMES:]
+
+
+_PROCESSORS: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    without_texts_of_errors,
+]
+
+
+def logging_config() -> dict[str, Any]:
+    """Django's LOGGING: everything, ours and the libraries', through one formatter."""
+    person = sys.stderr.isatty()
+    renderer: Processor = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "foreign_pre_chain": [*_PROCESSORS, structlog.stdlib.ExtraAdder(allow=[])],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {name: {"level": level} for name, level in QUIET.items()},
+    }
+
+
+def configure(config: dict[str, Any]) -> None:
+    """Set up the standard library's logging and structlog on top of it (Django's LOGGING_CONFIG)."""
+    logging.config.dictConfig(config)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_PROCESSORS,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )

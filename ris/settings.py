@@ -1,0 +1,186 @@
+"""Django's settings, made from the environment. What can be set and how: ``ris.config`` and docs/running.md."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from .config import BASE_DIR, database, read_config, redis_url, secret_key
+from .logs import logging_config
+
+RIS = read_config(os.environ)
+SECRET_KEY = secret_key(os.environ, RIS.data)
+DEBUG = False
+
+# --- rooms -----------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "ris.apps.RisConfig",
+    "ris.kernel",
+    "ris.audit",
+    "ris.catalog",
+    "ris.people",
+    "ris.patients",
+    "ris.orders",
+    "worklist",
+    "reporting",
+    "interfaces.hl7",
+    "interfaces.dicom",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "guardian",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "django_htmx",
+    "django_structlog",
+    "channels",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "ris.web.csp.ContentSecurityPolicy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "ris.web.idle.IdleLogOff",
+    "ris.web.request_log.RequestLog",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "ris.web.refusals.RefusalPages",
+]
+ROOT_URLCONF = "ris.urls"
+ASGI_APPLICATION = "ris.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database --------------------------------------------------------------------------------------------------------
+
+DATABASES = {"default": database(os.environ, RIS.data)}
+_db = DATABASES["default"]
+_db["CONN_HEALTH_CHECKS"] = True
+if _db["ENGINE"].endswith("sqlite3"):
+    _db["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",  # one writer at a time, who knows it from the first statement on
+        "timeout": 30,  # seconds that the others wait for their turn
+        # FULL: in WAL mode, NORMAL does not sync each commit, and what was acknowledged must be on the disk
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+    _db["TEST"] = {"NAME": str(RIS.data / "test.sqlite3")}  # a file, as in earnest: threads race on it
+else:
+    _db["OPTIONS"] = {
+        **_db.get("OPTIONS", {}),
+        # nothing is kept open by force and nothing retries for long, so an outage ends when the database is back
+        "pool": {"min_size": 0, "max_size": 20, "timeout": 10, "reconnect_timeout": 3},
+    }
+
+# --- doorbells -------------------------------------------------------------------------------------------------------
+
+REDIS_URL = redis_url(os.environ)
+if RIS.embedded:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+else:
+    CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    }
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "people.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+ANONYMOUS_USER_NAME = None
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+IDLE_LOG_OFF = timedelta(minutes=15)
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- who may talk to the pages ---------------------------------------------------------------------------------------
+
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *RIS.hosts]
+if RIS.http.host not in {"0.0.0.0", "::"}:  # noqa: S104  (a comparison: those two are no host's name)
+    ALLOWED_HOSTS.append(f"[{RIS.http.host}]" if ":" in RIS.http.host else RIS.http.host)
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+if RIS.proxy:  # TLS ends there; uvicorn believes its X-Forwarded-Proto, and nobody else's
+    CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in RIS.hosts]
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+
+# --- API -------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "ris.people.api_auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "ris.web.api_pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "ris.web.api_errors.problem",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Wetread",
+    "DESCRIPTION": "Orders in, worklists and reports out. Log in with `Authorization: Bearer …` (./bin/ris token USER).",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": None,
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- static files, language, logs ------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LOGGING = logging_config()
+LOGGING_CONFIG = "ris.logs.configure"
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10

@@ -1,0 +1,20 @@
+"""The product's settings, with what makes tests fast and leaves nothing behind."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+if not os.environ.get("RIS_DATA"):
+    os.environ["RIS_DATA"] = tempfile.mkdtemp(prefix="wetread-tests-")
+    atexit.register(shutil.rmtree, os.environ["RIS_DATA"], ignore_errors=True)
+
+from ris.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
