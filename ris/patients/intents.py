@@ -26,11 +26,16 @@ class PatientIntent:
     allergies: list[str] | None = None
     alerts: list[str] | None = None
     message_at: datetime | None = None
+    message_id: str = ""
+    """Decides between two messages of one moment, so that neither their arrival nor a repeat does."""
 
     def demographics(self) -> dict[str, Any]:
         """The model fields that were said, by name."""
-        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("identifiers", "message_at")}
+        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_SAID}
         return {name: value for name, value in said.items() if value is not None}
+
+
+_NOT_SAID = frozenset({"identifiers", "message_at", "message_id"})
 
 
 @dataclass(frozen=True, kw_only=True)

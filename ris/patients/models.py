@@ -35,6 +35,9 @@ class Patient(models.Model):
     demographics_at = models.DateTimeField(
         null=True, blank=True, help_text="Moment of the newest message that wrote the demographics (UTC)."
     )
+    said = models.JSONField(
+        default=dict, help_text="Field → rank of the message that wrote it: authoritative, moment, message id."
+    )
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
     version = models.PositiveIntegerField(default=1)
 
@@ -63,6 +66,9 @@ class Identifier(models.Model):
     value = models.CharField(max_length=64)
     authority = models.CharField(max_length=64, help_text="Assigning authority's namespace (PID-3.4.1).")
     kind = models.CharField(max_length=8, default="MR", help_text="HL7 table 0203: MR, PI, SS…")
+    retired = models.BooleanField(
+        default=False, help_text="Given up in a merge: it finds the patient who remains, but speaks for nobody."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["authority", "value"], name="identifier_once")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import F
@@ -24,9 +24,11 @@ from .selectors import find_patient, survivor
 def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, authoritative: bool) -> Patient:
     """The patient with one of these identifiers; a new one when nobody has any.
 
-    Identifiers not known yet are added. Demographics are written when the message is ``authoritative``
-    (ADT) and not older than what stands, or where nothing stands yet; so a PID in an order never
-    overwrites a newer ADT. Two who race with the same identifier get the same patient.
+    Identifiers not known yet are added. Each demographic field is written by the message of the highest
+    rank: an ``authoritative`` one (ADT) before any other, then the later said; so neither a PID in an
+    order nor a late message overwrites a newer ADT, and arrival order does not matter. A message that
+    knows the patient by a retired identifier only changes nothing about the one who remains. Two who
+    race with the same identifier get the same patient.
     Raises Invalid when no identifier is given, Conflict when the identifiers belong to different patients.
     """
     if not intent.identifiers:
@@ -37,8 +39,9 @@ def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, author
     created = patient is None
     if patient is None:
         patient = Patient.objects.create()
-    added = _add_identifiers(patient, intent)
-    changed = _write_demographics(patient, intent, authoritative)
+    retired = _retired_only(intent)
+    added = _add_identifiers(patient, intent, retired)
+    changed = set() if retired else _write_demographics(patient, intent, authoritative, at)
     if created:
         record(actor, "patient.create", patient, patient_id=patient.pk, at=at)
     elif added or changed:
@@ -47,11 +50,21 @@ def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, author
     return patient
 
 
-def _add_identifiers(patient: Patient, intent: PatientIntent) -> bool:
+def _retired_only(intent: PatientIntent) -> bool:
+    """Whether all that is known of these identifiers was given up in a merge."""
+    values = [value for value, _, _ in intent.identifiers]
+    pairs = {(value, authority) for value, authority, _ in intent.identifiers}
+    known = [row.retired for row in Identifier.objects.filter(value__in=values) if (row.value, row.authority) in pairs]
+    return bool(known) and all(known)
+
+
+def _add_identifiers(patient: Patient, intent: PatientIntent, retired: bool) -> bool:
     added = False
     for value, authority, kind in intent.identifiers:
         row, new = Identifier.objects.get_or_create(
-            value=value, authority=authority, defaults={"patient": patient, "kind": kind or "MR"}
+            value=value,
+            authority=authority,
+            defaults={"patient": patient, "kind": kind or "MR", "retired": retired},
         )
         added |= new
         if not new and survivor(row.patient) != patient:
@@ -59,18 +72,19 @@ def _add_identifiers(patient: Patient, intent: PatientIntent) -> bool:
     return added
 
 
-def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: bool) -> set[str]:
-    """Write what was said and may be written; return the names of the fields that changed."""
-    said = intent.demographics()
-    stands, message_at = patient.demographics_at, intent.message_at
-    fresh = authoritative and (stands is None or message_at is None or message_at >= stands)
-    if not fresh:
-        said = {} if stands else {name: v for name, v in said.items() if not getattr(patient, name)}
+def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: bool, at: datetime) -> set[str]:
+    """Write each field that was said with a higher rank than it has; return the names of those that changed."""
+    moment = (intent.message_at or at).astimezone(UTC)
+    rank = [int(authoritative), moment.isoformat(timespec="microseconds"), len(intent.message_id), intent.message_id]
+    said = {n: v for n, v in intent.demographics().items() if patient.said.get(n, [-1]) <= rank}
     changed = {name for name, value in said.items() if getattr(patient, name) != value}
-    for name in changed:
-        setattr(patient, name, said[name])
-    if fresh and message_at is not None:
-        patient.demographics_at = message_at
+    if not said:
+        return changed
+    for name, value in said.items():
+        setattr(patient, name, value)
+        patient.said[name] = rank
+    if authoritative and (patient.demographics_at is None or patient.demographics_at < moment):
+        patient.demographics_at = moment
     patient.search_name = search_name(
         patient.family_name, patient.given_name, patient.middle_name, patient.ideographic_name, patient.phonetic_name
     )
@@ -98,7 +112,7 @@ def merge_patients(survivor_id: int, retired_id: int, *, actor: Actor, at: datet
         retire = survivor(retire)
     Patient.objects.filter(pk=retire.pk).update(merged_into=keep, version=F("version") + 1)
     Patient.objects.filter(pk=keep.pk).update(version=F("version") + 1)
-    Identifier.objects.filter(patient=retire).update(patient=keep)
+    Identifier.objects.filter(patient=retire).update(patient=keep, retired=True)
     Visit.objects.filter(patient=retire).update(patient=keep)
     record(actor, "patient.merge", keep, patient_id=keep.pk, at=at, retired=retire.pk)
     emit(PatientsMerged(stream=f"patient:{keep.pk}", at=at, patient_id=keep.pk, retired_id=retire.pk))
