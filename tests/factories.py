@@ -83,7 +83,7 @@ class PatientFactory(factory.django.DjangoModelFactory):
     search_name = factory.LazyAttribute(lambda p: search_name(p.family_name, p.given_name, ""))
 
     @factory.post_generation
-    def number(patient: Patient, create: bool, value: str | None, **kwargs: Any) -> None:  # noqa: N805
+    def number(patient: Patient, create: bool, value: str | None, **kwargs: Any) -> None:
         if create:
             Identifier.objects.create(patient=patient, value=value or f"T{patient.pk:06d}", authority="NORTH")
 

@@ -61,6 +61,11 @@ class Scanner:
         _check(answers[-1][0])
         return [entry for status, entry in answers if status.Status in PENDING and entry is not None]
 
+    def entry(self, placer_number: str) -> Dataset | None:
+        """The worklist entry of that placer order number, if this scanner's list has it."""
+        found = (e for e in self.worklist() if e.get("PlacerOrderNumberImagingServiceRequest") == placer_number)
+        return next(found, None)
+
     def begin(self, entry: Dataset, **changes: Any) -> str:
         """Start the exam of a worklist entry (MPPS N-CREATE, IN PROGRESS); returns the MPPS SOP Instance UID."""
         performed = _filled(Dataset(), _begun(entry, self.ae_title, datetime.now()) | changes)

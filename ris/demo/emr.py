@@ -12,8 +12,8 @@ from typing import Any
 
 START, END = b"\x0b", b"\x1c\r"
 
-FAMILIES = "Heron Osprey Plover Avocet Curlew Dunlin Egret Fulmar Gannet Harrier Jacana Kestrel Lapwing Merlin".split()
-GIVENS = "Alva Bram Cleo Dora Emil Fern Gale Hugo Iris Juno Kaya Liv Milo Nell Otto Pia Quin Runa Sol Tove".split()
+FAMILIES = ["HERON", "OSPREY", "PLOVER", "AVOCET", "CURLEW", "DUNLIN", "EGRET", "FULMAR", "GANNET", "KESTREL", "MERLIN"]
+GIVENS = ["Alva", "Bram", "Cleo", "Dora", "Emil", "Fern", "Gale", "Hugo", "Iris", "Juno", "Kaya", "Liv", "Milo", "Nell"]
 REASONS = {
     "CT": ["Headache, sudden", "Fall from standing height", "Abdominal pain", "Cough and fever", "Follow-up"],
     "MR": ["Low back pain", "Seizure, first", "Knee pain after twist", "Follow-up"],
@@ -47,7 +47,7 @@ class DemoPatients:
         """(family, given, birth date as YYYYMMDD, sex) of the patient of that number: always the same."""
         who = random.Random(number)
         born = f"{who.randint(1936, 2018)}{who.randint(1, 12):02d}{who.randint(1, 28):02d}"
-        return f"DEMO-{who.choice(FAMILIES)}".upper(), who.choice(GIVENS), born, who.choice("FM")
+        return f"DEMO-{who.choice(FAMILIES)}", who.choice(GIVENS), born, who.choice("FM")
 
     def pick(self) -> str:
         """A patient number; some come back, so that there are priors."""
@@ -62,7 +62,7 @@ def order_message(order: DemoOrder, control: str = "NW") -> str:
     priority = {"STAT": "S", "HIGH": "A"}.get(order.priority, "R")
     stamp = f"{order.start:%Y%m%d%H%M%S}"
     segments = [
-        f"MSH|^~\\&|DEMOEMR|{order.site}|RIS|RAD|{datetime.now():%Y%m%d%H%M%S}||ORM^O01|{order.placer_number}-{control}|P|2.3.1",
+        f"MSH|^~\\&|DEMOEMR|{order.site}|RIS|RAD|{stamp}||ORM^O01|{order.placer_number}-{control}|P|2.3.1",
         f"PID|||{order.patient_number}^^^{order.site}^MR||{family}^{given}||{born}|{sex}",
         f"PV1||{order.patient_class}|{order.site} WARD|||||DR9^DEMO-REFERRER^RITA|||||||||||V{order.placer_number}",
         f"ORC|{control}|{order.placer_number}^DEMOEMR||||||^^^{stamp}^^{priority}|||||DR9^DEMO-REFERRER^RITA",

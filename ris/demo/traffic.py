@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import heapq
+import http.client
 import json
 import random
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -97,7 +97,7 @@ class Day:
             priority=self.chance.choices(["STAT", "HIGH", "ROUTINE"], weights=shares)[0],
             patient_class=patient_class,
             station_ae=station,
-            start=datetime.now(),
+            start=datetime.now().astimezone(),
             site=site.upper(),
         )
 
@@ -111,9 +111,7 @@ class Day:
 
     def _scan(self, order: DemoOrder) -> None:
         scanner = Scanner(order.station_ae, self.ports.dicom, self.ports.ae_title)
-        entry = next(
-            (e for e in scanner.worklist() if e.PlacerOrderNumberImagingServiceRequest == order.placer_number), None
-        )
+        entry = scanner.entry(order.placer_number)
         if entry is None:
             self.say(f"missing {order.placer_number} on the worklist of {order.station_ae}")
             return
@@ -126,9 +124,12 @@ class Day:
         self.say(f"done    {order.placer_number}")
 
     def _api(self, method: str, path: str) -> Any:
-        host, port = self.ports.http
-        request = urllib.request.Request(
-            f"http://{host}:{port}/api/{path}", method=method, headers={"Authorization": f"Bearer {self.ports.token}"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        connection = http.client.HTTPConnection(*self.ports.http, timeout=30)
+        try:
+            connection.request(method, f"/api/{path}", headers={"Authorization": f"Bearer {self.ports.token}"})
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                raise ConnectionError(f"{method} /api/{path} was answered with {answer.status}")
             return json.load(answer)
+        finally:
+            connection.close()

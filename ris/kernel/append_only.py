@@ -12,9 +12,10 @@ $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'inte
 CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change();
 """
 _SQLITE = (
-    "CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
-    "CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
+    "CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
+    "CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
 )
+_REFUSE = "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
 _DROP_SQLITE = ("DROP TRIGGER {table}_no_update", "DROP TRIGGER {table}_no_delete")
 
 
@@ -39,7 +40,8 @@ class AppendOnly(Operation):
             schema_editor.execute(_POSTGRES.format(table=self.table), params=None)
             return
         for statement in _SQLITE:
-            schema_editor.execute(statement.format(table=self.table), params=None)
+            refuse = _REFUSE.format(table=self.table)
+            schema_editor.execute(statement.format(table=self.table, refuse=refuse), params=None)
 
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState

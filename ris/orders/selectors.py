@@ -24,12 +24,11 @@ def orders_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[Order]:
     """Orders at the viewer's sites, newest first, with all that a list shows."""
     procedures = RequestedProcedure.objects.select_related("procedure").order_by("pk")
     steps = ScheduledStep.objects.select_related("device").order_by("start", "pk")
-    return (
-        Order.objects.filter(site__in=sites_for(viewer, can))
-        .select_related("patient", "site", "visit")
-        .prefetch_related(Prefetch("procedures", procedures), Prefetch("procedures__steps", steps))
-        .order_by("-placed_at", "-pk")
+    orders = Order.objects.filter(site__in=sites_for(viewer, can)).select_related("patient", "site", "visit")
+    whole = orders.prefetch_related(Prefetch("procedures", procedures)).prefetch_related(
+        Prefetch("procedures__steps", steps)
     )
+    return whole.order_by("-placed_at", "-pk")
 
 
 def order_for(viewer: User, order_id: int, can: Can = Can.SEE_ORDERS) -> Order:

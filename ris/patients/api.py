@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid, NotFound
+from ris.kernel.errors import NotFound
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
@@ -63,19 +63,21 @@ class PatientsView(APIView):
         return Response(PatientSerializer(patient).data, status=status.HTTP_201_CREATED)
 
 
+class SearchForm(serializers.Serializer[Any]):
+    text = serializers.CharField(min_length=2, help_text="At least two letters of the name, or an identifier.")
+
+
 class PatientSearchView(APIView):
     """Patients by name or identifier; the words travel in the body, so no log or history keeps them."""
 
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request={"application/json": {"type": "object", "properties": {"text": {"type": "string"}}}},
-                   responses=PatientSerializer(many=True))  # fmt: skip
+    @extend_schema(request=SearchForm, responses=PatientSerializer(many=True))
     def post(self, request: Request) -> Response:
         require(user_of(request), Can.SEE_ORDERS)
-        text = str(request.data.get("text", "")).strip()
-        if len(text) < 2:
-            raise Invalid("Give at least two letters of the name, or an identifier.", at="text")
-        found = patients_matching(text, user_of(request)).prefetch_related("identifiers")[:50]
+        form = SearchForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        found = patients_matching(form.validated_data["text"], user_of(request)).prefetch_related("identifiers")[:50]
         return Response(PatientSerializer(found, many=True).data)
 
 

@@ -22,7 +22,7 @@ def test_a_step_taken_writes_the_state_the_changes_and_a_new_version() -> None:
 def test_a_step_from_the_wrong_state_is_a_conflict_and_changes_nothing() -> None:
     step = make_order().procedures.get().steps.get()
     ScheduledStep.objects.take(states.START, step.pk)
-    with pytest.raises(Conflict, match="Cannot arrive.*started"):
+    with pytest.raises(Conflict, match=r"Cannot arrive.*started"):
         ScheduledStep.objects.take(states.ARRIVE, step.pk, arrived_at=NOON)
     assert step.reread().arrived_at is None
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from interfaces.dicom.scanner import DimseFailure, Scanner
 from ris.audit.actor import Actor
 from ris.demo.emr import ResultTaker
 from ris.demo.seed import seed
@@ -25,6 +26,9 @@ class Command(BaseCommand):
         traffic.add_argument("--speed", type=float, default=60, help="hospital seconds a second (default 60)")
         traffic.add_argument("--hours", type=float, default=24, help="hours of the hospital's day (default 24)")
         traffic.add_argument("--per-day", type=int, default=411, help="orders a day (default 411)")
+        scan = verbs.add_parser("scan", help="play the scanner for one order: worklist, MPPS begun, MPPS completed")
+        scan.add_argument("placer_number")
+        scan.add_argument("--device", default="CT1", help="AE title of the scanner (default CT1)")
         emr = verbs.add_parser("emr", help="listen as the EMR: print and accept every result")
         emr.add_argument("--port", type=int, default=2576, help="on 127.0.0.1 (default 2576)")
 
@@ -56,6 +60,20 @@ class Command(BaseCommand):
             raise CommandError(f"A port does not answer ({error}). Is './bin/run' running?") from error
         except KeyboardInterrupt:
             self.stdout.write("stopped")
+
+    def _scan(self, options: dict[str, Any]) -> None:
+        scanner = Scanner(options["device"], settings.RIS.dicom, settings.RIS.ae_title)
+        try:
+            entry = scanner.entry(options["placer_number"])
+            if entry is None:
+                raise CommandError(
+                    f"{options['device']} has no order {options['placer_number']} on its worklist. "
+                    f"Say why: ./bin/ris mwl explain --device {options['device']} --accession …"
+                )
+            scanner.complete(scanner.begin(entry))
+        except DimseFailure as error:
+            raise CommandError(f"{error}. Is './bin/run' running?") from error
+        self.stdout.write(f"{options['device']} has done {options['placer_number']}.")
 
     def _emr(self, options: dict[str, Any]) -> None:
         with ResultTaker(("127.0.0.1", options["port"]), self._show) as server:

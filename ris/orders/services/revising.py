@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -75,7 +76,7 @@ def _revise_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> No
 
 
 def match_procedure(order: Order, intent: ProcedureIntent) -> RequestedProcedure | None:
-    """The procedure of ``order`` that is meant: by number, by Study UID; where no number was said by code, or the only one."""
+    """The procedure that is meant: by number or Study UID; where no number was said by code, or the only one."""
     procedures = list(order.procedures.order_by("pk"))
     names = ["number", "study_uid"] if intent.number else ["study_uid", "code"]
     said = {"number": intent.number, "study_uid": intent.study_uid, "code": intent.code.value}
@@ -98,7 +99,7 @@ def _revise_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime
 
 
 def _write_step(procedure: RequestedProcedure, step: ScheduledStep, intent: StepIntent) -> None:
-    said = {
+    said: dict[str, Any] = {
         "modality": intent.modality,
         "location": intent.location,
         "start": intent.start,
