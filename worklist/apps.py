@@ -7,4 +7,5 @@ class WorklistConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import subscribers  # noqa: F401  (registers what this app wants to hear)
+        # Importing them registers what this app wants to hear, and who answers its bell.
+        from . import hub, subscribers  # noqa: F401

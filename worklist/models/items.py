@@ -63,7 +63,7 @@ class ReadingItem(Stateful):
         related_name="+",
         help_text="Whom the rules suggest.",
     )
-    assigned_at = models.DateTimeField(null=True, blank=True)
+    assigned_at = models.DateTimeField(null=True, blank=True, help_text="When the rules last looked for a reader.")
     reserved_for = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,

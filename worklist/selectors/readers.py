@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q, Sum
 
-from ris.catalog.models import Site
-from ris.people.models import SiteGroupPermission, SiteUserPermission, User
-from ris.people.roles import ROLES, Can
+from ris.people.models import User
+from ris.people.roles import Can
 from worklist.models import Presence, Privilege, ReaderProfile, ReadingItem, Skill
 from worklist.rules.eligible import ReaderNow, SkillNow
 from worklist.states import CLAIMED, FINAL, WAITING
 
+from .access import permissions_of_many, sites_of_many
 from .roster import OnShift, on_shift
 
 UNSEEN_AFTER = timedelta(minutes=15)
@@ -38,8 +38,8 @@ def readers_now(at: datetime) -> list[ReaderNow]:
 
 def _readers(ids: Collection[int], at: datetime, shifts: dict[int, OnShift]) -> list[ReaderNow]:
     ids = list(ids)
-    cans = _permissions(ids)
-    sites = _sites(ids, cans)
+    cans = permissions_of_many(ids)
+    sites = sites_of_many(ids, cans, Can.READ_CASES)
     profiles = {p.user_id: p for p in ReaderProfile.objects.filter(user__in=ids)}
     skills = _skills(ids)
     unlicensed = _unlicensed(ids, at)
@@ -84,32 +84,6 @@ def _shift_parts(shift: OnShift | None, at: datetime, done: float) -> dict[str, 
         "deficit": (at - shift.span.start) / minute - done,
         "kind": shift.kind,
     }
-
-
-def _permissions(ids: list[int]) -> dict[int, frozenset[Can]]:
-    cans: dict[int, frozenset[Can]] = defaultdict(frozenset)
-    for pk, boss, role in User.objects.filter(pk__in=ids, is_active=True).values_list(
-        "pk", "is_superuser", "groups__name"
-    ):
-        cans[pk] |= frozenset(Can) if boss else ROLES.get(role, frozenset())
-    return cans
-
-
-def _sites(ids: list[int], cans: dict[int, frozenset[Can]]) -> dict[int, frozenset[int]]:
-    """The sites at which each may read: what ``sites_for(user, READ_CASES)`` says, for many at once."""
-    sites: dict[int, frozenset[int]] = defaultdict(frozenset)
-    readers = [pk for pk in ids if Can.READ_CASES in cans[pk]]
-    direct = SiteUserPermission.objects.filter(user__in=readers, permission__codename="work_at")
-    for pk, site in direct.values_list("user", "content_object"):
-        sites[pk] |= {site}
-    by_group = SiteGroupPermission.objects.filter(group__user__in=readers, permission__codename="work_at")
-    for pk, site in by_group.values_list("group__user", "content_object"):
-        if pk in cans:
-            sites[pk] |= {site}
-    bosses = User.objects.filter(pk__in=readers, is_superuser=True).values_list("pk", flat=True)
-    for pk in bosses:
-        sites[pk] = frozenset(Site.objects.values_list("pk", flat=True))
-    return sites
 
 
 def _skills(ids: list[int]) -> dict[int, list[SkillNow]]:

@@ -39,10 +39,13 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
     needs = needs_of(item, at)
     readers = readers_now(at) if readers is None else readers
     best, out = choose(needs, readers)
-    if best and best.id == item.assigned_to_id:
+    if best and best.id == item.assigned_to_id and item.assigned_at:
         return best.id
+    news = item.assigned_at is None or (best and best.id) != item.assigned_to_id
     still = ReadingItem.objects.filter(pk=item_id, version=item.version)
-    if not still.update(assigned_to=best and best.id, assigned_at=at if best else None, version=F("version") + 1):
+    if not still.update(assigned_to=best and best.id, assigned_at=at, version=F("version") + (1 if news else 0)):
+        return None
+    if not news:  # nobody then, nobody now: said once is enough
         return None
     body: dict[str, Any] = {"candidates": _kept(needs, readers, out), "needs": {"reach": needs.reach}}
     Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best and best.id, body=body)

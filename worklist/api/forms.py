@@ -1,0 +1,63 @@
+"""What the worklist's calls are asked with, and how an item is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from ris.kernel.clock import now
+from worklist.models import ReadingItem
+from worklist.services import score_terms
+
+
+class ItemSerializer(serializers.ModelSerializer[ReadingItem]):
+    """A reading item, with what a list shows of its patient and exam."""
+
+    patient = serializers.SerializerMethodField()
+    description = serializers.CharField(source="procedure.__str__", read_only=True)
+    order = serializers.IntegerField(source="procedure.order_id", read_only=True)
+    study_uid = serializers.CharField(source="procedure.study_uid", read_only=True)
+    site = serializers.CharField(source="site.code", read_only=True)
+    subspecialty = serializers.CharField(source="subspecialty.code", default="", read_only=True)
+    urgency_name = serializers.CharField(source="get_urgency_display", read_only=True)
+    reader_name = serializers.CharField(source="reader.display_name", default="", read_only=True)
+    score = serializers.SerializerMethodField()
+    terms = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ReadingItem
+        fields = [
+            "id", "state", "version", "accession", "order", "procedure", "study_uid", "description", "patient",
+            "site", "modality", "region", "subspecialty", "priority", "urgency", "urgency_name", "marks",
+            "reading_minutes", "opened_at", "due_at", "sla_minutes", "reader", "reader_name", "claimed_at",
+            "lease_until", "assigned_to", "reserved_for", "preliminary_by", "parked_until", "park_reason",
+            "finished_at", "score", "terms",
+        ]  # fmt: skip
+
+    def get_patient(self, item: ReadingItem) -> dict[str, Any]:
+        patient = item.procedure.order.patient
+        return {"id": patient.pk, "name": patient.display_name, "birth_date": patient.birth_date, "sex": patient.sex}
+
+    def get_score(self, item: ReadingItem) -> float:
+        return round(sum(score_terms(item, now()).values()), 4)
+
+    def get_terms(self, item: ReadingItem) -> dict[str, float]:
+        return {name: round(value, 4) for name, value in score_terms(item, now()).items()}
+
+
+class ReasonForm(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=250)
+
+
+class MaybeReasonForm(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=250, required=False, default="", allow_blank=True)
+
+
+class ParkForm(ReasonForm):
+    until = serializers.DateTimeField()
+
+
+class HeartbeatSerializer(serializers.Serializer[Any]):
+    held = serializers.BooleanField()
+    lease_until = serializers.DateTimeField(allow_null=True)

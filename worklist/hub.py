@@ -1,0 +1,198 @@
+"""One hub in each process: reads the worklist's facts once and hands them out to the screens of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from channels.db import database_sync_to_async
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from ris.kernel import doorbell
+
+from .live_bell import WORKLIST
+from .selectors.access import standing_of
+from .selectors.feed import Feed
+
+log = structlog.get_logger(__name__)
+
+GROUP = "worklist"
+POLL = 5.0
+"""Seconds between two looks at the database when no bell rings, so also the worst delay while Redis is away."""
+CHECK = 2.0
+"""Seconds between two looks at the sessions: a revoked one's socket closes within twice that."""
+BREATH = 0.02
+"""Seconds that a reading waits for more bells to be answered with it."""
+DEEPEST = 64
+"""Messages that wait for one client; further ones are dropped and the client re-reads."""
+
+
+class Client:
+    """A screen, as the hub sees it."""
+
+    def __init__(self, session_key: str, user_id: int, sites: frozenset[int]) -> None:
+        self.session_key, self.user_id, self.sites = session_key, user_id, sites
+        self.seq = 0
+        self.closed = False
+        self._queue: asyncio.Queue[str] = asyncio.Queue(DEEPEST)
+        self._dropped = False
+
+    def tell(self, ids: str) -> None:
+        """Queue a change (``ids`` is JSON), or drop it when the client is too slow: the gap in seq shows it."""
+        self.seq += 1
+        try:
+            self._queue.put_nowait(f'{{"seq": {self.seq}, "ids": {ids}}}')
+        except asyncio.QueueFull:
+            self._dropped = True
+
+    def breathe(self) -> None:
+        """Repeat the last number, unless there are messages on the way anyhow."""
+        if self._queue.empty():
+            self._queue.put_nowait(self._quiet())
+
+    def close(self) -> None:
+        self.closed = True
+        if self._queue.empty():
+            self._queue.put_nowait(self._quiet())
+
+    async def next_message(self) -> str:
+        if self._dropped and self._queue.empty():
+            self._dropped = False
+            return self._quiet()  # its number is past the gap, so the client sees the gap now
+        return await self._queue.get()
+
+    def _quiet(self) -> str:
+        return f'{{"seq": {self.seq}, "ids": []}}'
+
+
+class Hub:
+    """Runs while there are clients, in the event loop that made it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.clients: set[Client] = set()
+        self._bell = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._feed = Feed()
+
+    async def join(self, client: Client) -> None:
+        """Let a client hear of what changes from now on."""
+        if not self._tasks:
+            self._feed = Feed()
+            loops: tuple[Callable[[], Any], ...] = (self._hand_out, self._listen, self._watch_sessions)
+            self._tasks = [asyncio.create_task(self._forever(loop)) for loop in loops]
+            await database_sync_to_async(self._feed.news)()
+        self.clients.add(client)
+
+    def leave(self, client: Client) -> None:
+        self.clients.discard(client)
+        if not self.clients:
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = []
+
+    def wake(self) -> None:
+        """Something changed. May be called from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closing
+            self.loop.call_soon_threadsafe(self._bell.set)
+
+    async def _forever(self, run: Callable[[], Any]) -> None:
+        while True:
+            try:
+                await run()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # a database or a broker that is away: go on when it is back
+                log.warning("live.interrupted", part=run.__name__, error=type(error).__name__)
+                await asyncio.sleep(1.0)
+
+    async def _hand_out(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._bell.wait(), POLL)
+            await asyncio.sleep(BREATH)
+        self._bell.clear()
+        news = await database_sync_to_async(self._feed.news)()
+        if not news:
+            for client in self.clients:
+                client.breathe()
+            return
+        texts: dict[frozenset[int], str] = {}
+        for client in self.clients:
+            if client.sites not in texts:
+                ids = sorted(pk for pk, site in news.items() if site in client.sites)
+                texts[client.sites] = json.dumps(ids) if ids else ""
+            if texts[client.sites]:
+                client.tell(texts[client.sites])
+
+    async def _listen(self) -> None:
+        """Bells of other processes, through the channel layer."""
+        layer = get_channel_layer()
+        if layer is None or isinstance(layer, InMemoryChannelLayer):
+            await asyncio.Event().wait()
+            return
+        channel = await layer.new_channel()
+        await layer.group_add(GROUP, channel)
+        while True:
+            await layer.receive(channel)
+            self._bell.set()
+
+    async def _watch_sessions(self) -> None:
+        await asyncio.sleep(CHECK)
+        keys = list({client.session_key for client in self.clients})
+        standings = await database_sync_to_async(standing_of)(keys)
+        for client in list(self.clients):
+            standing = standings.get(client.session_key)
+            if standing is None or not standing.sites:
+                client.close()
+            else:
+                client.sites = standing.sites
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def hub() -> Hub:
+    """The hub of the running event loop (a process has one)."""
+    loop = asyncio.get_running_loop()
+    for old in [other for other in _hubs if other.is_closed()]:
+        del _hubs[old]
+    return _hubs.setdefault(loop, Hub(loop))
+
+
+class _Announcer:
+    """Rings in other processes, from a thread of its own: a broker that is slow or away holds up nobody."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._ring = threading.Event()
+
+    def announce(self) -> None:
+        for one in list(_hubs.values()):
+            one.wake()
+        layer = get_channel_layer()
+        if layer is None or isinstance(layer, InMemoryChannelLayer):
+            return
+        if self._pid != os.getpid():  # threads do not survive a fork
+            self._pid, self._ring = os.getpid(), threading.Event()
+            threading.Thread(target=self._run, args=(layer,), name="worklist-bell", daemon=True).start()
+        self._ring.set()
+
+    def _run(self, layer: Any) -> None:
+        loop = asyncio.new_event_loop()
+        while True:
+            self._ring.wait()
+            self._ring.clear()
+            try:
+                loop.run_until_complete(asyncio.wait_for(layer.group_send(GROUP, {"type": "bell"}), 5.0))
+            except Exception as error:  # hubs poll, so this is a delay
+                log.warning("live.bell_unheard", error=type(error).__name__)
+
+
+_announcer = _Announcer()
+doorbell.answer(WORKLIST, _announcer.announce)

@@ -1,0 +1,15 @@
+"""Celery wakes the worklist up; all that there is to do is found in rows."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from ris.kernel.clock import now
+
+from .services.sweep import sweep_all
+
+
+@shared_task(ignore_result=True)
+def sweep() -> None:
+    """Leases, parked cases, lanes, suggestions. Safe to run anywhere, any number of times at once."""
+    sweep_all(at=now())

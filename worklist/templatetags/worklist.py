@@ -1,0 +1,69 @@
+"""How a reading item shows its clock and the reason for its place."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from ris.kernel.templatetags.times import clock, day, span
+from ris.kernel.templatetags.ui import icon
+from worklist.models import ReadingItem
+from worklist.services import score_terms
+from worklist.states import OPEN
+
+register = template.Library()
+
+
+@register.simple_tag
+def due(item: ReadingItem) -> SafeString | str:
+    """The SLA clock: time left, amber in the last quarter, red once it is over; ``clocks.js`` keeps it going."""
+    if item.state not in OPEN:
+        return ""
+    at = timezone.now()
+    phase = _phase(item.opened_at, item.due_at, at)
+    text = span(item.due_at - at) + (" over" if phase == "over" else "")
+    return format_html(
+        '<span class="due" data-phase="{}" data-due="{}" data-from="{}" title="Due {} {}, {} after it could be read">'
+        '{}{}{}<span data-text>{}</span></span>',
+        phase, item.due_at.isoformat(), item.opened_at.isoformat(), day(item.due_at), clock(item.due_at),
+        span(item.sla_minutes * 60), icon("clock", "calm"), icon("hourglass", "soon"),
+        icon("alarm-clock", "over"), text,
+    )  # fmt: skip
+
+
+def _phase(opened: datetime, due_at: datetime, at: datetime) -> str:
+    if at > due_at:
+        return "over"
+    return "soon" if due_at - at <= (due_at - opened) / 4 else "calm"
+
+
+TERMS = {
+    "class": "Urgency class",
+    "reading time": "Short exams first",
+    "time left": "Time left",
+    "lateness": "Lateness",
+    "rules": "Rules and AI",
+}
+
+
+@register.simple_tag
+def why(item: ReadingItem) -> list[tuple[str, float]]:
+    """The score's terms with their sum, as people read them."""
+    terms = score_terms(item, timezone.now())
+    return [(TERMS.get(name, name.capitalize()), value) for name, value in terms.items() if abs(value) >= 0.005]
+
+
+@register.filter
+def total(terms: list[tuple[str, float]]) -> float:
+    return sum(value for _, value in terms)
+
+
+@register.filter
+def reason(item: ReadingItem) -> str:
+    """The reason for its place in a sentence, for a tooltip."""
+    parts = [f"{name} {value:+.1f}" for name, value in why(item)]
+    return f"{item.get_urgency_display()}: score {total(why(item)):.1f} = " + ", ".join(parts)
