@@ -104,7 +104,7 @@ def secret_key(env: Mapping[str, str], data: Path) -> str:
 
 
 def database(env: Mapping[str, str], data: Path) -> dict[str, Any]:
-    """Django's settings of the database that DATABASE_URL names, without a URL of ``ris.sqlite3`` in the data folder."""
+    """Django's settings of the database that DATABASE_URL names; without it, ``ris.sqlite3`` in the data folder."""
     url = secret(env, "DATABASE_URL") or f"sqlite:///{data / 'ris.sqlite3'}"
     cure = "write it as postgres://user:password@host:5432/name or sqlite:////path/of/file"
     try:

@@ -19,6 +19,8 @@ FRAMES = 12
 
 QUIET = {
     "celery": "WARNING",
+    "celery.app.trace": "CRITICAL",  # its lines hold texts of errors; ris.celery says it without
+    "django.request": "CRITICAL",  # what it says is said by the request's line
     "kombu": "WARNING",
     "pynetdicom": "ERROR",
     "pydicom": "ERROR",
@@ -37,6 +39,7 @@ def without_texts_of_errors(logger: Any, method: str, event: EventDict) -> Event
     if isinstance(info, BaseException):
         info = (type(info), info, info.__traceback__)
     if info and info[0] is not None:
+        event["event"] = str(event.get("event", "")).partition("\n")[0]  # asyncio quotes the error further down
         event.setdefault("error", info[0].__name__)
         event["places"] = places(info[2])
     return event

@@ -5,13 +5,24 @@ from __future__ import annotations
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from reporting import urls as reporting
 from ris.catalog import urls as catalog
 from ris.orders import urls as orders
 from ris.patients import urls as patients
+from ris.people import urls as people
+from ris.web.docs import ApiDocs
+from ris.web.health import health
+from worklist import urls as worklist
 
-api_patterns = [*catalog.api_patterns, *patients.api_patterns, *orders.api_patterns]
+ROOMS = (people, catalog, patients, orders, worklist, reporting)
 
 urlpatterns = [
-    path("api/", include(api_patterns)),
+    path("healthz", health, name="health"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", ApiDocs.as_view(url_name="schema"), name="api-docs"),
+    path("api/", include([pattern for room in ROOMS for pattern in room.api_patterns])),
+    *(path("", include(room)) for room in ROOMS),
 ]
+
+handler404 = "ris.web.missing.not_found"
+handler500 = "ris.web.missing.broken"

@@ -65,3 +65,13 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.subject}"
+
+
+class Heartbeat(models.Model):
+    """When a part of the system last said that it lives."""
+
+    name = models.CharField(max_length=48, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%H:%M:%S}"

@@ -16,20 +16,10 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from ris.kernel.errors import Refusal
+from ris.people.web import STATUS
 
 CONTENT_TYPE = "application/problem+json"
-_STATUS: dict[type[Refusal], HTTPStatus] = {
-    Invalid: HTTPStatus.BAD_REQUEST,
-    NotFound: HTTPStatus.NOT_FOUND,
-    Conflict: HTTPStatus.CONFLICT,
-    Forbidden: HTTPStatus.FORBIDDEN,
-}
-
-
-def status_of(refusal: Refusal) -> HTTPStatus:
-    """The HTTP status that says what the refusal says."""
-    return next((status for kind, status in _STATUS.items() if isinstance(refusal, kind)), HTTPStatus.BAD_REQUEST)
 
 
 def problem_body(status: int, detail: str, *, code: str, at: str = "", **more: Any) -> dict[str, Any]:
@@ -45,7 +35,7 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, Refusal):
-        status = status_of(error)
+        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
         body, headers = problem_body(status, error.detail, code=error.code, at=error.at), {}
     elif isinstance(error, exceptions.APIException):
         body, headers = _of_drf(error), _headers_of(error)

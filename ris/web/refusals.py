@@ -1,19 +1,17 @@
-"""Refusals of pages: a page that says what happened and what to do, with the right status."""
+"""Refusals that a page's view let through: said in words, with the right status."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 
 from ris.kernel.errors import Refusal
-
-from .api_errors import status_of
+from ris.people.web import refused
 
 
 class RefusalPages:
-    """Turns a Refusal that a page's view raised into ``refusal.html`` with 400, 403, 404 or 409."""
+    """Turns a Refusal into a page, a toast or problem details with 400, 403, 404 or 409."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -22,7 +20,4 @@ class RefusalPages:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, Refusal):
-            return None
-        status = status_of(exception)
-        return render(request, "refusal.html", {"refusal": exception, "status": status.value}, status=status)
+        return refused(request, exception) if isinstance(exception, Refusal) else None

@@ -1,0 +1,49 @@
+"""Celery: the bells' other end, and the clock that looks anyway in case a bell was not heard.
+
+No task carries data and no result is kept: a message says "look", and the rows
+say at what. So a message that is lost, late or doubled costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+
+from .logs import places
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
+
+log = structlog.get_logger(__name__)
+
+app = Celery("ris", set_as_current=True)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+WAKES = {
+    "relay": "ris.kernel.tasks.deliver",
+    "hl7-send": "interfaces.hl7.tasks.send_owed",
+}
+"""Which task answers which bell (``ris.kernel.doorbell``)."""
+
+EVERY = {
+    "ris.kernel.tasks.deliver": 2.0,
+    "ris.kernel.tasks.beat": 15.0,
+    "interfaces.hl7.tasks.send_owed": 5.0,
+    "worklist.tasks.sweep": 15.0,
+}
+"""Seconds between two looks that nobody asked for."""
+
+app.conf.beat_schedule = {
+    name: {"task": name, "schedule": seconds, "options": {"expires": max(10.0, seconds)}}
+    for name, seconds in EVERY.items()
+}
+
+
+@signals.task_failure.connect  # type: ignore[untyped-decorator]
+def say_failed(sender: Any, exception: Exception, traceback: TracebackType, **_: Any) -> None:
+    """Log a failed task without the error's text, which may quote a row. The clock will run it again."""
+    log.error("task.failed", task=sender.name, error=type(exception).__name__, places=places(traceback))

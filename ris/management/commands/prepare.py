@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from ris.people.models import User
+
+
+class Command(BaseCommand):
+    help = "Make ready to serve: migrate, collect static files, fill an empty database with the demo hospital."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=options["verbosity"] - 1)
+        if self._static_is_old():
+            call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+        if settings.RIS.demo and not User.objects.exists():
+            call_command("demo", "seed")
+        elif not User.objects.exists():
+            self.stdout.write("There are no users yet: make the first with “./bin/ris createsuperuser”.")
+
+    def _static_is_old(self) -> bool:
+        """Whether a file was added or changed since they were collected."""
+        manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
+        if not manifest.exists():
+            return True
+        collected = manifest.stat().st_mtime
+        found = (storage.path(name) for finder in finders.get_finders() for name, storage in finder.list([]))
+        return any(Path(path).stat().st_mtime > collected for path in found)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ris.config_values import Misconfigured
+from ris.logs import places
+from ris.serving.roles import ROLES
+from ris.serving.supervisor import Supervisor
+
+log = structlog.get_logger(__name__)
+
+
+def _say_died(died: threading.ExceptHookArgs) -> None:
+    """A thread's last words, like all of the log without the error's text."""
+    name = died.thread.name if died.thread else ""
+    log.error("thread.died", thread=name, error=died.exc_type.__name__, places=places(died.exc_traceback))
+
+
+class Command(BaseCommand):
+    help = "Run a role until Ctrl-C or SIGTERM: web, worker, beat, hl7, dicom, or all of them in one process."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("role", choices=["all", *ROLES])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        names = list(ROLES) if options["role"] == "all" else [options["role"]]
+        if settings.RIS.embedded and len(names) == 1:
+            raise CommandError(
+                "REDIS_URL: it is not set, and roles in processes of their own cannot hear each other without it.\n"
+                "  Cure: set REDIS_URL=redis://host:6379/0, or run everything in one process with “serve all”."
+            )
+        threading.excepthook = _say_died
+        supervisor = Supervisor([ROLES[name]() for name in names], self._say)
+        try:
+            code = supervisor.serve()
+        except Misconfigured as error:
+            raise CommandError(f"Cannot start.\n  {error}") from None
+        except KeyboardInterrupt:
+            code = 130
+        sys.stderr.flush()
+        os._exit(code)  # threads of libraries that still sleep must not keep a stopped system alive
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()

@@ -1,0 +1,156 @@
+"""The roles: what each one runs, and how it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from datetime import datetime
+from typing import Any
+
+import structlog
+import uvicorn
+from celery import beat
+from celery.worker import WorkController
+from celery.worker import state as worker_state
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from ris.celery import app
+from ris.kernel import heartbeat
+from ris.kernel.clock import now
+
+from .listening import listen, make_sure_of
+from .supervisor import Say
+
+log = structlog.get_logger(__name__)
+
+state: Any = worker_state  # what its stubs say of it is too narrow
+
+WORKERS = 4
+"""Tasks at once: a destination that does not answer must not hold up the relay."""
+
+
+class Web:
+    """Pages, API and websockets; it also watches whether the sweeps are alive."""
+
+    name = "web"
+
+    def prepare(self) -> None:
+        self._listener: socket.socket = listen("RIS_HTTP", settings.RIS.http)
+
+    def run(self, stop: threading.Event, ready: Say) -> None:
+        from ris.asgi import application
+
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                loop="asyncio",
+                ws="websockets-sansio",
+                ws_max_size=64 * 1024,
+                server_header=False,
+                proxy_headers=bool(settings.RIS.proxy),
+                forwarded_allow_ips=list(settings.RIS.proxy),
+                timeout_graceful_shutdown=3,
+            )
+        )
+        host, port = self._listener.getsockname()[:2]
+        for work in (lambda: self._end(server, stop), lambda: watch_sweeps(stop)):
+            threading.Thread(target=work, daemon=True).start()
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+        server.run(sockets=[self._listener])
+
+    def _end(self, server: uvicorn.Server, stop: threading.Event) -> None:
+        stop.wait()
+        server.should_exit = True
+
+
+def watch_sweeps(stop: threading.Event, *, every: float = 30.0) -> None:
+    """Look after the sweeps' heartbeat until ``stop``."""
+    since: datetime = now()
+    while not stop.wait(every):
+        try:
+            heartbeat.watch(since=since, at=now())
+        except DatabaseError as error:
+            log.warning("watch.no-database", error=type(error).__name__)
+        finally:
+            close_old_connections()
+
+
+class Worker:
+    """Celery's worker, in threads."""
+
+    name = "worker"
+
+    def prepare(self) -> None:
+        """Nothing can be known before: a broker that is away is waited for."""
+
+    def run(self, stop: threading.Event, ready: Say) -> None:
+        state.should_stop = None
+        controller: Any = WorkController(
+            app=app,
+            pool_cls="threads",
+            concurrency=WORKERS,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            ready_callback=lambda consumer: ready(f"{WORKERS} tasks at once"),
+        )
+        threading.Thread(target=self._end, args=[stop], daemon=True).start()
+        controller.start()
+        if controller.exitcode:
+            raise RuntimeError("the worker could not go on")
+
+    def _end(self, stop: threading.Event) -> None:
+        stop.wait()
+        state.should_stop = 0
+
+
+class Beat:
+    """Celery's clock. Its schedule is in ``ris.celery``; nothing about it is kept."""
+
+    name = "beat"
+
+    def prepare(self) -> None:
+        """Nothing can be known before."""
+
+    def run(self, stop: threading.Event, ready: Say) -> None:
+        clock: Any = beat.Service(app, max_interval=1, scheduler_cls=beat.Scheduler)
+        threading.Thread(target=lambda: (stop.wait(), clock.stop(wait=False)), daemon=True).start()
+        ready(f"{len(app.conf.beat_schedule)} sweeps")
+        clock.start()
+
+
+class Hl7:
+    """The MLLP listener."""
+
+    name = "hl7"
+
+    def prepare(self) -> None:
+        make_sure_of("RIS_MLLP", settings.RIS.mllp)
+
+    def run(self, stop: threading.Event, ready: Say) -> None:
+        from interfaces.hl7.server import serve
+
+        host, port = settings.RIS.mllp
+        serve(host, port, stop, on_listening=lambda at: ready(f"mllp://{host}:{at}"))
+
+
+class Dicom:
+    """The DICOM server: worklist, MPPS, echo."""
+
+    name = "dicom"
+
+    def prepare(self) -> None:
+        make_sure_of("RIS_DICOM", settings.RIS.dicom)
+
+    def run(self, stop: threading.Event, ready: Say) -> None:
+        from interfaces.dicom.server import serve
+
+        (host, port), title = settings.RIS.dicom, settings.RIS.ae_title
+        serve(host, port, title, stop, on_listening=lambda at: ready(f"dicom://{title}@{host}:{at}"))
+
+
+ROLES = {role.name: role for role in (Web, Worker, Beat, Hl7, Dicom)}
