@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class Hl7Config(AppConfig):
+    name = "interfaces.hl7"
+    label = "hl7"
+    verbose_name = "HL7"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,137 @@
+"""Character sets: what MSH-18 says, what the bytes say, and what is believed (HL7 table 0211)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ris.kernel.errors import Invalid
+
+UTF8, CP1252 = "utf-8", "cp1252"
+
+_LATIN = {f"8859/{n}": f"iso8859-{n}" for n in range(1, 10)} | {"8859/15": "iso8859-15"}
+CODECS: dict[str, str] = {
+    **_LATIN,
+    "ASCII": "ascii",
+    "UNICODE UTF-8": UTF8,
+    "UNICODE": UTF8,
+    "UNICODE UTF-16": "utf-16",
+    "ISO IR14": "shift_jis",
+    "ISO IR87": "iso2022_jp_2",
+    "ISO IR159": "iso2022_jp_2",
+    "KS X 1001": "euc_kr",
+    "GB 18030-2000": "gb18030",
+    "BIG-5": "big5",
+    "WINDOWS-1252": CP1252,
+}
+"""HL7 table 0211 → Python codec."""
+
+_ALIASES = {
+    "UTF8": "UNICODE UTF-8",
+    "UNICODEUTF8": "UNICODE UTF-8",
+    "UNICODEUTF16": "UNICODE UTF-16",
+    "USASCII": "ASCII",
+    "ISOIR6": "ASCII",
+    "ISOIR100": "8859/1",
+    "ISOIR192": "UNICODE UTF-8",
+    "ISOIR149": "KS X 1001",
+    "GB18030": "GB 18030-2000",
+    "BIG5": "BIG-5",
+    "CP1252": "WINDOWS-1252",
+    "ANSI": "WINDOWS-1252",
+    "LATIN1": "8859/1",
+} | {name.replace("8859/", "ISO8859"): name for name in _LATIN}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """``codec`` is the Python codec that was believed; ``warnings`` are sentences for a person."""
+
+    text: str
+    codec: str
+    warnings: tuple[str, ...] = ()
+
+
+def label_of(raw: bytes) -> tuple[str, ...]:
+    """MSH-18 as it was sent, all repeats, read from bytes that are not decoded yet."""
+    header = re.split(rb"[\r\n]", raw.lstrip(b"\xef\xbb\xbf \r\n"), maxsplit=1)[0].decode("latin-1")
+    if len(header) < 8 or not header.startswith("MSH"):
+        return ()
+    fields = header.split(header[3])
+    repeat = fields[1][1:2] or "~"
+    return tuple(part.strip() for part in fields[17].split(repeat)) if len(fields) > 17 else ()
+
+
+def codec_named(label: str) -> str | None:
+    """The Python codec of an MSH-18 value, aliases and odd spellings included."""
+    bare = re.sub(r"[^A-Z0-9]", "", label.upper())
+    by_bare = {re.sub(r"[^A-Z0-9]", "", name): codec for name, codec in CODECS.items()}
+    if bare in by_bare:
+        return by_bare[bare]
+    alias = _ALIASES.get(bare)
+    return CODECS[alias] if alias else None
+
+
+def decode(raw: bytes, override: str = "") -> Decoded:
+    """``raw`` as text. ``override`` (of the peer) replaces MSH-18.
+
+    No label: UTF-8 if it decodes, else cp1252, with a warning. A single-byte label on bytes that are
+    valid multi-byte UTF-8: UTF-8, with a warning. Raises Invalid (at MSH-18) when the bytes are not in
+    the character set that they claim; nothing is ever replaced by ``?``.
+    """
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return _strictly(raw, "utf-16", ())
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    labels = (override,) if override else label_of(raw)
+    named = [label for label in labels if label]
+    if raw.isascii() and b"\x1b" not in raw:
+        return Decoded(raw.decode("ascii"), (codec_named(named[0]) if named else None) or UTF8)
+    if not named:
+        return _guess(raw, "MSH-18 is empty")
+    codec = next((c for c in map(codec_named, reversed(named)) if c and c.startswith("iso2022")), codec_named(named[0]))
+    if codec is None:
+        return _unknown_label(raw)
+    if codec == "ascii":
+        return _guess(raw, "MSH-18 says ASCII, but other characters follow")
+    return _checked(raw, codec)
+
+
+def _checked(raw: bytes, codec: str) -> Decoded:
+    """Decode with the codec that was claimed, unless the bytes give the claim away as a lie."""
+    single_byte = codec.startswith("iso8859") or codec == CP1252
+    if single_byte and _decodes(raw, UTF8):
+        return Decoded(raw.decode(UTF8), UTF8, ("MSH-18 names a single-byte character set; the text is UTF-8.",))
+    if codec == "iso8859-1" and re.search(rb"[\x80-\x9f]", raw):
+        return _strictly(raw, CP1252, ("MSH-18 says 8859/1; the text is Windows-1252.",))
+    return _strictly(raw, codec, ())
+
+
+def _guess(raw: bytes, why: str) -> Decoded:
+    if _decodes(raw, UTF8):
+        return Decoded(raw.decode(UTF8), UTF8, (f"{why}; read as UTF-8.",))
+    return _strictly(raw, CP1252, (f"{why}; read as Windows-1252.",))
+
+
+def _unknown_label(raw: bytes) -> Decoded:
+    if _decodes(raw, UTF8):
+        return Decoded(raw.decode(UTF8), UTF8, ("MSH-18 is not a known character set; read as UTF-8.",))
+    raise Invalid("This character set is not known here, and the text is not UTF-8.", at="MSH-18", code="table-value")
+
+
+def _strictly(raw: bytes, codec: str, warnings: tuple[str, ...]) -> Decoded:
+    try:
+        return Decoded(raw.decode(codec), codec, warnings)
+    except UnicodeDecodeError as error:
+        raise Invalid(
+            f"Byte {error.start} of the message is not valid in its character set ({codec}).",
+            at="MSH-18",
+            code="table-value",
+        ) from None
+
+
+def _decodes(raw: bytes, codec: str) -> bool:
+    try:
+        raw.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,212 @@
+"""Taking a message in: raw bytes first, then one transaction that applies it and writes its disposition.
+
+Nothing is answered that is not stored, and nothing is answered AA that is not
+applied. A crash in between leaves the message stored and undecided; the sender,
+who has no answer, sends it again, or the sweep decides it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import OperationalError, transaction
+
+from ris.kernel.alarms import raise_alarm
+from ris.kernel.errors import Refusal
+from ris.kernel.locks import lock_name
+
+from . import acks, states
+from .acks import Fault
+from .dispatch import apply, entry_for
+from .header import Header, header_of, recover
+from .incoming import Incoming
+from .models import InboundMessage, Peer
+from .order_answers import order_answer
+from .peers import identify
+from .reading import Message, read
+
+log = structlog.get_logger(__name__)
+
+FAILED_ALARM = "hl7-message-failed"
+_DEADLOCKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Bytes off the wire. ``fault`` says why they cannot be taken as a message."""
+
+    raw: bytes
+    address: str
+    at: datetime
+    fault: str = ""
+
+
+def store(arrivals: Sequence[Arrival]) -> list[int]:
+    """Keep the raw bytes, in order, in one transaction; return their ids. When this returns they are on disk."""
+    rows = []
+    for arrival in arrivals:
+        header = recover(arrival.raw)
+        rows.append(
+            InboundMessage(
+                address=arrival.address[:64],
+                received_at=arrival.at,
+                raw=arrival.raw,
+                sha256=hashlib.sha256(arrival.raw).hexdigest(),
+                fault=arrival.fault,
+                kind=header.kind[:16],
+                event=header.event[:16],
+                control_id=header.control_id,
+                version=header.version[:16],
+            )
+        )
+    return [row.pk for row in InboundMessage.objects.bulk_create(rows)]
+
+
+def decide(message_id: int, *, at: datetime) -> InboundMessage:
+    """Apply a stored message unless that was done, and write down what became of it, in one transaction.
+
+    Of two who decide the same message at once one does; both get the outcome. Raises OperationalError
+    when the database cannot do it now.
+    """
+    for attempt in range(1, _DEADLOCKS + 1):
+        try:
+            with transaction.atomic():
+                return _decide(InboundMessage.objects.select_related("peer").get(pk=message_id), at)
+        except OperationalError as error:
+            if attempt == _DEADLOCKS or "deadlock" not in str(error):
+                raise
+    raise AssertionError("unreachable")
+
+
+def _decide(row: InboundMessage, at: datetime) -> InboundMessage:
+    raw = bytes(row.raw)
+    try:
+        message, header, peer = _open(row, raw)
+    except Refusal as refusal:
+        header = recover(raw)
+        return _refuse(row, header, acks.fault_of(refusal), at)
+    if header.control_id:
+        lock_name(f"hl7:{peer.pk}:{header.control_id}")
+    decided = _decided_meanwhile(row)
+    if decided is not None:
+        return decided
+    row.peer, row.charset = peer, message.codec
+    row.kind, row.event = header.kind[:16], header.event[:16]
+    row.control_id, row.version = header.control_id[:199], header.version[:16]
+    if row.edit_of_id is None:
+        first = _first_of(row)
+        if first is not None and first.sha256 == row.sha256:
+            return _duplicate(row, first, at)
+        if first is not None:
+            fault = Fault("205", "MSH-10", "This message control id was used before, for another message.")
+            return _refuse(row, header, fault, at)
+    return _apply(row, Incoming(message, header, peer, row.address, at, warnings=message.warnings), at)
+
+
+def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
+    """Read the message and find out who sent it. Raises Refusal."""
+    if row.fault:
+        raise Refusal(row.fault, at="MSH", code="unreadable")
+    recovered = recover(raw)
+    peer = identify(recovered, row.address)
+    message = read(raw, charset=peer.charset)
+    header = header_of(message)
+    if (header.sending_application, header.sending_facility) != (peer.application, peer.facility):
+        peer = identify(header, row.address)
+    return message, header, peer
+
+
+def _decided_meanwhile(row: InboundMessage) -> InboundMessage | None:
+    """The row, locked, if somebody else has decided it since it was read; else None."""
+    now = InboundMessage.objects.select_for_update().get(pk=row.pk)
+    return None if now.state in states.OPEN else now
+
+
+def _first_of(row: InboundMessage) -> InboundMessage | None:
+    """The first decided message of the same peer and control id."""
+    same = InboundMessage.objects.filter(control_id=row.control_id, peer=row.peer, edit_of=None)
+    return same.exclude(state__in=[*states.OPEN, states.DUPLICATE]).order_by("pk").first()
+
+
+def _duplicate(row: InboundMessage, first: InboundMessage, at: datetime) -> InboundMessage:
+    """A resend: the first answer again, and nothing changes."""
+    row.state, row.duplicate_of = states.DUPLICATE, first
+    row.reason = "The same message was taken before; its answer was given again."
+    row.patient_id, row.accession, row.placer_number = first.patient_id, first.accession, first.placer_number
+    row.answer_code, row.answer, row.decided_at = first.answer_code, first.answer, at
+    row.save()
+    return row
+
+
+def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMessage:
+    entry = entry_for(incoming.header, incoming.message)
+    if isinstance(entry, Fault):
+        return _refuse(row, incoming.header, entry, at, incoming)
+    try:
+        with transaction.atomic():
+            ignored = apply(entry, incoming)
+    except Refusal as refusal:
+        incoming.effects.clear()
+        return _refuse(row, incoming.header, acks.fault_of(refusal), at, incoming)
+    except OperationalError:
+        raise
+    except Exception as error:  # our own mistake: kept, shown, alarmed; the listener goes on
+        return _fail(row, incoming, error, at)
+    row.state = states.IGNORED if ignored else states.APPLIED
+    row.reason = ignored[:250]
+    return _close(row, incoming.header, acks.ACCEPT, (), at, incoming)
+
+
+def _refuse(
+    row: InboundMessage, header: Header, fault: Fault, at: datetime, incoming: Incoming | None = None
+) -> InboundMessage:
+    row.state, row.reason = states.REFUSED, fault.text[:250]
+    return _close(row, header, fault.ack, (fault,), at, incoming)
+
+
+def _fail(row: InboundMessage, incoming: Incoming, error: Exception, at: datetime) -> InboundMessage:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""
+    log.error("hl7.failed", message=row.pk, error=type(error).__name__, place=place)
+    raise_alarm(
+        FAILED_ALARM, incoming.peer.name[:160], detail=f"Message {row.pk}: {type(error).__name__} {place}", at=at
+    )
+    incoming.effects.clear()
+    fault = Fault("207", "", "This system could not apply the message; its people are told.")
+    row.state, row.reason = states.FAILED, f"{type(error).__name__} at {place}"
+    return _close(row, incoming.header, incoming.peer.busy_answer, (fault,), at, incoming)
+
+
+def _close(
+    row: InboundMessage,
+    header: Header,
+    code: str,
+    faults: tuple[Fault, ...],
+    at: datetime,
+    incoming: Incoming | None,
+) -> InboundMessage:
+    """Write the disposition and the answer."""
+    if incoming is not None:
+        row.warnings, row.effects = incoming.warnings, [list(effect) for effect in incoming.effects]
+        row.patient_id, row.accession = incoming.patient_id if code == acks.ACCEPT else None, incoming.accession[:16]
+        row.placer_number, row.message_at = incoming.placer_number[:64], incoming.message_at
+    row.faults = [[fault.code, fault.place, fault.text] for fault in faults]
+    row.answer_code, row.decided_at = code, at
+    structure, body = order_answer(header, incoming, code) if incoming else ("ACK", ())
+    row.answer = acks.acknowledge(
+        header, code, control_id=f"R{row.pk}", at=at, text=row.reason, faults=faults, structure=structure, body=body
+    )
+    row.save()
+    return row
+
+
+def undecided(*, before: datetime, limit: int = 500) -> list[int]:
+    """Messages stored before that moment and not decided yet, oldest first."""
+    rows = InboundMessage.objects.filter(state=states.RECEIVED, received_at__lt=before)
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from ris.kernel.stateful import Stateful
+
+from .. import states
+
+
+class Destination(models.Model):
+    """A system that we send HL7 to, what it wants, and whether it answers at present."""
+
+    TLS = [("", "Off"), ("tls", "TLS"), ("mutual", "Mutual TLS")]
+
+    name = models.CharField(max_length=64, unique=True)
+    host = models.CharField(max_length=200, blank=True, help_text="Empty: messages wait.")
+    port = models.PositiveIntegerField(default=0)
+    enabled = models.BooleanField(default=True, help_text="Off: nothing is queued for it.")
+    application = models.CharField(max_length=64, blank=True, help_text="MSH-5. Empty: its name.")
+    facility = models.CharField(max_length=64, blank=True, help_text="MSH-6.")
+    hl7_version = models.CharField("HL7 version", max_length=8, default="2.5.1")
+    charset = models.CharField(max_length=24, default="UNICODE UTF-8", help_text="MSH-18.")
+    kinds = models.JSONField(default=list, help_text="What it wants, such as report.final; see docs/interfaces/hl7.md.")
+    filters = models.JSONField(
+        default=dict, blank=True, help_text='Only what matches, as {"site": ["MAIN"], "modality": ["CT"]}.'
+    )
+    options = models.JSONField(default=dict, blank=True, help_text='How it wants it, as {"pdf": true}.')
+    tls = models.CharField("TLS", max_length=8, choices=TLS, blank=True)
+    ca_file = models.CharField(max_length=200, blank=True, help_text="Certificates to trust. Empty: the system's.")
+    cert_file = models.CharField(max_length=200, blank=True, help_text="Our certificate with its key, PEM.")
+    timeout = models.PositiveSmallIntegerField(default=20, help_text="Seconds to wait for the peer.")
+    most_a_second = models.PositiveSmallIntegerField(default=0, help_text="Throttle, messages/s; 0: none.")
+
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_reason = models.CharField(max_length=250, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Failed tries in a row.")
+    retry_at = models.DateTimeField(null=True, blank=True, help_text="Not tried again before.")
+    last_error = models.CharField(max_length=250, blank=True)
+    last_sent_at = models.DateTimeField(null=True, blank=True)
+    lease_holder = models.CharField(max_length=64, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OutboundMessage(Stateful):
+    """A message owed to a destination. Within its lane (the accession number) they go in order of id."""
+
+    destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="messages")
+    lane = models.CharField(max_length=64, help_text="Accession number; what must stay in order.")
+    kind = models.CharField(max_length=32, help_text="Such as report.final.")
+    source = models.CharField(max_length=80, help_text="What it tells of, such as version:12.")
+    control_id = models.CharField(max_length=20, unique=True, help_text="MSH-10.")
+    raw = models.BinaryField()
+    created_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=250, blank=True, help_text="Why it is held; the peer's words for a NACK.")
+    answer_code = models.CharField(max_length=2, blank=True, help_text="MSA-1 that came back.")
+    answer = models.BinaryField(null=True)
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When the peer accepted it.")
+    patient = models.ForeignKey("patients.Patient", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["destination", "kind", "source"], name="outbound_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=[states.QUEUED, states.SENT, states.STOPPED, states.INVALID, states.SKIPPED]),
+                name="outbound_state",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["destination", "lane", "id"],
+                name="outbound_lane",
+                condition=Q(state__in=[states.QUEUED, states.STOPPED, states.INVALID]),
+            ),
+            models.Index(fields=["state", "destination", "id"], name="outbound_state"),
+            models.Index(fields=["lane", "-id"], name="outbound_accession"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.pk}"

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from django.db import models
+
+from ris.catalog.models import Site
+
+
+class Peer(models.Model):
+    """A system that sends us HL7: one sending application at one facility, and how its messages are taken."""
+
+    ACK_STYLES = [("ack", "ACK"), ("order", "ORR / ORG / ORI for orders")]
+    UID_POLICIES = [
+        ("generate", "Generate one and keep it"),
+        ("accession", "Derive it from the accession number"),
+        ("reject", "Refuse the order"),
+    ]
+    OBR4_MEANINGS = [
+        ("procedure", "OBR-4.1–3 the procedure, .4–6 the protocol"),
+        ("protocol", "OBR-4 the protocol, OBR-44 the procedure"),
+    ]
+    BUSY = [("AR", "AR"), ("AE", "AE")]
+
+    application = models.CharField(max_length=199, blank=True, help_text="MSH-3.1.")
+    facility = models.CharField(max_length=199, blank=True, help_text="MSH-4.1.")
+    name = models.CharField(max_length=64, unique=True, help_text="As people call it, and as orders name their source.")
+    enabled = models.BooleanField(default=True)
+    flagged = models.BooleanField(
+        default=False, help_text="Made by itself when this sender was first seen; a person has not looked at it yet."
+    )
+    addresses = models.JSONField(
+        default=list, blank=True, help_text="Addresses or networks it may send from; empty: loopback only."
+    )
+    site = models.ForeignKey(
+        Site, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="Site of its orders. Empty: the one that MSH-6, MSH-4 or PV1-3.4 names, else the first.",
+    )  # fmt: skip
+    authority = models.CharField(
+        "default authority",
+        max_length=64,
+        blank=True,
+        help_text="Assigning authority of identifiers that come without one. Empty: the site's.",
+    )
+    time_zone = models.CharField(max_length=64, blank=True, help_text="Of times without offset. Empty: the site's.")
+    charset = models.CharField(max_length=40, blank=True, help_text="Believed instead of MSH-18. Empty: MSH-18.")
+    ack_style = models.CharField(max_length=8, choices=ACK_STYLES, default="ack")
+    uid_policy = models.CharField("missing Study UID", max_length=12, choices=UID_POLICIES, default="generate")
+    obr4 = models.CharField("OBR-4 means", max_length=12, choices=OBR4_MEANINGS, default="procedure")
+    full_picture = models.BooleanField(
+        default=False, help_text="Its updates name every step; a step left out is cancelled."
+    )
+    busy_answer = models.CharField(
+        max_length=2,
+        choices=BUSY,
+        default="AR",
+        help_text="Answer when we cannot take it now.",
+    )
+    attributes = models.JSONField(
+        default=dict, blank=True, help_text='Fields of Z-segments read into attributes, as {"ZPI-3": "patient.alerts"}.'
+    )
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["application", "facility"], name="peer_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MapEntry(models.Model):
+    """One line of a peer's translation tables. ``peer`` empty: holds for all peers, after their own lines."""
+
+    TABLES = [
+        ("procedure", "Procedure code"),
+        ("modality", "Modality"),
+        ("priority", "Priority"),
+        ("location", "Location"),
+        ("sex", "Sex"),
+        ("site", "Site"),
+        ("station", "Station AE title"),
+    ]
+
+    peer = models.ForeignKey(Peer, null=True, blank=True, on_delete=models.CASCADE, related_name="entries")
+    table = models.CharField(max_length=12, choices=TABLES)
+    given = models.CharField(
+        max_length=199,
+        help_text="The value as sent, case does not count. For stations: code=…, location=…, modality=…, joined by &.",
+    )
+    meant = models.CharField(max_length=199, help_text="What it means here.")
+    text = models.CharField(max_length=199, blank=True, help_text="Its name, where the value has one.")
+
+    class Meta:
+        ordering = ["table", "given"]
+        verbose_name_plural = "map entries"
+        constraints = [
+            models.UniqueConstraint(fields=["peer", "table", "given"], name="map_entry_once", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.given} → {self.meant}"

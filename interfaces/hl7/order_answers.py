@@ -1,0 +1,35 @@
+"""Order responses: ORR^O02, ORG^O20, ORI^O24, for peers who expect more than ACK."""
+
+from __future__ import annotations
+
+from ris.orders.models import Order
+
+from . import acks
+from .escapes import escape
+from .header import Header
+from .incoming import Incoming
+from .order_groups import groups
+
+RESPONSES = {"ORM^O01": "ORR^O02", "OMG^O19": "ORG^O20", "OMI^O23": "ORI^O24"}
+
+_OK = {"NW": "OK", "CA": "CR", "DC": "DR", "HD": "HR", "RL": "OK", "XO": "XR", "RP": "RQ", "RO": "OK"}
+_UNABLE = {"NW": "UA", "CA": "UC", "DC": "UD", "HD": "UH", "RL": "UR", "XO": "UX", "RP": "UM", "RO": "UM"}
+"""ORC-1 of the answer to each control code (HL7 table 0119)."""
+
+
+def order_answer(header: Header, incoming: Incoming, code: str) -> tuple[str, tuple[str, ...]]:
+    """(MSH-9, further segments) of the answer: plain ACK, unless the peer is set to expect order responses."""
+    response = RESPONSES.get(header.type)
+    if response is None or incoming.peer.ack_style != "order":
+        return "ACK", ()
+    table = _OK if code == acks.ACCEPT else _UNABLE
+    fillers = dict(Order.objects.filter(accession=incoming.accession).values_list("placer_number", "filler_number"))
+    segments = []
+    for group in groups(incoming.message):
+        if group.orc is None:
+            continue
+        placer, control = group.orc.text(2), group.orc.text(1).upper()
+        filler = fillers.get(placer) or group.orc.text(3)
+        said = "^".join(filter(None, [escape(placer), escape(group.orc.text(2, 2))]))
+        segments.append(f"ORC|{table.get(control, 'OK' if code == acks.ACCEPT else 'UA')}|{said}|{escape(filler)}")
+    return response, tuple(segments)

@@ -1,0 +1,18 @@
+"""State diagrams of what comes in and what goes out."""
+
+from ris.kernel.states import step
+
+# InboundMessage: every message ends in one of the last five.
+RECEIVED = "received"
+APPLIED, IGNORED, REFUSED, DUPLICATE, FAILED = "applied", "ignored", "refused", "duplicate", "failed"
+OPEN = frozenset({RECEIVED, FAILED})
+"""Not decided yet: stored and to be applied, or failed by our own fault and to be tried again."""
+
+# OutboundMessage: leaves its lane only by sent or skipped.
+QUEUED, SENT, STOPPED, INVALID, SKIPPED = "queued", "sent", "stopped", "invalid", "skipped"
+MARK_SENT = step("mark as sent", [QUEUED], SENT)
+STOP = step("stop", [QUEUED], STOPPED)
+RESEND = step("resend", [QUEUED, STOPPED, INVALID, SENT, SKIPPED], QUEUED)
+SKIP = step("skip", [QUEUED, STOPPED, INVALID], SKIPPED)
+UNFINISHED = frozenset({QUEUED, STOPPED, INVALID})
+"""What holds its lane."""

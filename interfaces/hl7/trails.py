@@ -1,0 +1,247 @@
+"""What was said about orders is kept (OrderTrail), and the order brought to the picture that it makes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from ris.catalog.models import Device
+from ris.kernel.errors import Conflict, Invalid, Refusal
+from ris.kernel.locks import lock_name
+from ris.orders import states as order_states
+from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
+from ris.orders.models import Order
+from ris.orders.services import cancel_order, cancel_procedure, hold_order, place_order, release_order, revise_order
+from ris.orders.services.filling import catalog_procedure
+from ris.patients.models import Patient, Visit
+from ris.patients.selectors import survivor
+
+from . import fold
+from .fold import Words
+from .incoming import Incoming
+from .models import OrderTrail
+from .progress import progress_to
+
+_UID_ROOT = uuid.UUID("6f1d2f3c-6f0e-4b7c-9a53-8b1b1c0f2a77")
+"""Name space of Study Instance UIDs derived from accession numbers (uuid5 under 2.25)."""
+
+
+def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, accession: str) -> OrderTrail:
+    """The trail of the order that is meant: by placer number, by our own number, by accession; a new one if none.
+
+    Locked until the end of the transaction. Raises Invalid when the message names no order.
+    """
+    if placer:
+        lock_name(f"trail:{authority}:{placer}")
+        return _trail(authority, placer, Order.objects.filter(placer_authority=authority, placer_number=placer))
+    if not filler and not accession:
+        raise Invalid("Say which order is meant: ORC-2 is empty.", at="ORC-2", code="required")
+    known = Order.objects.filter(filler_number=filler) if filler else Order.objects.none()
+    if accession and not known:
+        known = Order.objects.filter(accession=accession)
+    order = known.order_by("pk").first()
+    if order and order.placer_number:
+        lock_name(f"trail:{order.placer_authority}:{order.placer_number}")
+        return _trail(order.placer_authority, order.placer_number, known)
+    number = f"accession:{order.accession if order else accession}" if order or accession else f"filler:{filler}"
+    lock_name(f"trail:{authority}:{number}")
+    return _trail(authority, number[:64], known)
+
+
+def _trail(authority: str, number: str, known: Iterable[Order]) -> OrderTrail:
+    trail = OrderTrail.objects.select_for_update().filter(authority=authority, number=number).first()
+    order = next(iter(known), None)
+    if trail is None and order is not None:
+        trail = OrderTrail.objects.select_for_update().filter(order=order).first()
+    if trail is None:
+        trail = OrderTrail.objects.create(authority=authority, number=number, order=order)
+    elif trail.order_id is None and order is not None:
+        trail.order = order
+    return trail
+
+
+@transaction.atomic
+def speak(trail: OrderTrail, utterance: Words, *, patient: Patient, visit: Visit | None, incoming: Incoming) -> None:
+    """Add one utterance to a trail and bring the order to what now holds. Refusals as the order services."""
+    before = fold.fold(trail.said)
+    trail.said = fold.add(trail.said, utterance)
+    after = fold.fold(trail.said)
+    if trail.order is None:
+        _place(trail, after, patient, visit, incoming)
+    else:
+        _revise(trail.order, before, after, patient, visit, incoming)
+    trail.save()
+    if trail.order is None:
+        incoming.warn("No order of this number is known yet; what was said is kept and counts when it comes.")
+        incoming.did("kept", trail)
+        return
+    incoming.accession = trail.order.accession
+    _move(trail.order, after, incoming)
+
+
+def _place(trail: OrderTrail, picture: Words, patient: Patient, visit: Visit | None, incoming: Incoming) -> None:
+    """Place the order, unless nothing has told its content yet."""
+    procedures = [p for p in picture["procedures"] if p.get("code")]
+    if not procedures:
+        if picture["procedures"]:
+            raise Invalid("Say what is ordered: OBR-4 is empty.", at="OBR-4", code="required")
+        return
+    words, placer = picture["order"], not trail.number.startswith(("accession:", "filler:"))
+    policy = incoming.peer.uid_policy
+    intent = OrderIntent(
+        site_id=_site_id(procedures, incoming),
+        patient_id=patient.pk,
+        visit_id=visit.pk if visit else None,
+        source=incoming.peer.name,
+        placer_number=trail.number if placer else "",
+        placer_authority=trail.authority if placer else "",
+        accession=words.get("accession", ""),
+        procedures=tuple(_procedure(p, uid=_uid(p, words.get("accession", ""), policy)) for p in procedures),
+        **_content(words, placed_at=True),
+    )
+    trail.order = place_order(intent, actor=incoming.actor, at=incoming.at)
+    incoming.did("placed", trail.order)
+    for flag in trail.order.flags:
+        incoming.warn(f"The order is flagged: {flag}.")
+
+
+def _site_id(procedures: list[Words], incoming: Incoming) -> int:
+    """The site that the message names; else where the device stands that it asks for, or one of its modality."""
+    if incoming.named_site is not None:
+        return incoming.named_site.pk
+    titles = [ae for p in procedures for step in p["steps"] for ae in step.get("station_aes", ())]
+    device = Device.objects.filter(ae_title__in=titles, active=True).first() if titles else None
+    if device is None:
+        known = catalog_procedure(Code(*procedures[0]["code"]))
+        modality = procedures[0].get("modality", "") or (known.modality if known else "")
+        able = Device.objects.filter(modality=modality, active=True)
+        if not able.filter(site=incoming.site).exists():
+            device = able.order_by("pk").first()
+    return device.site_id if device else incoming.site.pk
+
+
+def _uid(words: Words, accession: str, policy: str) -> str:
+    """The Study UID that was said; where none was, by the peer's policy: refuse, derive, or leave it to be issued."""
+    if words.get("study_uid"):
+        return str(words["study_uid"])
+    if policy == "reject":
+        raise Invalid("This sender must give a Study Instance UID.", at="ZDS-1", code="required")
+    if policy == "accession" and accession:
+        return f"2.25.{uuid.uuid5(_UID_ROOT, accession + '/' + words.get('number', words['code'][0])).int}"
+    return ""
+
+
+def _revise(
+    order: Order, before: Words, after: Words, patient: Patient, visit: Visit | None, incoming: Incoming
+) -> None:
+    if survivor(order.patient) != patient:
+        raise Conflict("This order belongs to another patient.", at="PID-3", code="duplicate")
+    said, procedures = fold.difference(before, after)
+    _check_fixed(order, after, incoming)
+    new_visit = visit.pk if visit and visit.pk != order.visit_id else None
+    content = _content(said)
+    if not content and not procedures and new_visit is None:
+        return
+    if order.state == order_states.CANCELLED:
+        incoming.warn("The order is cancelled; what this message says about it changes nothing.")
+        return
+    intent = OrderIntent(
+        site_id=order.site_id,
+        patient_id=order.patient_id,
+        visit_id=new_visit,
+        source=order.source,
+        procedures=tuple(_procedure(p, number=_number(order, was)) for was, p in procedures if p.get("code")),
+        **content,
+    )
+    revise_order(order.pk, intent, actor=incoming.actor, at=incoming.at)
+    incoming.did("revised", order)
+    order.refresh_from_db()
+
+
+def _check_fixed(order: Order, after: Words, incoming: Incoming) -> None:
+    """Accession number and Study UID stand once they are given; who says otherwise is told."""
+    accession = after["order"].get("accession", "")
+    if accession and accession != order.accession:
+        incoming.warn("The order has another accession number here; it is kept.")
+    standing = set(order.procedures.values_list("study_uid", flat=True))
+    if any(p.get("study_uid") and p["study_uid"] not in standing for p in after["procedures"]):
+        incoming.warn("A procedure has another Study Instance UID here; it is kept.")
+
+
+def _number(order: Order, was: Words | None) -> str:
+    """The number here of the procedure that stood as ``was``."""
+    if was is None:
+        return ""
+    for name in ("number", "study_uid", "code"):
+        value = was.get(name)
+        said = value[0] if name == "code" and value else value
+        found = order.procedures.filter(**{name: said}).order_by("pk").first() if said else None
+        if found:
+            return found.number
+    return ""
+
+
+def _content(words: Words, *, placed_at: bool = False) -> Words:
+    content = {name: value for name, value in words.items() if name not in ("placed_at", "accession", "placer_number")}
+    if placed_at and words.get("placed_at"):
+        content["placed_at"] = datetime.fromisoformat(words["placed_at"])
+    return content
+
+
+def _procedure(words: Words, *, number: str = "", uid: str = "") -> ProcedureIntent:
+    return ProcedureIntent(
+        code=Code(*words["code"]),
+        number=number or words.get("number", ""),
+        study_uid=uid,
+        modality=words.get("modality", ""),
+        laterality=words.get("laterality", ""),
+        steps=tuple(_step(step) for step in words["steps"]),
+    )
+
+
+def _step(words: Words) -> StepIntent:
+    plain = {n: v for n, v in words.items() if n in ("number", "modality", "location", "performing_physician")}
+    return StepIntent(
+        **plain,
+        station_aes=tuple(words.get("station_aes", ())),
+        station_names=tuple(words.get("station_names", ())),
+        start=datetime.fromisoformat(words["start"]) if words.get("start") else None,
+        protocol=Code(*words["protocol"]) if words.get("protocol") else None,
+    )
+
+
+def _move(order: Order, picture: Words, incoming: Incoming) -> None:
+    """Cancel, hold, release, and follow what was said of the exam's progress."""
+    if picture["cancelled"] and order.state != order_states.CANCELLED:
+        _or_refuse(lambda: cancel_order(order.pk, reason=picture["reason"], actor=incoming.actor, at=incoming.at))
+        incoming.did("cancelled", order)
+    elif not picture["cancelled"]:
+        for words in picture["procedures"]:
+            if words["cancelled"]:
+                _cancel_one(order, words, picture["reason"], incoming)
+        if picture["held"] and order.state == order_states.ACTIVE:
+            hold_order(order.pk, reason=picture["reason"], actor=incoming.actor, at=incoming.at)
+            incoming.did("held", order)
+        elif not picture["held"] and order.state == order_states.HELD:
+            release_order(order.pk, actor=incoming.actor, at=incoming.at)
+            incoming.did("released", order)
+    if picture["progress"]:
+        progress_to(order, picture["progress"], incoming)
+
+
+def _cancel_one(order: Order, words: Words, reason: str, incoming: Incoming) -> None:
+    found = order.procedures.filter(number=_number(order, words)).exclude(state=order_states.CANCELLED).first()
+    if found is not None:
+        _or_refuse(lambda: cancel_procedure(found.pk, reason=reason, actor=incoming.actor, at=incoming.at))
+        incoming.did("cancelled", found)
+
+
+def _or_refuse(act: object) -> None:
+    """Run a service; name the field in the sender's words when it refuses."""
+    try:
+        act()  # type: ignore[operator]
+    except Refusal as refusal:
+        raise type(refusal)(refusal.detail, at="ORC-1", code="207") from refusal

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import pytest
+
+from interfaces.hl7.models import OrderTrail
+from ris.orders.models import Order, ScheduledStep
+from tests.interfaces.hl7.hl7 import answer, message, msh, obr, orc, order, pid, take
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def a_hospital(hospital):
+    return hospital
+
+
+def test_a_new_order_is_placed_and_accepted():
+    row = take(order(control_id="M1"))
+    placed = Order.objects.get()
+    assert (row.state, row.answer_code) == ("applied", "AA")
+    assert answer(row)[1][:3] == ["MSA", "AA", "M1"]
+    assert (placed.placer_number, placed.placer_authority, placed.priority) == ("P1", "EMR", "ROUTINE")
+    assert placed.ordering_provider == "ZZDOC^RITA"
+    assert row.accession == placed.accession
+    assert ["placed", "Order", placed.pk] in row.effects
+
+
+def test_the_step_is_on_the_first_device_of_its_modality_at_its_time():
+    take(order())
+    step = ScheduledStep.objects.get()
+    assert step.device.ae_title == "CT1"
+    assert step.start.isoformat() == "2026-03-10T18:00:00+00:00"  # 13:00 in Chicago
+
+
+def test_an_unknown_procedure_code_is_accepted_and_flagged():
+    row = take(message(msh("ORM^O01"), pid(), orc(), obr(code="XYZ^Something new^L")))
+    placed = Order.objects.get()
+    assert row.answer_code == "AA"
+    assert placed.flags == ["unknown procedure"]
+    assert any("unknown procedure" in warning for warning in row.warnings)
+    assert placed.procedures.get().steps.get().device.ae_title == "CT1"
+
+
+def test_a_cancellation_cancels_the_order():
+    take(order("NW"))
+    row = take(order("CA"))
+    assert row.state == "applied"
+    assert Order.objects.get().state == "cancelled"
+
+
+def test_a_cancellation_may_come_before_its_order():
+    early = take(message(msh("ORM^O01", at="20260310120500"), pid(), "ORC|CA|P1^EMR"))
+    assert (early.answer_code, early.state) == ("AA", "applied")
+    assert any("kept" in warning for warning in early.warnings)
+    assert OrderTrail.objects.get().order is None
+    take(order("NW"))
+    assert Order.objects.get().state == "cancelled"
+
+
+def test_a_change_revises_what_it_says_and_nothing_else():
+    take(order("NW", at="20260310120000"))
+    change = message(
+        msh("ORM^O01", at="20260310120500"), pid(), orc("XO", timing="^^^20260310150000^^S"), obr(fields={31: "^Fall"})
+    )
+    row = take(change)
+    revised = Order.objects.get()
+    assert ["revised", "Order", revised.pk] in row.effects
+    assert (revised.priority, revised.reason, revised.ordering_provider) == ("STAT", "Fall", "ZZDOC^RITA")
+    assert ScheduledStep.objects.get().start.hour == 20
+    assert revised.procedures.count() == 1
+
+
+def test_an_older_change_that_comes_late_changes_nothing_that_was_said_later():
+    take(order("NW", at="20260310120000"))
+    take(message(msh("ORM^O01", at="20260310121000"), pid(), orc("XO", timing="^^^20260310150000^^S"), obr()))
+    take(message(msh("ORM^O01", at="20260310120500"), pid(), orc("XO", timing="^^^20260310140000^^A"), obr()))
+    assert Order.objects.get().priority == "STAT"
+    assert ScheduledStep.objects.get().start.hour == 20
+
+
+def test_a_change_of_an_unknown_order_places_it():
+    row = take(order("XO"))
+    assert row.answer_code == "AA"
+    assert Order.objects.get().state == "active"
+
+
+def test_hold_and_release():
+    take(order("NW", at="20260310120000"))
+    take(order("HD", at="20260310120100"))
+    assert Order.objects.get().state == "held"
+    take(order("RL", at="20260310120200"))
+    assert Order.objects.get().state == "active"
+
+
+def test_several_groups_of_one_placer_number_are_several_procedures_each_with_its_own_attributes():
+    take(
+        message(
+            msh("ORM^O01"),
+            pid(),
+            orc(),
+            obr(code="A1^First^L", fields={15: "L", 19: "RP1", 20: "SPS1"}),
+            "NTE|1||one",
+            orc(),
+            obr(code="B2^Second^L", fields={15: "^^^^R", 19: "RP2", 20: "SPS2", 24: "MR"}),
+            "NTE|1||two",
+            "NTE|2||three",
+        )
+    )
+    placed = Order.objects.get()
+    rows = list(placed.procedures.order_by("pk").values_list("number", "code", "laterality", "modality"))
+    assert rows == [("RP1", "A1", "L", "CT"), ("RP2", "B2", "R", "MR")]
+    assert placed.comments == "one\ntwo\nthree"
+
+
+def test_groups_of_different_placer_numbers_are_different_orders():
+    take(message(msh("ORM^O01"), pid(), orc(placer="P1"), obr("P1"), orc(placer="P2"), obr("P2")))
+    assert sorted(Order.objects.values_list("placer_number", flat=True)) == ["P1", "P2"]
+
+
+def test_study_uids_that_disagree_are_refused_by_name():
+    row = take(
+        message(msh("ORM^O01"), pid(), orc(), obr(), "OBX|1|HD|110180^Study Instance UID^DCM||1.2.3", "ZDS|1.2.4^x")
+    )
+    assert (row.state, row.answer_code) == ("refused", "AE")
+    assert "disagree" in row.reason
+    assert not Order.objects.exists()
+
+
+def test_a_study_uid_in_zds_is_kept():
+    take(message(msh("ORM^O01"), pid(), orc(), obr(), "ZDS|1.2.840.1^^Application^DICOM"))
+    assert Order.objects.get().procedures.get().study_uid == "1.2.840.1"
+
+
+def test_an_order_without_a_code_is_refused_with_the_field_named():
+    row = take(message(msh("ORM^O01"), pid(), orc(), "OBR|1|P1^EMR"))
+    err = next(s for s in answer(row) if s[0] == "ERR")
+    assert row.answer_code == "AE"
+    assert err[2].startswith("OBR^1^4")
+    assert err[3].startswith("101")
+    assert err[8]
+
+
+def test_an_unknown_control_code_is_refused_by_name():
+    row = take(order("QQ"))
+    assert row.answer_code == "AE"
+    assert "QQ" in row.reason
+
+
+def test_every_identifier_of_the_patient_is_kept_and_the_default_authority_used():
+    take(message(msh("ORM^O01"), "PID|||T1^^^A^MR~T2^^^B&1.2&ISO^PI~T3||ZZTEST^BETA", orc(), obr()))
+    found = set(Order.objects.get().patient.identifiers.values_list("value", "authority"))
+    assert found == {("T1", "A"), ("T2", "B"), ("T3", "NORTH")}
+
+
+def test_an_order_of_another_patient_under_the_same_number_is_refused():
+    take(order())
+    row = take(message(msh("ORM^O01"), pid("T999", name="ZZTEST^OTHER"), orc("XO"), obr()))
+    assert row.answer_code == "AE"
+    assert Order.objects.get().patient.identifiers.get().value == "T100"
