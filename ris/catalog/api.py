@@ -24,7 +24,7 @@ class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
     class Meta:
         model = Procedure
         fields = [
-            "id", "code", "coding_system", "name", "cpt", "loinc", "modality", "body_region",
+            "id", "code", "coding_system", "name", "cpt", "loinc", "radlex", "modality", "body_region",
             "laterality", "subspecialty", "minutes", "reading_minutes", "rvu", "active",
         ]  # fmt: skip
 
