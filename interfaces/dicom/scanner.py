@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -68,7 +68,7 @@ class Scanner:
 
     def begin(self, entry: Dataset, **changes: Any) -> str:
         """Start the exam of a worklist entry (MPPS N-CREATE, IN PROGRESS); returns the MPPS SOP Instance UID."""
-        performed = _filled(Dataset(), _begun(entry, self.ae_title, datetime.now()) | changes)
+        performed = _filled(Dataset(), _begun(entry, self.ae_title, datetime.now(UTC).astimezone()) | changes)
         uid = generate_uid()
         association = self._associate(ModalityPerformedProcedureStep)
         try:
@@ -80,7 +80,7 @@ class Scanner:
 
     def complete(self, uid: str, **changes: Any) -> None:
         """End the exam (MPPS N-SET, COMPLETED unless ``changes`` say otherwise), with one series."""
-        ending = _filled(Dataset(), _ended(datetime.now()) | changes)
+        ending = _filled(Dataset(), _ended(datetime.now(UTC).astimezone()) | changes)
         association = self._associate(ModalityPerformedProcedureStep)
         try:
             status, _ = association.send_n_set(ending, ModalityPerformedProcedureStep, uid)
@@ -140,6 +140,7 @@ def _begun(entry: Dataset, ae_title: str, at: datetime) -> dict[str, Any]:
         "PerformedProcedureTypeDescription": "",
         "ProcedureCodeSequence": [],
         "Modality": step.Modality,
+        "TimezoneOffsetFromUTC": f"{at:%z}",
         "StudyID": entry.RequestedProcedureID,
         "PerformedProtocolCodeSequence": [],
         "PerformedSeriesSequence": [],

@@ -75,17 +75,21 @@ _OTHER_IDS = {
     " FROM patients_identifier i WHERE i.patient_id = p.id)",
 }
 
+_RANK = "i.retired, CASE WHEN i.kind = 'MR' THEN 0 ELSE 1 END"
+"""Of several identifiers the first speaks for the patient; one given up in a merge comes last."""
+
 SOURCES = (
-    "orders_scheduledstep s"
+    "orders_scheduledstep s"  # noqa: S608
     " JOIN orders_requestedprocedure rp ON rp.id = s.procedure_id"
     " JOIN orders_order o ON o.id = rp.order_id"
     " JOIN patients_patient p ON p.id = o.patient_id"
     " JOIN catalog_site site ON site.id = o.site_id"
     " LEFT JOIN patients_visit v ON v.id = o.visit_id"
     # the number that the site itself issued, else the oldest medical record number
-    " LEFT JOIN patients_identifier pid ON pid.id = (SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id"
-    " ORDER BY CASE WHEN i.authority = site.assigning_authority THEN 0 ELSE 1 END,"
-    " CASE WHEN i.kind = 'MR' THEN 0 ELSE 1 END, i.id LIMIT 1)"
+    " LEFT JOIN patients_identifier pid ON pid.id = COALESCE("
+    f"(SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id AND i.authority = site.assigning_authority"
+    f" ORDER BY {_RANK}, i.id LIMIT 1),"
+    f" (SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id ORDER BY {_RANK}, i.id LIMIT 1))"
 )
 
 
@@ -171,7 +175,7 @@ _JSON = ("station_aes", "station_names", "allergies", "alerts", "identifiers")
 
 def entry(row: Row) -> Entry:
     """Read a row, whichever database it came from."""
-    e = Entry(*("" if value is None else value for value in row))
+    e = Entry._make("" if value is None else value for value in row)
     start, born = e.start, e.birth_date
     if isinstance(start, str):
         start = datetime.fromisoformat(start)

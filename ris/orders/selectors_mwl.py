@@ -77,7 +77,7 @@ def modality_worklist(question: MwlQuestion, *, other_ids: bool = False) -> list
     clauses = list(_clauses(question).values())
     where = " AND ".join(f"({clause.sql})" for clause in clauses) or "1 = 1"
     params = [param for clause in clauses for param in clause.params]
-    sql = f"SELECT {columns(connection.vendor, other_ids=other_ids)} FROM {SOURCES} WHERE {where} ORDER BY s.start, s.id LIMIT {limit:d}"
+    sql = f"SELECT {columns(connection.vendor, other_ids=other_ids)} FROM {SOURCES} WHERE {where} ORDER BY s.start, s.id LIMIT {limit:d}"  # noqa: E501, S608
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         rows: list[Row] = cursor.fetchall()
@@ -94,7 +94,7 @@ def unmatched_keys(question: MwlQuestion, step_id: int) -> list[str]:
     missed = []
     for name, clause in _clauses(question).items():
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM {SOURCES} WHERE s.id = %s AND ({clause.sql})", [step_id, *clause.params])
+            cursor.execute(f"SELECT 1 FROM {SOURCES} WHERE s.id = %s AND ({clause.sql})", [step_id, *clause.params])  # noqa: S608
             if cursor.fetchone() is None:
                 missed.append(name)
     row = step_row(step_id)
@@ -105,7 +105,7 @@ def unmatched_keys(question: MwlQuestion, step_id: int) -> list[str]:
 def step_row(step_id: int) -> Row | None:
     """The worklist row of one step, whatever its state; None when there is no such step."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns(connection.vendor, other_ids=True)} FROM {SOURCES} WHERE s.id = %s", [step_id])
+        cursor.execute(f"SELECT {columns(connection.vendor, other_ids=True)} FROM {SOURCES} WHERE s.id = %s", [step_id])  # noqa: S608
         found: Row | None = cursor.fetchone()
     return found
 
@@ -161,9 +161,8 @@ def _clauses(q: MwlQuestion) -> dict[str, Clause]:
         found["patient_names"] = Clause.any(like_folded_name(name) for name in q.patient_names)
     if q.patient_ids:
         ids = Clause.any(like("value", value) for value in q.patient_ids)
-        found["patient_ids"] = Clause(
-            f"p.id IN (SELECT patient_id FROM patients_identifier WHERE {ids.sql})", ids.params
-        )
+        numbered = f"SELECT patient_id FROM patients_identifier WHERE {ids.sql}"  # noqa: S608
+        found["patient_ids"] = Clause(f"p.id IN ({numbered})", ids.params)
     for name, column in _TEXTS.items():
         values = getattr(q, name)
         if values:
@@ -179,7 +178,7 @@ def _at_stations(titles: tuple[str, ...]) -> Clause:
     """
     devices = Clause.any(like("ae_title", title) for title in titles)
     named = Clause.any(json_has("s.station_aes", title) for title in titles)
-    ids = f"SELECT id FROM catalog_device WHERE {devices.sql}"
+    ids = f"SELECT id FROM catalog_device WHERE {devices.sql}"  # noqa: S608
     at = f"= ANY(ARRAY({ids}))" if connection.vendor == "postgresql" else f"IN ({ids})"
     return Clause(f"s.device_id {at} OR (s.stray AND ({named.sql}))", devices.params + named.params)
 

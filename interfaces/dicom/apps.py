@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class DicomConfig(AppConfig):
+    name = "interfaces.dicom"
+    label = "dicom"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,139 @@
+"""The door: accepts connections on one event loop, asks the desk who may come in, and keeps order.
+
+Nothing here waits for a peer or for the database, so no peer can hold up another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from time import monotonic
+
+import structlog
+
+from . import callers
+from .callers import Caller, Refused
+from .desk import Desk
+from .engine import Engine
+from .keeping import Keeper, note_rejection_now
+from .line import ADMITTING, BRIDGED, CLOSED, HELLO_S, IDLE_S, OPEN, SILENT, Line
+
+log = structlog.get_logger(__name__)
+
+MOST_ASSOCIATIONS = 400
+MOST_PER_CALLER = 64
+"""One device that leaks associations leaves room for the others."""
+MOST_SILENT = 500
+"""Beyond that the connection that has been silent for longest makes room."""
+
+
+class Door:
+    """Owns the open lines. All of it runs on the loop, but for what the desk is given."""
+
+    def __init__(self, ae_title: str, desk: Desk, keeper: Keeper, engine: Engine) -> None:
+        self.ae_title = ae_title
+        self.desk, self.keeper, self.engine = desk, keeper, engine
+        self.lines: dict[Line, None] = {}
+        self.loop = asyncio.get_running_loop()
+
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        """Accept on a bound socket; with ``tls`` the handshake is the peer's own business, and has 15 s."""
+        return await self.loop.create_server(
+            lambda: Line(self, encrypted=tls is not None),
+            sock=sock,
+            backlog=512,
+            ssl=tls,
+            ssl_handshake_timeout=15.0 if tls else None,
+        )
+
+    def arrived(self, line: Line) -> None:
+        self.lines[line] = None
+        silent = [other for other in self.lines if other.state == SILENT] if len(self.lines) > MOST_SILENT else []
+        if len(silent) > MOST_SILENT:
+            silent[0].transport.abort()
+
+    def left(self, line: Line) -> None:
+        self.lines.pop(line, None)
+
+    def full(self, line: Line) -> bool:
+        """Whether one association more would be too many, in all or of this caller."""
+        there = [other for other in self.lines if other.state in (OPEN, BRIDGED)]
+        assert line.request is not None
+        same = [
+            o for o in there if o.request and (o.request.calling, o.address) == (line.request.calling, line.address)
+        ]
+        return len(there) >= MOST_ASSOCIATIONS or len(same) >= MOST_PER_CALLER
+
+    def admit(self, line: Line) -> None:
+        """Have the desk look the caller up, then go on with the line."""
+        request = line.request
+        assert request is not None
+        known = callers.remembered(
+            request.calling, request.called, line.address, own_title=self.ae_title, encrypted=line.encrypted
+        )
+        if known is not None:
+            line.admitted(known)
+            return
+
+        def look_up() -> None:
+            verdict: Caller | Refused = callers.UNABLE
+            try:
+                verdict = callers.admit(
+                    request.calling, request.called, line.address, own_title=self.ae_title, encrypted=line.encrypted
+                )
+            finally:
+                self.call(line.admitted, verdict)
+
+        self.desk.give(look_up)
+
+    def note_rejection(self, line: Line, refused: Refused) -> None:
+        request = line.request
+        assert request is not None
+        calling, called, address = request.calling, request.called, line.address
+        self.desk.give(lambda: note_rejection_now(calling, called, address, refused))
+
+    def bridge(self, line: Line) -> None:
+        """Give the line to pynetdicom, through a pair of sockets."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        assert line.caller is not None
+        self.engine.take(theirs, line.caller)
+        self._task = self.loop.create_task(self._connect(line, ours))
+
+    async def _connect(self, line: Line, ours: socket.socket) -> None:
+        transport, _ = await self.loop.connect_accepted_socket(lambda: _Inside(line), ours)
+        line.bridged(transport)
+
+    def call(self, function: Callable[..., None], *args: object) -> None:
+        """Run on the loop, from any thread; nothing when the loop is gone."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            log.debug("dicom.loop-closed")
+
+    def sweep(self) -> None:
+        """Hang up on who has been silent for too long."""
+        at = monotonic()
+        for line in list(self.lines):
+            patience = HELLO_S if line.state in (SILENT, ADMITTING) else IDLE_S
+            if at - line.heard > patience and not line.busy:
+                line.transport.abort() if line.state in (SILENT, ADMITTING, CLOSED) else line.hang_up()
+
+    def close(self) -> None:
+        for line in list(self.lines):
+            line.hang_up()
+
+
+class _Inside(asyncio.Protocol):
+    """Our end of the pair: what pynetdicom says goes out on the line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def data_received(self, data: bytes) -> None:
+        self._line.transport.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._line.close(b"")

@@ -1,0 +1,138 @@
+"""One C-FIND on the worklist while it is answered, on a thread of the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from time import perf_counter
+from typing import Protocol
+
+import structlog
+from django.db import Error as DatabaseError
+from django.db import connections
+
+from ris.kernel.clock import now
+
+from . import wire
+from .callers import Caller
+from .models import MwlQuery
+from .mwl.answering import OUT_OF_RESOURCES, UNABLE, Answer, Outcome, answers
+
+log = structlog.get_logger(__name__)
+
+SLICE = 32_768
+"""Bytes written at once; a short list goes out in one write."""
+STUCK_S = 30.0
+
+
+class Sink(Protocol):
+    """Where the answer goes. Called from the desk's thread."""
+
+    def send(self, data: bytes) -> None: ...
+    def finished(self, data: bytes) -> None: ...
+
+
+class Find:
+    """Draws the answers, writes them in slices, stops between two items when told to."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        caller: Caller,
+        context: int,
+        message_id: int,
+        identifier: bytes,
+        implicit: bool,
+        longest: int,
+        keep: Callable[[MwlQuery], None],
+    ) -> None:
+        self.message_id = message_id
+        self.room = Event()
+        self.room.set()
+        self._sink, self._caller, self._keep = sink, caller, keep
+        self._context, self._longest = context, longest
+        self._identifier, self._implicit = identifier, implicit
+        self._cancelled = False
+        self._begun = perf_counter()
+
+    def cancel(self) -> None:
+        """Send no further item (C-CANCEL, or the peer is gone)."""
+        self._cancelled = True
+        self.room.set()
+
+    def run(self) -> None:
+        """Answer. Whatever happens, exactly one final response is sent."""
+        outcome = Outcome()
+        try:
+            rest = self._draw(outcome)
+        except DatabaseError as error:
+            connections.close_all()
+            outcome.status = OUT_OF_RESOURCES
+            log.error("dicom.worklist-unavailable", error=type(error).__name__)
+            rest = self._said(Answer(OUT_OF_RESOURCES, comment="The database cannot be reached."))
+        except Exception as error:
+            outcome.status = UNABLE
+            log.error("dicom.worklist-failed", error=type(error).__name__)
+            rest = self._said(Answer(UNABLE, comment="Unable to process."))
+        self._sink.finished(rest)
+        self._keep(self._kept(outcome))
+
+    def _draw(self, outcome: Outcome) -> bytes:
+        """Send all but the last slice; return that."""
+        parts: list[bytes] = []
+        size = 0
+        drawn = answers(
+            self._identifier,
+            implicit=self._implicit,
+            caller=self._caller,
+            at=now(),
+            cancelled=lambda: self._cancelled,
+            outcome=outcome,
+        )
+        commands: dict[int, bytes] = {}
+        for answer in drawn:
+            if answer.identifier is None:
+                parts.append(self._said(answer))
+                continue
+            command = commands.get(answer.status)
+            if command is None:
+                command = commands[answer.status] = self._command(answer)
+            parts.append(wire.message(self._context, command, answer.identifier, self._longest))
+            size += len(parts[-1])
+            if size > SLICE:
+                if not self._cancelled:
+                    self.room.clear()
+                self._sink.send(b"".join(parts))
+                parts, size = [], 0
+                if not self.room.wait(STUCK_S):
+                    self._cancelled = True
+        return b"".join(parts)
+
+    def _command(self, answer: Answer) -> bytes:
+        has_dataset = answer.identifier is not None
+        return wire.response(
+            wire.C_FIND_RQ,
+            wire.MODALITY_WORKLIST,
+            self.message_id,
+            answer.status,
+            dataset=has_dataset,
+            comment=answer.comment,
+        )
+
+    def _said(self, answer: Answer) -> bytes:
+        return wire.message(self._context, self._command(answer), None, self._longest)
+
+    def _kept(self, outcome: Outcome) -> MwlQuery:
+        return MwlQuery(
+            at=now(),
+            device_id=self._caller.device_id,
+            calling_ae=self._caller.ae_title[:16],
+            address=self._caller.address,
+            identifier=self._identifier,
+            implicit=self._implicit,
+            keys=outcome.keys,
+            rows=outcome.rows,
+            ms=round((perf_counter() - self._begun) * 1000, 2),
+            status=f"{outcome.status:04X}",
+            notes=sorted(outcome.notes),
+        )

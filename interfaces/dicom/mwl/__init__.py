@@ -1,0 +1,1 @@
+"""Modality Worklist (PS3.4 Annex K): reading the query, asking the domain, writing the answer."""

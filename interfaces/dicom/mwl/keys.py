@@ -1,0 +1,198 @@
+"""The attributes of a worklist entry (PS3.4 table K.6-1) as data: what we say, and which keys we match.
+
+The conformance statement in ``docs/interfaces/dicom.md`` is printed from these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ris.orders import states
+from ris.orders.mwl_rows import Entry
+
+Plain = str | int | list[str] | None
+Item = list[tuple[int, str, Plain]]
+Value = Plain | list[Item]
+
+SPS = 0x00400100
+"""Scheduled Procedure Step Sequence."""
+CHARACTER_SET = 0x00080005
+TIMEZONE = 0x00080201
+LEVEL = 0x00080052
+"""Query/Retrieve Level: has no business here, but is met."""
+
+STATUS_WORDS = {
+    states.SCHEDULED: "SCHEDULED",
+    states.ARRIVED: "ARRIVED",
+    states.STARTED: "STARTED",
+    states.COMPLETED: "COMPLETED",
+    states.DISCONTINUED: "DISCONTINUED",
+    states.CANCELLED: "CANCELLED",
+}
+"""Scheduled Procedure Step Status (0040,0020)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """``of`` says the value; ``asks`` names the field of MwlQuestion that a value in the query fills."""
+
+    tag: int
+    vr: str
+    name: str
+    of: Callable[[Entry], Value]
+    asks: str = ""
+
+
+def _empty(_: Entry) -> None:
+    """Known to us as a key, never valued."""
+    return
+
+
+def _empty_sequence(_: Entry) -> list[Item]:
+    return []
+
+
+def code_item(value: str, scheme: str, meaning: str) -> list[Item]:
+    """A code sequence. Without a code there is no item: one with an empty Code Value gets the line refused."""
+    if not value:
+        return []
+    code: tuple[int, str, Plain] = (0x00080100, "SH", value)
+    if len(value) > 16:
+        code = (0x00080119, "UC", value)
+    return [sorted([code, (0x00080102, "SH", scheme or "L"), (0x00080104, "LO", meaning or value)])]
+
+
+def _others(e: Entry) -> list[list[str]]:
+    return [item for item in e.identifiers if (item[0], item[1]) != (e.identifier, e.issuer)]
+
+
+def _other_ids(e: Entry) -> list[Item]:
+    return [
+        [(0x00100020, "LO", value), (0x00100021, "LO", authority), (0x00100022, "CS", "TEXT")]
+        for value, authority, _ in _others(e)
+    ]
+
+
+def _offset(e: Entry) -> str:
+    return e.local_start.strftime("%z")
+
+
+ROOT: tuple[Attribute, ...] = (
+    Attribute(0x00080050, "SH", "Accession Number", lambda e: e.accession, "accessions"),
+    Attribute(0x00080080, "LO", "Institution Name", lambda e: e.institution),
+    Attribute(0x00080090, "PN", "Referring Physician's Name", lambda e: e.referring, "referring_physicians"),
+    Attribute(TIMEZONE, "SH", "Timezone Offset From UTC", _offset),
+    Attribute(0x00081110, "SQ", "Referenced Study Sequence", _empty_sequence),
+    Attribute(0x00081120, "SQ", "Referenced Patient Sequence", _empty_sequence),
+    Attribute(0x00100010, "PN", "Patient's Name", lambda e: e.patient_name, "patient_names"),
+    Attribute(0x00100020, "LO", "Patient ID", lambda e: e.identifier, "patient_ids"),
+    Attribute(0x00100021, "LO", "Issuer of Patient ID", lambda e: e.issuer, "issuers"),
+    Attribute(
+        0x00100030,
+        "DA",
+        "Patient's Birth Date",
+        lambda e: e.birth_date.strftime("%Y%m%d") if e.birth_date else "",
+        "birth_dates",
+    ),
+    Attribute(0x00100040, "CS", "Patient's Sex", lambda e: e.sex, "sexes"),
+    Attribute(0x00101000, "LO", "Other Patient IDs", lambda e: [item[0] for item in _others(e)]),
+    Attribute(0x00101002, "SQ", "Other Patient IDs Sequence", _other_ids),
+    Attribute(0x00101020, "DS", "Patient's Size", _empty),
+    Attribute(0x00101030, "DS", "Patient's Weight", _empty),
+    Attribute(0x00101040, "LO", "Patient's Address", lambda e: e.address),
+    Attribute(0x00102000, "LO", "Medical Alerts", lambda e: e.alerts),
+    Attribute(0x00102110, "LO", "Allergies", lambda e: e.allergies),
+    Attribute(0x00102154, "SH", "Patient's Telephone Numbers", lambda e: e.phone),
+    Attribute(0x00102160, "SH", "Ethnic Group", _empty),
+    Attribute(0x001021B0, "LT", "Additional Patient History", lambda e: e.clinical_info),
+    Attribute(0x001021C0, "US", "Pregnancy Status", lambda e: 3 if e.pregnant else None),
+    Attribute(0x00104000, "LT", "Patient Comments", _empty),
+    Attribute(0x0020000D, "UI", "Study Instance UID", lambda e: e.study_uid, "study_uids"),
+    Attribute(0x00321032, "PN", "Requesting Physician", lambda e: e.ordering_provider, "requesting_physicians"),
+    Attribute(0x00321033, "LO", "Requesting Service", _empty),
+    Attribute(0x00321060, "LO", "Requested Procedure Description", lambda e: e.code_text or e.code),
+    Attribute(
+        0x00321064,
+        "SQ",
+        "Requested Procedure Code Sequence",
+        lambda e: code_item(e.code, e.coding_system, e.code_text),
+        "procedure_codes",
+    ),
+    Attribute(0x00380010, "LO", "Admission ID", lambda e: e.visit_number, "admission_ids"),
+    Attribute(0x00380016, "LO", "Route of Admissions", lambda e: e.patient_class),
+    Attribute(0x00380050, "LO", "Special Needs", _empty),
+    Attribute(0x00380300, "LO", "Current Patient Location", lambda e: e.visit_location),
+    Attribute(0x00380500, "LO", "Patient State", lambda e: e.patient_state),
+    Attribute(SPS, "SQ", "Scheduled Procedure Step Sequence", _empty_sequence),
+    Attribute(0x00401001, "SH", "Requested Procedure ID", lambda e: e.procedure_number, "procedure_numbers"),
+    Attribute(0x00401002, "LO", "Reason for the Requested Procedure", lambda e: e.reason),
+    Attribute(0x00401003, "SH", "Requested Procedure Priority", lambda e: e.priority, "priorities"),
+    Attribute(0x00401004, "LO", "Patient Transport Arrangements", lambda e: e.transport),
+    Attribute(0x00401005, "LO", "Requested Procedure Location", lambda e: e.location),
+    Attribute(0x0040100A, "SQ", "Reason for Requested Procedure Code Sequence", _empty_sequence),
+    Attribute(0x00401010, "PN", "Names of Intended Recipients of Results", _empty),
+    Attribute(0x00401400, "LT", "Requested Procedure Comments", lambda e: e.comments),
+    Attribute(
+        0x00402016, "LO", "Placer Order Number / Imaging Service Request", lambda e: e.placer_number, "placer_numbers"
+    ),
+    Attribute(
+        0x00402017, "LO", "Filler Order Number / Imaging Service Request", lambda e: e.filler_number, "filler_numbers"
+    ),
+    Attribute(0x00402400, "LT", "Imaging Service Request Comments", lambda e: e.comments),
+    Attribute(0x00403001, "LO", "Confidentiality Constraint on Patient Data Description", _empty),
+)
+
+ITEM: tuple[Attribute, ...] = (
+    Attribute(0x00080060, "CS", "Modality", lambda e: e.modality, "modalities"),
+    Attribute(0x00321070, "LO", "Requested Contrast Agent", _empty),
+    Attribute(0x00400001, "AE", "Scheduled Station AE Title", lambda e: e.station_aes, "stations"),
+    Attribute(
+        0x00400002,
+        "DA",
+        "Scheduled Procedure Step Start Date",
+        lambda e: e.local_start.strftime("%Y%m%d"),
+        "start_from",
+    ),
+    Attribute(
+        0x00400003,
+        "TM",
+        "Scheduled Procedure Step Start Time",
+        lambda e: e.local_start.strftime("%H%M%S"),
+        "start_from",
+    ),
+    Attribute(0x00400004, "DA", "Scheduled Procedure Step End Date", lambda e: local_end(e, "%Y%m%d")),
+    Attribute(0x00400005, "TM", "Scheduled Procedure Step End Time", lambda e: local_end(e, "%H%M%S")),
+    Attribute(
+        0x00400006,
+        "PN",
+        "Scheduled Performing Physician's Name",
+        lambda e: e.performing_physician,
+        "performing_physicians",
+    ),
+    Attribute(0x00400007, "LO", "Scheduled Procedure Step Description", lambda e: e.step_description, "descriptions"),
+    Attribute(
+        0x00400008,
+        "SQ",
+        "Scheduled Protocol Code Sequence",
+        lambda e: code_item(e.protocol_code, e.protocol_system, e.protocol_text),
+        "protocol_codes",
+    ),
+    Attribute(0x00400009, "SH", "Scheduled Procedure Step ID", lambda e: e.step_number, "step_numbers"),
+    Attribute(0x00400010, "SH", "Scheduled Station Name", lambda e: e.station_names, "station_names"),
+    Attribute(0x00400011, "SH", "Scheduled Procedure Step Location", lambda e: e.location, "locations"),
+    Attribute(0x00400012, "LO", "Pre-Medication", _empty),
+    Attribute(0x00400020, "CS", "Scheduled Procedure Step Status", lambda e: STATUS_WORDS.get(e.state, ""), "states"),
+    Attribute(0x00400400, "LT", "Comments on the Scheduled Procedure Step", _empty),
+)
+
+
+def local_end(e: Entry, form: str) -> str:
+    """The planned end by the site's clock. Minutes are elapsed time, so they are added in UTC."""
+    ended = e._replace(start=e.start + timedelta(minutes=e.minutes))
+    return ended.local_start.strftime(form)
+
+
+ROOT_BY_TAG = {a.tag: a for a in ROOT}
+ITEM_BY_TAG = {a.tag: a for a in ITEM}

@@ -1,0 +1,81 @@
+"""Dates and times of a query (PS3.4 C.2.2.2.5): single values, ranges, and both joined into one interval."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+
+_TINY = timedelta(microseconds=1)
+NEVER = date.min
+"""A date that cannot be read matches nothing, rather than everything."""
+
+
+def day(text: str) -> date:
+    """``YYYYMMDD``, ``YYYY.MM.DD`` or ``YYYY-MM-DD``; what follows (a time on a date) is ignored."""
+    digits = re.sub(r"[^0-9]", "", text.strip())[:8]
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    except ValueError:
+        return NEVER
+
+
+def clock(text: str) -> tuple[time, time] | None:
+    """The first and last moment that a TM value names: ``08`` is the whole hour. None: not a time."""
+    found = re.fullmatch(r"(\d{2}):?(?:(\d{2}):?(?:(\d{2})(?:\.(\d{1,6}))?)?)?", text.strip())
+    if not found:
+        return None
+    hour, minute, second, fraction = found.groups()
+    try:
+        first = time(int(hour), int(minute or 0), min(int(second or 0), 59), int((fraction or "0").ljust(6, "0")))
+    except ValueError:
+        return None
+    length = timedelta(hours=1) if minute is None else timedelta(minutes=1) if second is None else timedelta(seconds=1)
+    span = _TINY if fraction and len(fraction) == 6 else length - _TINY if fraction is None else _TINY
+    last = (datetime.combine(date(2000, 1, 1), first) + span).time()
+    return first, last if last >= first else time.max
+
+
+def _halves(text: str) -> tuple[str, str]:
+    """The two ends of a range; a single value is both of them. An end may be empty."""
+    text = text.strip()
+    iso = re.fullmatch(r"(\d{4}-\d{2}-\d{2}).*", text)
+    if iso and text.count("-") == 2:
+        return iso.group(1), iso.group(1)
+    if "-" not in text:
+        return text, text
+    first, _, last = text.partition("-")
+    return first.strip(), last.strip()
+
+
+def offset(text: str) -> tzinfo | None:
+    """``+0100`` as a time zone; None when it is none."""
+    found = re.fullmatch(r"([+-])(\d{2})(\d{2})", text.strip())
+    if not found or int(found.group(2)) > 14:
+        return None
+    minutes = int(found.group(2)) * 60 + int(found.group(3))
+    return timezone(timedelta(minutes=-minutes if found.group(1) == "-" else minutes))
+
+
+def interval(dates: str, times: str, zone: tzinfo) -> dict[str, datetime | time | None]:
+    """The fields of MwlQuestion that date and time keys ask: aware bounds, or a time of day without a date."""
+    dates, times = dates.strip("* "), times.strip("* ")
+    early, late = time.min, time.max
+    if times:
+        first, last = _halves(times)
+        early = (clock(first) or (time.min, time.min))[0] if first else time.min
+        late = (clock(last) or (time.max, time.max))[1] if last else time.max
+    if not dates:
+        return {"time_from": early, "time_until": late} if times else {}
+    first_day, last_day = _halves(dates)
+    found: dict[str, datetime | time | None] = {}
+    if first_day:
+        found["start_from"] = _aware(day(first_day), early, zone)
+    if last_day:
+        found["start_until"] = _aware(day(last_day), late, zone)
+    return found
+
+
+def _aware(on: date, at: time, zone: tzinfo) -> datetime:
+    if on == NEVER:  # leave room for the conversion to UTC
+        on = date(1, 1, 2)
+    return datetime.combine(on, at, zone)

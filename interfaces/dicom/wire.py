@@ -1,0 +1,218 @@
+"""The DICOM upper layer's units (PS3.8 section 9.3) and DIMSE commands (PS3.7 annex E), as bytes.
+
+Only what the door needs: the association request is read, a few answers are written. Everything
+raises Malformed for bytes that cannot be right; nothing here keeps state or touches a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from struct import Struct, error, unpack_from
+
+ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
+
+VERIFICATION = "1.2.840.10008.1.1"
+MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
+IMPLICIT_LE = "1.2.840.10008.1.2"
+EXPLICIT_LE = "1.2.840.10008.1.2.1"
+APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+IMPLEMENTATION_UID = "2.25.309411279406214532087212906842370425147"
+IMPLEMENTATION_NAME = "WETREAD"
+
+C_FIND_RQ, C_ECHO_RQ, C_CANCEL_RQ = 0x0020, 0x0030, 0x0FFF
+RESPONSE = 0x8000
+NO_DATASET = 0x0101
+
+LONGEST_PDU = 131_072
+"""What we announce; a longer one is not read."""
+
+_HEADER = Struct(">BxL")
+_PDV = Struct(">LBB")
+_ELEMENT = Struct("<HHL")
+_US = Struct("<H").pack
+_UL = Struct("<L").pack
+
+
+class Malformed(Exception):
+    """These bytes are no such unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A presentation context as it was proposed."""
+
+    id: int
+    abstract: str
+    transfers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An A-ASSOCIATE-RQ. ``longest_pdu`` is the peer's limit; 0: none."""
+
+    called: str
+    calling: str
+    contexts: tuple[Proposed, ...]
+    longest_pdu: int
+    raw_titles: bytes
+
+
+def header(buffer: bytes | bytearray) -> tuple[int, int]:
+    """Type and length of the unit that begins here (six bytes)."""
+    kind, length = _HEADER.unpack_from(buffer)
+    return kind, length
+
+
+def _title(raw: bytes) -> str:
+    return raw.decode("ascii", "replace").replace("\0", " ").strip()
+
+
+def _items(body: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(body):
+        try:
+            kind, length = unpack_from(">BxH", body, at)
+        except error:
+            raise Malformed("an item is cut short") from None
+        if at + 4 + length > len(body):
+            raise Malformed("an item is longer than its unit")
+        yield kind, body[at + 4 : at + 4 + length]
+        at += 4 + length
+
+
+def _uid(raw: bytes) -> str:
+    return raw.decode("ascii", "replace").strip("\0 ")
+
+
+def read_request(body: bytes) -> Request:
+    """The body of an A-ASSOCIATE-RQ (PS3.8 table 9-11)."""
+    if len(body) < 68:
+        raise Malformed("the association request is cut short")
+    contexts, longest = [], 0
+    for kind, item in _items(body[68:]):
+        if kind == 0x20:
+            contexts.append(_proposed(item))
+        elif kind == 0x50:
+            lengths = [sub for sub_kind, sub in _items(item) if sub_kind == 0x51 and len(sub) == 4]
+            longest = int.from_bytes(lengths[0], "big") if lengths else 0
+    return Request(_title(body[4:20]), _title(body[20:36]), tuple(contexts), longest, body[4:36])
+
+
+def _proposed(item: bytes) -> Proposed:
+    if len(item) < 4 or not item[0] & 1:
+        raise Malformed("a presentation context has no odd id")
+    subs = list(_items(item[4:]))
+    abstracts = [_uid(raw) for kind, raw in subs if kind == 0x30]
+    if len(abstracts) != 1:
+        raise Malformed("a presentation context has no single abstract syntax")
+    return Proposed(item[0], abstracts[0], tuple(_uid(raw) for kind, raw in subs if kind == 0x40))
+
+
+def _item(kind: int, body: bytes) -> bytes:
+    return bytes((kind, 0)) + len(body).to_bytes(2, "big") + body
+
+
+def _unit(kind: int, body: bytes) -> bytes:
+    return _HEADER.pack(kind, len(body)) + body
+
+
+def accept(request: Request, decided: Iterable[tuple[int, int, str]]) -> bytes:
+    """An A-ASSOCIATE-AC. ``decided``: context id, result (0 accepted, 4 transfer syntax unknown), transfer syntax."""
+    contexts = b"".join(
+        _item(0x21, bytes((number, 0, result, 0)) + _item(0x40, transfer.encode()))
+        for number, result, transfer in decided
+    )
+    user = (
+        _item(0x51, LONGEST_PDU.to_bytes(4, "big"))
+        + _item(0x52, IMPLEMENTATION_UID.encode())
+        + _item(0x55, IMPLEMENTATION_NAME.encode())
+    )
+    fixed = b"\0\1\0\0" + request.raw_titles + bytes(32)
+    return _unit(ASSOCIATE_AC, fixed + _item(0x10, APPLICATION_CONTEXT.encode()) + contexts + _item(0x50, user))
+
+
+def reject(result: int, source: int, reason: int) -> bytes:
+    return _unit(ASSOCIATE_RJ, bytes((0, result, source, reason)))
+
+
+def abort(source: int = 2, reason: int = 0) -> bytes:
+    """An A-ABORT; source 2 is the service provider, reason 6 an invalid parameter (PS3.8 table 9-26)."""
+    return _unit(ABORT, bytes((0, 0, source, reason)))
+
+
+def released() -> bytes:
+    return _unit(RELEASE_RP, bytes(4))
+
+
+def fragments(body: bytes) -> Iterator[tuple[int, bool, bool, bytes]]:
+    """The presentation data values of a P-DATA-TF: context id, is command, is last, bytes."""
+    at = 0
+    while at < len(body):
+        if at + 6 > len(body):
+            raise Malformed("a data value is cut short")
+        length, number, control = _PDV.unpack_from(body, at)
+        if length < 2 or at + 4 + length > len(body):
+            raise Malformed("a data value is longer than its unit")
+        yield number, bool(control & 1), bool(control & 2), body[at + 6 : at + 4 + length]
+        at += 4 + length
+
+
+def command(raw: bytes) -> dict[int, bytes]:
+    """The elements of a DIMSE command set, by tag. Always Implicit VR Little Endian."""
+    found, at = {}, 0
+    while at < len(raw):
+        if at + 8 > len(raw):
+            raise Malformed("the command is cut short")
+        group, element, length = _ELEMENT.unpack_from(raw, at)
+        if group != 0 or at + 8 + length > len(raw):
+            raise Malformed("the command is no command")
+        found[element] = raw[at + 8 : at + 8 + length]
+        at += 8 + length
+    return found
+
+
+def number(elements: dict[int, bytes], tag: int) -> int:
+    """A US element of a command. Raises Malformed when it is not there."""
+    raw = elements.get(tag, b"")
+    if len(raw) != 2:
+        raise Malformed("the command lacks a number")
+    return int.from_bytes(raw, "little")
+
+
+def response(kind: int, sop_class: str, message_id: int, status: int, *, dataset: bool, comment: str = "") -> bytes:
+    """A response's command set: PS3.7 tables 9.3-3 and 9.3-13."""
+    uid = sop_class.encode()
+    uid += b"\0" * (len(uid) & 1)
+    said = comment.encode("ascii", "replace")[:64]
+    said += b" " * (len(said) & 1)
+    body = (
+        _ELEMENT.pack(0, 0x0002, len(uid))
+        + uid
+        + _ELEMENT.pack(0, 0x0100, 2)
+        + _US(kind | RESPONSE)
+        + _ELEMENT.pack(0, 0x0120, 2)
+        + _US(message_id)
+        + _ELEMENT.pack(0, 0x0800, 2)
+        + _US(0x0001 if dataset else NO_DATASET)
+        + _ELEMENT.pack(0, 0x0900, 2)
+        + _US(status)
+        + (_ELEMENT.pack(0, 0x0902, len(said)) + said if said else b"")
+    )
+    return _ELEMENT.pack(0, 0, 4) + _UL(len(body)) + body
+
+
+def message(context: int, command_set: bytes, dataset: bytes | None, longest: int) -> bytes:
+    """A whole message as P-DATA-TF units no longer than the peer takes (0: any length)."""
+    room = max((longest or LONGEST_PDU) - 6, 64)
+    parts = list(_values(context, command_set, 1, room))
+    if dataset is not None:
+        parts += _values(context, dataset, 0, room)
+    return b"".join(parts)
+
+
+def _values(context: int, data: bytes, is_command: int, room: int) -> Iterator[bytes]:
+    for at in range(0, len(data), room):
+        part = data[at : at + room]
+        last = 2 if at + room >= len(data) else 0
+        yield _HEADER.pack(P_DATA, len(part) + 6) + _PDV.pack(len(part) + 2, context, is_command | last) + part

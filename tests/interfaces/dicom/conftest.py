@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from interfaces.dicom import callers
+from interfaces.dicom.server import serve
+
+
+@pytest.fixture
+def dicom(transactional_db: None) -> Iterator[int]:
+    """A running DICOM role; its port."""
+    yield from running()
+
+
+def running(**options: object) -> Iterator[int]:
+    callers.forget()
+    stop, listening, ports = threading.Event(), threading.Event(), []
+
+    def on_listening(port: int) -> None:
+        ports.append(port)
+        listening.set()
+
+    thread = threading.Thread(
+        target=serve, args=("127.0.0.1", 0, "RIS", stop), kwargs={"on_listening": on_listening, **options}
+    )
+    thread.start()
+    try:
+        assert listening.wait(10), "the DICOM role did not begin to listen"
+        yield ports[0]
+    finally:
+        stop.set()
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], object]:
+    """Wait up to ten seconds for a question to be answered with something true."""
+
+    def wait(question: Callable[[], object]) -> object:
+        deadline = threading.Event()
+        for _ in range(200):
+            found = question()
+            if found:
+                return found
+            deadline.wait(0.05)
+        return question()
+
+    return wait
