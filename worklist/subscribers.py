@@ -11,7 +11,7 @@ from ris.orders.events import (
 )
 
 from . import services
-from .events import ItemAwaitsSigner, ItemOpened, ItemReleased, ItemRescored, ItemResumed, ItemSkipped
+from .events import ItemAwaitsSigner, ItemEvent, ItemOpened, ItemReleased, ItemRescored, ItemResumed, ItemSkipped
 from .models import ReadingItem
 
 
@@ -34,10 +34,10 @@ def cancel_with_procedure(event: ProcedureCancelled) -> None:
 @subscribe(OrderCancelled)
 def cancel_with_order(event: OrderCancelled) -> None:
     items = ReadingItem.objects.filter(procedure__order=event.order_id)
-    for procedure_id in items.values_list("procedure", flat=True):
-        services.cancel_item(procedure_id, at=event.at)
+    for item in items:
+        services.cancel_item(item.procedure_id, at=event.at)
 
 
 @subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed, ItemSkipped, ItemAwaitsSigner)
-def suggest_reader(event: ItemOpened) -> None:
+def suggest_reader(event: ItemEvent) -> None:
     services.suggest(event.item_id, at=event.at)

@@ -16,6 +16,8 @@ from ris.kernel.clock import now
 from ris.people.models import SiteGroupPermission, SiteUserPermission, User
 from ris.people.roles import ROLES, Can
 
+_CANS: dict[str, frozenset[Can]] = {role.value: cans for role, cans in ROLES.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -51,7 +53,7 @@ def permissions_of_many(ids: Collection[int]) -> dict[int, frozenset[Can]]:
     cans: dict[int, frozenset[Can]] = defaultdict(frozenset)
     active = User.objects.filter(pk__in=ids, is_active=True)
     for pk, boss, role in active.values_list("pk", "is_superuser", "groups__name"):
-        cans[pk] |= frozenset(Can) if boss else ROLES.get(role, frozenset())
+        cans[pk] |= frozenset(Can) if boss else _CANS.get(role, frozenset())
     return cans
 
 

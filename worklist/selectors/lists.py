@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from django.db.models import Case, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When
+from django.db.models.expressions import CombinedExpression
 
 from ris.kernel.errors import Invalid, NotFound
 from ris.people.models import User
@@ -22,7 +23,7 @@ LISTS: tuple[ListName, ...] = ("mine", "subspecialty", "all", "parked", "unassig
 _HELD_LAST = Case(When(state__in=WAITING, then=0), When(state=CLAIMED, then=1), default=2)
 
 
-def score_now(at: datetime) -> ExpressionWrapper:
+def score_now(at: datetime) -> ExpressionWrapper[CombinedExpression]:
     """SQL for the score of waiting items at a moment; others keep their rank."""
     return ExpressionWrapper(F("rank") + F("slope") * Value(minutes(at)), output_field=FloatField())
 
@@ -88,7 +89,7 @@ def _membership(viewer: User, list_name: str, at: datetime) -> Q:
 
 def counts(viewer: User, *, at: datetime) -> dict[str, dict[str, int]]:
     """For each list, how many are open and how many of them are STAT or critical."""
-    found = {}
+    found: dict[str, dict[str, int]] = {}
     for name in LISTS:
         if name == "done":
             continue

@@ -11,14 +11,16 @@ from functools import lru_cache
 from django.db import connection
 
 from worklist.models import Holiday, Shift, ShiftChange
+from worklist.rules.lanes import EPOCH
 from worklist.rules.recurrence import Duty, Span, spans
 
 _STAMP = """
 SELECT
  (SELECT COUNT(*) || ':' || COALESCE(SUM(version), 0) || ':' || COALESCE(MAX(uid), '') FROM worklist_shift),
- (SELECT COUNT(*) || ':' || COALESCE(MAX(id), 0) || ':' || COALESCE(MAX(made_at), '{epoch}') FROM worklist_shiftchange),
- (SELECT COUNT(*) || ':' || COALESCE(MAX(id), 0) || ':' || COALESCE(MAX(day), '{day}') FROM worklist_holiday)
-""".format(epoch="2000-01-01 00:00:00", day="2000-01-01")
+ (SELECT COUNT(*) || ':' || COALESCE(MAX(id), 0) FROM worklist_shiftchange),
+ (SELECT MAX(made_at) FROM worklist_shiftchange),
+ (SELECT COUNT(*) || ':' || COALESCE(MAX(id), 0) FROM worklist_holiday)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _load(database: str, stamp: str) -> Roster:
         closed = set() if shift.holidays else everywhere.union(*(by_site[s] for s in sites or ()))
         duty = duty_of(shift, off=frozenset(off[shift.pk] | closed))
         pools = frozenset(s.pk for s in shift.subspecialties.all()) or None
-        nowhen = Span(shift.first_day, datetime.min, datetime.min)
+        nowhen = Span(shift.first_day, EPOCH, EPOCH)
         proto = OnShift(shift.reader_id, shift.pk, shift.kind, nowhen, sites, pools)
         entries.append(_Entry(duty, proto, substitutes[shift.pk]))
     return Roster(entries)

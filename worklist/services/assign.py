@@ -41,14 +41,16 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
     best, out = choose(needs, readers)
     if best and best.id == item.assigned_to_id and item.assigned_at:
         return best.id
-    news = item.assigned_at is None or (best and best.id) != item.assigned_to_id
+    news = item.assigned_at is None or (best.id if best else None) != item.assigned_to_id
     still = ReadingItem.objects.filter(pk=item_id, version=item.version)
-    if not still.update(assigned_to=best and best.id, assigned_at=at, version=F("version") + (1 if news else 0)):
+    if not still.update(
+        assigned_to=best.id if best else None, assigned_at=at, version=F("version") + (1 if news else 0)
+    ):
         return None
     if not news:  # nobody then, nobody now: said once is enough
         return None
     body: dict[str, Any] = {"candidates": _kept(needs, readers, out), "needs": {"reach": needs.reach}}
-    Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best and best.id, body=body)
+    Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best.id if best else None, body=body)
     if best:
         emit(ItemAssigned(stream=item.accession, at=at, item_id=item_id, reader_id=best.id))
     doorbell.ring(WORKLIST)

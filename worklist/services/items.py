@@ -78,7 +78,7 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
 
     An item that is over stays as it is. Raises NotFound.
     """
-    item = ReadingItem.objects.select_for_update().select_related("subspecialty").filter(pk=item_id).first()
+    item = ReadingItem.objects.select_for_update(of=("self",)).select_related("subspecialty").filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")
     if item.state not in states.OPEN:
