@@ -6,3 +6,6 @@ class Hl7Config(AppConfig):
     label = "hl7"
     verbose_name = "HL7"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import subscribers  # noqa: F401  (registers them)

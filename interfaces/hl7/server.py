@@ -25,6 +25,7 @@ from ris.kernel.clock import now
 from . import answering, intake
 from .framing import MOST_BYTES, Deframer, Frame, frame
 from .header import recover
+from .outbox import follow_settings
 from .workers import Batches, Workers
 
 log = structlog.get_logger(__name__)
@@ -154,9 +155,10 @@ class Listener:
         await asyncio.to_thread(self._storing.close)
         await asyncio.to_thread(self._workers.close)
 
-    def catch_up(self) -> None:
-        """Decide, beside the traffic, what an earlier run stored and did not decide."""
+    def begin(self) -> None:
+        """Beside the traffic: follow the settings, and decide what an earlier run stored and did not decide."""
         before = now()
+        self._workers.submit(partial(follow_settings, at=before))
 
         def decide_all() -> None:
             for message_id in intake.undecided(before=before):
@@ -195,7 +197,7 @@ async def _serve(
         server = await asyncio.start_server(
             listener.connected, host, port, ssl=tls, backlog=512, ssl_handshake_timeout=patience
         )
-        listener.catch_up()
+        listener.begin()
         on_listening(server.sockets[0].getsockname()[1])
         while not stop.is_set():
             await asyncio.sleep(0.1)

@@ -1,0 +1,100 @@
+"""What is owed to destinations. Written in the transaction of whoever causes it; sent by somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.conf import settings
+
+from ris.kernel.alarms import raise_alarm
+from ris.kernel.doorbell import ring
+from ris.kernel.locks import lock_name
+
+from . import states
+from .build.writing import new_control_id
+from .charset import codec_named
+from .codec import why_invalid
+from .models import Destination, OutboundMessage
+
+SEND = "hl7-send"
+"""Doorbell: something may be owed to a destination."""
+
+INVALID_ALARM = "hl7-message-invalid"
+EMR = "EMR"
+REPORT_KINDS = ["report.preliminary", "report.final", "report.addendum"]
+
+Builder = Callable[[Destination, str, datetime], list[str]]
+"""(destination, control id, at) → segments."""
+
+
+def wanting(kind: str) -> list[Destination]:
+    """The destinations that want messages of this kind."""
+    return [d for d in Destination.objects.filter(enabled=True).order_by("pk") if kind in d.kinds]
+
+
+def owe(
+    destination: Destination,
+    *,
+    kind: str,
+    lane: str,
+    source: str,
+    build: Builder,
+    patient_id: int | None = None,
+    at: datetime,
+) -> OutboundMessage:
+    """Queue what ``build`` makes, unless the same (kind, source) was queued for the destination before.
+
+    A message that does not validate strictly is kept as invalid: it holds its lane and raises an alarm,
+    and is not sent until a person resends or skips it.
+    """
+    lock_name(f"hl7-lane:{destination.pk}:{lane}")  # so that id order is commit order within the lane
+    known = OutboundMessage.objects.filter(destination=destination, kind=kind, source=source).first()
+    if known is not None:
+        return known
+    control_id = new_control_id()
+    text = "\r".join(build(destination, control_id, at)) + "\r"
+    wrong = why_invalid(text)
+    message = OutboundMessage.objects.create(
+        destination=destination,
+        lane=lane,
+        kind=kind,
+        source=source,
+        control_id=control_id,
+        state=states.INVALID if wrong else states.QUEUED,
+        error=wrong,
+        raw=encode(text, destination),
+        created_at=at,
+        patient_id=patient_id,
+    )
+    if wrong:
+        raise_alarm(INVALID_ALARM, destination.name, detail=f"Message {message.pk}", at=at)
+    ring(SEND)
+    return message
+
+
+def encode(text: str, destination: Destination) -> bytes:
+    """The text in the destination's character set; what that lacks is written as ``\\X..\\`` (UTF-8 bytes)."""
+    codec = codec_named(destination.charset) or "utf-8"
+    try:
+        return text.encode(codec)
+    except UnicodeEncodeError:
+        return b"".join(_encoded(char, codec) for char in text)
+
+
+def _encoded(char: str, codec: str) -> bytes:
+    try:
+        return char.encode(codec)
+    except UnicodeEncodeError:
+        return f"\\X{char.encode().hex().upper()}\\".encode("ascii")
+
+
+def follow_settings(*, at: datetime) -> None:
+    """Make the destination ``EMR`` if a demo lacks it, and point it where RIS_EMR says."""
+    if settings.RIS.demo:
+        Destination.objects.get_or_create(name=EMR, defaults={"kinds": REPORT_KINDS})
+    if settings.RIS.emr:
+        host, port = settings.RIS.emr
+        changed = Destination.objects.filter(name=EMR).exclude(host=host, port=port)
+        changed.update(host=host, port=port, retry_at=None)
+        ring(SEND)

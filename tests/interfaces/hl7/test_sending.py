@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import socket
+import threading
+from datetime import timedelta
+
+import pytest
+
+from interfaces.hl7.header import recover
+from interfaces.hl7.models import Destination, OutboundMessage
+from interfaces.hl7.sender import Courier, due
+from ris.kernel.models import Alarm
+from tests.interfaces.hl7.emr import accept, destination, emr, msa, owed
+from tests.interfaces.hl7.hl7 import NOON
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = NOON
+
+    def __call__(self):
+        return self.at
+
+    def pass_by(self, **time: float) -> None:
+        self.at += timedelta(**time)
+
+
+def courier(to: Destination, clock: Clock | None = None) -> Courier:
+    return Courier(to.pk, clock=clock or Clock(), sleep=lambda seconds: None)
+
+
+def state_of(message: OutboundMessage) -> str:
+    return message.reread().state
+
+
+def test_messages_go_in_order_over_one_connection_and_are_sent_when_accepted():
+    with emr() as (system, port):
+        to = destination(port)
+        messages = [owed(to, number=n) for n in range(1, 4)]
+        assert courier(to).drain() == 3
+        assert system.control_ids == ["N1-1", "N1-2", "N1-3"]
+        assert system.connections == 1
+    assert {state_of(m) for m in messages} == {"sent"}
+    assert messages[0].reread().answer_code == "AA"
+
+
+def test_a_refusal_stops_its_lane_and_shows_and_other_lanes_go_on():
+    def script(raw: bytes, before: int) -> bytes:
+        control_id = recover(raw).control_id
+        return msa(control_id, "AE", "OBR-4 unknown") if control_id == "N1-1" else msa(control_id)
+
+    with emr(script) as (_, port):
+        to = destination(port)
+        refused, behind, other = owed(to, "N1", 1), owed(to, "N1", 2), owed(to, "N2", 1)
+        courier(to).drain()
+    assert (state_of(refused), state_of(behind), state_of(other)) == ("stopped", "queued", "sent")
+    assert refused.error == "OBR-4 unknown"
+    assert Alarm.objects.get().kind == "hl7-message-refused"
+
+
+@pytest.mark.parametrize("code", ["AR", "CE", "CR"])
+def test_no_refusal_counts_as_success(code):
+    with emr(lambda raw, before: msa(recover(raw).control_id, code)) as (_, port):
+        to = destination(port)
+        message = owed(to)
+        courier(to).drain()
+    assert (state_of(message), message.answer_code) == ("stopped", code)
+
+
+def test_an_answer_to_another_message_is_not_the_answer():
+    with emr(lambda raw, before: msa("SOMETHING-ELSE")) as (_, port):
+        to = destination(port)
+        message = owed(to)
+        assert courier(to).drain() == 0
+    assert state_of(message) == "queued"
+    assert Destination.objects.get().last_error == "No answer within 1 s."
+
+
+@pytest.mark.parametrize("answer", [b"garbage", b"MSH|^~\\&|X", b"MSH|^~\\&|X|||||||1|P|2.3\rMSA|ZZ|N1-1\r"])
+def test_an_answer_that_says_nothing_is_not_the_answer(answer):
+    with emr(lambda raw, before: answer) as (_, port):
+        to = destination(port)
+        message = owed(to)
+        assert courier(to).drain() == 0
+    assert state_of(message) == "queued"
+
+
+def test_an_outage_of_eight_hours_keeps_all_raises_one_alarm_and_drains_in_order_afterwards():
+    with socket.create_server(("127.0.0.1", 0)) as placeholder:
+        port = placeholder.getsockname()[1]
+    to, clock = destination(port), Clock()
+    messages = [owed(to, lane=f"N{n % 3}", number=n) for n in range(9)]
+    until = clock.at + timedelta(hours=8)
+    tries = 0
+    while clock.at < until:
+        if due(clock.at).exists():
+            courier(to, clock).drain()
+            tries += 1
+        clock.pass_by(seconds=30)
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.cleared_at) == ("hl7-destination-down", None)
+    assert tries > 400
+    assert all(state_of(m) == "queued" for m in messages)
+    with emr() as (system, port):
+        Destination.objects.update(port=port)
+        clock.pass_by(minutes=2)
+        assert courier(to, clock).drain() == 9
+        for lane in ("N0", "N1", "N2"):
+            ids = [int(i.split("-")[1]) for i in system.control_ids if i.startswith(lane)]
+            assert ids == sorted(ids)
+    assert Alarm.objects.get().cleared_at is not None
+
+
+def test_the_delay_between_tries_grows_to_a_minute_and_no_further():
+    with socket.create_server(("127.0.0.1", 0)) as placeholder:
+        port = placeholder.getsockname()[1]
+    to, clock = destination(port), Clock()
+    owed(to)
+    delays = []
+    for _ in range(9):
+        courier(to, clock).drain()
+        to.refresh_from_db()
+        delays.append((to.retry_at - clock.at).total_seconds())
+        clock.at = to.retry_at
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_connection_that_the_peer_closed_while_idle_is_opened_anew():
+    with emr() as (system, port):
+        system.hang_up_after_answer = True
+        to = destination(port)
+        for n in range(3):
+            owed(to, number=n)
+        assert courier(to).drain() == 3
+        assert system.connections == 3
+
+
+def test_a_message_resent_after_a_crash_has_the_same_control_id_and_is_marked_once():
+    with emr() as (system, port):
+        to = destination(port)
+        message = owed(to)
+        crashed = courier(to)
+        assert crashed._take_lease()
+        crashed._line_to(to).exchange(bytes(message.raw), message.control_id)  # killed before it marks
+        later = Clock()
+        assert courier(to, later).drain() == 0  # the lease still stands
+        later.pass_by(seconds=60)
+        assert courier(to, later).drain() == 1
+        assert system.control_ids == ["N1-1", "N1-1"]
+    assert state_of(message) == "sent"
+
+
+def test_several_senders_at_once_never_interleave_or_double():
+    with emr() as (system, port):
+        to = destination(port)
+        for n in range(30):
+            owed(to, lane=f"N{n % 2}", number=n)
+        from django.db import connections
+
+        def run() -> None:
+            try:
+                for _ in range(20):
+                    Courier(to.pk).drain()
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(system.got) == 30
+        for lane in ("N0", "N1"):
+            ids = [int(i.split("-")[1]) for i in system.control_ids if i.startswith(lane)]
+            assert ids == sorted(ids)
+
+
+def test_a_sender_that_lost_its_lease_marks_nothing():
+    with emr() as (_, port):
+        to = destination(port)
+        message = owed(to)
+        slow = courier(to)
+
+        def stolen(raw: bytes, before: int) -> bytes | None:
+            Destination.objects.update(lease_holder="another")
+            from django.db import connections
+
+            connections.close_all()
+            return accept(raw, before)
+
+        with emr(stolen) as (_, other_port):
+            Destination.objects.update(port=other_port)
+            slow.drain()
+    assert state_of(message) == "queued"
+
+
+def test_a_paused_destination_or_one_without_address_waits():
+    to = destination(0, host="")
+    owed(to)
+    assert courier(to).drain() == 0
+    Destination.objects.update(host="127.0.0.1", paused_at=NOON)
+    assert not due(NOON).exists()
+    assert courier(to).drain() == 0
+
+
+def test_a_hundred_messages_drain_faster_than_twenty_a_second():
+    import time
+
+    with emr() as (_, port):
+        to = destination(port)
+        for n in range(100):
+            owed(to, number=n)
+        began = time.monotonic()
+        assert courier(to).drain() == 100
+        assert 100 / (time.monotonic() - began) >= 20
+
+
+def test_a_throttle_spaces_messages():
+    pauses: list[float] = []
+    with emr() as (_, port):
+        to = destination(port, most_a_second=10)
+        owed(to, number=1), owed(to, number=2)
+        Courier(to.pk, clock=Clock(), sleep=pauses.append).drain()
+    assert pauses == [0.1, 0.1]
