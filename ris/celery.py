@@ -33,6 +33,7 @@ EVERY = {
     "ris.kernel.tasks.deliver": 2.0,
     "ris.kernel.tasks.beat": 15.0,
     "interfaces.hl7.tasks.send_owed": 5.0,
+    "interfaces.hl7.tasks.decide_stored": 60.0,
     "worklist.tasks.sweep": 15.0,
 }
 """Seconds between two looks that nobody asked for."""
