@@ -60,12 +60,12 @@ def order_message(order: DemoOrder, control: str = "NW") -> str:
     code, text = order.procedure["code"], order.procedure["name"]
     reason = random.Random(order.placer_number).choice(REASONS[order.procedure["modality"]])
     priority = {"STAT": "S", "HIGH": "A"}.get(order.priority, "R")
-    stamp = f"{order.start:%Y%m%d%H%M%S}"
+    stamp = f"{order.start:%Y%m%d%H%M%S%z}"
     segments = [
         f"MSH|^~\\&|DEMOEMR|{order.site}|RIS|RAD|{stamp}||ORM^O01|{order.placer_number}-{control}|P|2.3.1",
         f"PID|||{order.patient_number}^^^{order.site}^MR||{family}^{given}||{born}|{sex}",
         f"PV1||{order.patient_class}|{order.site} WARD|||||DR9^DEMO-REFERRER^RITA|||||||||||V{order.placer_number}",
-        f"ORC|{control}|{order.placer_number}^DEMOEMR||||||^^^{stamp}^^{priority}|||||DR9^DEMO-REFERRER^RITA",
+        f"ORC|{control}|{order.placer_number}^DEMOEMR|||||^^^{stamp}^^{priority}|||||DR9^DEMO-REFERRER^RITA",
         f"OBR|1|{order.placer_number}^DEMOEMR||{code}^{text}^L|||||||||||||||||{order.station_ae}|||"
         f"{order.procedure['modality']}|||^^^{stamp}^^{priority}||||^{reason}",
     ]
