@@ -1,5 +1,7 @@
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from . import pages, pages_board, pages_entry
 from .api import OrderViewSet, StepViewSet
 
 app_name = "orders"
@@ -8,5 +10,28 @@ router = SimpleRouter()
 router.register("orders", OrderViewSet, basename="order")
 router.register("steps", StepViewSet, basename="step")
 
-urlpatterns: list[object] = []
+urlpatterns = [
+    path("orders/", pages.order_list, name="list"),
+    path("orders/<int:order_id>/", pages.detail, name="detail"),
+    path("orders/<int:order_id>/cancel/", pages.cancel, name="cancel"),
+    path("orders/<int:order_id>/hold/", pages.hold, name="hold"),
+    path("orders/<int:order_id>/release/", pages.release, name="release"),
+    path("orders/steps/<int:step_id>/reschedule/", pages.reschedule, name="reschedule"),
+    path("orders/new/", pages_entry.find, name="find"),
+    path("orders/new/matches/", pages_entry.matches, name="matches"),
+    path("orders/new/duplicates/", pages_entry.duplicates, name="duplicates"),
+    path("orders/new/register/", pages_entry.register, name="register"),
+    path("orders/new/procedures/", pages_entry.procedures, name="procedures"),
+    path("orders/new/procedures/<int:procedure_id>/", pages_entry.pick, name="pick"),
+    path("orders/new/for/<int:patient_id>/", pages_entry.new, name="new"),
+    path("patients/<int:patient_id>/", pages.patient, name="patient"),
+    path("board/", pages_board.board, name="board"),
+    path("board/<int:step_id>/", pages_board.step, name="step"),
+    path("board/<int:step_id>/arrive/", pages_board.arrive, name="arrive"),
+    path("board/<int:step_id>/undo-arrival/", pages_board.undo_arrival, name="undo-arrival"),
+    path("board/<int:step_id>/start/", pages_board.start, name="start"),
+    path("board/<int:step_id>/undo-start/", pages_board.undo_start, name="undo-start"),
+    path("board/<int:step_id>/complete/", pages_board.complete, name="complete"),
+    path("board/<int:step_id>/discontinue/", pages_board.discontinue, name="discontinue"),
+]
 api_patterns = router.urls

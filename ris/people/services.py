@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from zoneinfo import available_timezones
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -14,6 +15,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.catalog.models import Site
+from ris.kernel.errors import Invalid
 
 from .models import ApiToken, User
 from .roles import Role
@@ -37,6 +39,17 @@ def withdraw(user: User, *, sites: Iterable[Site], actor: Actor, at: datetime) -
     for site in sites:
         remove_perm(WORK_AT, user, site)
     record(actor, "people.withdraw", user, at=at, sites=[s.code for s in sites])
+
+
+@transaction.atomic
+def set_preferences(user: User, *, theme: str, time_zone: str, actor: Actor, at: datetime) -> None:
+    """How this user sees the screens. Raises Invalid for a theme or an IANA zone that does not exist."""
+    if theme not in dict(User.THEMES):
+        raise Invalid("The theme is system, light or dark.", at="theme")
+    if time_zone not in available_timezones():
+        raise Invalid("There is no such time zone.", at="time_zone")
+    User.objects.filter(pk=user.pk).update(theme=theme, time_zone=time_zone)
+    record(actor, "people.preferences", user, at=at, theme=theme, time_zone=time_zone)
 
 
 @transaction.atomic

@@ -1,0 +1,27 @@
+"""Questions about what can be ordered and where."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from .models import Device, Procedure
+
+
+def procedures_matching(text: str, *, modality: str = "") -> QuerySet[Procedure]:
+    """Active procedures whose code begins with ``text``, or whose name, region and codes hold all of its words."""
+    words = text.split()
+    found = Procedure.objects.filter(active=True)
+    if modality:
+        found = found.filter(modality=modality)
+    by_words = Q()
+    for word in words:
+        by_words &= (
+            Q(name__icontains=word) | Q(body_region__icontains=word) | Q(modality__iexact=word) | Q(cpt=word)
+            | Q(loinc=word)
+        )  # fmt: skip
+    return found.filter(by_words | Q(code__istartswith=text.strip())).order_by("name")
+
+
+def devices_at(site_id: int, modality: str) -> QuerySet[Device]:
+    """Active devices of a modality at a site."""
+    return Device.objects.filter(site=site_id, modality=modality, active=True)

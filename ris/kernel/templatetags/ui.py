@@ -1,0 +1,145 @@
+"""Icons and state badges. A state is always icon + word + colour, from the tables below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+STATES: dict[str, tuple[str, str, str]] = {
+    # orders
+    "active": ("circle-check", "green", "Active"),
+    "held": ("circle-pause", "amber", "On hold"),
+    "cancelled": ("ban", "", "Cancelled"),
+    # steps
+    "scheduled": ("calendar-clock", "", "Scheduled"),
+    "arrived": ("user-check", "blue", "Arrived"),
+    "started": ("circle-play", "amber", "In progress"),
+    "in progress": ("circle-play", "amber", "In progress"),
+    "completed": ("circle-check", "green", "Done"),
+    "discontinued": ("circle-stop", "red", "Discontinued"),
+    # reading items and reports
+    "unread": ("circle", "", "Unread"),
+    "claimed": ("lock", "blue", "Being read"),
+    "preliminary": ("file-clock", "violet", "Preliminary"),
+    "parked": ("circle-pause", "amber", "Parked"),
+    "final": ("file-check", "green", "Final"),
+    "draft": ("file-pen", "", "Draft"),
+    "addendum": ("file-plus", "blue", "Addendum"),
+    # messages in
+    "received": ("inbox", "blue", "Received"),
+    "applied": ("check", "green", "Applied"),
+    "ignored": ("circle-dashed", "", "Ignored"),
+    "refused": ("circle-x", "red", "Refused"),
+    "duplicate": ("copy", "", "Duplicate"),
+    "failed": ("triangle-alert", "red", "Failed"),
+    # messages out
+    "queued": ("hourglass", "blue", "Queued"),
+    "sent": ("check-check", "green", "Sent"),
+    "stopped": ("octagon-alert", "red", "Stopped"),
+    "invalid": ("file-pen", "red", "Invalid"),
+    "skipped": ("skip-forward", "", "Skipped"),
+    # rules, readers, plans, associations
+    "live": ("circle-check", "green", "In force"),
+    "retired": ("archive", "", "Retired"),
+    "available": ("circle-check", "green", "Available"),
+    "away": ("clock", "amber", "Away"),
+    "teaching": ("users", "violet", "Teaching"),
+    "signed out": ("log-out", "", "Signed out"),
+    "planned": ("clock", "", "Planned"),
+    "asked": ("refresh-cw", "blue", "Asked for"),
+    "fetched": ("check", "green", "Fetched"),
+    "dropped": ("ban", "", "Dropped"),
+    "accepted": ("check", "green", "Accepted"),
+    "rejected": ("circle-x", "red", "Rejected"),
+}
+
+PRIORITIES: dict[str, tuple[str, str, str]] = {
+    "STAT": ("zap", "solid-red", "STAT"),
+    "HIGH": ("flame", "red", "Urgent"),
+    "MEDIUM": ("timer", "amber", "Timed"),
+    "ROUTINE": ("circle", "plain", "Routine"),
+}
+
+URGENCIES: dict[int, tuple[str, str, str]] = {
+    1: ("siren", "solid-red", "Critical"),
+    2: ("zap", "solid-red", "STAT"),
+    3: ("user-check", "amber", "Waiting"),
+    4: ("stethoscope", "", "Inpatient"),
+    5: ("circle", "plain", "Routine"),
+}
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """One icon of the sprite, hidden from screen readers: a word always stands beside it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>', extra, static("icons.svg"), name
+    )
+
+
+def _badge(mark: tuple[str, str, str], title: str = "") -> SafeString:
+    name, colour, word = mark
+    return format_html('<span class="badge {}" title="{}">{}{}</span>', colour, title, icon(name), word)
+
+
+@register.simple_tag
+def state(value: Any, title: str = "") -> SafeString:
+    """The badge of a state; one that the table does not know shows its own name."""
+    key = str(value)
+    return _badge(STATES.get(key, ("circle-dot", "", key.capitalize())), title)
+
+
+@register.simple_tag
+def priority(value: str) -> SafeString:
+    """The badge of an order's priority."""
+    return _badge(PRIORITIES.get(value, ("circle", "", value)))
+
+
+@register.simple_tag
+def urgency(value: int) -> SafeString:
+    """The badge of a reading item's urgency class."""
+    return _badge(URGENCIES.get(value, ("circle", "", str(value))))
+
+
+@register.filter
+def person(value: str | None) -> str:
+    """A name as messages carry it (``FAMILY^GIVEN^MIDDLE``) for people: ``FAMILY, Given Middle``."""
+    family, *given = (value or "").split("^")
+    rest = " ".join(part for part in given[:2] if part)
+    return ", ".join(part for part in (family, rest) if part)
+
+
+@register.filter
+def lookup(table: dict[Any, Any], key: Any) -> Any:
+    """``table[key]``, None when there is none."""
+    return table.get(key)
+
+
+@register.filter
+def words(value: Any) -> str:
+    """A name of ours for people: ``performed_though-cancelled`` → ``Performed though cancelled``."""
+    text = str(value).replace("_", " ").replace("-", " ").replace(".", " · ")
+    return text[:1].upper() + text[1:]
+
+
+@register.filter
+def fact(kind: str) -> str:
+    """The name of an event for people: ``ExamCompleted`` → ``Exam completed``."""
+    text = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
+    return text[:1].upper() + text[1:]
+
+
+@register.simple_tag
+def explain_url(step: Any) -> str:
+    """Where the DICOM side says why a step is not on its scanner."""
+    try:
+        return reverse("dicom:explain", args=[step.pk])
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,186 @@
+"""Order entry: the patient first, with those who may be the same shown; then what, where and when."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ris.audit.services import record
+from ris.catalog.models import Procedure, Site
+from ris.catalog.selectors import devices_at, procedures_matching
+from ris.kernel.clock import now
+from ris.kernel.errors import Invalid, NotFound, Refusal
+from ris.patients.intents import PatientIntent
+from ris.patients.models import Patient
+from ris.patients.selectors import patients_matching, possible_duplicates
+from ris.patients.services import resolve_patient
+from ris.people.edge import actor_of, user_of
+from ris.people.roles import Can
+from ris.people.selectors import require, sites_for
+from ris.people.web import go, page
+
+from . import services
+from .intents import Code, OrderIntent, ProcedureIntent, StepIntent
+from .models import Order
+from .pages import local_moment, visible_patient
+
+
+@require_safe
+@page(Can.PLACE_ORDERS)
+def find(request: HttpRequest) -> HttpResponse:
+    """Who is it? Search first; register only who is not there."""
+    context = {"sites": sites_for(user_of(request), Can.PLACE_ORDERS), "sexes": Patient.SEXES}
+    return render(request, "orders/find.html", context)
+
+
+@require_POST
+@page(Can.PLACE_ORDERS)
+def matches(request: HttpRequest) -> HttpResponse:
+    """Patients that match what was typed so far."""
+    text = request.POST.get("text", "").strip()
+    user = user_of(request)
+    found = list(patients_matching(text, user).prefetch_related("identifiers")[:20]) if len(text) > 1 else []
+    if found:
+        record(actor_of(request), "patients.search", user, at=now(), found=len(found))
+    return render(request, "orders/matches.html", {"found": found, "text": text})
+
+
+@require_POST
+@page(Can.PLACE_ORDERS)
+def duplicates(request: HttpRequest) -> HttpResponse:
+    """Those whom the person about to be registered may be."""
+    return render(request, "orders/duplicates.html", {"duplicates": _alike(request)})
+
+
+@require_POST
+@page(Can.PLACE_ORDERS)
+def register(request: HttpRequest) -> HttpResponse:
+    """Register a person, unless somebody alike is known and was not looked at."""
+    said = {name: request.POST.get(name, "").strip() for name in ("family_name", "given_name", "number", "sex")}
+    site = _site(request)
+    try:
+        if not said["family_name"] or not said["number"]:
+            raise Invalid("Give at least the family name and the number that the site uses for this person.", at="number")
+        alike = _alike(request)
+        if alike and not request.POST.get("not_alike"):
+            raise Invalid("Somebody alike is registered already: choose them, or say that this is another person.")
+        intent = PatientIntent(
+            identifiers=((said["number"], site.assigning_authority, "MR"),),
+            family_name=said["family_name"],
+            given_name=said["given_name"],
+            birth_date=_birth(request),
+            sex=said["sex"],
+        )
+        patient = resolve_patient(intent, actor=actor_of(request), at=now(), authoritative=False)
+    except Refusal as refusal:
+        context = {"sites": sites_for(user_of(request), Can.PLACE_ORDERS), "sexes": Patient.SEXES, "said": request.POST,
+                   "refusal": refusal, "duplicates": _alike(request)}  # fmt: skip
+        return render(request, "orders/find.html", context, status=400)
+    return go(request, reverse("orders:new", args=[patient.pk]))
+
+
+def _alike(request: HttpRequest) -> list[Patient]:
+    family, given = request.POST.get("family_name", "").strip(), request.POST.get("given_name", "").strip()
+    born = _birth(request)
+    if not (family or given) or born is None:
+        return []
+    found = possible_duplicates(family_name=family, given_name=given, birth_date=born, viewer=user_of(request))
+    return list(found.prefetch_related("identifiers"))
+
+
+def _birth(request: HttpRequest) -> date | None:
+    try:
+        return parse_date(request.POST.get("birth_date", ""))
+    except ValueError:
+        return None
+
+
+def _site(request: HttpRequest) -> Site:
+    said = request.POST.get("site", "")
+    require(user_of(request), Can.PLACE_ORDERS, int(said) if said.isdigit() else 0)
+    return Site.objects.get(pk=int(said))
+
+
+@require_http_methods(["GET", "POST"])
+@page(Can.PLACE_ORDERS)
+def new(request: HttpRequest, patient_id: int) -> HttpResponse:
+    """What is to be done, where and when. Modality and duration come from the catalog."""
+    user = user_of(request)
+    patient = visible_patient(user, patient_id)
+    context: dict[str, Any] = {
+        "patient": patient,
+        "sites": sites_for(user, Can.PLACE_ORDERS),
+        "priorities": Order.PRIORITIES,
+        "start": timezone.localtime(now() + timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M"),
+        "recent": patient.orders.filter(site__in=sites_for(user, Can.SEE_ORDERS)).order_by("-placed_at")[:5],
+    }
+    if request.method == "POST":
+        try:
+            order = services.place_order(_intent(request, patient), actor=actor_of(request), at=now())
+        except Refusal as refusal:
+            picked = [_picked(request, int(pk)) for pk in request.POST.getlist("procedure") if pk.isdigit()]
+            context |= {"refusal": refusal, "said": request.POST, "picked": picked,
+                        "start": request.POST.get("start", context["start"])}  # fmt: skip
+            return render(request, "orders/new.html", context, status=400)
+        return go(request, reverse("orders:detail", args=[order.pk]), f"Ordered: {order.accession}. It is on the worklist.")
+    record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
+    return render(request, "orders/new.html", context)
+
+
+@require_safe
+@page(Can.PLACE_ORDERS)
+def procedures(request: HttpRequest) -> HttpResponse:
+    """Catalog search, by words or code."""
+    text = request.GET.get("code", "").strip()
+    found = procedures_matching(text).select_related("subspecialty")[:12] if text else []
+    return render(request, "orders/procedures.html", {"found": found, "text": text})
+
+
+@require_safe
+@page(Can.PLACE_ORDERS)
+def pick(request: HttpRequest, procedure_id: int) -> HttpResponse:
+    """A procedure that was chosen, with the devices of the site that can do it."""
+    return render(request, "orders/picked.html", {"one": _picked(request, procedure_id)})
+
+
+def _picked(request: HttpRequest, procedure_id: int) -> dict[str, Any]:
+    procedure = Procedure.objects.filter(pk=procedure_id, active=True).first()
+    if procedure is None:
+        raise NotFound("There is no such procedure.")
+    said = request.GET if request.method == "GET" else request.POST
+    site = said.get("site", "")
+    devices = devices_at(int(site), procedure.modality) if site.isdigit() else []
+    return {"procedure": procedure, "devices": devices, "device": said.get(f"device-{procedure_id}", ""),
+            "side": said.get(f"side-{procedure_id}", procedure.laterality)}  # fmt: skip
+
+
+def _intent(request: HttpRequest, patient: Patient) -> OrderIntent:
+    site = _site(request)
+    start = local_moment(request, "start")
+    found = []
+    for pk in request.POST.getlist("procedure"):
+        one = Procedure.objects.filter(pk=int(pk) if pk.isdigit() else 0).first()
+        if one is None:
+            raise NotFound("There is no such procedure.")
+        ae_title = request.POST.get(f"device-{pk}", "")
+        step = StepIntent(start=start, station_aes=(ae_title,) if ae_title else ())
+        side = request.POST.get(f"side-{pk}", "")
+        code = Code(one.code, one.name, one.coding_system)
+        found.append(ProcedureIntent(code=code, laterality=side, steps=(step,)))
+        start += timedelta(minutes=one.minutes)
+    said = {name: request.POST.get(name, "").strip() for name in ("priority", "reason", "clinical_info", "comments")}
+    return OrderIntent(
+        site_id=site.pk,
+        patient_id=patient.pk,
+        source="desk",
+        procedures=tuple(found),
+        ordering_provider=request.POST.get("ordering_provider", "").strip().replace(", ", "^"),
+        **said,
+    )

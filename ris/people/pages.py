@@ -1,0 +1,116 @@
+"""Login, home, profile, alarms."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from ris.audit.services import record
+from ris.kernel.clock import now
+from ris.kernel.models import Alarm, Delivery
+from ris.kernel.relay import retry_stuck
+
+from .edge import actor_of, user_of
+from .models import User
+from .navigation import HOMES
+from .roles import Can
+from .selectors import permissions_of, sites_for
+from .services import set_preferences
+from .web import go, page
+
+
+class LoginPage(LoginView):
+    """User name and password; a log-in is audited like any other access."""
+
+    template_name = "people/login.html"
+    redirect_authenticated_user = True
+    next_page = "/"
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        user = user_of(self.request)
+        record(actor_of(self.request), "people.login", user, at=now())
+        return response
+
+
+login = LoginPage.as_view()
+logout = LogoutView.as_view(next_page="/login/")
+
+
+@require_safe
+@page()
+def home(request: HttpRequest) -> HttpResponse:
+    """The first screen of the user's role."""
+    cans = permissions_of(user_of(request))
+    route = next((route for can, route in HOMES if can in cans), "people:profile")
+    return HttpResponseRedirect(reverse(route))
+
+
+@page()
+def profile(request: HttpRequest) -> HttpResponse:
+    """Who I am here, and how I like it: theme, zone, keys."""
+    user = user_of(request)
+    if request.method == "POST":
+        zone, theme = request.POST.get("time_zone", user.time_zone), request.POST.get("theme", user.theme)
+        set_preferences(user, theme=theme, time_zone=zone, actor=actor_of(request), at=now())
+        return go(request, reverse("people:profile"), "Saved.")
+    context = {
+        "zones": sorted(available_timezones()),
+        "themes": User.THEMES,
+        "cans": sorted(can.value for can in permissions_of(user)),
+        "sites": _sites(user),
+    }
+    return render(request, "people/profile.html", context)
+
+
+def _sites(user: User) -> list[str]:
+    names = {site.name for can in permissions_of(user) for site in sites_for(user, can)}
+    return sorted(names)
+
+
+@require_POST
+@page()
+def theme(request: HttpRequest) -> HttpResponse:
+    """Light, dark or as the system: the small button of the rail."""
+    user = user_of(request)
+    set_preferences(user, theme=request.POST.get("theme", ""), time_zone=user.time_zone, actor=actor_of(request),
+                    at=now())  # fmt: skip
+    return HttpResponse(status=204)
+
+
+ALARM_CANS = (Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING)
+
+
+@require_safe
+@page(*ALARM_CANS)
+def alarms(request: HttpRequest) -> HttpResponse:
+    """What the system wants a person to look at: open alarms first, then those that are over."""
+    rows = Alarm.objects.order_by("cleared_at", "-last_at")
+    over = request.GET.get("show") == "over"
+    rows = rows.filter(cleared_at__isnull=not over)
+    if over:
+        rows = rows.order_by("-cleared_at")
+    context = {
+        "page": Paginator(rows, 50).get_page(request.GET.get("page")),
+        "over": over,
+        "open_count": Alarm.objects.filter(cleared_at__isnull=True).count(),
+        "stuck": Delivery.objects.filter(state=Delivery.STUCK).select_related("record")[:50],
+        "may_retry": bool(permissions_of(user_of(request)) & {Can.MEND_MESSAGES, Can.SET_UP}),
+    }
+    return render(request, "people/alarms.html", context)
+
+
+@require_POST
+@page(Can.MEND_MESSAGES, Can.SET_UP)
+def retry_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
+    """Owe a stuck delivery again."""
+    retry_stuck(delivery_id, at=now())
+    return go(request, reverse("people:alarms"), "It will be tried again now.")
+

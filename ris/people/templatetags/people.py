@@ -1,0 +1,62 @@
+"""What the shell of every page asks about its user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.urls import NoReverseMatch, reverse
+
+from ris.kernel.models import Alarm
+from ris.people.navigation import DOORS
+from ris.people.roles import Can
+from ris.people.selectors import permissions_of
+
+register = template.Library()
+
+
+@register.inclusion_tag("ui/nav.html", takes_context=True)
+def navigation(context: Context) -> dict[str, Any]:
+    """The doors of this user, the one they stand in marked."""
+    request = context["request"]
+    cans = permissions_of(request.user)
+    sections = []
+    for title, doors in DOORS.items():
+        links = []
+        for door in doors:
+            url = _url(door.route)
+            if url and door.cans & cans:
+                links.append({"door": door, "url": url, "here": _is_here(url, request.path)})
+        if links:
+            sections.append({"title": title, "links": links})
+    alarms = Alarm.objects.filter(cleared_at__isnull=True).count() if _sees_alarms(cans) else 0
+    return {"sections": sections, "alarms": alarms, "user": request.user}
+
+
+@register.simple_tag(takes_context=True)
+def may(context: Context, *names: str) -> bool:
+    """``{% may "place_orders" as x %}``: does the user's role include one of these?"""
+    return bool(permissions_of(context["request"].user) & {Can(name) for name in names})
+
+
+@register.filter
+def initials(user: Any) -> str:
+    """Two letters for the disc beside a name."""
+    letters = (user.first_name[:1] + user.last_name[:1]) or user.username[:2]
+    return str(letters).upper()
+
+
+def _url(route: str) -> str:
+    try:
+        return reverse(route)
+    except NoReverseMatch:
+        return ""
+
+
+def _is_here(url: str, path: str) -> bool:
+    return path == url or (url != "/" and path.startswith(url))
+
+
+def _sees_alarms(cans: frozenset[Can]) -> bool:
+    return bool(cans & {Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING})

@@ -1,0 +1,46 @@
+// The live line: {seq, ids} from the server, which repeats its last number every five seconds. A number that is
+// missing, or a line that was down, means: read everything again. The badge says "stale since" within ten seconds.
+const PATIENCE = 9000, SIGNED_OUT = 4401;
+
+export function listen({ onIds, onAll }) {
+  const badge = document.querySelector("[data-live]");
+  let socket, seq = null, heard = Date.now(), wait = 500, stale = false;
+
+  const show = (state, text) => { if (badge) { badge.dataset.state = state; badge.querySelector("[data-text]").textContent = text; } };
+  const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  function lost() { if (!stale) { stale = true; show("stale", "Stale since " + clock(heard)); } }
+
+  function connect() {
+    socket = new WebSocket((location.protocol === "https:" ? "wss://" : "ws://") + location.host + "/ws/worklist/");
+    const mine = socket;
+    mine.addEventListener("open", () => { seq = null; });
+    mine.addEventListener("message", (event) => {
+      const news = JSON.parse(event.data);
+      heard = Date.now();
+      wait = 500;
+      if (seq === null || stale) {
+        if (stale || seq === null) onAll();
+        stale = false;
+        show("live", "Live");
+      } else if (news.seq > seq + 1 || news.seq < seq || (news.seq > seq && !news.ids.length)) onAll();
+      else if (news.ids.length) onIds(news.ids);
+      seq = news.seq;
+    });
+    mine.addEventListener("close", (event) => {
+      if (event.code === SIGNED_OUT) { location.reload(); return; }
+      if (mine !== socket) return;
+      lost();
+      setTimeout(connect, wait);
+      wait = Math.min(wait * 1.7, 8000);
+    });
+  }
+
+  setInterval(() => {
+    if (Date.now() - heard < PATIENCE) return;
+    lost();
+    if (socket.readyState === WebSocket.OPEN) { const old = socket; socket = null; old.close(); connect(); }
+  }, 1000);
+  addEventListener("online", () => { wait = 500; });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && stale) onAll(); });
+  connect();
+}

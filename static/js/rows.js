@@ -1,0 +1,54 @@
+// Tables and boards that are walked with j and k (or arrows). The chosen row carries aria-selected and the focus.
+export const rowsOf = (list) => [...list.querySelectorAll("[data-row]:not([hidden])")];
+
+export function choose(row, { focus = true } = {}) {
+  const list = row.closest("[data-rows]");
+  for (const other of rowsOf(list)) if (other !== row) { other.removeAttribute("aria-selected"); other.tabIndex = -1; }
+  row.setAttribute("aria-selected", "true");
+  row.tabIndex = 0;
+  if (focus) { row.focus({ preventScroll: true }); row.scrollIntoView({ block: "nearest" }); }
+  row.dispatchEvent(new CustomEvent("chosen", { bubbles: true }));
+}
+
+export function walk(list, by) {
+  const rows = rowsOf(list);
+  if (!rows.length) return;
+  const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
+  choose(rows[Math.min(Math.max(at + by, 0), rows.length - 1)]);
+}
+
+const free = (target) => !target.closest("input, textarea, select, dialog, .tabs");
+
+export function startRows() {
+  for (const list of document.querySelectorAll("[data-rows]")) {
+    const first = list.querySelector("[data-row]");
+    if (first && !list.querySelector("[aria-selected=true]")) first.tabIndex = 0;
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !free(event.target)) return;
+    const list = event.target.closest("[data-rows]") ?? document.querySelector("[data-rows]");
+    if (!list || document.querySelector("dialog[open]")) return;
+    const off = document.documentElement.dataset.keys === "off";
+    const key = event.key;
+    if (key === "ArrowDown" || (key === "j" && !off)) { event.preventDefault(); walk(list, 1); }
+    else if (key === "ArrowUp" || (key === "k" && !off)) { event.preventDefault(); walk(list, -1); }
+    else if (key === "Home" && event.target.closest("[data-row]")) { event.preventDefault(); walk(list, -1e6); }
+    else if (key === "End" && event.target.closest("[data-row]")) { event.preventDefault(); walk(list, 1e6); }
+    else if (key === "Enter" && (event.target.matches("[data-row]") || event.target === document.body || event.target.id === "main")) {
+      const link = list.querySelector("[aria-selected=true] a.open");
+      if (link) { event.preventDefault(); link.click(); }
+    }
+  });
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("[data-row]");
+    if (row && !event.target.closest("a, button, input, select, textarea, summary")) choose(row);
+  });
+  document.addEventListener("dblclick", (event) => {
+    const row = event.target.closest("[data-row]");
+    if (row && !event.target.closest("a, button")) row.querySelector("a.open")?.click();
+  });
+  document.addEventListener("focusin", (event) => {
+    const row = event.target.closest("[data-row]");
+    if (row && row.getAttribute("aria-selected") !== "true") choose(row, { focus: false });
+  });
+}

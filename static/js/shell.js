@@ -1,0 +1,32 @@
+// The shell of every page: tokens for requests, toasts, questions before an act, theme, keys, clocks.
+import { csrf } from "./csrf.js";
+import { startClocks } from "./clocks.js";
+import { startKeys } from "./keys.js";
+import { startToasts, toast } from "./toasts.js";
+import { startAsking } from "./asking.js";
+import { startRows } from "./rows.js";
+
+document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = csrf(); });
+document.addEventListener("htmx:sendError", () => toast("The server does not answer. Nothing was changed; try again.", "error"));
+document.addEventListener("htmx:responseError", (event) => {
+  if (!event.detail.xhr.getResponseHeader("HX-Trigger")) {
+    toast("That did not work (" + event.detail.xhr.status + "). Nothing was changed; reload and try again.", "error");
+  }
+});
+
+const THEMES = ["system", "dark", "light"];
+for (const button of document.querySelectorAll("[data-theme-url]")) {
+  button.addEventListener("click", async () => {
+    const root = document.documentElement;
+    const next = THEMES[(THEMES.indexOf(root.dataset.theme || "system") + 1) % THEMES.length];
+    if (next === "system") delete root.dataset.theme; else root.dataset.theme = next;
+    await fetch(button.dataset.themeUrl, { method: "POST", headers: { "X-CSRFToken": csrf() }, body: new URLSearchParams({ theme: next }) });
+    toast("Theme: " + next);
+  });
+}
+
+startToasts();
+startAsking();
+startKeys();
+startRows();
+startClocks();
