@@ -11,6 +11,7 @@ import contextlib
 import difflib
 import secrets
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,8 @@ def database(env: Mapping[str, str], data: Path) -> dict[str, Any]:
     url = secret(env, "DATABASE_URL") or f"sqlite:///{data / 'ris.sqlite3'}"
     cure = "write it as postgres://user:password@host:5432/name or sqlite:////path/of/file"
     try:
-        parsed = dict(environ.Env.db_url_config(url))
+        with warnings.catch_warnings(action="ignore"):  # they show the password
+            parsed = dict(environ.Env.db_url_config(url))
     except Exception:  # whatever the parser stumbles over; its message would show the password
         raise Misconfigured("DATABASE_URL", "it is not a database URL.", cure) from None
     engine = str(parsed.get("ENGINE", ""))

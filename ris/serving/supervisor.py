@@ -62,7 +62,7 @@ class Supervisor:
                 signal.signal(name, handler)
 
     def _asked(self, number: int, frame: object) -> None:
-        if self._stop.is_set():  # a second Ctrl-C: the person does not want to wait
+        if self._stop.is_set() and number == signal.SIGINT:  # a second Ctrl-C: the person does not want to wait
             raise KeyboardInterrupt
         self._stop.set()
 
