@@ -13,8 +13,8 @@ UTF_8 = ("ISO_IR 192",)
 PLAIN: tuple[str, ...] = ()
 """The default repertoire, ISO 646: (0008,0005) is absent, or empty where it was asked for."""
 
-SINGLE_BYTE = tuple(f"ISO_IR {number}" for number in (100, 101, 109, 110, 148, 144, 127, 126, 138, 166))
-"""Latin 1–5, Cyrillic, Arabic, Greek, Hebrew, Thai: tried in this order for the smallest that fits."""
+SINGLE_BYTE = tuple(f"ISO_IR {number}" for number in (100, 101, 148, 110, 109, 144, 127, 126, 138, 166))
+"""Latin 1, 2, 5, 4, 3 (the commoner first), Cyrillic, Arabic, Greek, Hebrew, Thai: tried in this order."""
 
 _CODECS = {term: python_encoding[term] for term in (*SINGLE_BYTE, *UTF_8, "GB18030", "GBK")}
 _DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C, 0x5C}

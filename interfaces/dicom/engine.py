@@ -6,11 +6,13 @@ a socket pair. So TLS, address lists, caps and silent peers are the door's busin
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
+from pydicom import config as pydicom_config
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom import _config as pynetdicom_config
@@ -46,10 +48,14 @@ IDLE_S = 600
 
 
 def keep_identifiers_out_of_logs() -> None:
-    """pynetdicom logs identifiers at INFO by default: patient data. No more, in this process."""
+    """pynetdicom logs identifiers, and pydicom odd values: patient data. No more, in this process."""
     pynetdicom_config.LOG_HANDLER_LEVEL = "none"
     pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
     pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
+    pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
+    pydicom_config.settings.writing_validation_mode = pydicom_config.IGNORE
+    for name in ("pydicom", "pynetdicom"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class Engine:

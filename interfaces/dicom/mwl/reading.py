@@ -92,12 +92,13 @@ def _read(dataset: Dataset) -> Asked:
     if items is not None:
         item = _take(items[0], ITEM_BY_TAG, charset, reading, at_root=False) if items else list(ITEM_BY_TAG)
         item = item or list(ITEM_BY_TAG)
-    lifted = [tag for tag in root if tag not in ROOT_BY_TAG]
+    lifted = [tag for tag in root if tag in ITEM_BY_TAG and tag not in ROOT_BY_TAG]
     if lifted:
         reading.habits.append("step keys at the root")
         item = sorted({*(item or []), *lifted})
-    asked_root = [tag for tag in root if tag in ROOT_BY_TAG]
-    shape = Shape(tuple(asked_root), None if item is None else tuple(item), CHARACTER_SET in dataset)
+    shape = Shape(
+        tuple(tag for tag in root if tag not in lifted), None if item is None else tuple(item), CHARACTER_SET in dataset
+    )
     return Asked(
         shape=shape,
         texts=reading.texts,

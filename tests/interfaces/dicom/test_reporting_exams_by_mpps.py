@@ -244,3 +244,15 @@ def test_what_was_told_can_be_retrieved(dicom: int, line: Association) -> None:
         "PPS1",
     )
     assert missing.Status == 0x0112
+
+
+def test_no_patient_of_a_broken_mpps_is_named_in_the_logs(
+    line: Association, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("DEBUG", logger="interfaces")
+    told = begun(make_order(at=now()).procedures.get(), PatientName="ZZCANARY^X", PatientID="ZZCANARY" * 20)
+    told.PatientBirthDate = "19999999"
+    create(line, told)
+    told.PerformedProcedureStepID = "ZZCANARY" * 9
+    create(line, told)
+    assert "ZZCANARY" not in caplog.text + "".join(capfd.readouterr())
