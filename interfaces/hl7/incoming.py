@@ -64,6 +64,11 @@ class Incoming:
             raise Invalid("No site is set up here yet.", code="207")
         return site
 
+    @property
+    def known_site(self) -> Site | None:
+        """The site, if it was needed so far, or the peer's own."""
+        return self.__dict__.get("site") or self.__dict__.get("named_site") or self.peer.site
+
     @cached_property
     def zone(self) -> tzinfo:
         return times.zone(self.peer.time_zone or self.site.time_zone)

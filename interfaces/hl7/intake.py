@@ -134,9 +134,11 @@ def _first_of(row: InboundMessage) -> InboundMessage | None:
 
 def _duplicate(row: InboundMessage, first: InboundMessage, at: datetime) -> InboundMessage:
     """A resend: the first answer again, and nothing changes."""
-    row.state, row.duplicate_of = states.DUPLICATE, first
+    mended = first.edits.filter(state__in=[states.APPLIED, states.IGNORED], sha256=row.sha256).last()
+    row.state, row.duplicate_of, first = states.DUPLICATE, first, mended or first
     row.reason = "The same message was taken before; its answer was given again."
-    row.patient_id, row.accession, row.placer_number = first.patient_id, first.accession, first.placer_number
+    row.site_id, row.patient_id = first.site_id, first.patient_id
+    row.accession, row.placer_number = first.accession, first.placer_number
     row.answer_code, row.answer, row.decided_at = first.answer_code, first.answer, at
     row.save()
     return row
@@ -196,6 +198,7 @@ def _close(
         row.warnings, row.effects = incoming.warnings, [list(effect) for effect in incoming.effects]
         row.patient_id, row.accession = incoming.patient_id if code == acks.ACCEPT else None, incoming.accession[:16]
         row.placer_number, row.message_at = incoming.placer_number[:64], incoming.message_at
+        row.site = incoming.known_site
     row.faults = [[fault.code, fault.place, fault.text] for fault in faults]
     row.answer_code, row.decided_at = code, at
     structure, body = order_answer(header, incoming, code) if incoming else ("ACK", ())

@@ -41,6 +41,7 @@ def owe(
     source: str,
     build: Builder,
     patient_id: int | None = None,
+    site_id: int | None = None,
     at: datetime,
 ) -> OutboundMessage:
     """Queue what ``build`` makes, unless the same (kind, source) was queued for the destination before.
@@ -66,6 +67,7 @@ def owe(
         raw=encode(text, destination),
         created_at=at,
         patient_id=patient_id,
+        site_id=site_id,
     )
     if wrong:
         raise_alarm(INVALID_ALARM, destination.name, detail=f"Message {message.pk}", at=at)

@@ -40,5 +40,6 @@ def tell_destinations(event: ReportEvent) -> None:
             source=f"report-version:{version.pk}",
             build=lambda d, control_id, at: result(d, version, control_id, at),
             patient_id=order.patient_id,
+            site_id=order.site_id,
             at=event.at,
         )

@@ -42,6 +42,7 @@ class InboundMessage(models.Model):
     answer = models.BinaryField(null=True)
     decided_at = models.DateTimeField(null=True, blank=True)
 
+    site = models.ForeignKey("catalog.Site", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     patient = models.ForeignKey("patients.Patient", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     accession = models.CharField(max_length=16, blank=True)
     placer_number = models.CharField(max_length=64, blank=True)

@@ -63,6 +63,7 @@ class OutboundMessage(Stateful):
     answer_code = models.CharField(max_length=2, blank=True, help_text="MSA-1 that came back.")
     answer = models.BinaryField(null=True)
     sent_at = models.DateTimeField(null=True, blank=True, help_text="When the peer accepted it.")
+    site = models.ForeignKey("catalog.Site", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     patient = models.ForeignKey("patients.Patient", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:

@@ -1,0 +1,102 @@
+"""``./bin/ris hl7 send FILE | replay ID | lint FILE``."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from interfaces.hl7 import services
+from interfaces.hl7.framing import Deframer, frame
+from interfaces.hl7.preview import Preview, preview
+from interfaces.hl7.selectors import raw_text
+from ris.audit.actor import Actor
+from ris.kernel.clock import now
+from ris.kernel.errors import Refusal
+
+
+class Command(BaseCommand):
+    help = "HL7 messages: send a file to a listener, replay a stored message, or say what a file would do."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        send = verbs.add_parser("send", help="send a message over MLLP and show the answer")
+        send.add_argument("file", type=Path)
+        send.add_argument("--to", metavar="HOST:PORT", help="where to; left out: this system's own listener")
+        replay = verbs.add_parser("replay", help="take a stored message again")
+        replay.add_argument("id", type=int, nargs="+")
+        replay.add_argument("--file", type=Path, help="an edited text to take instead (one id only)")
+        replay.add_argument("--reason", default="replayed from the command line")
+        replay.add_argument("--preview", action="store_true", help="only say what it would change")
+        lint = verbs.add_parser("lint", help="say what this system would do with a message; changes nothing")
+        lint.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, options["verb"])(**options)
+        except Refusal as refusal:
+            raise CommandError(str(refusal)) from None
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename or options.get('to') or 'listener'}: {error.strerror or error}"
+            ) from None
+
+    def send(self, file: Path, to: str | None, **options: Any) -> None:
+        host, port = settings.RIS.mllp
+        if to:
+            host, _, text = to.rpartition(":")
+            if not text.isdigit():
+                raise CommandError("--to is written HOST:PORT.")
+            port = int(text)
+        answer = _exchange(host or "127.0.0.1", int(port), as_message(file.read_bytes()))
+        self.stdout.write(raw_text(answer).strip())
+        if b"MSA|AA" not in answer and b"MSA|CA" not in answer:
+            raise CommandError("It was not accepted.")
+
+    def replay(self, id: list[int], file: Path | None, reason: str, preview: bool, **options: Any) -> None:
+        if file and len(id) > 1:
+            raise CommandError("--file goes with one id.")
+        text = file.read_text(encoding="utf-8") if file else None
+        actor = Actor(getpass.getuser(), None, "command line")
+        for number, pk in enumerate(id, start=1):
+            if preview:
+                self._show(services.preview_replay(pk, text=text, at=now()))
+                continue
+            row = services.replay(pk, text=text, reason=reason, actor=actor, at=now())
+            self.stdout.write(f"{number}/{len(id)}  {pk} → {row.pk}: {row.state} {row.reason}".rstrip())
+
+    def lint(self, file: Path, **options: Any) -> None:
+        found = preview(as_message(file.read_bytes()), at=now())
+        self._show(found)
+        if found.answer_code != "AA":
+            raise CommandError("This system would refuse it.")
+
+    def _show(self, found: Preview) -> None:
+        lines = [f"{found.answer_code}  {found.state}{': ' + found.reason if found.reason else ''}"]
+        lines += [f"  refused at {place or 'the message'}: {text} ({code})" for code, place, text in found.faults]
+        lines += [f"  warning: {warning}" for warning in found.warnings]
+        lines += [f"  {verb} {kind} {pk}" for verb, kind, pk in found.effects]
+        lines += [f"  would audit: {c.action} {c.subject} {c.detail or ''}".rstrip() for c in found.changes]
+        self.stdout.write("\n".join(lines))
+
+
+def as_message(raw: bytes) -> bytes:
+    """A file's bytes without MLLP framing, if it has any; text files whose lines end in LF are sent with CR."""
+    raw = raw.strip(b"\x0b\x1c\r\n") + b"\r"
+    return raw.replace(b"\r\n", b"\r").replace(b"\n", b"\r") if b"\n" in raw else raw
+
+
+def _exchange(host: str, port: int, raw: bytes) -> bytes:
+    deframer = Deframer()
+    with socket.create_connection((host, port), timeout=30) as peer:
+        peer.sendall(frame(raw))
+        while data := peer.recv(65536):
+            answers = deframer.feed(data)
+            if answers:
+                return answers[0].body
+    raise CommandError("The listener closed without an answer.")

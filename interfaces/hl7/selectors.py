@@ -1,0 +1,212 @@
+"""Questions about messages, for those who may see messages, at their sites (or at none in particular)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.db.models import Count, Exists, Min, Model, OuterRef, Q, QuerySet
+
+from ris.kernel.errors import NotFound
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import require, sites_for
+
+from . import states
+from .codec import field_names
+from .header import recover
+from .models import Destination, InboundMessage, OutboundMessage, Peer
+from .reading import read
+
+M = TypeVar("M", bound=Model)
+
+
+def _here(viewer: User, site: str = "site") -> Q:
+    require(viewer, Can.SEE_MESSAGES)
+    sites = list(sites_for(viewer, Can.SEE_MESSAGES).values_list("pk", flat=True))
+    return Q(**{f"{site}__in": sites}) | Q(**{f"{site}__isnull": True})
+
+
+def inbound_for(
+    viewer: User,
+    *,
+    state: str = "",
+    kind: str = "",
+    event: str = "",
+    control_id: str = "",
+    accession: str = "",
+    patient_id: int | None = None,
+    peer_id: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    open_only: bool = False,
+) -> QuerySet[InboundMessage]:
+    """Messages that came in, newest first. ``open_only``: those a person has to look at."""
+    rows = InboundMessage.objects.filter(_here(viewer)).select_related("peer", "patient").defer("raw", "answer")
+    exact: dict[str, Any] = {
+        "state": state, "kind": kind.upper(), "event": event.upper(), "control_id": control_id,
+        "accession": accession, "patient_id": patient_id, "peer_id": peer_id,
+    }  # fmt: skip
+    rows = rows.filter(**{name: value for name, value in exact.items() if value})
+    if since:
+        rows = rows.filter(received_at__gte=since)
+    if until:
+        rows = rows.filter(received_at__lt=until)
+    return needing_attention(rows) if open_only else rows
+
+
+def needing_attention(rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+    """Refused or failed, and no edited or repeated copy has been applied since."""
+    mended = InboundMessage.objects.filter(edit_of=OuterRef("pk"), state__in=[states.APPLIED, states.IGNORED])
+    return rows.filter(state__in=[states.REFUSED, states.FAILED], edit_of=None).exclude(Exists(mended))
+
+
+def inbound_message(viewer: User, message_id: int) -> InboundMessage:
+    """One such message with its bytes. Raises NotFound."""
+    found = InboundMessage.objects.filter(_here(viewer), pk=message_id).select_related("peer", "patient").first()
+    if found is None:
+        raise NotFound("There is no such message.")
+    return found
+
+
+def outbound_for(
+    viewer: User,
+    *,
+    state: str = "",
+    kind: str = "",
+    destination_id: int | None = None,
+    accession: str = "",
+    control_id: str = "",
+    patient_id: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[OutboundMessage]:
+    """Messages that go out, newest first."""
+    rows = OutboundMessage.objects.filter(_here(viewer)).select_related("destination").defer("raw", "answer")
+    exact: dict[str, Any] = {
+        "state": state, "kind": kind, "destination_id": destination_id, "lane": accession,
+        "control_id": control_id, "patient_id": patient_id,
+    }  # fmt: skip
+    rows = rows.filter(**{name: value for name, value in exact.items() if value})
+    if since:
+        rows = rows.filter(created_at__gte=since)
+    return rows.filter(created_at__lt=until) if until else rows
+
+
+def outbound_message(viewer: User, message_id: int) -> OutboundMessage:
+    """One such message with its bytes. Raises NotFound."""
+    found = OutboundMessage.objects.filter(_here(viewer), pk=message_id).select_related("destination").first()
+    if found is None:
+        raise NotFound("There is no such message.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many messages are in a state, and since when the oldest."""
+
+    state: str
+    count: int
+    oldest: datetime | None
+
+
+def inbound_tally(viewer: User, *, since: datetime) -> list[Tally]:
+    """What came in since then, by state, and all that is still undecided."""
+    rows = InboundMessage.objects.filter(_here(viewer), Q(received_at__gte=since) | Q(state__in=states.OPEN))
+    counted = rows.values("state").annotate(count=Count("pk"), oldest=Min("received_at")).order_by("state")
+    return [Tally(row["state"], row["count"], row["oldest"]) for row in counted]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTally:
+    """A destination's queue: what waits in which state, and since when the oldest."""
+
+    destination: Destination
+    tallies: tuple[Tally, ...]
+
+    @property
+    def waiting(self) -> int:
+        return sum(tally.count for tally in self.tallies)
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min((t.oldest for t in self.tallies if t.oldest), default=None)
+
+
+def queues(viewer: User) -> list[QueueTally]:
+    """Every destination with what it is owed."""
+    rows = OutboundMessage.objects.filter(_here(viewer), state__in=states.UNFINISHED)
+    counted = rows.values("destination", "state").annotate(count=Count("pk"), oldest=Min("created_at"))
+    by_destination: dict[int, list[Tally]] = {}
+    for row in counted.order_by("state"):
+        by_destination.setdefault(row["destination"], []).append(Tally(row["state"], row["count"], row["oldest"]))
+    return [QueueTally(d, tuple(by_destination.get(d.pk, ()))) for d in Destination.objects.order_by("name")]
+
+
+def destination_for(viewer: User, destination_id: int) -> Destination:
+    """One destination. Raises NotFound."""
+    require(viewer, Can.SEE_MESSAGES)
+    return _one(Destination.objects.all(), destination_id)
+
+
+def peers_for(viewer: User) -> QuerySet[Peer]:
+    """The systems that send to us."""
+    return Peer.objects.filter(_here(viewer)).select_related("site").order_by("name")
+
+
+def peer_for(viewer: User, peer_id: int) -> Peer:
+    """One of them. Raises NotFound."""
+    return _one(peers_for(viewer), peer_id)
+
+
+def _one(rows: QuerySet[M], pk: int) -> M:
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise NotFound("There is no such thing.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedField:
+    """A field for a person: ``OBR-18``, its name in the standard, its text."""
+
+    place: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedSegment:
+    name: str
+    fields: tuple[ParsedField, ...]
+
+
+def parsed(raw: bytes, charset: str = "") -> list[ParsedSegment]:
+    """A message segment by segment with field names; empty when it cannot be read."""
+    try:
+        message = read(raw, charset=charset)
+    except Exception:  # unreadable: the raw text beside it says all there is
+        return []
+    version = recover(raw).version
+    segments = []
+    for segment in message.segments:
+        names = field_names(segment.name, version)
+        fields = [
+            ParsedField(
+                segment.place(n), names.get(n, ""), segment.whole(n) if n > 2 or segment.name != "MSH" else value
+            )
+            for n, value in enumerate(segment.fields)
+            if n and value
+        ]
+        segments.append(ParsedSegment(segment.name, tuple(fields)))
+    return segments
+
+
+def raw_text(raw: bytes, charset: str = "") -> str:
+    """The bytes as text to look at and to edit: one segment a line; what does not decode is shown as ``\\xNN``."""
+    try:
+        codec = read(raw, charset=charset).codec
+    except Exception:
+        codec = "utf-8"
+    return raw.decode(codec, "backslashreplace").replace("\r\n", "\n").replace("\r", "\n")
