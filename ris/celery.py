@@ -44,7 +44,7 @@ app.conf.beat_schedule = {
 }
 
 
-@signals.task_failure.connect  # type: ignore[untyped-decorator]
+@signals.task_failure.connect
 def say_failed(sender: Any, exception: Exception, traceback: TracebackType, **_: Any) -> None:
     """Log a failed task without the error's text, which may quote a row. The clock will run it again."""
     log.error("task.failed", task=sender.name, error=type(exception).__name__, places=places(traceback))

@@ -59,12 +59,12 @@ as_nobody_special() {  # PostgreSQL refuses to run as root
 }
 
 free_port() {
-  python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  "$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 start_services() {  # sets postgres_url and redis_url
   local password port
-  password=$(python -c 'import secrets; print(secrets.token_hex(16))')
+  password=$("$bin/python" -c 'import secrets; print(secrets.token_hex(16))')
   postgres=$(find_postgres)
   mkdir "$room/pg"
   printf '%s' "$password" >"$room/pg/password"
@@ -83,7 +83,7 @@ start_services() {  # sets postgres_url and redis_url
     redis-server - >"$room/redis.log" &
   redis=$!
   redis_url="redis://:$password@127.0.0.1:$port/0"
-  python - "$redis_url" <<'PYTHON'
+  "$bin/python" - "$redis_url" <<'PYTHON'
 import sys, time, redis
 client = redis.Redis.from_url(sys.argv[1])
 for _ in range(100):

@@ -58,7 +58,10 @@ def _flat(detail: Any, at: str = "") -> Iterator[tuple[str, str]]:
     """DRF's nested lists and dicts as ``("procedures[0].code", "This field is required.")``."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _flat(inner, at if name == "non_field_errors" else f"{at}.{name}".lstrip("."))
+            if isinstance(name, int):  # DRF's form of a list of which only some are wrong
+                yield from _flat(inner, f"{at}[{name}]")
+            else:
+                yield from _flat(inner, at if name == "non_field_errors" else f"{at}.{name}".lstrip("."))
     elif isinstance(detail, list):
         for number, inner in enumerate(detail):
             nested = isinstance(inner, (dict, list))

@@ -46,7 +46,7 @@ class ItemSerializer(serializers.ModelSerializer[ReadingItem]):
         return {name: round(value, 4) for name, value in score_terms(item, now()).items()}
 
 
-class ReasonForm(serializers.Serializer[Any]):
+class CaseReasonForm(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=250)
 
 
@@ -54,7 +54,7 @@ class MaybeReasonForm(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=250, required=False, default="", allow_blank=True)
 
 
-class ParkForm(ReasonForm):
+class ParkForm(CaseReasonForm):
     until = serializers.DateTimeField()
 
 

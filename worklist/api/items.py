@@ -22,7 +22,7 @@ from worklist.models import ReadingItem
 from worklist.selectors.lists import LISTS
 from worklist.services.claims import LEASE
 
-from .forms import HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm, ReasonForm
+from .forms import CaseReasonForm, HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
 
 
 class ItemFilter(django_filters.FilterSet):
@@ -95,11 +95,11 @@ class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
         """Give it back; the draft is kept."""
         return self._do(services.release, MaybeReasonForm)
 
-    @extend_schema(request=ReasonForm, responses=ItemSerializer)
+    @extend_schema(request=CaseReasonForm, responses=ItemSerializer)
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, pk: str) -> Response:
         """Decline it with a reason; the caller is not given it again."""
-        return self._do(services.skip, ReasonForm)
+        return self._do(services.skip, CaseReasonForm)
 
     @extend_schema(request=ParkForm, responses=ItemSerializer)
     @action(detail=True, methods=["post"])
@@ -113,11 +113,11 @@ class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
         """Bring it back from being parked."""
         return self._do(services.resume)
 
-    @extend_schema(request=ReasonForm, responses=ItemSerializer)
+    @extend_schema(request=CaseReasonForm, responses=ItemSerializer)
     @action(detail=True, methods=["post"], url_path="take-over")
     def take_over(self, request: Request, pk: str) -> Response:
         """Take it from its reader with a reason that is audited; the draft comes with it."""
-        return self._do(services.take_over, ReasonForm)
+        return self._do(services.take_over, CaseReasonForm)
 
     @extend_schema(request=None, responses=HeartbeatSerializer)
     @action(detail=True, methods=["post"])
