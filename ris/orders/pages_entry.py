@@ -67,7 +67,7 @@ def register(request: HttpRequest) -> HttpResponse:
     site = _site(request)
     try:
         if not said["family_name"] or not said["number"]:
-            raise Invalid("Give at least the family name and the number that the site uses for this person.", at="number")
+            raise Invalid("Give the family name and the number that the site uses for this person.", at="number")
         alike = _alike(request)
         if alike and not request.POST.get("not_alike"):
             raise Invalid("Somebody alike is registered already: choose them, or say that this is another person.")
@@ -129,7 +129,7 @@ def new(request: HttpRequest, patient_id: int) -> HttpResponse:
             context |= {"refusal": refusal, "said": request.POST, "picked": picked,
                         "start": request.POST.get("start", context["start"])}  # fmt: skip
             return render(request, "orders/new.html", context, status=400)
-        return go(request, reverse("orders:detail", args=[order.pk]), f"Ordered: {order.accession}. It is on the worklist.")
+        return go(request, reverse("orders:detail", args=[order.pk]), f"Ordered: {order.accession}.")
     record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
     return render(request, "orders/new.html", context)
 

@@ -1,4 +1,5 @@
 // The device board: read again every few seconds and after each move; the chosen card stays chosen, lanes stay scrolled.
+import { wallClock } from "./clocks.js";
 import { choose } from "./rows.js";
 
 const board = document.getElementById("board");
@@ -44,6 +45,6 @@ if (board) setInterval(() => { if (!document.hidden) read(); }, EVERY);
 setInterval(() => {
   const stale = Date.now() - heard > PATIENCE && !document.hidden;
   badge.dataset.state = stale ? "stale" : "live";
-  badge.querySelector("[data-text]").textContent = stale ? "Stale since " + new Date(heard).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }) : "Live";
+  badge.querySelector("[data-text]").textContent = stale ? "Stale since " + wallClock(heard) : "Live";
 }, 1000);
 document.querySelector("[data-submit] select")?.addEventListener("change", (event) => event.target.form.requestSubmit());

@@ -2,6 +2,9 @@
 const skew = Date.parse(document.body.dataset.now ?? "") - Date.now() || 0;
 export const now = () => Date.now() + skew;
 
+const wall = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: document.body.dataset.zone || undefined });
+export const wallClock = (at = now()) => wall.format(at);
+
 export function span(ms) {
   const minutes = Math.floor(Math.abs(ms) / 60000);
   if (minutes < 1) return Math.floor(Math.abs(ms) / 1000) + " s";

@@ -1,5 +1,7 @@
 // The live line: {seq, ids} from the server, which repeats its last number every five seconds. A number that is
 // missing, or a line that was down, means: read everything again. The badge says "stale since" within ten seconds.
+import { wallClock } from "./clocks.js";
+
 const PATIENCE = 9000, SIGNED_OUT = 4401;
 
 export function listen({ onIds, onAll }) {
@@ -7,8 +9,7 @@ export function listen({ onIds, onAll }) {
   let socket, seq = null, heard = Date.now(), wait = 500, stale = false;
 
   const show = (state, text) => { if (badge) { badge.dataset.state = state; badge.querySelector("[data-text]").textContent = text; } };
-  const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-  function lost() { if (!stale) { stale = true; show("stale", "Stale since " + clock(heard)); } }
+  function lost() { if (!stale) { stale = true; show("stale", "Stale since " + wallClock(heard)); } }
 
   function connect() {
     socket = new WebSocket((location.protocol === "https:" ? "wss://" : "ws://") + location.host + "/ws/worklist/");

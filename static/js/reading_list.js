@@ -83,7 +83,6 @@ find.addEventListener("keydown", (event) => {
   if (event.key === "Enter" || event.key === "ArrowDown") { event.preventDefault(); const first = rowsOf(list).find((row) => !row.hidden); if (first) choose(first); }
   if (event.key === "Escape") { find.value = ""; filter(); }
 });
-find.form.addEventListener("submit", (event) => event.preventDefault());
 for (const select of document.querySelectorAll("[data-auto] select")) select.addEventListener("change", () => HTMLFormElement.prototype.submit.call(select.form));
 
 listen({ onIds: soon, onAll: () => soon(null) });

@@ -1,5 +1,6 @@
 // The reading room. The text on the screen belongs to the hand that types: nothing here ever redraws it.
 import { csrf } from "./csrf.js";
+import { wallClock } from "./clocks.js";
 import { listen } from "./live.js";
 import { toast } from "./toasts.js";
 
@@ -66,7 +67,7 @@ function edit() {
       const news = await answer.json();
       revision = news.revision;
       if (changes !== upTo) { dirtySince ||= Date.now(); show("dirty", "Writing"); timer = setTimeout(save, DELAY); }
-      else show("saved", "Saved " + new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }));
+      else show("saved", "Saved " + wallClock());
       return true;
     }
     const problem = await answer.json().catch(() => ({}));

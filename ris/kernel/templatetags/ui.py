@@ -97,6 +97,12 @@ def state(value: Any, title: str = "") -> SafeString:
 
 
 @register.simple_tag
+def state_icon(value: str) -> SafeString:
+    """The icon of a state alone, where its word stands beside it anyway."""
+    return icon(STATES.get(value, ("circle-dot", "", ""))[0])
+
+
+@register.simple_tag
 def priority(value: str) -> SafeString:
     """The badge of an order's priority."""
     return _badge(PRIORITIES.get(value, ("circle", "", value)))
