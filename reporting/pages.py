@@ -97,7 +97,8 @@ def draft(request: HttpRequest, item_id: int) -> HttpResponse:
 @page(Can.READ_CASES)
 def heartbeat(request: HttpRequest, item_id: int) -> HttpResponse:
     """The page is open and somebody is at it: the claim lives on."""
-    held = worklist_services.extend_lease(item_id, reader=user_of(request), at=now())
+    item = worklist.item_for(user_of(request), item_id)
+    held = worklist_services.extend_lease(item.pk, reader=user_of(request), at=now())
     return JsonResponse({"held": held})
 
 

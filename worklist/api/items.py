@@ -125,7 +125,7 @@ class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
         """A sign of life: the claim goes on for ten minutes from now, if it is still the caller's."""
         user, at = user_of(request), now()
         require(user, Can.READ_CASES)
-        held = services.extend_lease(int(pk), reader=user, at=at)
+        held = services.extend_lease(selectors.item_for(user, int(pk)).pk, reader=user, at=at)
         return Response({"held": held, "lease_until": at + LEASE if held else None})
 
     def _do(self, service: Any, form: type[Serializer[Any]] | None = None) -> Response:
