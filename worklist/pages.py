@@ -102,7 +102,7 @@ def next_case(request: HttpRequest) -> HttpResponse:
 @page(Can.READ_CASES)
 def claim(request: HttpRequest, item_id: int) -> HttpResponse:
     """Take it, and go to it."""
-    services.claim(item_id, reader=user_of(request), actor=actor_of(request), at=now())
+    services.claim(_visible(request, item_id), reader=user_of(request), actor=actor_of(request), at=now())
     return go(request, reverse("reporting:room", args=[item_id]))
 
 
@@ -111,7 +111,9 @@ def claim(request: HttpRequest, item_id: int) -> HttpResponse:
 def take_over(request: HttpRequest, item_id: int) -> HttpResponse:
     """Take it from its reader, with a reason; the whole draft comes along."""
     reason = request.POST.get("reason", "")
-    services.take_over(item_id, reader=user_of(request), reason=reason, actor=actor_of(request), at=now())
+    services.take_over(
+        _visible(request, item_id), reader=user_of(request), reason=reason, actor=actor_of(request), at=now()
+    )
     return go(request, reverse("reporting:room", args=[item_id]), "Taken over, with the draft.")
 
 
@@ -119,8 +121,13 @@ def take_over(request: HttpRequest, item_id: int) -> HttpResponse:
 @page(Can.READ_CASES)
 def release(request: HttpRequest, item_id: int) -> HttpResponse:
     """Give it back; the draft stays."""
-    services.release(item_id, reader=user_of(request), reason=request.POST.get("reason", ""), actor=actor_of(request),
-                     at=now())  # fmt: skip
+    services.release(
+        _visible(request, item_id),
+        reader=user_of(request),
+        reason=request.POST.get("reason", ""),
+        actor=actor_of(request),
+        at=now(),
+    )
     return _back(request, "Released. Your draft is kept with the case.")
 
 
@@ -128,8 +135,13 @@ def release(request: HttpRequest, item_id: int) -> HttpResponse:
 @page(Can.READ_CASES)
 def skip(request: HttpRequest, item_id: int) -> HttpResponse:
     """Decline it with a reason."""
-    services.skip(item_id, reader=user_of(request), reason=request.POST.get("reason", ""), actor=actor_of(request),
-                  at=now())  # fmt: skip
+    services.skip(
+        _visible(request, item_id),
+        reader=user_of(request),
+        reason=request.POST.get("reason", ""),
+        actor=actor_of(request),
+        at=now(),
+    )
     return _back(request, "Skipped. You will not be given it again.")
 
 
@@ -139,8 +151,14 @@ def park(request: HttpRequest, item_id: int) -> HttpResponse:
     """Set it aside for some minutes (``minutes``, default an hour) or until a moment, with a reason."""
     at = now()
     until = parse_datetime(request.POST.get("until", "")) or at + _minutes(request)
-    services.park(item_id, reader=user_of(request), until=until, reason=request.POST.get("reason", ""),
-                  actor=actor_of(request), at=at)  # fmt: skip
+    services.park(
+        _visible(request, item_id),
+        reader=user_of(request),
+        until=until,
+        reason=request.POST.get("reason", ""),
+        actor=actor_of(request),
+        at=at,
+    )
     return _back(request, "Parked for an hour. It comes back by itself, or from the list “Parked”.")
 
 
@@ -148,8 +166,13 @@ def park(request: HttpRequest, item_id: int) -> HttpResponse:
 @page(Can.READ_CASES)
 def resume(request: HttpRequest, item_id: int) -> HttpResponse:
     """Bring a parked case back."""
-    services.resume(item_id, reader=user_of(request), actor=actor_of(request), at=now())
+    services.resume(_visible(request, item_id), reader=user_of(request), actor=actor_of(request), at=now())
     return _back(request, "Back on the list.")
+
+
+def _visible(request: HttpRequest, item_id: int) -> int:
+    """The id, of an item that the user may see. Raises NotFound for any other, as if it were not there."""
+    return selectors.item_for(user_of(request), item_id).pk
 
 
 def _minutes(request: HttpRequest) -> timedelta:
