@@ -93,3 +93,11 @@ class ItemEscalated(ItemEvent):
     """It reached a rung of the ladder (1 … 4; 4 is the breach itself)."""
 
     rung: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RosterChanged(Event):
+    """Shifts of these readers changed. ``stream`` is ``roster``; ``what`` says it in a word or two."""
+
+    reader_ids: list[int]
+    what: str

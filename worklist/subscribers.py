@@ -11,7 +11,16 @@ from ris.orders.events import (
 )
 
 from . import services
-from .events import ItemAwaitsSigner, ItemEvent, ItemOpened, ItemReleased, ItemRescored, ItemResumed, ItemSkipped
+from .events import (
+    ItemAwaitsSigner,
+    ItemEvent,
+    ItemOpened,
+    ItemReleased,
+    ItemRescored,
+    ItemResumed,
+    ItemSkipped,
+    RosterChanged,
+)
 from .models import ReadingItem
 
 
@@ -36,6 +45,16 @@ def cancel_with_order(event: OrderCancelled) -> None:
     items = ReadingItem.objects.filter(procedure__order=event.order_id)
     for item in items:
         services.cancel_item(item.procedure_id, at=event.at)
+
+
+@subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed)
+def push_most_urgent(event: ItemEvent) -> None:
+    services.offer(event.item_id, at=event.at)
+
+
+@subscribe(RosterChanged)
+def give_out_anew(event: RosterChanged) -> None:
+    services.redistribute_from(event.reader_ids, cause=event.what, at=event.at)
 
 
 @subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed, ItemSkipped, ItemAwaitsSigner)

@@ -237,12 +237,13 @@ class AiFlag(models.Model):
     result_at = models.DateTimeField()
     received_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    over = models.BooleanField(default=False, help_text="It expired, and the item was priced without it.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["item", "vendor", "code", "result_at"], name="ai_flag_once"),
         ]
-        indexes = [models.Index(fields=["expires_at"], name="ai_flag_expiry")]
+        indexes = [models.Index(fields=["over", "expires_at"], name="ai_flag_expiry")]
 
     def __str__(self) -> str:
         return f"{self.vendor} {self.code}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -116,3 +117,10 @@ def duty_of(shift: Shift, *, off: frozenset[date] = frozenset()) -> Duty:
     """The rule by which a shift recurs."""
     pauses = tuple((time.fromisoformat(a), time.fromisoformat(b)) for a, b in shift.breaks)
     return Duty(shift.zone, shift.first_day, shift.start_time, shift.end_time, shift.rrule, shift.last_day, pauses, off)
+
+
+def occurs_on(shift: Shift, day: date) -> bool:
+    """Whether a duty of the shift begins on that local date, holidays and changes apart."""
+    noon = datetime.combine(day, time(12), ZoneInfo(shift.zone))
+    around = spans(duty_of(shift), noon - timedelta(days=1), noon + timedelta(days=1, hours=12))
+    return any(span.day == day for span in around)

@@ -13,26 +13,50 @@ from .claims import (
     take_over,
     to_signer,
 )
+from .escalate import acknowledge, climb_due, widen_uncovered
+from .facts_change import note_ai_result, pause_clock, resume_clock, set_mark, set_priority
 from .items import cancel_item, open_item, reprice
 from .next_case import next_case
+from .offers import accept, decline, offer
 from .places import score_terms, turn_due
+from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
+from .shift_ends import hand_over, redistribute, redistribute_from
 
 __all__ = [
+    "accept",
+    "acknowledge",
+    "add_shift",
     "cancel_item",
+    "change_day",
     "claim",
+    "climb_due",
+    "decline",
+    "end_shift",
     "expire_leases",
     "extend_lease",
     "finish",
+    "hand_over",
     "next_case",
+    "note_ai_result",
+    "offer",
     "open_item",
     "park",
+    "pause_clock",
+    "redistribute",
+    "redistribute_from",
     "release",
     "reprice",
     "resume",
+    "resume_clock",
+    "revise_shift",
     "score_terms",
+    "set_mark",
+    "set_presence",
+    "set_priority",
     "skip",
     "suggest",
     "take_over",
     "to_signer",
     "turn_due",
+    "widen_uncovered",
 ]

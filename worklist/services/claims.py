@@ -29,11 +29,12 @@ from worklist.events import (
     ItemTakenOver,
 )
 from worklist.live_bell import WORKLIST
-from worklist.models import ReaderProfile, ReadingItem, Skip
+from worklist.models import Offer, ReaderProfile, ReadingItem, Skip
 from worklist.rules.eligible import BINDING, FILTERS, ruled_out
 from worklist.selectors.needs import needs_of
 from worklist.selectors.readers import reader_now
 
+from .facts_change import pause_clock, resume_clock
 from .places import NOWHERE, standing
 
 LEASE = timedelta(minutes=10)
@@ -51,11 +52,22 @@ def claim(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingI
     """
     lock_name(f"reader:{reader.pk}")  # or two claims at once could each see room for one more
     item = _visible(item_id, reader)
+    freed = _end_offer(item, reader, at)
     _refuse_unfit(item, reader, at)
     refuse_full(reader, item.reading_minutes)
     held: dict[str, Any] = {"reader": reader, "claimed_at": at, "lease_until": at + LEASE, "parked_until": None}
-    taken = ReadingItem.objects.take(states.CLAIM, item_id, **held, **NOWHERE)
+    taken = ReadingItem.objects.take(states.CLAIM, item_id, **held, **freed, **NOWHERE)
+    resume_clock(item_id, actor=actor, at=at)
     return say(taken, ItemClaimed(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+
+
+def _end_offer(item: ReadingItem, reader: User, at: datetime) -> dict[str, Any]:
+    """Whoever picks a case by hand that is being offered to another is quicker: the offer lapses."""
+    open_ = Offer.objects.filter(item=item, outcome=Offer.OPEN).exclude(reader=reader)
+    if not open_.update(outcome=Offer.LAPSED, answered_at=at):
+        return {}
+    item.reserved_for = None
+    return {"reserved_for": None}
 
 
 def _visible(item_id: int, reader: User) -> ReadingItem:
@@ -97,7 +109,8 @@ def give_back(item_id: int, at: datetime, **guard: Any) -> ReadingItem:
     step = states.RELEASE_TO_SIGNER if item.preliminary_by_id else states.RELEASE
     free: dict[str, Any] = {"reader": None, "lease_until": None}
     held = ReadingItem.objects.filter(preliminary_by=item.preliminary_by_id, **guard)
-    return held.take(step, item_id, **free, **standing(item, at))
+    taken = held.take(step, item_id, **free, **standing(item, at))
+    return taken.reread() if resume_clock(item_id, actor=SWEEP, at=at) else taken
 
 
 @transaction.atomic
@@ -115,10 +128,20 @@ def skip(item_id: int, *, reader: User, reason: str, actor: Actor, at: datetime)
 
 
 @transaction.atomic
-def park(item_id: int, *, reader: User, until: datetime, reason: str, actor: Actor, at: datetime) -> ReadingItem:
-    """Set a case aside until a moment (waiting for priors, for a call back); the draft stays, the clock runs.
+def park(
+    item_id: int,
+    *,
+    reader: User,
+    until: datetime,
+    reason: str,
+    stop_clock: bool = False,
+    actor: Actor,
+    at: datetime,
+) -> ReadingItem:
+    """Set a case aside until a moment (waiting for priors, for a call back); the draft stays.
 
-    A held case can be parked by its holder only. Raises Invalid without a reason or for a moment that is past.
+    The SLA clock runs, unless it is stopped until the case is taken up again. A held case can be parked by its
+    holder only. Raises Invalid without a reason or for a moment that is past.
     """
     if not reason.strip():
         raise Invalid("Say what this case waits for.", at="reason")
@@ -130,6 +153,8 @@ def park(item_id: int, *, reader: User, until: datetime, reason: str, actor: Act
     mine = ReadingItem.objects.filter(version=item.version)
     free: dict[str, Any] = {"reader": None, "lease_until": None}
     taken = mine.take(states.PARK, item_id, parked_until=until, park_reason=reason.strip(), **free, **NOWHERE)
+    if stop_clock and not taken.pauses.filter(until__isnull=True).exists():
+        pause_clock(item_id, reason=reason, actor=actor, at=at)
     event = ItemParked(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk)
     return say(taken, event, actor, reason=reason)
 
@@ -144,6 +169,8 @@ def resume(item_id: int, *, actor: Actor, at: datetime, reader: User | None = No
         raise NotFound("There is no such reading item.")
     step = states.RESUME_TO_SIGNER if item.preliminary_by_id else states.RESUME
     taken = ReadingItem.objects.take(step, item_id, parked_until=None, park_reason="", **standing(item, at))
+    if resume_clock(item_id, actor=actor, at=at):
+        taken.reread()
     return say(taken, ItemResumed(stream=taken.accession, at=at, item_id=item_id), actor)
 
 
@@ -192,6 +219,7 @@ def finish(item_id: int, *, reader: User, actor: Actor, at: datetime) -> Reading
     """The report is signed: the case is over. Raises Conflict unless this reader holds it at this moment."""
     mine = ReadingItem.objects.filter(reader=reader)
     taken = mine.take(states.FINISH, item_id, finished_at=at, lease_until=None, next_rung_at=None)
+    taken.pauses.filter(until__isnull=True).update(until=at)
     return say(taken, ItemFinished(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
 
 

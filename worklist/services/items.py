@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel import doorbell
+from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import NotFound
 from ris.kernel.events import emit
 from ris.orders.models import RequestedProcedure
@@ -22,6 +23,9 @@ from .places import NOWHERE
 from .pricing import priced
 
 RULES = Actor.job("rules")
+
+TOLD_BY_RULE = "told-by-rule"
+"""Alarm: a rule says that somebody is to be told of a case. A person clears it."""
 
 
 @transaction.atomic
@@ -38,8 +42,8 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
     except RequestedProcedure.DoesNotExist:
         raise NotFound("There is no such procedure.") from None
     item = _new(requested, at)
-    columns, why = priced(item, requested, at)
-    for name, value in columns.items():
+    made = priced(item, requested, at)
+    for name, value in made.columns.items():
         setattr(item, name, value)
     try:
         with transaction.atomic():
@@ -48,7 +52,9 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
         return ReadingItem.objects.get(procedure=procedure_id)
     emit(ItemOpened(stream=item.accession, at=at, item_id=item.pk))
     record(actor, "item.open", item, patient_id=requested.order.patient_id, at=at, urgency=item.urgency)
-    Decision.objects.create(item=item, kind=Decision.OPENED, at=at, rule_set=why.pop("rule_set"), body=why)
+    Decision.objects.create(item=item, kind=Decision.OPENED, at=at, rule_set=made.rule_set, body=made.why)
+    if made.notify:
+        raise_alarm(TOLD_BY_RULE, f"{item.accession} for {made.notify}"[:160], detail=str(item.pk), at=at)
     doorbell.ring(WORKLIST)
     return item
 
@@ -90,9 +96,9 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
     if kind:
         item.region, item.reading_minutes, item.rvu = kind.body_region, float(kind.reading_minutes), float(kind.rvu)
         item.subspecialty, item.pool = kind.subspecialty, kind.subspecialty_id
-    columns, why = priced(item, requested, at)
+    found = priced(item, requested, at)
     before = {name: getattr(item, name) for name in _TOLD}
-    for name, value in columns.items():
+    for name, value in found.columns.items():
         setattr(item, name, value)
     if item.state not in states.WAITING:
         item.lane, item.turns_at = None, None
@@ -104,8 +110,8 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
         emit(ItemRescored(stream=item.accession, at=at, item_id=item.pk))
         patient_id = requested.order.patient_id
         record(actor, "item.rescore", item, patient_id=patient_id, reason=cause, at=at, changes=changes)
-        body = {**why, "cause": cause, "changes": changes}
-        Decision.objects.create(item=item, kind=Decision.RESCORED, at=at, rule_set=body.pop("rule_set"), body=body)
+        body = {**found.why, "cause": cause, "changes": changes}
+        Decision.objects.create(item=item, kind=Decision.RESCORED, at=at, rule_set=found.rule_set, body=body)
         doorbell.ring(WORKLIST)
     return item
 

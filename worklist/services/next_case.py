@@ -33,23 +33,26 @@ FEW, MANY = 4, 80
 """Heads looked at in each lane: first few, and many when others hold all of those at this moment."""
 
 
-@transaction.atomic
 def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None:
     """Claim the case that this reader should read now; None when there is none for them.
 
-    Every hard filter is in the statement that claims, so what was true when it was asked is true of what
-    is given; of any number who ask at once no two get the same. Raises Forbidden off shift or without the
-    role, Conflict when the reader holds as many cases as allowed.
+    Every hard filter is in the statement that claims, so of any number who ask at once no two get the same.
+    Who the reader is (roles, skills, shift) is read just before, outside of the transaction, which is then so
+    short that many can ask at once on SQLite too. Raises Forbidden without the role; Conflict off shift, or when
+    the reader holds as many cases as allowed.
     """
-    lock_name(f"reader:{reader.pk}")
-    turn_due(at)
+    if ReadingItem.objects.filter(turns_at__lte=at, lane__isnull=False).exists():
+        turn_due(at)
     asking = _asking(reader, at)
-    refuse_full(reader, 0.0)
-    item_id = _claim_best(asking, at, FEW) or _claim_best(asking, at, MANY)
-    if item_id is None:
-        return None
-    item = ReadingItem.objects.select_related("procedure__order__patient").get(pk=item_id)
-    return say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+    probes, values = _question(asking, at)
+    with transaction.atomic():
+        lock_name(f"reader:{reader.pk}")
+        refuse_full(reader, 0.0)
+        item_id = claim_best(probes, values | {"deep": FEW}) or claim_best(probes, values | {"deep": MANY})
+        if item_id is None:
+            return None
+        item = ReadingItem.objects.select_related("procedure__order__patient").get(pk=item_id)
+        return say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
 
 
 def _asking(reader: User, at: datetime) -> ReaderNow:
@@ -86,8 +89,8 @@ def _words(values: frozenset[str]) -> str:
     return f",{','.join(sorted(values))}," if values else ""
 
 
-def _claim_best(reader: ReaderNow, at: datetime, deep: int) -> int | None:
-    """Choose and claim in one statement; the item's id, or None when nothing was found (or all was taken)."""
+def _question(reader: ReaderNow, at: datetime) -> tuple[list[Probe], dict[str, Any]]:
+    """Where to look, and what the statement filters by."""
     pools = [0, *Subspecialty.objects.values_list("pk", flat=True)]
     values: dict[str, Any] = {
         "reader": reader.id,
@@ -101,11 +104,10 @@ def _claim_best(reader: ReaderNow, at: datetime, deep: int) -> int | None:
         "minutes_free": reader.most_minutes - reader.held_minutes if reader.held else 1e9,
         "suggested": SUGGESTED_POINTS,
         "teaching": TEACHING_POINTS,
-        "deep": deep,
         "sites": _sites_of(reader),
         "excluded": _conflicting(reader),
     }
-    return claim_best(probes_of(reader, pools), values)
+    return probes_of(reader, pools), values
 
 
 def _sites_of(reader: ReaderNow) -> list[int]:

@@ -2,45 +2,122 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from ris.catalog.models import Subspecialty
 from ris.orders.models import RequestedProcedure
+from ris.people.models import User
 from worklist.models import ReadingItem
-from worklist.rules.classify import price
-from worklist.rules.lanes import place
+from worklist.rules.classify import Finding, Pricing, price
+from worklist.rules.facts import Facts
+from worklist.rules.ladder import next_rung_at
+from worklist.rules.lanes import PRIMARY, place
+from worklist.rules.language import CLASSES, REACHES, Outcome, Rule, evaluate
 from worklist.rules.score import terms
 from worklist.selectors.needs import facts_of, findings_of
+from worklist.selectors.rulesets import rules_in_force
 
 from .places import columns_of
 
 
-def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The columns (urgency, due time, weight, place …) and the reasons, as a decision record keeps them."""
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What the rules make of a case: columns for its row, the reasons, and what else they ask for."""
+
+    columns: dict[str, Any]
+    why: dict[str, Any]
+    rule_set: str
+    notify: str = ""
+    prefetch: int | None = None
+
+
+def decide(
+    facts: Facts,
+    rules: Iterable[Rule],
+    day: date,
+    *,
+    opened_at: datetime,
+    paused: timedelta = timedelta(0),
+    findings: Iterable[Finding] = (),
+) -> tuple[Outcome, Pricing]:
+    """The pure part, which replays run too: rules, then numbers."""
+    outcome = evaluate(rules, facts, day)
+    effects = outcome.effects
+    pricing = price(
+        facts,
+        opened_at=opened_at,
+        paused=paused,
+        urgency=CLASSES.get(effects.get("class", "")),
+        sla_minutes=effects.get("sla"),
+        points=effects.get("points", 0.0),
+        findings=findings,
+    )
+    return outcome, pricing
+
+
+def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Priced:
+    """Price a case by the rules in force at its site at that moment."""
     findings = findings_of(item, at) if item.pk else []
     facts = facts_of(requested, at, item=item if item.pk else None, findings=findings)
-    pricing = price(facts, opened_at=item.opened_at, paused=_paused(item, at), findings=findings)
-    where = place(pricing.case, at, reach=item.reach)
+    site = requested.order.site
+    in_force = rules_in_force(site.pk, at)
+    day = at.astimezone(ZoneInfo(site.time_zone)).date()
+    outcome, pricing = decide(
+        facts, in_force.rules, day, opened_at=item.opened_at, paused=paused_for(item, at), findings=findings
+    )
+    item.reach = max(item.reach if item.pk else PRIMARY, REACHES.get(outcome.effects.get("pool", ""), PRIMARY))
     columns: dict[str, Any] = {
-        **columns_of(where),
+        **columns_of(place(pricing.case, at, reach=item.reach)),
         "urgency": pricing.urgency,
         "weight": pricing.case.weight,
         "sla_minutes": round(pricing.case.sla_minutes),
         "due_at": pricing.case.due_at,
         "points": pricing.case.points,
+        "next_rung_at": next_rung_at(pricing.case.due_at, pricing.case.sla_minutes, item.rung),
+        **_asked(outcome),
     }
     why: dict[str, Any] = {
-        "rule_set": "",
         "facts": facts.kept(),
+        "fired": list(outcome.fired),
+        "effects": {effect: [value, outcome.by[effect]] for effect, value in outcome.effects.items()},
         "terms": {name: round(value, 4) for name, value in terms(pricing.case, at).items()},
         "urgency": pricing.urgency,
-        "sla": pricing.case.sla_minutes,
+        "case": {
+            "weight": pricing.case.weight,
+            "reading": pricing.case.reading_minutes,
+            "due": pricing.case.due_at.isoformat(),
+            "sla": pricing.case.sla_minutes,
+            "points": pricing.case.points,
+        },
         "ai": pricing.ai,
     }
-    return columns, why
+    effects = outcome.effects
+    return Priced(columns, why, in_force.label, effects.get("notify", ""), effects.get("prefetch"))
 
 
-def _paused(item: ReadingItem, at: datetime) -> timedelta:
+def _asked(outcome: Outcome) -> dict[str, Any]:
+    """Columns that only rules set. A name that has gone since the rule was written asks for nothing."""
+    effects, columns = outcome.effects, dict[str, Any]()
+    for name in ("second_reader", "teaching"):
+        if name in effects:
+            columns[name] = effects[name]
+    if "subspecialty" in effects:
+        pool = Subspecialty.objects.filter(code=effects["subspecialty"]).first()
+        if pool:
+            columns |= {"subspecialty": pool, "pool": pool.pk}
+    if "reserve" in effects:
+        reader = User.objects.filter(username=effects["reserve"], is_active=True).first()
+        if reader:
+            columns["reserved_for"] = reader
+    return columns
+
+
+def paused_for(item: ReadingItem, at: datetime) -> timedelta:
+    """How long the item's SLA clock has stood still so far."""
     if item.pk is None:
         return timedelta(0)
     return sum(((p.until or at) - p.since for p in item.pauses.all()), timedelta(0))

@@ -10,10 +10,14 @@ from ris.kernel import doorbell
 from worklist import states
 from worklist.live_bell import WORKLIST
 from worklist.models import ReadingItem
+from worklist.rules.eligible import ReaderNow
 from worklist.selectors.readers import readers_now
 
 from .assign import suggest
 from .claims import expire_leases, resume_due
+from .escalate import climb_due, widen_uncovered
+from .facts_change import expire_ai
+from .offers import lapse_due
 from .places import turn_due
 
 SUGGEST_AGAIN = timedelta(minutes=5)
@@ -22,20 +26,24 @@ SUGGEST_AGAIN = timedelta(minutes=5)
 
 def sweep_all(*, at: datetime) -> dict[str, int]:
     """One round; how many of each there were."""
+    readers = readers_now(at)
     done = {
         "expired": expire_leases(at),
         "resumed": resume_due(at),
         "turned": turn_due(at),
-        "suggested": suggest_again(at),
+        "ai results expired": expire_ai(at),
+        "climbed": climb_due(at),
+        "widened": widen_uncovered(at, readers),
+        "offers lapsed": lapse_due(at),
+        "suggested": suggest_again(at, readers),
     }
     if any(done.values()):
         doorbell.ring(WORKLIST)
     return done
 
 
-def suggest_again(at: datetime, *, limit: int = 200) -> int:
+def suggest_again(at: datetime, readers: list[ReaderNow], *, limit: int = 200) -> int:
     """Suggest a reader for waiting cases that have none on shift; how many got one."""
-    readers = readers_now(at)
     if not readers:
         return 0
     here = [reader.id for reader in readers]

@@ -1,0 +1,77 @@
+"""``bin/ris rules export|import|check``: the rules of orchestration as YAML."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ris.audit.actor import Actor
+from ris.catalog.models import Site
+from ris.kernel.clock import now
+from ris.kernel.errors import Refusal
+from worklist.models import RuleSet
+from worklist.rules.sentences import sentence
+from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, write_yaml
+
+
+class Command(BaseCommand):
+    help = "Export, check or import the rules that decide about urgency, due times and readers."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        what = parser.add_subparsers(dest="what", required=True)
+        export = what.add_parser("export", help="print the rules in force as YAML")
+        check = what.add_parser("check", help="read a file, say the rules as sentences and what is wrong with them")
+        load = what.add_parser("import", help="keep a file as a new draft version, or put it in force")
+        for one in (check, load):
+            one.add_argument("file", help="a YAML file, or - for the standard input")
+        for one in (export, load):
+            one.add_argument("--site", default="", help="code of the site; without it: everywhere")
+        load.add_argument("--in-force", action="store_true", help="put it in force at once")
+        load.add_argument("--note", default="")
+
+    def handle(self, *args: Any, what: str, **options: Any) -> None:
+        try:
+            getattr(self, f"_{what}")(options)
+        except Refusal as refused:
+            raise CommandError(str(refused)) from None
+
+    def _export(self, options: dict[str, Any]) -> None:
+        row = RuleSet.objects.filter(site=_site(options["site"]), state=RuleSet.LIVE).first()
+        self.stdout.write(write_yaml(row.rules if row else []))
+
+    def _check(self, options: dict[str, Any]) -> None:
+        rules, flaws = checked(read_yaml(_read(options["file"])))
+        for n, rule in enumerate(rules, 1):
+            self.stdout.write(f"{n}. {rule.name}: {sentence(rule)}")
+        for flaw in flaws:
+            self.stdout.write(self.style.WARNING(f"{flaw.kind}: {flaw.sentence}"))
+        if flaws:
+            raise CommandError(f"{len(flaws)} of the rules want a second look.")
+        self.stdout.write(self.style.SUCCESS(f"{len(rules)} rules, nothing wrong with them."))
+
+    def _import(self, options: dict[str, Any]) -> None:
+        rules, actor, at = read_yaml(_read(options["file"])), Actor.job("rules import"), now()
+        row = draft_rules(rules, site=_site(options["site"]), note=options["note"], maker=None, actor=actor, at=at)
+        if options["in_force"]:
+            row = put_in_force(row.pk, actor=actor, at=at)
+        self.stdout.write(f"{row}: {row.state}")
+
+
+def _site(code: str) -> Site | None:
+    if not code:
+        return None
+    site = Site.objects.filter(code=code).first()
+    if site is None:
+        raise CommandError(f"There is no site “{code}”.")
+    return site
+
+
+def _read(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"Cannot read {name}: {error.strerror}.") from None

@@ -1,0 +1,95 @@
+"""Why a case stands where it stands and is with whom it is, at any moment, from the decisions that were kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ris.people.models import User
+from worklist.models import Decision, Escalation, ReadingItem, Skip
+from worklist.rules.eligible import FILTERS
+from worklist.rules.score import Case, terms
+from worklist.rules.sentences import sentence
+
+from .rulesets import rules_in_force
+
+
+def explain(item: ReadingItem, at: datetime) -> dict[str, Any]:
+    """All that was decided about the item up to a moment: as of then, not as of now.
+
+    Rules that fired (as sentences), score terms at that moment, candidates with their order, who was ruled
+    out by what, load, escalations and refusals. Empty parts: nothing of the kind had happened yet.
+    """
+    decisions = list(Decision.objects.filter(item=item, at__lte=at).order_by("at", "pk"))
+    pricing = next((d for d in reversed(decisions) if d.kind in (Decision.OPENED, Decision.RESCORED)), None)
+    assigned = next((d for d in reversed(decisions) if d.kind == Decision.ASSIGNED), None)
+    return {
+        "item": item.pk,
+        "at": at,
+        "priced": _priced(item, pricing, at) if pricing else None,
+        "assigned": _assigned(assigned) if assigned else None,
+        "history": [_line(d) for d in decisions],
+        "escalations": list(
+            Escalation.objects.filter(item=item, at__lte=at).order_by("rung").values("rung", "at", "acknowledged_by")
+        ),
+        "declined": list(Skip.objects.filter(item=item, at__lte=at).order_by("at").values("reader", "reason", "at")),
+    }
+
+
+def _priced(item: ReadingItem, decision: Decision, at: datetime) -> dict[str, Any]:
+    body = decision.body
+    kept = body["case"]
+    due = datetime.fromisoformat(kept["due"])
+    then = terms(Case(kept["weight"], kept["reading"], due, kept["sla"], kept["points"]), at)
+    said = {rule.name: sentence(rule) for rule in rules_in_force(item.site_id, decision.at).rules}
+    return {
+        "at": decision.at,
+        "cause": body.get("cause", "opened"),
+        "rule_set": decision.rule_set,
+        "facts": body["facts"],
+        "fired": [{"rule": name, "sentence": said.get(name, name)} for name in body["fired"]],
+        "effects": {effect: {"value": value, "rule": rule} for effect, (value, rule) in body["effects"].items()},
+        "urgency": body["urgency"],
+        "sla_minutes": kept["sla"],
+        "due_at": due,
+        "ai": body["ai"],
+        "terms": {name: round(value, 4) for name, value in then.items()},
+        "score": round(sum(then.values()), 4),
+    }
+
+
+def _assigned(decision: Decision) -> dict[str, Any]:
+    candidates = decision.body.get("candidates", [])
+    names = _names({row["reader"] for row in candidates} | ({decision.reader_id} if decision.reader_id else set()))
+    return {
+        "at": decision.at,
+        "reader": decision.reader_id,
+        "reader_name": names.get(decision.reader_id or 0, ""),
+        "cause": decision.body.get("cause", ""),
+        "candidates": [{**row, "name": names.get(row["reader"], "")} for row in candidates if "out" not in row],
+        "ruled_out": [
+            {
+                "reader": row["reader"],
+                "name": names.get(row["reader"], ""),
+                "by": row["out"],
+                "because": [FILTERS[name][0] for name in row["out"] if name in FILTERS],
+            }
+            for row in candidates
+            if "out" in row
+        ],
+    }
+
+
+def _names(ids: set[int]) -> dict[int, str]:
+    return {user.pk: user.display_name for user in User.objects.filter(pk__in=ids)}
+
+
+def _line(decision: Decision) -> dict[str, Any]:
+    body = decision.body
+    return {
+        "at": decision.at,
+        "kind": decision.kind,
+        "reader": decision.reader_id,
+        "cause": body.get("cause", ""),
+        "changes": body.get("changes", {}),
+    }

@@ -1,0 +1,46 @@
+"""Rule sets: which is in force where and when."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from django.db.models import Q, QuerySet
+
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import sites_for
+from worklist.models import RuleSet
+from worklist.rules.language import Rule, parse
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The rules for one site: its own before those for everywhere. ``label`` names the versions."""
+
+    label: str
+    rules: tuple[Rule, ...]
+
+
+def rules_in_force(site_id: int, at: datetime) -> InForce:
+    """The rules that decided about a site's cases at a moment, past ones too."""
+    then = Q(in_force_from__lte=at) & (Q(in_force_until__isnull=True) | Q(in_force_until__gt=at))
+    sets = RuleSet.objects.filter(
+        then, Q(site=site_id) | Q(site__isnull=True), state__in=[RuleSet.LIVE, RuleSet.RETIRED]
+    )
+    rows = sorted(sets.values_list("site_id", "number", "rules"), key=lambda row: row[0] is None)
+    rules = tuple(rule for _, _, kept in rows for rule in _parse(json.dumps(kept)))
+    return InForce(",".join(f"{site or 0}#{number}" for site, number, _ in rows), rules)
+
+
+@lru_cache(maxsize=64)
+def _parse(text: str) -> tuple[Rule, ...]:
+    return parse(json.loads(text))
+
+
+def visible_rule_sets(viewer: User) -> QuerySet[RuleSet]:
+    """Rule sets for everywhere and for the sites that the viewer leads, newest first."""
+    sites = sites_for(viewer, Can.LEAD_READING)
+    return RuleSet.objects.filter(Q(site__isnull=True) | Q(site__in=sites)).select_related("site").order_by("-pk")

@@ -1,0 +1,115 @@
+"""Rule sets are drafted, checked, put in force and retired. What was in force is never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import yaml
+from django.db import transaction
+from django.db.models import Max
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.catalog.models import Site, Subspecialty
+from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.locks import lock_name
+from ris.people.models import User
+from worklist.models import RuleSet
+from worklist.rules.checking import Flaw, check
+from worklist.rules.language import Rule, parse
+
+MOST_BYTES = 500_000
+
+
+def read_yaml(text: str) -> list[Any]:
+    """The rules of a YAML text (``rules: [...]``, or the list itself). Raises Invalid; builds plain values only."""
+    if len(text) > MOST_BYTES:
+        raise Invalid(f"More than {MOST_BYTES} characters.", at="yaml")
+    if "&" in text and "*" in text:
+        for event in _events(text):
+            if isinstance(event, yaml.AliasEvent):
+                raise Invalid("Anchors and aliases are not allowed.", at="yaml")
+    try:
+        said = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "yaml"
+        raise Invalid("This is not YAML.", at=where) from None
+    rules: list[Any] = _plain(said.get("rules") if isinstance(said, dict) else said)
+    return rules
+
+
+def _events(text: str) -> Any:
+    try:
+        yield from yaml.parse(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return
+
+
+def _plain(said: Any) -> Any:
+    """Dates, which YAML reads as such, as the texts that JSON keeps."""
+    if isinstance(said, dict):
+        return {str(key): _plain(value) for key, value in said.items()}
+    if isinstance(said, list):
+        return [_plain(value) for value in said]
+    return said.isoformat() if hasattr(said, "isoformat") else said
+
+
+def write_yaml(rules: list[Any]) -> str:
+    """The rules as a YAML text that :func:`read_yaml` reads back."""
+    return yaml.safe_dump({"rules": rules}, sort_keys=False, allow_unicode=True, width=110)
+
+
+def checked(rules: Any) -> tuple[tuple[Rule, ...], list[Flaw]]:
+    """Read rules and look for flaws. Raises Invalid for what cannot be read or names what does not exist here."""
+    parsed = parse(rules)
+    pools = set(Subspecialty.objects.values_list("code", flat=True))
+    for n, rule in enumerate(parsed):
+        wanted = rule.then.get("subspecialty")
+        if wanted and wanted not in pools:
+            raise Invalid(f"There is no subspecialty “{wanted}”.", at=f"rules[{n}].then.subspecialty")
+        reserved = rule.then.get("reserve")
+        if reserved and not User.objects.filter(username=reserved, is_active=True).exists():
+            raise Invalid(f"There is no user “{reserved}”.", at=f"rules[{n}].then.reserve")
+    return parsed, check(parsed)
+
+
+@transaction.atomic
+def draft_rules(
+    rules: Any, *, site: Site | None, note: str = "", maker: User | None, actor: Actor, at: datetime
+) -> RuleSet:
+    """Keep rules as a new draft version for a site (None: everywhere). Raises Invalid."""
+    checked(rules)
+    lock_name(f"rules:{site.pk if site else 0}")
+    last = RuleSet.objects.filter(site=site).aggregate(last=Max("number"))["last"] or 0
+    row = RuleSet.objects.create(site=site, number=last + 1, rules=rules, note=note[:250], made_by=maker, made_at=at)
+    record(actor, "rules.draft", row, at=at, rules=len(rules))
+    return row
+
+
+@transaction.atomic
+def put_in_force(rule_set_id: int, *, actor: Actor, at: datetime) -> RuleSet:
+    """From now on this version decides for its site, and the one before is retired. Raises Conflict, NotFound."""
+    row = RuleSet.objects.filter(pk=rule_set_id).first()
+    if row is None:
+        raise NotFound("There is no such rule set.")
+    checked(row.rules)
+    lock_name(f"rules:{row.site_id or 0}")
+    RuleSet.objects.filter(site=row.site, state=RuleSet.LIVE).update(state=RuleSet.RETIRED, in_force_until=at)
+    drafts = RuleSet.objects.filter(pk=row.pk, state=RuleSet.DRAFT)
+    if not drafts.update(state=RuleSet.LIVE, in_force_from=at):
+        raise Conflict("Only a draft can be put in force; import an old version again to return to it.")
+    record(actor, "rules.in-force", row, at=at, number=row.number)
+    row.refresh_from_db()
+    return row
+
+
+@transaction.atomic
+def retire(rule_set_id: int, *, actor: Actor, at: datetime) -> RuleSet:
+    """End the version that is in force, without another: the presets decide again."""
+    if not RuleSet.objects.filter(pk=rule_set_id, state=RuleSet.LIVE).update(state=RuleSet.RETIRED, in_force_until=at):
+        raise Conflict("Only the version that is in force can be retired.")
+    row = RuleSet.objects.get(pk=rule_set_id)
+    record(actor, "rules.retire", row, at=at, number=row.number)
+    return row
