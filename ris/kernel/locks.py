@@ -7,13 +7,16 @@ import hashlib
 from django.db import connection
 
 
-def lock_name(name: str) -> None:
-    """Let one transaction at a time past this line for ``name``, until it commits or rolls back.
+def lock_name(*names: str) -> None:
+    """Let one transaction at a time past this line for each of ``names``, until it commits or rolls back.
+
+    Several are taken in an order of their own, so that two who want the same do not wait for each other.
 
     PostgreSQL: an advisory transaction lock. SQLite: every transaction here begins IMMEDIATE, so
     there is one writer at a time and nothing is left to lock.
     """
     if connection.vendor == "postgresql":
-        key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+        digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+        keys = sorted(int.from_bytes(digest, "big", signed=True) for digest in digests)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+            cursor.execute(f"SELECT {', '.join(['pg_advisory_xact_lock(%s)'] * len(keys))}", keys)

@@ -17,7 +17,7 @@ from .events import PatientRevised, PatientsMerged
 from .intents import PatientIntent, VisitIntent
 from .models import Identifier, Patient, Visit
 from .names import search_name
-from .selectors import find_patient, survivor
+from .selectors import survivor
 
 
 @transaction.atomic
@@ -33,15 +33,14 @@ def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, author
     """
     if not intent.identifiers:
         raise Invalid("A patient needs at least one identifier.", at="PID-3")
-    for value, authority, _ in sorted(intent.identifiers):
-        lock_name(f"identifier:{authority}:{value}")
-    patient = find_patient(intent.identifiers)
+    lock_name(*(f"identifier:{authority}:{value}" for value, authority, _ in intent.identifiers))
+    known = _known(intent)
+    patient = _whose(known)
     created = patient is None
-    if patient is None:
-        patient = Patient.objects.create()
-    retired = _retired_only(intent)
-    added = _add_identifiers(patient, intent, retired)
+    patient = patient or Patient()
+    retired = bool(known) and all(row.retired for row in known.values())
     changed = set() if retired else _write_demographics(patient, intent, authoritative, at)
+    added = _add_identifiers(patient, intent, known, retired)
     if created:
         record(actor, "patient.create", patient, patient_id=patient.pk, at=at)
     elif added or changed:
@@ -50,26 +49,33 @@ def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, author
     return patient
 
 
-def _retired_only(intent: PatientIntent) -> bool:
-    """Whether all that is known of these identifiers was given up in a merge."""
+def _known(intent: PatientIntent) -> dict[tuple[str, str], Identifier]:
+    """(value, authority) → row, of the identifiers that are known, in the order given."""
     values = [value for value, _, _ in intent.identifiers]
-    pairs = {(value, authority) for value, authority, _ in intent.identifiers}
-    known = [row.retired for row in Identifier.objects.filter(value__in=values) if (row.value, row.authority) in pairs]
-    return bool(known) and all(known)
+    rows = Identifier.objects.select_related("patient__merged_into").filter(value__in=values)
+    by_pair = {(row.value, row.authority): row for row in rows}
+    pairs = [(value, authority) for value, authority, _ in intent.identifiers]
+    return {pair: by_pair[pair] for pair in pairs if pair in by_pair}
 
 
-def _add_identifiers(patient: Patient, intent: PatientIntent, retired: bool) -> bool:
-    added = False
-    for value, authority, kind in intent.identifiers:
-        row, new = Identifier.objects.get_or_create(
-            value=value,
-            authority=authority,
-            defaults={"patient": patient, "kind": kind or "MR", "retired": retired},
-        )
-        added |= new
-        if not new and survivor(row.patient) != patient:
-            raise Conflict("These identifiers belong to different patients; merge them first.", at="PID-3")
-    return added
+def _whose(known: dict[tuple[str, str], Identifier]) -> Patient | None:
+    """The living patient of these identifiers. Raises Conflict when they belong to several."""
+    owners = {patient.pk: patient for patient in (survivor(row.patient) for row in known.values())}
+    if len(owners) > 1:
+        raise Conflict("These identifiers belong to different patients; merge them first.", at="PID-3")
+    return next(iter(owners.values()), None)
+
+
+def _add_identifiers(
+    patient: Patient, intent: PatientIntent, known: dict[tuple[str, str], Identifier], retired: bool
+) -> bool:
+    new = [
+        Identifier(patient=patient, value=value, authority=authority, kind=kind or "MR", retired=retired)
+        for value, authority, kind in intent.identifiers
+        if (value, authority) not in known
+    ]
+    Identifier.objects.bulk_create(new)
+    return bool(new)
 
 
 def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: bool, at: datetime) -> set[str]:
@@ -79,6 +85,8 @@ def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: 
     said = {n: v for n, v in intent.demographics().items() if patient.said.get(n, [-1]) <= rank}
     changed = {name for name, value in said.items() if getattr(patient, name) != value}
     if not said:
+        if patient.pk is None:
+            patient.save()
         return changed
     for name, value in said.items():
         setattr(patient, name, value)
@@ -88,7 +96,7 @@ def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: 
     patient.search_name = search_name(
         patient.family_name, patient.given_name, patient.middle_name, patient.ideographic_name, patient.phonetic_name
     )
-    if changed:
+    if changed and patient.pk is not None:
         patient.version += 1
     patient.save()
     return changed

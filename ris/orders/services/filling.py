@@ -49,8 +49,11 @@ def catalog_procedure(code: Code) -> Procedure | None:
     return next((p for p in alike if p.coding_system == code.system), alike[0] if alike else None)
 
 
-def add_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> RequestedProcedure:
-    """Write a procedure and its steps. Raises Conflict when its Study Instance UID is another procedure's."""
+def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: int = 0) -> RequestedProcedure:
+    """Write a procedure and its steps. Raises Conflict when its Study Instance UID is another procedure's.
+
+    ``nth`` is its place in the order, from 1, where the caller knows it without counting.
+    """
     known = catalog_procedure(intent.code)
     modality = intent.modality or (known.modality if known else "") or _step_modality(intent)
     if known is None:
@@ -62,7 +65,7 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> Reques
     procedure = RequestedProcedure.objects.create(
         order=order,
         state=states.ACTIVE,
-        number=intent.number or f"{order.accession[-10:]}-{order.procedures.count() + 1}",
+        number=intent.number or f"{order.accession[-10:]}-{nth or order.procedures.count() + 1}",
         study_uid=intent.study_uid or new_uid(),
         procedure=known,
         code=intent.code.value,
@@ -71,8 +74,8 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> Reques
         modality=modality or "OT",
         laterality=intent.laterality or (known.laterality if known else ""),
     )
-    for step in intent.steps or (StepIntent(),):
-        add_step(procedure, step, at)
+    for number, step in enumerate(intent.steps or (StepIntent(),), start=1):
+        add_step(procedure, step, at, nth=number)
     return procedure
 
 
@@ -80,7 +83,7 @@ def _step_modality(intent: ProcedureIntent) -> str:
     return next((step.modality for step in intent.steps if step.modality), "")
 
 
-def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime) -> ScheduledStep:
+def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime, *, nth: int = 0) -> ScheduledStep:
     """Write a scheduled step, on the device it names or else on the first of its modality at the site."""
     modality = intent.modality or procedure.modality
     device = find_device(procedure.order, modality, intent.station_aes)
@@ -88,7 +91,7 @@ def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime) ->
     return ScheduledStep.objects.create(
         procedure=procedure,
         state=states.SCHEDULED,
-        number=intent.number or f"{procedure.number[-13:]}.{procedure.steps.count() + 1}",
+        number=intent.number or f"{procedure.number[-13:]}.{nth or procedure.steps.count() + 1}",
         modality=modality,
         device=device,
         station_aes=list(intent.station_aes) or ([device.ae_title] if device else []),

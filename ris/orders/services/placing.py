@@ -60,8 +60,8 @@ def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
         order.accession = issue_accession(order)
     order.filler_number = order.filler_number or f"F{order.pk}"
     order.save(update_fields=["accession", "filler_number"])
-    for procedure in intent.procedures:
-        add_procedure(order, procedure, at)
+    for number, procedure in enumerate(intent.procedures, start=1):
+        add_procedure(order, procedure, at, nth=number)
     record(actor, "order.place", order, patient_id=order.patient_id, at=at, accession=order.accession)
     emit(OrderPlaced(stream=order.accession, at=at, order_id=order.pk))
     return order
