@@ -14,7 +14,7 @@ from ris.kernel.errors import Invalid
 
 from . import times
 from .header import Header
-from .mapping import Mapping
+from .mapping import Mapping, mapping_of
 from .models import Peer
 from .reading import Message, Segment
 
@@ -40,7 +40,7 @@ class Incoming:
 
     @cached_property
     def mapping(self) -> Mapping:
-        return Mapping(self.peer)
+        return mapping_of(self.peer)
 
     @cached_property
     def named_site(self) -> Site | None:

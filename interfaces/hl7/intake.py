@@ -25,6 +25,7 @@ from .dispatch import apply, entry_for
 from .header import Header, header_of, recover
 from .incoming import Incoming
 from .models import InboundMessage, Peer
+from .one_transaction import no_savepoints
 from .order_answers import order_answer
 from .peers import identify
 from .reading import Message, read
@@ -75,7 +76,9 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
     for attempt in range(1, _DEADLOCKS + 1):
         try:
             with transaction.atomic():
-                return _decide(InboundMessage.objects.select_related("peer").get(pk=message_id), at)
+                return _decide(InboundMessage.objects.get(pk=message_id), at)
+        except _DecidedMeanwhile:
+            continue  # the next look finds it decided
         except OperationalError as error:
             if attempt == _DEADLOCKS or "deadlock" not in str(error):
                 raise
@@ -83,6 +86,8 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
 
 
 def _decide(row: InboundMessage, at: datetime) -> InboundMessage:
+    if row.state not in states.OPEN:
+        return row
     raw = bytes(row.raw)
     try:
         message, header, peer = _open(row, raw)
@@ -91,9 +96,6 @@ def _decide(row: InboundMessage, at: datetime) -> InboundMessage:
         return _refuse(row, header, acks.fault_of(refusal), at)
     if header.control_id:
         lock_name(f"hl7:{peer.pk}:{header.control_id}")
-    decided = _decided_meanwhile(row)
-    if decided is not None:
-        return decided
     row.peer, row.charset = peer, message.codec
     row.kind, row.event = header.kind[:16], header.event[:16]
     row.control_id, row.version = header.control_id[:199], header.version[:16]
@@ -120,12 +122,6 @@ def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
     return message, header, peer
 
 
-def _decided_meanwhile(row: InboundMessage) -> InboundMessage | None:
-    """The row, locked, if somebody else has decided it since it was read; else None."""
-    now = InboundMessage.objects.select_for_update().get(pk=row.pk)
-    return None if now.state in states.OPEN else now
-
-
 def _first_of(row: InboundMessage) -> InboundMessage | None:
     """The first decided message of the same peer and control id."""
     same = InboundMessage.objects.filter(control_id=row.control_id, peer=row.peer, edit_of=None)
@@ -140,8 +136,7 @@ def _duplicate(row: InboundMessage, first: InboundMessage, at: datetime) -> Inbo
     row.site_id, row.patient_id = first.site_id, first.patient_id
     row.accession, row.placer_number = first.accession, first.placer_number
     row.answer_code, row.answer, row.decided_at = first.answer_code, first.answer, at
-    row.save()
-    return row
+    return _write(row)
 
 
 def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMessage:
@@ -149,7 +144,7 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
     if isinstance(entry, Fault):
         return _refuse(row, incoming.header, entry, at, incoming)
     try:
-        with transaction.atomic():
+        with transaction.atomic(), no_savepoints():
             ignored = apply(entry, incoming)
     except Refusal as refusal:
         incoming.effects.clear()
@@ -205,8 +200,26 @@ def _close(
     row.answer = acks.acknowledge(
         header, code, control_id=f"R{row.pk}", at=at, text=row.reason, faults=faults, structure=structure, body=body
     )
-    row.save()
+    return _write(row)
+
+
+def _write(row: InboundMessage) -> InboundMessage:
+    """Write the outcome, unless somebody else did since the row was read: then all of ours is undone."""
+    outcome = {name: getattr(row, name) for name in _OUTCOME}
+    if not InboundMessage.objects.filter(pk=row.pk, state__in=states.OPEN).update(**outcome):
+        raise _DecidedMeanwhile
     return row
+
+
+_OUTCOME = (
+    "peer", "kind", "event", "control_id", "version", "charset", "message_at", "state", "reason", "faults", "warnings",
+    "effects", "answer_code", "answer", "decided_at", "site", "patient_id", "accession", "placer_number",
+    "duplicate_of",
+)  # fmt: skip
+
+
+class _DecidedMeanwhile(Exception):
+    """Somebody else decided the message at the same time."""
 
 
 def undecided(*, before: datetime, limit: int = 500) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 
 from django.db.models import F, Q
 
@@ -25,12 +26,22 @@ COMMON: dict[str, dict[str, str]] = {
 """Values that mean the same everywhere (HL7 tables 0485, 0001, 0074). An empty meaning: says nothing."""
 
 
-class Mapping:
-    """The translation tables that hold for one peer, read once for one message."""
+@lru_cache(maxsize=256)
+def _of(peer_id: int, version: int) -> Mapping:
+    return Mapping(peer_id)
 
-    def __init__(self, peer: Peer) -> None:
+
+def mapping_of(peer: Peer) -> Mapping:
+    """The tables that hold for the peer. Kept per version of the peer, which grows with every change of a table."""
+    return _of(peer.pk, peer.version)
+
+
+class Mapping:
+    """The translation tables that hold for one peer."""
+
+    def __init__(self, peer_id: int) -> None:
         self._tables: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
-        ours = Q(peer=peer) | Q(peer=None)
+        ours = Q(peer=peer_id) | Q(peer=None)
         for entry in MapEntry.objects.filter(ours).order_by(F("peer").asc(nulls_first=True)):
             self._tables[entry.table][entry.given.upper()] = (entry.meant, entry.text)
 

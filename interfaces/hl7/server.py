@@ -26,7 +26,7 @@ from . import answering, intake
 from .framing import MOST_BYTES, Deframer, Frame, frame
 from .header import recover
 from .outbox import follow_settings
-from .workers import Batches, Workers
+from .workers import Batches, Later, Workers
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +64,8 @@ class Listener:
         self._limits = limits
         self._lines: set[_Line] = set()
         self._storing = Batches(intake.store, most=limits.batch, name="hl7-store")
+        self._stored_at = 0.0
+        self._later = Later(self._storing_now, name="hl7-later")
         self._workers = Workers(1 if connection.vendor == "sqlite" else limits.workers, "hl7-apply")
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -84,6 +86,10 @@ class Listener:
             writer.close()
             with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
                 await asyncio.wait_for(writer.wait_closed(), 1)
+
+    def _storing_now(self) -> bool:
+        """Whether messages that only have to be stored are pouring in."""
+        return time.monotonic() - self._stored_at < 0.05
 
     def _make_room(self) -> None:
         while len(self._lines) >= self._limits.connections:
@@ -136,9 +142,11 @@ class Listener:
         try:
             message_id = await stored
             said = answering.on_stored(header, message_id, arrival.at)
-            decision = self._workers.submit(lambda: intake.decide(message_id, at=now()))
             if answering.stored_is_enough(header):
+                self._stored_at = time.monotonic()
+                self._later.submit(lambda: intake.decide(message_id, at=now()))
                 return said
+            decision = self._workers.submit(lambda: intake.decide(message_id, at=now()))
             return said + answering.on_decided(header, await asyncio.wrap_future(decision))
         except Exception as error:  # the database is away, or worse: say so and go on listening
             log.error("hl7.busy", error=type(error).__name__)
@@ -154,6 +162,7 @@ class Listener:
             line.writer.close()
         await asyncio.to_thread(self._storing.close)
         await asyncio.to_thread(self._workers.close)
+        await asyncio.to_thread(self._later.close)
 
     def begin(self) -> None:
         """Beside the traffic: follow the settings, and decide what an earlier run stored and did not decide."""
@@ -162,7 +171,7 @@ class Listener:
 
         def decide_all() -> None:
             for message_id in intake.undecided(before=before):
-                self._workers.submit(partial(intake.decide, message_id, at=before))
+                self._later.submit(partial(intake.decide, message_id, at=before))
 
         self._workers.submit(decide_all)
 

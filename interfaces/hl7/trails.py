@@ -53,11 +53,13 @@ def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, ac
 
 def _trail(authority: str, number: str, known: Iterable[Order]) -> OrderTrail:
     trail = OrderTrail.objects.select_for_update().filter(authority=authority, number=number).first()
+    if trail is not None and trail.order_id is not None:
+        return trail
     order = next(iter(known), None)
     if trail is None and order is not None:
         trail = OrderTrail.objects.select_for_update().filter(order=order).first()
     if trail is None:
-        trail = OrderTrail.objects.create(authority=authority, number=number, order=order)
+        trail = OrderTrail(authority=authority, number=number, order=order)
     elif trail.order_id is None and order is not None:
         trail.order = order
     return trail

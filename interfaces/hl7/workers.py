@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
+import structlog
 from django.db import InterfaceError, OperationalError, connection, connections
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Job = tuple[Callable[[], Any], "Future[Any]"]
@@ -66,6 +70,42 @@ class Workers:
                     future.set_result(over_database(job))
                 except BaseException as error:
                     future.set_exception(error)
+        finally:
+            connections.close_all()
+
+
+class Later:
+    """One thread for what nobody waits for: at work while it is quiet, and a little even when it is not.
+
+    ``busy`` says whether somebody is being served just now; a job then waits, for ``most`` seconds.
+    """
+
+    def __init__(self, busy: Callable[[], bool], *, most: float = 0.2, name: str) -> None:
+        self._busy, self._most = busy, most
+        self._jobs: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Callable[[], Any]) -> None:
+        self._jobs.put(job)
+
+    def close(self, seconds: float = 10) -> None:
+        """Finish the job at hand. The rest is in the database, for the next run or the sweep."""
+        self._closing = True
+        self._jobs.put(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            while (job := self._jobs.get()) is not None and not self._closing:
+                until = time.monotonic() + self._most
+                while self._busy() and time.monotonic() < until and not self._closing:
+                    time.sleep(0.01)
+                try:
+                    over_database(job)
+                except Exception as error:
+                    log.warning("hl7.later", error=type(error).__name__)
         finally:
             connections.close_all()
 
