@@ -86,9 +86,15 @@ def test_an_order_becomes_a_report(served: Served, emr: road.Emr, browser: Brows
 def test_the_analyst_sees_both_messages_and_what_they_did(served: Served, browser: Browser) -> None:
     analyst = log_in(browser, served.url, "analyst", served.passwords["analyst"])
     analyst.goto("/messages/")
-    expect(analyst.locator("main")).to_contain_text("ORM^O01")
-    analyst.goto("/messages/out/")
-    expect(analyst.locator("main")).to_contain_text("ORU^R01")
+    analyst.get_by_role("link", name="ORM^O01").click()
+    expect(analyst.locator("main")).to_contain_text("AA")
+    expect(analyst.locator("main")).to_contain_text("DEMO-1001")
+    analyst.goto("/messages/?way=out")
+    row = analyst.locator("[data-row]")
+    expect(row).to_contain_text("EMR")
+    expect(row).to_contain_text("AA")
+    row.get_by_role("link").click()
+    expect(analyst.locator("main")).to_contain_text(IMPRESSION)
 
 
 def test_a_preliminary_of_the_resident_is_signed_by_the_radiologist_and_added_to(served: Served, emr: road.Emr) -> None:
