@@ -23,7 +23,7 @@ async function read() {
 function draw(html) {
   if (html === last) return;
   last = html;
-  const chosen = board.querySelector("[aria-selected=true]")?.id;
+  const chosen = board.querySelector("[data-chosen]")?.id;
   const focused = board.contains(document.activeElement);
   const scrolled = [...board.querySelectorAll(".lane ol")].map((lane) => lane.scrollTop);
   board.innerHTML = html;

@@ -15,7 +15,7 @@ const single = (key) => !/^(ctrl|alt)\+|^f\d+$|^shift\+f\d+$/.test(key);
 const writing = (target) => target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") !== null;
 const keyOf = (element, map) => map[element.dataset.keyName] || element.dataset.key;
 const shown = (element) => element.checkVisibility?.({ visibilityProperty: true }) ?? element.offsetParent !== null;
-export const chosenRow = () => document.querySelector("[data-row][aria-selected=true]");
+export const chosenRow = () => document.querySelector("[data-row][data-chosen]");
 
 function reachable(element) {
   const row = element.closest("[data-row]");

@@ -15,9 +15,8 @@ function draw() {
   off.checked = now.off;
   list.replaceChildren();
   for (const [name, text, key] of ACTIONS) {
-    const dt = document.createElement("dt"), dd = document.createElement("dd"), input = document.createElement("input"), row = document.createElement("div"), hint = document.createElement("small");
+    const dt = document.createElement("dt"), dd = document.createElement("dd"), input = document.createElement("input");
     dt.textContent = text;
-    row.className = "row";
     input.type = "text";
     input.readOnly = true;
     input.value = now.map[name] ? pretty(now.map[name]) : "";
@@ -31,10 +30,7 @@ function draw() {
       store(value);
       input.value = value.map[name] ? pretty(value.map[name]) : "";
     });
-    hint.className = "hint";
-    hint.textContent = "press the key you want; Backspace for the default";
-    row.append(input, hint);
-    dd.append(row);
+    dd.append(input);
     list.append(dt, dd);
   }
 }

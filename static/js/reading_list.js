@@ -1,7 +1,7 @@
 // The reading list: redraws the rows that changed, keeps them in reading order as time passes, shows the chosen case.
 import { now, tick } from "./clocks.js";
 import { listen } from "./live.js";
-import { choose, rowsOf } from "./rows.js";
+import { choose, mark, rowsOf } from "./rows.js";
 
 const list = document.getElementById("list");
 const body = document.getElementById("rows");
@@ -31,7 +31,7 @@ async function read(ids) {
   held.innerHTML = await answer.text();
   const fresh = new Map([...held.content.querySelectorAll("[data-row]")].map((row) => [row.dataset.id, row]));
   const gone = ids ? ids.map(String).filter((id) => !fresh.has(id)) : [...body.rows].map((row) => row.dataset.id).filter((id) => !fresh.has(id));
-  const chosen = list.querySelector("[aria-selected=true]");
+  const chosen = list.querySelector("[data-chosen]");
   const focused = chosen?.contains(document.activeElement);
   const place = chosen ? [...body.rows].indexOf(chosen) : -1;
   for (const id of gone) document.getElementById("item-" + id)?.remove();
@@ -49,7 +49,7 @@ async function read(ids) {
 
 function put(id, row, chosen) {
   const old = document.getElementById("item-" + id);
-  if (chosen) { row.setAttribute("aria-selected", "true"); row.tabIndex = 0; }
+  if (chosen) mark(row, true);
   if (!old) { row.classList.add("fresh"); body.append(row); }
   else if (old.outerHTML !== row.outerHTML) old.replaceWith(row);
   window.htmx?.process(row);

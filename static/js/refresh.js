@@ -10,7 +10,7 @@ setInterval(async () => {
   if (!answer?.ok || answer.redirected) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(area.id);
   if (!fresh || fresh.innerHTML === area.innerHTML) return;
-  const chosen = area.querySelector("[aria-selected=true]")?.id;
+  const chosen = area.querySelector("[data-chosen]")?.id;
   const focused = area.contains(document.activeElement);
   const scroller = area.querySelector(".scroller"), top = scroller?.scrollTop ?? 0;
   area.replaceChildren(...fresh.childNodes);

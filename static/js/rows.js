@@ -1,11 +1,17 @@
-// Tables and boards that are walked with j and k (or arrows). The chosen row carries aria-selected and the focus.
+// Tables and boards that are walked with j and k (or arrows). The chosen row carries data-chosen and the focus.
 export const rowsOf = (list) => [...list.querySelectorAll("[data-row]:not([hidden])")];
+
+export function mark(row, chosen) {
+  row.toggleAttribute("data-chosen", chosen);
+  row.tabIndex = chosen ? 0 : -1;
+  const attribute = row.tagName === "TR" ? "aria-selected" : "aria-current";
+  if (chosen) row.setAttribute(attribute, "true"); else row.removeAttribute(attribute);
+}
 
 export function choose(row, { focus = true } = {}) {
   const list = row.closest("[data-rows]");
-  for (const other of rowsOf(list)) if (other !== row) { other.removeAttribute("aria-selected"); other.tabIndex = -1; }
-  row.setAttribute("aria-selected", "true");
-  row.tabIndex = 0;
+  for (const other of rowsOf(list)) if (other !== row) mark(other, false);
+  mark(row, true);
   if (focus) { row.focus({ preventScroll: true }); row.scrollIntoView({ block: "nearest" }); }
   row.dispatchEvent(new CustomEvent("chosen", { bubbles: true }));
 }
@@ -13,7 +19,7 @@ export function choose(row, { focus = true } = {}) {
 export function walk(list, by) {
   const rows = rowsOf(list);
   if (!rows.length) return;
-  const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
+  const at = rows.findIndex((row) => row.hasAttribute("data-chosen"));
   choose(rows[Math.min(Math.max(at + by, 0), rows.length - 1)]);
 }
 
@@ -22,7 +28,7 @@ const free = (target) => !target.closest("input, textarea, select, dialog, .tabs
 export function startRows() {
   for (const list of document.querySelectorAll("[data-rows]")) {
     const first = list.querySelector("[data-row]");
-    if (first && !list.querySelector("[aria-selected=true]")) first.tabIndex = 0;
+    if (first && !list.querySelector("[data-chosen]")) first.tabIndex = 0;
   }
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !free(event.target)) return;
@@ -35,7 +41,7 @@ export function startRows() {
     else if (key === "Home" && event.target.closest("[data-row]")) { event.preventDefault(); walk(list, -1e6); }
     else if (key === "End" && event.target.closest("[data-row]")) { event.preventDefault(); walk(list, 1e6); }
     else if (key === "Enter" && (event.target.matches("[data-row]") || event.target === document.body || event.target.id === "main")) {
-      const link = list.querySelector("[aria-selected=true] a.open");
+      const link = list.querySelector("[data-chosen] a.open");
       if (link) { event.preventDefault(); link.click(); }
     }
   });
@@ -49,6 +55,6 @@ export function startRows() {
   });
   document.addEventListener("focusin", (event) => {
     const row = event.target.closest("[data-row]");
-    if (row && row.getAttribute("aria-selected") !== "true") choose(row, { focus: false });
+    if (row && !row.hasAttribute("data-chosen")) choose(row, { focus: false });
   });
 }
