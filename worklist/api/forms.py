@@ -56,6 +56,7 @@ class MaybeReasonForm(serializers.Serializer[Any]):
 
 class ParkForm(CaseReasonForm):
     until = serializers.DateTimeField()
+    stop_clock = serializers.BooleanField(default=False, help_text="Let the SLA clock stand still meanwhile.")
 
 
 class HeartbeatSerializer(serializers.Serializer[Any]):

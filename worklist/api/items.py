@@ -5,7 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -23,6 +23,7 @@ from worklist.selectors.lists import LISTS
 from worklist.services.claims import LEASE
 
 from .forms import CaseReasonForm, HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
+from .urgency import UrgencyCalls
 
 
 class ItemFilter(django_filters.FilterSet):
@@ -34,7 +35,7 @@ class ItemFilter(django_filters.FilterSet):
 _LIST = OpenApiParameter("list", str, enum=list(LISTS), default="all", description="Which list.")
 
 
-class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ReadingItem]):
+class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, UrgencyCalls):
     """Reading items at the caller's sites, in reading order."""
 
     permission_classes = [IsAuthenticated]

@@ -17,6 +17,9 @@ from dateutil.rrule import rruleset, rrulestr
 
 from ris.kernel.errors import Invalid
 
+MOST_YEARS = 60
+"""A recurrence without an end is looked at for so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duty:
@@ -60,7 +63,12 @@ def check(duty: Duty) -> None:
     upper = duty.rrule.upper()
     if any(word in upper for word in ("SECONDLY", "MINUTELY", "HOURLY", "BYHOUR", "BYMINUTE", "BYSECOND", "\n")):
         raise Invalid("A shift recurs by days: its times of day are its own fields.", at="rrule")
+    if "INTERVAL=0" in upper.replace("=00", "=0"):
+        raise Invalid("An interval of nothing would never end.", at="rrule")
     try:
+        parts = [part for part in upper.split(";") if not part.startswith("COUNT=")]
+        if duty.rrule and not any(True for _ in _rule(";".join(parts), duty.first_day)):
+            raise Invalid("This recurrence never takes place.", at="rrule")
         _rule(duty.rrule, duty.first_day)
     except (ValueError, TypeError, KeyError) as error:
         raise Invalid(f"The recurrence cannot be read: {error}", at="rrule") from None
@@ -95,6 +103,8 @@ def _rule(rrule: str, first_day: date) -> rruleset:
     # Naive local midnights: an UNTIL in UTC is cut to its date, since days are all that the rule says.
     parts = [part for part in rrule.removeprefix("RRULE:").split(";") if part]
     parts = ["UNTIL=" + part[6:14] if part.upper().startswith("UNTIL=") else part for part in parts]
+    if not any(part.upper().startswith(("UNTIL=", "COUNT=")) for part in parts):
+        parts.append(f"UNTIL={first_day.year + MOST_YEARS}1231")  # so that one that never takes place ends, too
     rule = rrulestr(";".join(parts), dtstart=datetime.combine(first_day, time()), forceset=True, cache=True)
     assert isinstance(rule, rruleset)
     return rule

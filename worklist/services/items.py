@@ -89,6 +89,7 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
         raise NotFound("There is no such reading item.")
     if item.state not in states.OPEN:
         return item
+    before = {name: getattr(item, name) for name in _TOLD}
     requested = procedure_with_context(item.procedure_id)
     kind = requested.procedure
     item.priority, item.modality = requested.order.priority, requested.modality
@@ -97,7 +98,6 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
         item.region, item.reading_minutes, item.rvu = kind.body_region, float(kind.reading_minutes), float(kind.rvu)
         item.subspecialty, item.pool = kind.subspecialty, kind.subspecialty_id
     found = priced(item, requested, at)
-    before = {name: getattr(item, name) for name in _TOLD}
     for name, value in found.columns.items():
         setattr(item, name, value)
     if item.state not in states.WAITING:

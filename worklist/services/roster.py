@@ -182,3 +182,25 @@ def set_presence(reader: User, state: str, *, actor: Actor, at: datetime) -> Pre
 def seen(readers: Iterable[int], at: datetime) -> None:
     """Signs of life of readers whose presence is known; for the many that come, it is no event."""
     Presence.objects.filter(reader__in=list(readers)).exclude(state=Presence.SIGNED_OUT).update(last_seen_at=at)
+
+
+@transaction.atomic
+def import_calendar(
+    reader: User, events: list[dict[str, Any]], *, maker: User | None, actor: Actor, at: datetime
+) -> list[Shift]:
+    """Put what ``worklist.ical.read_calendar`` read on the roster, all or nothing; a known UID is revised."""
+    found = []
+    for event in events:
+        fields = {name: value for name, value in event.items() if name not in ("uid", "days_off")}
+        known = Shift.objects.filter(uid=event["uid"]).first()
+        if known and known.reader_id != reader.pk:
+            raise Conflict(f"The event {event['uid']} is on the roster for somebody else.", at="uid")
+        if known:
+            shift = revise_shift(known.pk, actor=actor, at=at, **fields)
+        else:
+            shift = add_shift(reader, uid=event["uid"], actor=actor, at=at, **fields)
+        for day in event["days_off"]:
+            if not ShiftChange.objects.filter(shift=shift, day=day).exists() and occurs_on(shift, day):
+                change_day(shift.pk, day, kind=ShiftChange.OFF, maker=maker, actor=actor, at=at)
+        found.append(shift)
+    return found

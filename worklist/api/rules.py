@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ris.kernel.clock import now
+from ris.kernel.errors import Invalid
+from ris.people.edge import actor_of, user_of
+from ris.people.roles import Can
+from ris.people.selectors import require
+from worklist.models import RuleSet
+from worklist.rules.sentences import sentence
+from worklist.selectors.rulesets import visible_rule_sets
+from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
+
+from .forms_more import RuleSetSerializer, RulesForm, flaws_of
+
+
+class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[RuleSet]):
+    """Versions of the rules, for those who lead the reading."""
+
+    permission_classes = [IsAuthenticated]
+    serializer_class = RuleSetSerializer
+    queryset = RuleSet.objects.none()
+    filterset_fields = ["site", "state"]
+
+    def get_queryset(self) -> QuerySet[RuleSet]:
+        require(user_of(self.request), Can.LEAD_READING)
+        return visible_rule_sets(user_of(self.request))
+
+    def _form(self) -> dict[str, Any]:
+        form = RulesForm(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        return rules_said(form.validated_data)
+
+    @extend_schema(request=RulesForm, responses={201: RuleSetSerializer})
+    def create(self, request: Request) -> Response:
+        """Keep rules as a new draft version."""
+        user = user_of(request)
+        require(user, Can.LEAD_READING)
+        said = self._form()
+        self._may_change(said["site"].pk if said["site"] else None)
+        row = draft_rules(
+            said["rules"], site=said["site"], note=said["note"], maker=user, actor=actor_of(request), at=now()
+        )
+        return Response(RuleSetSerializer(row).data, status=status.HTTP_201_CREATED)
+
+    def _may_change(self, site_id: int | None) -> None:
+        require(user_of(self.request), Can.LEAD_READING, site_id)
+
+    @extend_schema(request=RulesForm, responses=OpenApiTypes.OBJECT)
+    @action(detail=False, methods=["post"])
+    def check(self, request: Request) -> Response:
+        """The rules as sentences, and what is wrong with them; nothing is kept."""
+        require(user_of(request), Can.LEAD_READING)
+        said = self._form()
+        rules, _ = checked(said["rules"])
+        return Response({"sentences": [sentence(rule) for rule in rules], "flaws": flaws_of(said["rules"])})
+
+    @extend_schema(request=None, responses=RuleSetSerializer)
+    @action(detail=True, methods=["post"], url_path="put-in-force")
+    def put_in_force(self, request: Request, pk: str) -> Response:
+        """From now on this version decides."""
+        row = self._changeable()
+        return Response(RuleSetSerializer(put_in_force(row.pk, actor=actor_of(request), at=now())).data)
+
+    @extend_schema(request=None, responses=RuleSetSerializer)
+    @action(detail=True, methods=["post"])
+    def retire(self, request: Request, pk: str) -> Response:
+        """End it without another: the presets decide again."""
+        row = self._changeable()
+        return Response(RuleSetSerializer(retire(row.pk, actor=actor_of(request), at=now())).data)
+
+    def _changeable(self) -> RuleSet:
+        row = self.get_object()
+        self._may_change(row.site_id)
+        return row
+
+    @extend_schema(responses={(200, "application/yaml"): OpenApiTypes.STR})
+    @action(detail=True, url_path="yaml")
+    def as_yaml(self, request: Request, pk: str) -> HttpResponse:
+        """The rules as YAML."""
+        return HttpResponse(write_yaml(self.get_object().rules), content_type="application/yaml; charset=utf-8")
+
+
+def rules_said(said: dict[str, Any]) -> dict[str, Any]:
+    """The form's values, with ``rules`` read from YAML where they were sent so."""
+    if "yaml" in said:
+        return {**said, "rules": read_yaml(said["yaml"])}
+    if "rules" not in said:
+        raise Invalid("rules (JSON) or yaml is wanted.", at="rules")
+    return said

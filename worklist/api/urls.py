@@ -1,0 +1,22 @@
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from .items import ReadingItemViewSet
+from .roster import HolidayViewSet, ShiftViewSet
+from .rules import RuleSetViewSet
+from .urgency import AiResultView, EscalationViewSet, HandOverView, OfferViewSet, PresenceView
+
+router = SimpleRouter()
+router.register("worklist/offers", OfferViewSet, basename="offer")
+router.register("worklist/escalations", EscalationViewSet, basename="escalation")
+router.register("worklist", ReadingItemViewSet, basename="reading-item")
+router.register("roster/shifts", ShiftViewSet, basename="shift")
+router.register("roster/holidays", HolidayViewSet, basename="holiday")
+router.register("rules", RuleSetViewSet, basename="rule-set")
+
+api_patterns = [
+    path("worklist/ai-results/", AiResultView.as_view(), name="ai-results"),
+    path("worklist/hand-over/", HandOverView.as_view(), name="hand-over"),
+    path("worklist/presence/", PresenceView.as_view(), name="presence"),
+    *router.urls,
+]
