@@ -1,13 +1,9 @@
 from django.urls import path
-from rest_framework.routers import SimpleRouter
 
 from . import pages
-from .api.items import ReadingItemViewSet
+from .api.urls import api_patterns as api_patterns
 
 app_name = "worklist"
-
-router = SimpleRouter()
-router.register("worklist", ReadingItemViewSet, basename="reading-item")
 
 urlpatterns = [
     path("reading/", pages.reading_list, name="list"),
@@ -21,4 +17,3 @@ urlpatterns = [
     path("reading/<int:item_id>/park/", pages.park, name="park"),
     path("reading/<int:item_id>/resume/", pages.resume, name="resume"),
 ]
-api_patterns = router.urls
