@@ -74,13 +74,15 @@ class EscalationSerializer(serializers.ModelSerializer[Escalation]):
 
 
 class PresenceSerializer(serializers.ModelSerializer[Presence]):
+    state = serializers.CharField(max_length=12, help_text="available, away, teaching or signed out.")
+
     class Meta:
         model = Presence
         fields = ["reader", "state", "since", "last_seen_at"]
         read_only_fields = ["reader", "since", "last_seen_at"]
 
 
-class ChangeSerializer(serializers.ModelSerializer[ShiftChange]):
+class ShiftChangeSerializer(serializers.ModelSerializer[ShiftChange]):
     class Meta:
         model = ShiftChange
         fields = ["id", "day", "kind", "substitute", "reason", "made_at"]
@@ -91,7 +93,7 @@ class ShiftSerializer(serializers.ModelSerializer[Shift]):
     reader_name = serializers.CharField(source="reader.display_name", read_only=True)
     sites = serializers.PrimaryKeyRelatedField(many=True, queryset=Site.objects.all(), required=False)
     subspecialties = serializers.PrimaryKeyRelatedField(many=True, queryset=Subspecialty.objects.all(), required=False)
-    changes = ChangeSerializer(many=True, read_only=True)
+    changes = ShiftChangeSerializer(many=True, read_only=True)
 
     class Meta:
         model = Shift

@@ -28,7 +28,7 @@ from worklist.selectors.lead import visible_shifts
 from worklist.selectors.roster import on_shift
 from worklist.services.roster import import_calendar, undo_change
 
-from .forms_more import CalendarForm, ChangeSerializer, EndForm, HolidaySerializer, ShiftSerializer
+from .forms_more import CalendarForm, EndForm, HolidaySerializer, ShiftChangeSerializer, ShiftSerializer
 
 _SINCE = OpenApiParameter("since", OpenApiTypes.DATETIME)
 _HOURS = OpenApiParameter("hours", int, default=24)
@@ -98,11 +98,11 @@ class ShiftViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         ended = services.end_shift(shift.pk, last_day=last_day, actor=actor_of(request), at=now())
         return Response(ShiftSerializer(ended).data)
 
-    @extend_schema(request=ChangeSerializer, responses={201: ChangeSerializer})
+    @extend_schema(request=ShiftChangeSerializer, responses={201: ShiftChangeSerializer})
     @action(detail=True, methods=["post"])
     def days(self, request: Request, pk: str) -> Response:
         """One day goes differently: off, sick, or a swap. Readers may call themselves in sick."""
-        form = ChangeSerializer(data=request.data)
+        form = ShiftChangeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         said = dict(form.validated_data)
         require(user_of(request), Can.SEE_WORKLIST)
@@ -112,7 +112,7 @@ class ShiftViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         if said.get("substitute"):
             self._may_roster(said["substitute"])
         change = services.change_day(shift.pk, said.pop("day"), maker=user, actor=actor_of(request), at=now(), **said)
-        return Response(ChangeSerializer(change).data, status=status.HTTP_201_CREATED)
+        return Response(ShiftChangeSerializer(change).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["delete"], url_path=r"days/(?P<change_id>\d+)")
