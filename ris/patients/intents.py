@@ -49,6 +49,7 @@ class VisitIntent:
     referring: str | None = None
     pregnant: bool | None = None
     message_at: datetime | None = None
+    message_id: str = ""
 
     def content(self) -> dict[str, Any]:
         """The model fields that were said, by name."""

@@ -91,6 +91,8 @@ class Visit(models.Model):
     referring = models.CharField(max_length=194, blank=True, help_text="Name as FAMILY^GIVEN.")
     pregnant = models.BooleanField(default=False)
     updated_at = models.DateTimeField(null=True, blank=True, help_text="Moment of the newest message (UTC).")
+    said = models.JSONField(default=dict, help_text="Field → rank of the message that wrote it: moment, message id.")
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["authority", "number"], name="visit_once")]

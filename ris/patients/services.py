@@ -127,6 +127,23 @@ def merge_patients(survivor_id: int, retired_id: int, *, actor: Actor, at: datet
     return keep
 
 
+@transaction.atomic
+def retire_identifiers(
+    patient_id: int, identifiers: tuple[tuple[str, str, str], ...], *, actor: Actor, at: datetime
+) -> int:
+    """Let these identifiers of the patient speak for nobody any more; they still find the patient. How many did."""
+    values = [value for value, _, _ in identifiers]
+    pairs = {(value, authority) for value, authority, _ in identifiers}
+    rows = Identifier.objects.filter(patient=patient_id, value__in=values, retired=False)
+    pks = [row.pk for row in rows if (row.value, row.authority) in pairs]
+    retired = Identifier.objects.filter(pk__in=pks).update(retired=True)
+    if retired:
+        patient = _living(patient_id)
+        record(actor, "patient.retire-identifiers", patient, patient_id=patient_id, at=at, count=retired)
+        emit(PatientRevised(stream=f"patient:{patient_id}", at=at, patient_id=patient_id))
+    return retired
+
+
 def _living(patient_id: int) -> Patient:
     found = Patient.objects.filter(pk=patient_id).first()
     if found is None:
@@ -136,26 +153,28 @@ def _living(patient_id: int) -> Patient:
 
 @transaction.atomic
 def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: datetime) -> Visit:
-    """The visit of that number, created or brought up to date; an older message changes nothing.
+    """The visit of that number, created or brought up to date. Each field is written by the latest said.
 
     Raises Conflict when the number belongs to a visit of another patient.
     """
     lock_name(f"visit:{intent.authority}:{intent.number}")
-    visit, created = Visit.objects.get_or_create(
-        authority=intent.authority,
-        number=intent.number,
-        defaults={"patient_id": patient_id, "site_id": intent.site_id, "updated_at": intent.message_at}
-        | intent.content(),
-    )
-    if visit.patient_id != patient_id:
+    known = Visit.objects.filter(authority=intent.authority, number=intent.number).first()
+    if known is not None and known.patient_id != patient_id:
         raise Conflict("This visit number belongs to another patient.", at="PV1-19")
-    newer = visit.updated_at is None or intent.message_at is None or intent.message_at >= visit.updated_at
-    changed = {n: v for n, v in intent.content().items() if getattr(visit, n) != v} if newer and not created else {}
-    if changed:
-        for name, value in changed.items():
-            setattr(visit, name, value)
-        visit.updated_at = intent.message_at
+    visit = known or Visit(
+        patient_id=patient_id, site_id=intent.site_id, authority=intent.authority, number=intent.number
+    )
+    moment = (intent.message_at or at).astimezone(UTC)
+    rank = [moment.isoformat(timespec="microseconds"), len(intent.message_id), intent.message_id]
+    said = {name: value for name, value in intent.content().items() if visit.said.get(name, [""]) <= rank}
+    changed = {name for name, value in said.items() if getattr(visit, name) != value}
+    for name, value in said.items():
+        setattr(visit, name, value)
+        visit.said[name] = rank
+    if known is None or said:
+        visit.updated_at = max(filter(None, [visit.updated_at, moment]))
+        visit.version += 1 if known is not None and changed else 0
         visit.save()
-    if created or changed:
+    if known is None or changed:
         record(actor, "visit.write", visit, patient_id=patient_id, at=at, fields=sorted(changed))
     return visit

@@ -2,7 +2,7 @@
 
 from .by_hand import complete_by_hand, discontinue_by_hand, start_by_hand
 from .performing import complete_exam, discontinue_exam, note_images, start_exam
-from .placing import cancel_order, cancel_procedure, hold_order, place_order, release_order
+from .placing import cancel_order, cancel_procedure, hold_order, number_order, place_order, release_order
 from .revising import revise_order
 from .scheduling import arrive, reschedule_step, undo_arrival
 
@@ -16,6 +16,7 @@ __all__ = [
     "discontinue_exam",
     "hold_order",
     "note_images",
+    "number_order",
     "place_order",
     "release_order",
     "reschedule_step",

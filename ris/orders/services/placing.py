@@ -21,6 +21,7 @@ from ..events import (
     OrderHeld,
     OrderPlaced,
     OrderReleased,
+    OrderRevised,
     ProcedureCancelled,
 )
 from ..intents import OrderIntent
@@ -128,4 +129,24 @@ def _pause(order_id: int, step: Step, event: type[OrderEvent], reason: str, acto
     order.procedures.filter(state__in=step.sources).update(state=step.target, version=F("version") + 1)
     record(actor, f"order.{step.name}", order, patient_id=order.patient_id, reason=reason, at=at)
     emit(event(stream=order.accession, at=at, order_id=order.pk))
+    return order
+
+
+@transaction.atomic
+def number_order(order_id: int, *, placer_number: str, placer_authority: str, actor: Actor, at: datetime) -> Order:
+    """The placer has numbered an order that began here (IHE RAD-3: SN, NA).
+
+    Raises NotFound; Conflict when it has a number already, or when another order has this one.
+    """
+    lock_name(f"placer:{placer_authority}:{placer_number}")
+    order = locked_order(order_id)
+    if order.placer_number:
+        raise Conflict("This order has a placer number already.", at="placer_number")
+    if Order.objects.filter(placer_authority=placer_authority, placer_number=placer_number).exists():
+        raise Conflict("This placer order number was used before.", at="placer_number", code="duplicate")
+    numbered = {"placer_number": placer_number, "placer_authority": placer_authority}
+    Order.objects.filter(pk=order.pk).update(version=F("version") + 1, **numbered)
+    record(actor, "order.number", order, patient_id=order.patient_id, at=at)
+    emit(OrderRevised(stream=order.accession, at=at, order_id=order.pk))
+    order.refresh_from_db()
     return order
