@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .acks import Fault
-from .handlers_adt import merge, write_patient
+from .handlers_adt import change_identifiers, merge, patient_arrived, write_patient
+from .handlers_appointments import take_appointment
 from .handlers_orders import take_orders
+from .handlers_results import take_results
 from .header import Header
 from .incoming import Incoming
 from .reading import Message
@@ -26,9 +28,35 @@ class Entry:
 
 
 MESSAGES: dict[str, Entry] = {
+    "ADT^A01": Entry(write_patient, ("PID",), "Patient admitted"),
+    "ADT^A02": Entry(write_patient, ("PID",), "Patient transferred"),
+    "ADT^A03": Entry(write_patient, ("PID",), "Patient discharged"),
+    "ADT^A04": Entry(write_patient, ("PID",), "Outpatient registered"),
+    "ADT^A05": Entry(write_patient, ("PID",), "Patient pre-admitted"),
+    "ADT^A06": Entry(write_patient, ("PID",), "Outpatient becomes inpatient"),
+    "ADT^A07": Entry(write_patient, ("PID",), "Inpatient becomes outpatient"),
     "ADT^A08": Entry(write_patient, ("PID",), "Patient information updated"),
+    "ADT^A10": Entry(patient_arrived, ("PID",), "Patient arrived; planned steps arrive with them"),
+    "ADT^A11": Entry(write_patient, ("PID",), "Admission cancelled"),
+    "ADT^A12": Entry(write_patient, ("PID",), "Transfer cancelled"),
+    "ADT^A13": Entry(write_patient, ("PID",), "Discharge cancelled"),
+    "ADT^A18": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
+    "ADT^A28": Entry(write_patient, ("PID",), "Person added"),
+    "ADT^A31": Entry(write_patient, ("PID",), "Person updated"),
+    "ADT^A34": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
+    "ADT^A36": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
+    "ADT^A38": Entry(write_patient, ("PID",), "Pre-admission cancelled"),
     "ADT^A40": Entry(merge, ("PID", "MRG"), "Patients merged"),
-    "ORM^O01": Entry(take_orders, ("PID",), "Orders"),
+    "ADT^A47": Entry(change_identifiers, ("PID", "MRG"), "Patient's identifiers changed"),
+    "ORM^O01": Entry(take_orders, ("PID",), "Orders (IHE RAD-2; RAD-4 and RAD-13 from an upstream scheduler)"),
+    "OMG^O19": Entry(take_orders, ("PID",), "Orders, 2.5.1 (IHE RAD-2)"),
+    "OMI^O23": Entry(take_orders, ("PID",), "Imaging orders, 2.5.1 (IHE RAD-4, RAD-13)"),
+    "SIU^S12": Entry(take_appointment, ("SCH", "PID"), "Appointment made"),
+    "SIU^S13": Entry(take_appointment, ("SCH", "PID"), "Appointment moved"),
+    "SIU^S14": Entry(take_appointment, ("SCH", "PID"), "Appointment changed"),
+    "SIU^S15": Entry(take_appointment, ("SCH", "PID"), "Appointment cancelled; the order waits"),
+    "SIU^S17": Entry(take_appointment, ("SCH", "PID"), "Appointment deleted; the order waits"),
+    "ORU^R01": Entry(take_results, (), "Images available (IHE RAD-132), AI or outside results, dictated reports"),
 }
 """MSH-9 → entry."""
 
@@ -64,7 +92,7 @@ def entry_for(header: Header, message: Message) -> Entry | Fault:
 def apply(entry: Entry, incoming: Incoming) -> str:
     """Apply the message. One labelled ADT that holds an order is taken as both, with a warning."""
     ignored = entry.handler(incoming)
-    mislabelled = incoming.header.kind == "ADT" and entry.handler is not merge
+    mislabelled = incoming.header.kind == "ADT" and entry.handler is write_patient
     if mislabelled and any(segment.name in ORDER_SEGMENTS for segment in incoming.message.segments):
         incoming.warn(f"Labelled {incoming.header.type}, but it holds an order; taken as both.")
         ignored = take_orders(incoming) and ignored

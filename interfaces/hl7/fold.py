@@ -13,7 +13,9 @@ from typing import Any
 
 Words = dict[str, Any]
 
-NEW, CHANGE, CANCEL, HOLD, RELEASE, STATUS, NUMBER = "new", "change", "cancel", "hold", "release", "status", "number"
+NEW, CHANGE, CANCEL, HOLD, RELEASE, STATUS = "new", "change", "cancel", "hold", "release", "status"
+BOOK, UNBOOK = "book", "unbook"
+"""An appointment is made or moved; it is called off: the order waits."""
 TELLS_CONTENT = frozenset({NEW, CHANGE})
 
 STARTED, COMPLETED, DISCONTINUED = "started", "completed", "discontinued"
@@ -30,7 +32,9 @@ def add(said: list[Words], utterance: Words) -> list[Words]:
 def fold(said: Iterable[Words]) -> Words:
     """The picture: ``order`` fields, ``procedures`` with ``steps``, ``cancelled``, ``held``, ``progress``."""
     picture: Words = {"order": {}, "procedures": [], "cancelled": False, "reason": "", "held": False, "progress": ""}
+    unbooked = False
     for utterance in sorted(said, key=lambda u: (u["rank"], u["verb"])):
+        unbooked = unbooked and utterance["verb"] != BOOK
         verb = utterance["verb"]
         if verb in TELLS_CONTENT:
             picture["order"] |= utterance["order"]
@@ -39,15 +43,26 @@ def fold(said: Iterable[Words]) -> Words:
             _fold_cancel(picture, utterance)
         elif verb in (HOLD, RELEASE):
             picture["held"] = verb == HOLD
-        elif verb == NUMBER:
-            picture["order"] |= utterance["order"]
+        elif verb == BOOK:
+            _fold_booking(picture, utterance)
+        elif verb == UNBOOK:
+            unbooked = True
         picture["progress"] = max(picture["progress"], utterance["progress"], key=_FURTHER.__getitem__)
+    picture["held"] = picture["held"] or unbooked
     numbers = set(picture.pop("cancelled_numbers", ()))
     for procedure in picture["procedures"]:
         procedure["cancelled"] = procedure.get("cancelled", False) or procedure.get("number") in numbers
     if picture["procedures"] and all(p["cancelled"] for p in picture["procedures"]):
         picture["cancelled"] = True
     return picture
+
+
+def _fold_booking(picture: Words, utterance: Words) -> None:
+    """An appointment sets times and places of what is ordered; it orders nothing itself."""
+    for words in utterance["procedures"]:
+        found = match(picture["procedures"], words)
+        if found is not None:
+            _fold_steps(found["steps"], words["steps"], full=False)
 
 
 def _fold_cancel(picture: Words, utterance: Words) -> None:

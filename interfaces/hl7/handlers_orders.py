@@ -11,15 +11,16 @@ from .incoming import Incoming
 from .order_fields import accession_of, order_words, procedure_words, said
 from .order_groups import Group, groups
 from .people_in import resolve, visit_of
-from .trails import speak, trail_of
+from .trails import speak, take_number, trail_of
 
+NUMBER = "number"
 CONTROL = {
     "NW": fold.NEW, "RO": fold.NEW, "PA": "", "CH": "", "SN": "", "RF": "",
     "XO": fold.CHANGE, "XX": fold.CHANGE, "RU": fold.CHANGE,
     "CA": fold.CANCEL, "DC": fold.CANCEL, "OC": fold.CANCEL, "OD": fold.CANCEL, "RP": fold.CANCEL,
     "HD": fold.HOLD, "OH": fold.HOLD,
     "RL": fold.RELEASE, "OE": fold.RELEASE,
-    "SC": fold.STATUS, "NA": fold.NUMBER,
+    "SC": fold.STATUS, "NA": NUMBER,
 }  # fmt: skip
 """ORC-1 → what is done. Empty: known, and refused by name."""
 
@@ -47,6 +48,8 @@ def _take(utterance: Words, incoming: Incoming, patient: Patient, visit: Visit |
     if not utterance["verb"]:
         return f"The status {utterance['status']} asks for nothing to be done here."
     keys = utterance.pop("keys")
+    if utterance["verb"] == NUMBER:
+        return take_number(incoming, filler=keys["filler"], placer=keys["placer"], authority=keys["authority"])
     trail = trail_of(incoming, **keys)
     incoming.placer_number = incoming.placer_number or keys["placer"]
     speak(trail, utterance, patient=patient, visit=visit, incoming=incoming)
@@ -127,7 +130,7 @@ def _verb(group: Group, incoming: Incoming) -> tuple[str, str]:
     if control not in CONTROL:
         raise Invalid(f"The order control code {control[:8]} is not known here.", at=place, code="table-value")
     verb = CONTROL[control]
-    if not verb or verb == fold.NUMBER:
+    if not verb:
         raise Invalid(f"The order control code {control} is not taken here.", at=place, code="table-value")
     if verb in (fold.STATUS, fold.CHANGE):
         return _by_status(verb, status, group, incoming)

@@ -30,6 +30,7 @@ class Incoming:
     at: datetime
     warnings: list[str] = field(default_factory=list)
     effects: list[tuple[str, str, int]] = field(default_factory=list)
+    message_id: int | None = None
     patient_id: int | None = None
     accession: str = ""
     placer_number: str = ""

@@ -106,7 +106,9 @@ def _decide(row: InboundMessage, at: datetime) -> InboundMessage:
         if first is not None:
             fault = Fault("205", "MSH-10", "This message control id was used before, for another message.")
             return _refuse(row, header, fault, at)
-    return _apply(row, Incoming(message, header, peer, row.address, at, warnings=message.warnings), at)
+    return _apply(
+        row, Incoming(message, header, peer, row.address, at, warnings=message.warnings, message_id=row.pk), at
+    )
 
 
 def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:

@@ -147,6 +147,7 @@ def visit_intent(incoming: Incoming) -> VisitIntent | None:
         referring=person_name(said, 8, 2) if said and said.has(8) else None,
         pregnant=_pregnant(said) if said and said.has(15) else None,
         message_at=incoming.message_at,
+        message_id=incoming.header.control_id,
     )
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 from reporting.events import AddendumAdded, PreliminaryReleased, ReportEvent, ReportSigned
 from reporting.models import ReportVersion
 from ris.kernel.events import Event, subscribe
+from worklist.events import ItemOpened
+from worklist.models import ReadingItem
 
 from .build.results import result
+from .early_results import attach_early
 from .outbox import owe, wanting
 
 KINDS: dict[type[Event], str] = {
@@ -19,6 +22,12 @@ KINDS: dict[type[Event], str] = {
     AddendumAdded: "report.addendum",
 }
 """Fact → the kind of message that tells of it. Adding one: a line here, a builder, a kind in docs/interfaces/hl7.md."""
+
+
+@subscribe(ItemOpened)
+def attach_what_came_early(event: ItemOpened) -> None:
+    """Give the case the results that came before it was open."""
+    attach_early(ReadingItem.objects.select_related("procedure__order").get(pk=event.item_id), at=event.at)
 
 
 @subscribe(PreliminaryReleased, ReportSigned, AddendumAdded)

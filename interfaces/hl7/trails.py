@@ -9,12 +9,20 @@ from datetime import datetime
 from django.db import transaction
 
 from ris.catalog.models import Device
-from ris.kernel.errors import Conflict, Invalid, Refusal
+from ris.kernel.errors import Conflict, Invalid, NotFound, Refusal
 from ris.kernel.locks import lock_name
 from ris.orders import states as order_states
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order
-from ris.orders.services import cancel_order, cancel_procedure, hold_order, place_order, release_order, revise_order
+from ris.orders.services import (
+    cancel_order,
+    cancel_procedure,
+    hold_order,
+    number_order,
+    place_order,
+    release_order,
+    revise_order,
+)
 from ris.orders.services.filling import catalog_procedure
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
@@ -63,6 +71,19 @@ def _trail(authority: str, number: str, known: Iterable[Order]) -> OrderTrail:
     elif trail.order_id is None and order is not None:
         trail.order = order
     return trail
+
+
+def take_number(incoming: Incoming, *, filler: str, placer: str, authority: str) -> str:
+    """NA: the placer has given its number to an order that began here. Returns why nothing changed, if nothing did."""
+    order = Order.objects.filter(filler_number=filler).order_by("pk").first() if filler else None
+    if order is None:
+        raise NotFound("No order here has this filler number.", at="ORC-3")
+    if order.placer_number:
+        return "This order has a placer number already."
+    number_order(order.pk, placer_number=placer, placer_authority=authority, actor=incoming.actor, at=incoming.at)
+    incoming.accession = order.accession
+    incoming.did("numbered", order)
+    return ""
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 from .inbound import InboundMessage
 from .outbound import Destination, OutboundMessage
 from .peers import MapEntry, Peer
-from .trails import OrderTrail
+from .trails import EarlyResult, OrderTrail
 
-__all__ = ["Destination", "InboundMessage", "MapEntry", "OrderTrail", "OutboundMessage", "Peer"]
+__all__ = ["Destination", "EarlyResult", "InboundMessage", "MapEntry", "OrderTrail", "OutboundMessage", "Peer"]

@@ -18,6 +18,12 @@ class Peer(models.Model):
         ("procedure", "OBR-4.1–3 the procedure, .4–6 the protocol"),
         ("protocol", "OBR-4 the protocol, OBR-44 the procedure"),
     ]
+    RESULTS = [
+        ("auto", "By what they hold"),
+        ("images", "Images are available"),
+        ("ai", "AI or outside results"),
+        ("dictation", "Dictated reports"),
+    ]
     BUSY = [("AR", "AR"), ("AE", "AE")]
 
     application = models.CharField(max_length=199, blank=True, help_text="MSH-3.1.")
@@ -45,6 +51,7 @@ class Peer(models.Model):
     ack_style = models.CharField(max_length=8, choices=ACK_STYLES, default="ack")
     uid_policy = models.CharField("missing Study UID", max_length=12, choices=UID_POLICIES, default="generate")
     obr4 = models.CharField("OBR-4 means", max_length=12, choices=OBR4_MEANINGS, default="procedure")
+    results = models.CharField("ORU means", max_length=12, choices=RESULTS, default="auto")
     full_picture = models.BooleanField(
         default=False, help_text="Its updates name every step; a step left out is cancelled."
     )

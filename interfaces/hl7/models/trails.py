@@ -22,3 +22,17 @@ class OrderTrail(models.Model):
 
     def __str__(self) -> str:
         return f"Trail {self.pk}"
+
+
+class EarlyResult(models.Model):
+    """A result that came before there was a case to attach it to. Attached when the case opens."""
+
+    accession = models.CharField(max_length=16, blank=True, db_index=True)
+    study_uid = models.CharField(max_length=64, blank=True, db_index=True)
+    kind = models.CharField(max_length=12, help_text="ai or dictation.")
+    said = models.JSONField()
+    message = models.ForeignKey("hl7.InboundMessage", null=True, on_delete=models.SET_NULL, related_name="+")
+    attached_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} result #{self.pk}"

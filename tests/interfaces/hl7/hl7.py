@@ -44,6 +44,11 @@ def obr(
     return "OBR|" + "|".join(values.get(n, "") for n in range(1, max(values) + 1))
 
 
+def seg(name: str, fields: dict[int, str]) -> str:
+    """A segment from field numbers."""
+    return "|".join([name, *(fields.get(n, "") for n in range(1, max(fields) + 1))])
+
+
 def message(*segments: str) -> bytes:
     return ("\r".join(segments) + "\r").encode()
 

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from interfaces.hl7.models import EarlyResult, Peer
+from reporting.models import Report
+from ris.kernel.relay import deliver_owed
+from ris.orders.models import Order, ScheduledStep, Study
+from ris.patients.models import Identifier, Patient, Visit
+from tests.factories import make_order, perform
+from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, orc, order, pid, seg, take
+from tests.worklist.reading import make_item, make_reader
+from worklist.models import AiFlag
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def a_hospital(hospital):
+    return hospital
+
+
+def adt(event: str, *segments: str, **header: str) -> bytes:
+    return message(msh(f"ADT^{event}", **header), f"EVN|{event}|20260310120000", *segments)
+
+
+EVENTS = ["A01", "A02", "A03", "A04", "A05", "A06", "A07", "A08", "A11", "A12", "A13", "A28", "A31", "A38"]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_patient_event_writes_the_patient(event):
+    row = take(adt(event, pid(), seg("PV1", {2: "I", 3: "W^1", 19: "V1"})))
+    assert (row.answer_code, row.state) == ("AA", "applied")
+    assert Patient.objects.get().family_name == "ZZTEST"
+    assert Visit.objects.get().patient_class == "I"
+
+
+def test_each_field_of_a_visit_is_written_by_the_latest_said():
+    take(adt("A02", pid(), seg("PV1", {2: "I", 3: "W2^2", 19: "V1"}), at="20260310130000"))
+    take(adt("A01", pid(), seg("PV1", {2: "E", 3: "W1^1", 7: "D^ZZDOC^RITA", 19: "V1"}), at="20260310120000"))
+    visit = Visit.objects.get()
+    assert (visit.patient_class, visit.location, visit.attending) == ("I", "W2-2", "ZZDOC^RITA")
+
+
+def test_an_arrival_lets_the_planned_step_of_the_visit_arrive():
+    take(message(msh("ORM^O01"), pid(), seg("PV1", {2: "O", 19: "V9"}), orc(), obr()))
+    row = take(adt("A10", pid(), seg("PV1", {2: "O", 19: "V9"}), at="20260310123000"))
+    assert row.state == "applied"
+    assert ScheduledStep.objects.get().state == "arrived"
+
+
+def test_an_arrival_for_which_nothing_is_planned_says_so():
+    take(adt("A08", pid()))
+    row = take(adt("A10", pid(), at="20260310123000"))
+    assert (row.answer_code, row.state, row.reason) == (
+        "AA",
+        "ignored",
+        "Nothing is planned for this patient about now.",
+    )
+
+
+def test_a_changed_identifier_is_the_same_patient_and_the_old_one_speaks_no_more():
+    take(adt("A08", pid("T1")))
+    row = take(adt("A47", pid("T2"), "MRG|T1^^^NORTH^MR", at="20260310130000"))
+    assert row.state == "applied"
+    assert Patient.objects.count() == 1
+    assert dict(Identifier.objects.values_list("value", "retired")) == {"T1": True, "T2": False}
+
+
+OMI = (
+    msh("OMI^O23^OMI_O23", version="2.5.1"), pid(), "PV1||E|ED", "ORC|NW|P1^EMR",
+    "TQ1|1||||||20260310140000||A", "OBR|1|P1^EMR||CTHEADWO^CT head^L",
+    "IPC|ACC1|RP1|1.2.3.4|SPS1|CT|PRC^Protocol^L|STATION1|ROOM2|CT1~CT9", "IPC|ACC1|RP1|1.2.3.4|SPS2|CT",
+)  # fmt: skip
+
+
+def test_an_imaging_order_has_its_numbers_uid_stations_and_several_steps():
+    row = take(message(*OMI))
+    placed = Order.objects.get()
+    procedure = placed.procedures.get()
+    first, second = procedure.steps.order_by("pk")
+    assert row.answer_code == "AA", row.reason
+    assert (placed.accession, placed.priority) == ("ACC1", "HIGH")
+    assert (procedure.number, procedure.study_uid) == ("RP1", "1.2.3.4")
+    assert (first.number, first.location, first.station_aes, first.station_names) == (
+        "SPS1", "ROOM2", ["CT1", "CT9"], ["STATION1"],
+    )  # fmt: skip
+    assert (first.protocol_code, first.start.hour, second.number) == ("PRC", 19, "SPS2")
+
+
+def test_an_omg_order_is_taken_and_its_priority_comes_from_tq1():
+    segments = [msh("OMG^O19^OMG_O19", version="2.5.1"), pid(), "ORC|NW|P1", "TQ1|1||||||20260310140000||S", obr()]
+    assert take(message(*segments)).answer_code == "AA"
+    assert Order.objects.get().priority == "STAT"
+
+
+@pytest.mark.parametrize(("status", "state"), [("IP", "started"), ("CM", "completed")])
+def test_a_status_moves_the_exam_forward(status, state):
+    take(order("NW", at="20260310120000"))
+    take(message(msh("ORM^O01", at="20260310130000"), pid(), orc("SC", status=status), obr()))
+    assert ScheduledStep.objects.get().state == state
+
+
+def test_a_late_status_never_reopens_a_finished_exam():
+    take(order("NW", at="20260310120000"))
+    take(message(msh("ORM^O01", at="20260310130000"), pid(), orc("SC", status="CM"), obr()))
+    row = take(message(msh("ORM^O01", at="20260310140000"), pid(), orc("SC", status="IP"), obr()))
+    assert ScheduledStep.objects.get().state == "completed"
+    assert row.state == "ignored"
+
+
+def test_a_replaced_order_is_cancelled_and_its_replacement_placed():
+    take(order("NW", "P1", at="20260310120000"))
+    take(message(msh("ORM^O01", at="20260310130000"), pid(), orc("RP", "P1"), obr("P1"), orc("RO", "P2"), obr("P2")))
+    assert dict(Order.objects.values_list("placer_number", "state")) == {"P1": "cancelled", "P2": "active"}
+
+
+@pytest.mark.parametrize("control", ["PA", "CH", "SN", "RF"])
+def test_control_codes_that_are_not_taken_are_refused_by_name(control):
+    row = take(order(control))
+    assert (row.answer_code, row.faults[0][:2]) == ("AE", ["103", "ORC-1"])
+    assert control in row.reason
+
+
+def test_the_placer_gives_its_number_to_an_order_that_began_here():
+    placed = make_order()
+    row = take(message(msh("ORM^O01"), pid(), f"ORC|NA|P77^EMR|{placed.filler_number}"))
+    assert row.state == "applied"
+    assert Order.objects.get().placer_number == "P77"
+
+
+def test_a_cancellation_that_names_one_of_several_procedures_cancels_that_one():
+    take(
+        message(
+            msh("ORM^O01", at="20260310120000"), pid(), orc(), obr(fields={19: "RP1"}), orc(),
+            obr(code="B2^Second^L", fields={19: "RP2"}),
+        )
+    )  # fmt: skip
+    take(message(msh("ORM^O01", at="20260310130000"), pid(), orc("CA"), obr(fields={19: "RP2"})))
+    assert Order.objects.get().state == "active"
+    assert dict(Order.objects.get().procedures.values_list("number", "state")) == {"RP1": "active", "RP2": "cancelled"}
+
+
+def siu(event: str, at: str, start: str = "20260311090000") -> bytes:
+    sch = seg("SCH", {1: "A1", 2: "F1", 9: "15", 11: f"^^15^{start}", 26: "P1^EMR"})
+    ais = f"AIS|1|A|CTHEADWO^CT head^L|{start}"
+    return message(msh(f"SIU^{event}", at=at, version="2.5.1"), sch, pid(), "RGS|1", ais, "AIL|1|A|ROOM 7")
+
+
+def test_an_appointment_moves_the_step_and_a_cancelled_one_lets_the_order_wait():
+    take(order("NW", at="20260310120000"))
+    assert take(siu("S12", "20260310130000")).state == "applied"
+    step = ScheduledStep.objects.get()
+    assert (step.start.isoformat(), step.location) == ("2026-03-11T14:00:00+00:00", "ROOM 7")
+    take(siu("S15", "20260310140000"))
+    assert Order.objects.get().state == "held"
+    take(siu("S13", "20260310150000", "20260312090000"))
+    assert Order.objects.get().state == "active"
+    assert ScheduledStep.objects.get().start.day == 12
+
+
+def oru(*obx: str, obr_fields: dict[int, str] | None = None) -> bytes:
+    return message(msh("ORU^R01", version="2.5.1"), pid(), obr(fields=obr_fields or {}), *obx)
+
+
+def test_images_available_are_noted_and_found_by_the_study_uid():
+    placed = make_order()
+    procedure = placed.procedures.get()
+    row = take(oru(f"OBX|1|HD|113014^DICOM Study^DCM||{procedure.study_uid}||||||O", obr_fields={25: "R"}))
+    assert row.state == "applied"
+    assert Study.objects.get().procedure == procedure
+    assert row.accession == placed.accession
+
+
+def test_images_of_an_unknown_study_are_kept_and_said_to_be():
+    row = take(oru("OBX|1|HD|113014^DICOM Study^DCM||1.2.3||||||O", obr_fields={25: "R"}))
+    assert row.answer_code == "AA"
+    assert any("kept" in w for w in row.warnings)
+
+
+AI = "OBX|1|CWE|RDE1^Intracranial haemorrhage^AI|a|Y|||A|||F|||20260310114000+0000", "OBX|2|NM|RDE1S^Score^AI|a|0.93"
+
+
+def test_an_ai_result_is_attached_to_the_case_with_code_and_score():
+    item = make_item()
+    row = take(oru(*AI, obr_fields={18: item.accession}))
+    flag = AiFlag.objects.get()
+    assert row.state == "applied"
+    assert (flag.item, flag.code, flag.positive, flag.score) == (item, "RDE1", True, 0.93)
+
+
+def test_an_ai_result_that_comes_before_the_exam_ends_is_attached_when_the_case_opens():
+    placed = make_order()
+    row = take(oru(*AI, obr_fields={18: placed.accession}))
+    assert any("kept" in w for w in row.warnings)
+    assert not AiFlag.objects.exists()
+    perform(placed.procedures.get(), at=NOON - timedelta(minutes=20))
+    for _ in range(3):
+        deliver_owed(at=NOON + timedelta(minutes=1))
+    assert AiFlag.objects.get().code == "RDE1"
+    assert EarlyResult.objects.get().attached_at is not None
+
+
+def dictated(accession: str, author: str = "NPI9") -> bytes:
+    return oru(
+        "OBX|1|TX|59776-5^Findings^LN||No bleed.", "OBX|2|TX|59776-5^Findings^LN||No shift.",
+        "OBX|3|TX|19005-8^Impression^LN||Normal.", obr_fields={18: accession, 32: f"{author}&ZZDOC&RITA"},
+    )  # fmt: skip
+
+
+def test_a_dictated_report_becomes_a_draft_and_never_overwrites_one():
+    item, reader = make_item(), make_reader()
+    reader.npi = "NPI9"
+    reader.save()
+    assert take(dictated(item.accession)).state == "applied"
+    draft = Report.objects.get()
+    assert (draft.state, draft.author, draft.findings, draft.impression) == (
+        "draft", reader, "No bleed.\nNo shift.", "Normal.",
+    )  # fmt: skip
+    Report.objects.update(findings="Changed by hand.")
+    row = take(dictated(item.accession))
+    assert row.answer_code == "AE"
+    assert Report.objects.get().findings == "Changed by hand."
+
+
+def test_a_dictation_by_somebody_unknown_is_refused_at_obr_32():
+    row = take(dictated(make_item().accession, author="NOBODY"))
+    assert (row.answer_code, row.faults[0][:2]) == ("AE", ["204", "OBR-32"])
+
+
+def test_a_peer_may_be_set_to_send_results_of_one_kind_only():
+    Peer.objects.create(application="EMR", facility="NORTH", name="AI box", results="ai")
+    item = make_item()
+    take(oru("OBX|1|TX|ICH^Haemorrhage^AI||POSITIVE", obr_fields={18: item.accession}))
+    assert AiFlag.objects.get().positive
+    assert not Report.objects.exists()
