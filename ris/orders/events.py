@@ -79,3 +79,8 @@ class StudyArrived(ProcedureEvent):
     """Images of this procedure are known to be in the archive."""
 
     complete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamUnlinked(ProcedureEvent):
+    """A performed exam turned out not to be of this procedure; its steps wait again."""

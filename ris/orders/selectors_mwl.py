@@ -14,6 +14,7 @@ from datetime import datetime, time
 
 from django.db import connection
 
+from ris.kernel.prepared import fetch
 from ris.patients.names import fold
 
 from . import states
@@ -78,9 +79,7 @@ def modality_worklist(question: MwlQuestion, *, other_ids: bool = False) -> list
     where = " AND ".join(f"({clause.sql})" for clause in clauses) or "1 = 1"
     params = [param for clause in clauses for param in clause.params]
     sql = f"SELECT {columns(connection.vendor, other_ids=other_ids)} FROM {SOURCES} WHERE {where} ORDER BY s.start, s.id LIMIT {limit:d}"  # noqa: E501, S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        rows: list[Row] = cursor.fetchall()
+    rows: list[Row] = fetch(sql, params)
     if checks:
         rows = [row for row in rows if all(check(entry(row)) for check in checks.values())][: question.limit]
     return rows

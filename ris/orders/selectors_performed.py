@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q
+
+from ris.patients.models import Identifier
 
 from . import states
-from .models import ScheduledStep
+from .models import PerformedStep, ScheduledStep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,3 +66,50 @@ def _by_accession(reference: StepReference) -> list[int]:
     if reference.modality:
         likely = likely.filter(modality=reference.modality)
     return [likely[0].pk] if len(likely) == 1 else []
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A scheduled step that an unscheduled exam may belong to, and why."""
+
+    step: ScheduledStep
+    why: tuple[str, ...]
+
+
+NEAR = timedelta(hours=24)
+MOST_SUGGESTIONS = 10
+
+
+def suggestions(performed: PerformedStep, *, patient_number: str = "") -> list[Suggestion]:
+    """Steps not performed yet that fit the exam, the likeliest first.
+
+    Counted are the accession number, the patient (``patient_number`` as the device sent it), the
+    modality, the device and nearness in time; a suggestion shares at least patient or accession, or
+    was planned on the same device within a day.
+    """
+    waiting = ScheduledStep.objects.filter(state__in=[*states.WAITING, states.DISCONTINUED]).select_related(
+        "procedure__order__patient", "device"
+    )
+    start = performed.started_at
+    likely = Q(start__gte=start - NEAR, start__lte=start + NEAR, device=performed.device)
+    if performed.accession:
+        likely |= Q(procedure__order__accession=performed.accession)
+    if patient_number:
+        likely |= Q(procedure__order__patient__identifiers__value=patient_number)
+    mine = set(Identifier.objects.filter(value=patient_number).values_list("patient", flat=True))
+    found = [_weigh(step, performed, mine) for step in waiting.filter(likely).distinct()[:200]]
+    found.sort(key=lambda pair: (-pair[0], abs(pair[1].step.start - start), pair[1].step.pk))
+    return [suggestion for _, suggestion in found[:MOST_SUGGESTIONS]]
+
+
+def _weigh(step: ScheduledStep, performed: PerformedStep, patients: set[int]) -> tuple[int, Suggestion]:
+    order = step.procedure.order
+    reasons = {
+        "same accession number": (8, bool(performed.accession) and order.accession == performed.accession),
+        "same patient": (4, order.patient_id in patients),
+        "same modality": (2, step.modality == performed.modality),
+        "same device": (1, step.device_id is not None and step.device_id == performed.device_id),
+        "planned within a day": (1, abs(step.start - performed.started_at) <= NEAR),
+    }
+    why = tuple(name for name, (_, holds) in reasons.items() if holds)
+    return sum(weight for weight, holds in reasons.values() if holds), Suggestion(step, why)

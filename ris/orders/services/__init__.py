@@ -3,6 +3,7 @@
 from .by_hand import complete_by_hand, discontinue_by_hand, start_by_hand
 from .performing import complete_exam, discontinue_exam, note_images, start_exam
 from .placing import cancel_order, cancel_procedure, hold_order, number_order, place_order, release_order
+from .reconciling import link_exam, unlink_exam
 from .revising import revise_order
 from .scheduling import arrive, reschedule_step, undo_arrival
 
@@ -15,6 +16,7 @@ __all__ = [
     "discontinue_by_hand",
     "discontinue_exam",
     "hold_order",
+    "link_exam",
     "note_images",
     "number_order",
     "place_order",
@@ -24,4 +26,5 @@ __all__ = [
     "start_by_hand",
     "start_exam",
     "undo_arrival",
+    "unlink_exam",
 ]

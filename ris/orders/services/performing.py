@@ -54,10 +54,10 @@ def start_exam(intent: PerformedIntent, *, actor: Actor, at: datetime) -> Perfor
         started_at=intent.started_at,
     )
     performed.steps.set(intent.step_ids)
-    procedures = _move(performed, states.START)
+    procedures = move_steps(performed, states.START)
     for procedure in procedures:
-        _tell(ExamStarted, procedure, at)
-    record(actor, "exam.start", performed, patient_id=_patient_id(procedures), at=at, steps=list(intent.step_ids))
+        tell(ExamStarted, procedure, at)
+    record(actor, "exam.start", performed, patient_id=patient_of(procedures), at=at, steps=list(intent.step_ids))
     return performed
 
 
@@ -78,9 +78,9 @@ def complete_exam(
     performed = PerformedStep.objects.take(
         states.FINISH_PERFORMED, _pk(mpps_uid), ended_at=ended_at, series=list(series), dose=dose or {}
     )
-    procedures = _move(performed, states.COMPLETE)
-    _tell_ended(procedures, at)
-    record(actor, "exam.complete", performed, patient_id=_patient_id(procedures), at=at)
+    procedures = move_steps(performed, states.COMPLETE)
+    tell_ended(procedures, at)
+    record(actor, "exam.complete", performed, patient_id=patient_of(procedures), at=at)
     return performed
 
 
@@ -108,9 +108,9 @@ def discontinue_exam(
         dose=dose or {},
     )
     wrong_entry = reason_code == WRONG_ENTRY
-    procedures = _move(performed, states.RETURN if wrong_entry else states.DISCONTINUE)
-    _tell_ended(procedures, at)
-    record(actor, "exam.discontinue", performed, patient_id=_patient_id(procedures), at=at, reason_code=reason_code)
+    procedures = move_steps(performed, states.RETURN if wrong_entry else states.DISCONTINUE)
+    tell_ended(procedures, at)
+    record(actor, "exam.discontinue", performed, patient_id=patient_of(procedures), at=at, reason_code=reason_code)
     return performed
 
 
@@ -121,7 +121,7 @@ def _pk(mpps_uid: str) -> int:
     return pk
 
 
-def _move(performed: PerformedStep, step: Step) -> list[RequestedProcedure]:
+def move_steps(performed: PerformedStep, step: Step) -> list[RequestedProcedure]:
     """Take ``step`` on the scheduled steps of ``performed``, as far as their other performed steps allow.
 
     Returns the procedures concerned, each once, in order.
@@ -148,21 +148,24 @@ def _allowed(step: Step, others: set[str]) -> Step | None:
     return states.COMPLETE if states.COMPLETED in others else step
 
 
-def _tell_ended(procedures: Iterable[RequestedProcedure], at: datetime) -> None:
+def tell_ended(procedures: Iterable[RequestedProcedure], at: datetime) -> None:
+    """Tell of each procedure whose last step is over how its exam ended."""
     for procedure in procedures:
         left = set(procedure.steps.exclude(state=states.CANCELLED).values_list("state", flat=True))
         if left == {states.DISCONTINUED}:
-            _tell(ExamDiscontinued, procedure, at)
+            tell(ExamDiscontinued, procedure, at)
         elif left <= {states.COMPLETED, states.DISCONTINUED} and left:
-            _tell(ExamCompleted, procedure, at)
+            tell(ExamCompleted, procedure, at)
 
 
-def _tell(event: type[ProcedureEvent], procedure: RequestedProcedure, at: datetime) -> None:
+def tell(event: type[ProcedureEvent], procedure: RequestedProcedure, at: datetime) -> None:
+    """Emit an event about the procedure."""
     order = procedure.order
     emit(event(stream=order.accession, at=at, order_id=order.pk, procedure_id=procedure.pk))
 
 
-def _patient_id(procedures: Sequence[RequestedProcedure]) -> int | None:
+def patient_of(procedures: Sequence[RequestedProcedure]) -> int | None:
+    """The patient whose exam it is, as far as known."""
     return procedures[0].order.patient_id if procedures else None
 
 

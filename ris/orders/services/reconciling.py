@@ -1,0 +1,98 @@
+"""Exams and orders that missed each other are brought together by a person, and apart again (IHE PIR)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.events import emit
+
+from .. import states
+from ..events import ExamStarted, ExamUnlinked, OrderRevised
+from ..models import PerformedStep, RequestedProcedure, ScheduledStep, Study
+from .performing import move_steps, tell, tell_ended
+
+_MOVES = {
+    states.IN_PROGRESS: states.START,
+    states.COMPLETED: states.COMPLETE,
+    states.DISCONTINUED: states.DISCONTINUE,
+}
+
+
+@transaction.atomic
+def link_exam(performed_id: int, step_ids: Sequence[int], *, actor: Actor, at: datetime) -> PerformedStep:
+    """The exam was of these scheduled steps: they move to where it is.
+
+    The study was made already, so its Study Instance UID stays and the procedure takes it over, unless
+    the procedure has images or exams under its own. Raises NotFound; Conflict when the exam belongs to
+    steps already; Invalid without steps or with steps of several patients.
+    """
+    performed = _locked(performed_id)
+    if performed.steps.exists():
+        raise Conflict("This exam is linked already; unlink it first.", at="exam")
+    steps = list(ScheduledStep.objects.filter(pk__in=step_ids).select_related("procedure__order").order_by("pk"))
+    if not steps or len(steps) != len(set(step_ids)):
+        raise Invalid("Choose the steps that were performed.", at="steps")
+    if len({step.procedure.order.patient_id for step in steps}) > 1:
+        raise Invalid("These steps are of different patients.", at="steps")
+    _take_over_study(performed, steps[0].procedure)
+    performed.steps.set(steps)
+    procedures = move_steps(performed, _MOVES[performed.state])
+    for procedure in procedures:
+        emit(OrderRevised(stream=procedure.order.accession, at=at, order_id=procedure.order_id))
+        tell(ExamStarted, procedure, at)
+    if performed.state != states.IN_PROGRESS:
+        tell_ended(procedures, at)
+    patient_id = steps[0].procedure.order.patient_id
+    record(actor, "exam.link", performed, patient_id=patient_id, at=at, steps=[step.pk for step in steps])
+    return performed
+
+
+def _take_over_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
+    uid = performed.study_uid
+    if not uid or uid == procedure.study_uid:
+        return
+    if RequestedProcedure.objects.filter(study_uid=uid).exists():
+        return
+    has_own = Study.objects.filter(study_uid=procedure.study_uid).exists()
+    if has_own or PerformedStep.objects.filter(steps__procedure=procedure).exists():
+        return
+    RequestedProcedure.objects.filter(pk=procedure.pk).update(study_uid=uid, version=F("version") + 1)
+    Study.objects.filter(study_uid=uid, procedure=None).update(procedure=procedure)
+
+
+@transaction.atomic
+def unlink_exam(performed_id: int, *, reason: str, actor: Actor, at: datetime) -> PerformedStep:
+    """The exam was not of the steps that it names: they wait again, the exam is to be reconciled.
+
+    Steps that another exam performed too stay as they are. Raises NotFound; Conflict when nothing is linked.
+    """
+    performed = _locked(performed_id)
+    steps = list(performed.steps.select_related("procedure__order").order_by("pk"))
+    if not steps:
+        raise Conflict("This exam is not linked.", at="exam")
+    performed.steps.clear()
+    concerned: dict[int, RequestedProcedure] = {}
+    for step in steps:
+        if not step.performed.exists() and step.state in states.UNLINK.sources:
+            ScheduledStep.objects.take(states.UNLINK, step.pk)
+            concerned[step.procedure_id] = step.procedure
+    for procedure in concerned.values():
+        tell(ExamUnlinked, procedure, at)
+        emit(OrderRevised(stream=procedure.order.accession, at=at, order_id=procedure.order_id))
+    patient_id = steps[0].procedure.order.patient_id
+    record(actor, "exam.unlink", performed, patient_id=patient_id, reason=reason, at=at, steps=[s.pk for s in steps])
+    return performed
+
+
+def _locked(performed_id: int) -> PerformedStep:
+    found = PerformedStep.objects.select_for_update().filter(pk=performed_id).first()
+    if found is None:
+        raise NotFound("There is no such exam.")
+    return found
