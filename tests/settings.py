@@ -11,7 +11,7 @@ if not os.environ.get("RIS_DATA"):
     os.environ["RIS_DATA"] = tempfile.mkdtemp(prefix="wetread-tests-")
     atexit.register(shutil.rmtree, os.environ["RIS_DATA"], ignore_errors=True)
 
-from ris.settings import *  # noqa: E402, F403
+from ris.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

@@ -25,12 +25,12 @@ from .serializers import (
     InboundDetail,
     InboundQuery,
     InboundSerializer,
+    MendingReasonForm,
     OutboundDetail,
     OutboundQuery,
     OutboundSerializer,
     PreviewForm,
     PreviewSerializer,
-    ReasonForm,
     ReplayForm,
 )
 
@@ -108,13 +108,13 @@ class OutboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboundMes
         record(actor_of(request), "hl7.view", message, patient_id=message.patient_id, at=now())
         return Response(OutboundDetail(message).data)
 
-    @extend_schema(request=ReasonForm, responses=OutboundSerializer)
+    @extend_schema(request=MendingReasonForm, responses=OutboundSerializer)
     @action(detail=True, methods=["post"])
     def resend(self, request: Request, pk: str) -> Response:
         """Send it (again)."""
         return self._mend(request, pk, services.resend)
 
-    @extend_schema(request=ReasonForm, responses=OutboundSerializer)
+    @extend_schema(request=MendingReasonForm, responses=OutboundSerializer)
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, pk: str) -> Response:
         """Give it up; its lane goes on."""
@@ -123,7 +123,7 @@ class OutboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboundMes
     def _mend(self, request: Request, pk: str, service: Any) -> Response:
         require(user_of(request), Can.MEND_MESSAGES)
         message = selectors.outbound_message(user_of(request), int(pk))
-        form = _valid(ReasonForm(data=request.data))
+        form = _valid(MendingReasonForm(data=request.data))
         changed = service(message.pk, reason=form["reason"], actor=actor_of(request), at=now())
         return Response(OutboundSerializer(changed).data)
 
@@ -132,18 +132,19 @@ class DestinationViewSet(viewsets.ViewSet):
     """Systems that we send to, with their queues."""
 
     permission_classes = [IsAuthenticated]
+    queryset = Destination.objects.none()  # says in the schema what {id} is
 
     @extend_schema(responses=DestinationSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Every destination, what waits for it and since when."""
         return Response([DestinationSerializer(queue).data for queue in selectors.queues(user_of(request))])
 
-    @extend_schema(request=ReasonForm, responses=DestinationSerializer(many=True))
+    @extend_schema(request=MendingReasonForm, responses=DestinationSerializer(many=True))
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: str) -> Response:
         """Send nothing until it is resumed."""
         destination = self._mendable(request, pk)
-        form = _valid(ReasonForm(data=request.data))
+        form = _valid(MendingReasonForm(data=request.data))
         services.pause(destination.pk, reason=form["reason"], actor=actor_of(request), at=now())
         return self.list(request)
 

@@ -130,7 +130,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     answer = serializers.CharField()
 
 
-class ReasonForm(serializers.Serializer[Any]):
+class MendingReasonForm(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=250)
 
 

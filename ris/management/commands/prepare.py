@@ -22,6 +22,8 @@ class Command(BaseCommand):
             call_command("demo", "seed")
         elif not User.objects.exists():
             self.stdout.write("There are no users yet: make the first with “./bin/ris createsuperuser”.")
+        elif (kept := settings.RIS.data / "demo-users.txt").exists():
+            self.stdout.write(f"The demo users' passwords are in {kept}")
 
     def _static_is_old(self) -> bool:
         """Whether a file was added or changed since they were collected."""
