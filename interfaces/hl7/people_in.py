@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Literal
+
 from ris.patients.intents import PatientIntent, VisitIntent
 from ris.patients.models import Patient, Visit
 from ris.patients.services import record_visit, resolve_patient
@@ -66,7 +69,7 @@ def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
         prefix=part(5, 32),
         ideographic_name=_group(names.get("I")),
         phonetic_name=_group(names.get("P")),
-        birth_date=times.day(pid.text(7)) if pid.has(7) else None,
+        birth_date=_birth_date(pid, incoming),
         sex=_sex(pid, incoming),
         address=_address(pid, incoming),
         phone=_phone(pid) if pid.has(13) else None,
@@ -75,6 +78,17 @@ def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
         message_at=incoming.message_at,
         message_id=incoming.header.control_id,
     )
+
+
+def _birth_date(pid: Segment, incoming: Incoming) -> date | Literal[""] | None:
+    """PID-7; less than a day of it says nothing, ``""`` that it is not known."""
+    if not pid.has(7):
+        return None
+    found = times.day(pid.text(7))
+    if found is None and pid.text(7):
+        incoming.warn("PID-7 is not a date; ignored.")
+        return None
+    return found or ""
 
 
 def _group(repeat: Repeat | None) -> str | None:

@@ -153,6 +153,8 @@ def read(raw: bytes, *, charset: str = "") -> Message:
     A line that does not begin like a segment continues the one before it (base64 with raw CR).
     Raises :class:`Unreadable`, or Invalid at MSH-18 (see :func:`charset.decode`).
     """
+    if b"MSH" not in raw[:64].replace(b"\0", b""):
+        raise Unreadable("A message begins with MSH.", at="MSH")
     decoded = decode(raw, charset)
     text = decoded.text.lstrip("\ufeff \t\r\n\0")
     if not text.startswith("MSH") or len(text) < 5:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class PatientIntent:
     suffix: str | None = None
     ideographic_name: str | None = None
     phonetic_name: str | None = None
-    birth_date: date | None = None
+    birth_date: date | Literal[""] | None = None
     sex: str | None = None
     address: str | None = None
     phone: str | None = None
@@ -32,7 +32,12 @@ class PatientIntent:
     def demographics(self) -> dict[str, Any]:
         """The model fields that were said, by name."""
         said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_SAID}
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: _empty(name, value) for name, value in said.items() if value is not None}
+
+
+def _empty(name: str, value: Any) -> Any:
+    """A birth date that is said to be empty is unknown."""
+    return None if name == "birth_date" and value == "" else value
 
 
 _NOT_SAID = frozenset({"identifiers", "message_at", "message_id"})
