@@ -24,7 +24,7 @@ from ris.people.selectors import permissions_of, sites_for
 from ris.people.web import go, page, toast
 
 from . import selectors, services
-from .models import ReadingItem
+from .models import Presence, ReadingItem
 from .selectors.lists import LISTS
 
 ROWS = 200
@@ -58,6 +58,8 @@ def reading_list(request: HttpRequest) -> HttpResponse:
         "query": _query(request, name),
         "chosen": {key: request.GET.get(key, "") for key in ("site", "modality")},
         "tabs": _tabs(request, user, name),
+        "presence": Presence.objects.filter(reader=user).first(),
+        "presences": Presence.STATES,
     }
     return render(request, "worklist/list.html", context)
 

@@ -60,6 +60,7 @@ function soon(ids) {
   if (ids) ids.forEach((id) => wanted?.add(id)); else wanted = null;
   if (timer) return;
   timer = setTimeout(() => {
+    document.body.dispatchEvent(new CustomEvent("worklist"));
     const ids = wanted === null || wanted.size > MANY ? null : [...wanted];
     wanted = new Set();
     timer = 0;

@@ -38,7 +38,7 @@ class Cell:
 
 def kinds_of_work() -> list[tuple[int, str]]:
     """(subspecialty, modality) of all that can be ordered."""
-    rows = Procedure.objects.filter(active=True).values_list("subspecialty", "modality").distinct()
+    rows = Procedure.objects.filter(active=True).order_by().values_list("subspecialty", "modality").distinct()
     return sorted(rows)
 
 

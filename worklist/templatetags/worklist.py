@@ -67,3 +67,21 @@ def reason(item: ReadingItem) -> str:
     """The reason for its place in a sentence, for a tooltip."""
     parts = [f"{name} {value:+.1f}" for name, value in why(item)]
     return f"{item.get_urgency_display()}: score {total(why(item)):.1f} = " + ", ".join(parts)
+
+
+@register.filter
+def merits(order: dict[str, float]) -> list[str]:
+    """What spoke for a candidate (see ``worklist.rules.prefer``, where lower is better), in words."""
+    found = [name for name in order if name in _YES and order[name] == _YES[name]]
+    unread = -order.get("has read least for the time on shift", 0.0)
+    return [*found, f"{unread:.0f} min of the shift not yet read"] if unread > 0 else found
+
+
+_YES = {
+    "teaching case to a trainee": 0.0,
+    "primary skill": 1.0,
+    "holds this patient already": 0.0,
+    "read the prior": 0.0,
+    "same team": 0.0,
+    "site": 0.0,
+}
