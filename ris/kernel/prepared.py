@@ -33,8 +33,10 @@ def _fetch_prepared(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     raw = connection.connection
     with connection.wrap_database_errors:
         if raw not in _settled:
+            raw.prepare_threshold = 5  # Django says never; its own statements bind on the client and stay unprepared
             raw.execute("SET plan_cache_mode = force_generic_plan")
-            raw.execute("SET jit = off")
+            raw.execute("SET jit = off")  # takes longer than the statement
+            raw.execute("SET max_parallel_workers_per_gather = 0")  # so does calling workers
             _settled.add(raw)
         with psycopg.Cursor(raw) as cursor:  # binds on the server, as preparing needs
             return cursor.execute(sql, params, prepare=True).fetchall()

@@ -78,19 +78,29 @@ _OTHER_IDS = {
 _RANK = "i.retired, CASE WHEN i.kind = 'MR' THEN 0 ELSE 1 END"
 """Of several identifiers the first speaks for the patient; one given up in a merge comes last."""
 
-SOURCES = (
-    "orders_scheduledstep s"  # noqa: S608
+_JOINS = (
+    "orders_scheduledstep s"
     " JOIN orders_requestedprocedure rp ON rp.id = s.procedure_id"
     " JOIN orders_order o ON o.id = rp.order_id"
     " JOIN patients_patient p ON p.id = o.patient_id"
     " JOIN catalog_site site ON site.id = o.site_id"
     " LEFT JOIN patients_visit v ON v.id = o.visit_id"
-    # the number that the site itself issued, else the oldest medical record number
-    " LEFT JOIN patients_identifier pid ON pid.id = COALESCE("
-    f"(SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id AND i.authority = site.assigning_authority"
-    f" ORDER BY {_RANK}, i.id LIMIT 1),"
-    f" (SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id ORDER BY {_RANK}, i.id LIMIT 1))"
 )
+# The number that the site itself issued, else the oldest medical record number. Both ways leave the
+# planner no choice but to look the few rows up one by one.
+_SPEAKS = {
+    "sqlite": " LEFT JOIN patients_identifier pid ON pid.id = COALESCE("
+    "(SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id AND i.authority = site.assigning_authority"
+    f" ORDER BY {_RANK}, i.id LIMIT 1),"
+    f" (SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id ORDER BY {_RANK}, i.id LIMIT 1))",
+    "postgresql": " LEFT JOIN LATERAL (SELECT i.value, i.authority FROM patients_identifier i WHERE i.patient_id = p.id"
+    f" ORDER BY i.authority <> site.assigning_authority, {_RANK}, i.id LIMIT 1) pid ON TRUE",
+}
+
+
+def sources(vendor: str) -> str:
+    """What to select from, and under which short names."""
+    return _JOINS + _SPEAKS[vendor]
 
 
 def columns(vendor: str, *, other_ids: bool) -> str:

@@ -58,6 +58,16 @@ def equal_any(column: str, values: Sequence[Any]) -> Clause:
     return Clause(f"{column} IN ({', '.join(['%s'] * len(values))})", tuple(values))
 
 
+def among(column: str, select: str, where: Clause) -> Clause:
+    """The column is one of what a sub-select finds; expected to be few, so that the column's index is used.
+
+    On PostgreSQL as an array: a plan made for all parameters then reckons with ten, not with a share of the table.
+    """
+    found = f"{select} WHERE {where.sql}"
+    postgresql = connection.vendor == "postgresql"
+    return Clause(f"{column} = ANY(ARRAY({found}))" if postgresql else f"{column} IN ({found})", where.params)
+
+
 def both(first: Clause, second: Clause) -> Clause:
     """True where both are."""
     return Clause(f"({first.sql}) AND ({second.sql})", first.params + second.params)

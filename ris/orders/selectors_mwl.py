@@ -18,8 +18,8 @@ from ris.kernel.prepared import fetch
 from ris.patients.names import fold
 
 from . import states
-from .mwl_rows import SOURCES, Entry, Row, columns, entry
-from .mwl_sql import Clause, equal_any, json_has, like, like_folded_name, moment, wildcard_pattern
+from .mwl_rows import Entry, Row, columns, entry, sources
+from .mwl_sql import Clause, among, equal_any, json_has, like, like_folded_name, moment, wildcard_pattern
 
 MOST_ROWS = 2000
 """Nobody reads a longer list on a scanner."""
@@ -78,7 +78,7 @@ def modality_worklist(question: MwlQuestion, *, other_ids: bool = False) -> list
     clauses = list(_clauses(question).values())
     where = " AND ".join(f"({clause.sql})" for clause in clauses) or "1 = 1"
     params = [param for clause in clauses for param in clause.params]
-    sql = f"SELECT {columns(connection.vendor, other_ids=other_ids)} FROM {SOURCES} WHERE {where} ORDER BY s.start, s.id LIMIT {limit:d}"  # noqa: E501, S608
+    sql = f"SELECT {columns(connection.vendor, other_ids=other_ids)} FROM {sources(connection.vendor)} WHERE {where} ORDER BY s.start, s.id LIMIT {limit:d}"  # noqa: E501, S608
     rows: list[Row] = fetch(sql, params)
     if checks:
         rows = [row for row in rows if all(check(entry(row)) for check in checks.values())][: question.limit]
@@ -93,7 +93,10 @@ def unmatched_keys(question: MwlQuestion, step_id: int) -> list[str]:
     missed = []
     for name, clause in _clauses(question).items():
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM {SOURCES} WHERE s.id = %s AND ({clause.sql})", [step_id, *clause.params])  # noqa: S608
+            cursor.execute(
+                f"SELECT 1 FROM {sources(connection.vendor)} WHERE s.id = %s AND ({clause.sql})",
+                [step_id, *clause.params],
+            )  # noqa: S608
             if cursor.fetchone() is None:
                 missed.append(name)
     row = step_row(step_id)
@@ -104,7 +107,10 @@ def unmatched_keys(question: MwlQuestion, step_id: int) -> list[str]:
 def step_row(step_id: int) -> Row | None:
     """The worklist row of one step, whatever its state; None when there is no such step."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns(connection.vendor, other_ids=True)} FROM {SOURCES} WHERE s.id = %s", [step_id])  # noqa: S608
+        cursor.execute(
+            f"SELECT {columns(connection.vendor, other_ids=True)} FROM {sources(connection.vendor)} WHERE s.id = %s",
+            [step_id],
+        )  # noqa: S608
         found: Row | None = cursor.fetchone()
     return found
 
@@ -157,11 +163,11 @@ def _clauses(q: MwlQuestion) -> dict[str, Clause]:
     if q.birth_dates:
         found["birth_dates"] = equal_any("p.birth_date", q.birth_dates)
     if q.patient_names:
-        found["patient_names"] = Clause.any(like_folded_name(name) for name in q.patient_names)
+        names = Clause.any(like_folded_name(name) for name in q.patient_names)
+        found["patient_names"] = among("o.patient_id", "SELECT p.id FROM patients_patient p", names)
     if q.patient_ids:
-        ids = Clause.any(like("value", value) for value in q.patient_ids)
-        numbered = f"SELECT patient_id FROM patients_identifier WHERE {ids.sql}"  # noqa: S608
-        found["patient_ids"] = Clause(f"p.id IN ({numbered})", ids.params)
+        numbers = Clause.any(like("value", value) for value in q.patient_ids)
+        found["patient_ids"] = among("o.patient_id", "SELECT patient_id FROM patients_identifier", numbers)
     for name, column in _TEXTS.items():
         values = getattr(q, name)
         if values:
@@ -177,9 +183,8 @@ def _at_stations(titles: tuple[str, ...]) -> Clause:
     """
     devices = Clause.any(like("ae_title", title) for title in titles)
     named = Clause.any(json_has("s.station_aes", title) for title in titles)
-    ids = f"SELECT id FROM catalog_device WHERE {devices.sql}"  # noqa: S608
-    at = f"= ANY(ARRAY({ids}))" if connection.vendor == "postgresql" else f"IN ({ids})"
-    return Clause(f"s.device_id {at} OR (s.stray AND ({named.sql}))", devices.params + named.params)
+    here = among("s.device_id", "SELECT id FROM catalog_device", devices)
+    return Clause(f"{here.sql} OR (s.stray AND ({named.sql}))", here.params + named.params)
 
 
 def _checks(q: MwlQuestion) -> dict[str, Callable[[Entry], bool]]:
