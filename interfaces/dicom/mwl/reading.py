@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pynetdicom.dsutils import decode as decode_dataset
@@ -19,7 +18,7 @@ from ris.kernel.errors import Invalid
 
 from .. import charsets
 from . import moments
-from .keys import CHARACTER_SET, ITEM_BY_TAG, LEVEL, ROOT_BY_TAG, SPS, STATUS_WORDS, TIMEZONE
+from .keys import CHARACTER_SET, ITEM_BY_TAG, LEVEL, ROOT_BY_TAG, SPS, STATUS_WORDS, TIMEZONE, Attribute
 
 MOST_VALUES = 64
 """Values of one key; a longer list is no query of a scanner."""
@@ -111,43 +110,40 @@ def _read(dataset: Dataset) -> Asked:
 
 
 def _take(
-    dataset: Dataset, known: dict[int, Any], charset: tuple[str, ...], reading: _Reading, *, at_root: bool
+    dataset: Dataset, known: dict[int, Attribute], charset: tuple[str, ...], reading: _Reading, *, at_root: bool
 ) -> list[int]:
     """Note each element's value as a key; return the tags that the answer is to hold, in order."""
     wanted = []
-    for tag in sorted(dataset.keys()):
+    for tag, element in sorted(dataset.items()):  # as they were read: nothing is converted that nobody needs
         number = int(tag)
         if number in (CHARACTER_SET, SPS):
             continue
         if number == LEVEL:
             reading.habits.append("query/retrieve level")
             continue
-        if tag.element == 0 or tag.is_private:
+        if number & 0xFFFF == 0 or number >> 16 & 1:
             reading.habits.append("private or group length keys")
             continue
         attribute = known.get(number) or (ITEM_BY_TAG.get(number) if at_root else None)
         wanted.append(number)
         if attribute is None:
             reading.unsupported.append(str(tag))
-            continue
-        _note_value(dataset, tag, attribute, charset, reading)
+        elif attribute.vr == "SQ":
+            _note_value(tag, attribute, _code_values(dataset, tag, charset), reading)
+        elif raw := _raw(element):
+            single = attribute.vr in ("LT", "DA", "TM")
+            _note_value(tag, attribute, _values(raw, charset, single=single), reading)
     return wanted
 
 
-def _note_value(dataset: Dataset, tag: BaseTag, attribute: Any, charset: tuple[str, ...], reading: _Reading) -> None:
-    if attribute.vr == "SQ":
-        values = _code_values(dataset, tag, charset)
-    else:
-        values = _values(dataset, tag, charset, single=attribute.vr in ("LT", "DA", "TM"))
+def _note_value(tag: BaseTag, attribute: Attribute, values: tuple[str, ...], reading: _Reading) -> None:
     if attribute.asks == "start_from":
         reading.plain[int(tag)] = values[0] if values else ""
-        return
-    if not values or int(tag) == TIMEZONE:
-        return
-    if not attribute.asks:
-        reading.unsupported.append(str(tag))
-        return
-    reading.texts[attribute.asks] = _KINDS.get(attribute.asks, _same)(values)
+    elif values and int(tag) != TIMEZONE:
+        if attribute.asks:
+            reading.texts[attribute.asks] = _KINDS.get(attribute.asks, _same)(values)
+        else:
+            reading.unsupported.append(str(tag))
 
 
 def _same(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -174,25 +170,24 @@ def _items(dataset: Dataset, tag: int) -> list[Dataset] | None:
     return list(value) if value else []
 
 
-def _raw(dataset: Dataset, tag: int | BaseTag) -> bytes:
-    if tag not in dataset:
+def _raw(element: DataElement | RawDataElement | None) -> bytes:
+    if element is None:
         return b""
-    element = dataset.get_item(tag)
+    value = element.value
     if isinstance(element, RawDataElement):
-        return bytes(element.value or b"")
-    value = element.value if element is not None else ""
+        return bytes(value or b"")
     return str("" if value is None else value).encode()
 
 
 def _ascii(dataset: Dataset, tag: int) -> str:
-    return _raw(dataset, tag).decode("ascii", "replace").strip(" \0")
+    raw = _raw(dataset.get_item(tag)) if tag in dataset else b""
+    return raw.decode("ascii", "replace").strip(" \0")
 
 
-def _values(dataset: Dataset, tag: BaseTag, charset: tuple[str, ...], *, single: bool) -> tuple[str, ...]:
+def _values(raw: bytes, charset: tuple[str, ...], *, single: bool) -> tuple[str, ...]:
     """The values, without padding; none when any of them matches everything (PS3.4 C.2.2.2.3)."""
-    text = charsets.decode(_raw(dataset, tag), charset).replace("\0", "")
-    values = [text] if single else text.split("\\")
-    values = [value.strip() for value in values]
+    text = charsets.decode(raw, charset).replace("\0", "")
+    values = [value.strip() for value in ([text] if single else text.split("\\"))]
     if any(value and not value.strip("*") for value in values):
         return ()
     return tuple(value for value in values if value)[:MOST_VALUES]
@@ -202,5 +197,5 @@ def _code_values(dataset: Dataset, tag: BaseTag, charset: tuple[str, ...]) -> tu
     found: list[str] = []
     for item in _items(dataset, int(tag)) or []:
         if 0x00080100 in item:
-            found += _values(item, BaseTag(0x00080100), charset, single=False)
+            found += _values(_raw(item.get_item(0x00080100)), charset, single=False)
     return tuple(found)

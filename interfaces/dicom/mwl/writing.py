@@ -32,6 +32,9 @@ _LONG_HEADERS = frozenset(["SQ", "UC", "UR", "UT", "UN", "OB", "OD", "OF", "OL",
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROLS_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
+_ODD = re.compile(r"[\x00-\x1f\x7f\\]")
+"""Texts without any of these, nearly all, need no cleaning."""
+
 Flat = tuple[int, str, "str | int | list[list[Flat]]"]
 """An element ready to be encoded: tag, VR, and the text, number or items."""
 
@@ -73,20 +76,25 @@ def _flat(tag: int, known: dict[int, Attribute], e: Entry, cut: bool, too_long: 
 
 def _text(tag: int, vr: str, value: Plain, cut: bool, too_long: list[str]) -> str | int:
     """The value as it goes out: no control characters, no value delimiter that was not meant as one, not too long."""
-    if value is None:
+    if not value and value != 0:
         return ""
+    if isinstance(value, str):
+        return _one(tag, vr, value, cut, too_long)
     if isinstance(value, int):
         return value
-    values = value if isinstance(value, list) else [value]
+    return "\\".join(_one(tag, vr, text, cut, too_long) for text in value or ())
+
+
+def _one(tag: int, vr: str, text: str, cut: bool, too_long: list[str]) -> str:
+    if _ODD.search(text):
+        text = clean(text, vr)
     longest = LONGEST.get(vr)
-    ready = []
-    for one in values:
-        text = clean(one, vr)
-        short = shorten(text, vr, longest) if cut and longest else text
-        if short != text:
-            too_long.append(f"({tag >> 16:04X},{tag & 0xFFFF:04X})")
-        ready.append(short)
-    return "\\".join(ready)
+    if not cut or not longest or len(text) <= longest:
+        return text
+    short = shorten(text, vr, longest)
+    if short != text:
+        too_long.append(f"({tag >> 16:04X},{tag & 0xFFFF:04X})")
+    return short
 
 
 def clean(text: str, vr: str) -> str:

@@ -1,0 +1,164 @@
+"""The DICOM side on screen: devices and what they asked, why a patient is not on a scanner, exams to reconcile."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from ris.audit.services import record
+from ris.catalog.models import Device
+from ris.kernel.clock import now
+from ris.kernel.errors import Invalid, NotFound
+from ris.orders.selectors import orders_for, step_for, steps_for
+from ris.orders.selectors_performed import suggestions
+from ris.orders.services import link_exam, unlink_exam
+from ris.people.edge import actor_of, user_of
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import permissions_of, sites_for
+from ris.people.web import go, page
+from worklist.models import PriorPlan
+
+from . import selectors
+from .models import Rejection
+from .selectors_exceptions import exam_for, images_without_order, stuck, unscheduled
+
+RECONCILERS = (Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP)
+WATCHERS = (Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING)
+
+
+@require_safe
+@page(Can.SEE_ORDERS)
+def devices(request: HttpRequest) -> HttpResponse:
+    """The devices of the viewer's sites: when each was last heard of, and who was turned away."""
+    user = user_of(request)
+    context = {
+        "devices": selectors.devices_seen(user),
+        "rejections": Rejection.objects.order_by("-at")[:30] if permissions_of(user) & set(WATCHERS) else [],
+    }
+    return render(request, "dicom/devices.html", context)
+
+
+@require_safe
+@page(Can.SEE_ORDERS)
+def device(request: HttpRequest, device_id: int) -> HttpResponse:
+    """One device: how it is spoken to, what it asked, what was refused."""
+    user = user_of(request)
+    one = _device(user, device_id)
+    context = {
+        "device": one,
+        "profile": getattr(one, "dicom_profile", None),
+        "page": Paginator(selectors.queries_of(one).defer("identifier"), 50).get_page(request.GET.get("page")),
+        "rejections": selectors.rejections_of(one)[:20],
+        "steps": steps_for(user).filter(device=one, state__in=["scheduled", "arrived"])[:12],
+    }
+    return render(request, "dicom/device.html", context)
+
+
+def _device(user: User, device_id: int) -> Device:
+    found = selectors.devices_seen(user).filter(pk=device_id).first()
+    if found is None:
+        raise NotFound("There is no such device.")
+    return found
+
+
+@require_safe
+@page(Can.SEE_ORDERS)
+def explain(request: HttpRequest, step_id: int) -> HttpResponse:
+    """Why is my patient not on the scanner? The device's last query, key by key, against the order. Audited."""
+    user = user_of(request)
+    step = step_for(user, step_id)
+    order = step.procedure.order
+    record(actor_of(request), "order.view", order, patient_id=order.patient_id, at=now())
+    choices = Device.objects.filter(site__in=sites_for(user, Can.SEE_ORDERS), active=True)
+    chosen = request.GET.get("device", "")
+    one = _device(user, int(chosen)) if chosen.isdigit() else step.device or choices.first()
+    context = {
+        "step": step, "order": order, "patient": order.patient, "visit": order.visit, "device": one, "devices": choices,
+        "explanation": selectors.explain(one, order.accession, at=now()) if one else None,
+    }  # fmt: skip
+    return render(request, "dicom/explain.html", context)
+
+
+@require_safe
+@page(*RECONCILERS)
+def exceptions(request: HttpRequest) -> HttpResponse:
+    """Exams without an order, exams that never ended, images without an order, orders to look at."""
+    user, at = user_of(request), now()
+    record(actor_of(request), "exceptions.view", user, at=at)
+    context = {
+        "unscheduled": unscheduled(user)[:100],
+        "stuck": stuck(user, at)[:100],
+        "images": images_without_order(user)[:50],
+        "flagged": orders_for(user).exclude(flags=[]).filter(state="active")[:50],
+    }
+    return render(request, "dicom/exceptions.html", context)
+
+
+@require_safe
+@page(*RECONCILERS)
+def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """One exam, with the steps it may belong to, likeliest first. Audited."""
+    user = user_of(request)
+    performed = exam_for(user, performed_id)
+    record(actor_of(request), "exam.view", performed, at=now())
+    mpps = getattr(performed, "mpps", None)
+    number = mpps.patient_id if mpps else ""
+    visible = set(steps_for(user).values_list("pk", flat=True)) if not performed.steps.exists() else set()
+    context = {
+        "performed": performed,
+        "mpps": mpps,
+        "linked": performed.steps.select_related("procedure__order__patient", "device"),
+        "suggestions": [s for s in suggestions(performed, patient_number=number) if s.step.pk in visible],
+        "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
+    }
+    return render(request, "dicom/exam.html", context)
+
+
+@require_POST
+@page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
+def link(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """The exam was of this step (or of the first waiting step of this accession number)."""
+    user = user_of(request)
+    performed = exam_for(user, performed_id)
+    step_id, accession = request.POST.get("step", ""), request.POST.get("accession", "").strip()
+    if step_id.isdigit():
+        step = step_for(user, int(step_id))
+    else:
+        found = steps_for(user).filter(procedure__order__accession=accession) if accession else None
+        step = found.exclude(state="cancelled").first() if found else None  # type: ignore[assignment]
+        if step is None:
+            raise Invalid("Give the accession number of an order at your sites.", at="accession")
+    link_exam(performed.pk, [step.pk], actor=actor_of(request), at=now())
+    return go(request, reverse("dicom:exam", args=[performed.pk]), "Linked. The order has moved on with the exam.")
+
+
+@require_POST
+@page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
+def unlink(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """It was not of these steps: they wait again."""
+    performed = exam_for(user_of(request), performed_id)
+    reason = request.POST.get("reason", "").strip()[:250]
+    if not reason:
+        raise Invalid("Say why it is unlinked.", at="reason")
+    unlink_exam(performed.pk, reason=reason, actor=actor_of(request), at=now())
+    return go(request, reverse("dicom:exam", args=[performed.pk]), "Unlinked. Its steps wait again.")
+
+
+@require_safe
+@page(*WATCHERS)
+def prefetch(request: HttpRequest) -> HttpResponse:
+    """Priors that are wanted at hand, and what became of that."""
+    user = user_of(request)
+    state = request.GET.get("state", "")
+    plans = PriorPlan.objects.filter(procedure__order__site__in=sites_for(user, Can.SEE_ORDERS))
+    plans = plans.select_related("procedure__order__patient", "prior__order").order_by("-planned_at", "-pk")
+    if state:
+        plans = plans.filter(state=state)
+    states = [PriorPlan.PLANNED, PriorPlan.FETCHED, PriorPlan.FAILED, PriorPlan.DROPPED]
+    shown = Paginator(plans, 100).get_page(request.GET.get("page"))
+    record(actor_of(request), "prefetch.view", user, at=now())
+    return render(request, "dicom/prefetch.html", {"page": shown, "state": state, "states": states})

@@ -1,0 +1,17 @@
+from django.urls import path
+
+from . import pages
+
+app_name = "dicom"
+
+urlpatterns = [
+    path("devices/", pages.devices, name="devices"),
+    path("devices/<int:device_id>/", pages.device, name="device"),
+    path("board/<int:step_id>/explain/", pages.explain, name="explain"),
+    path("exceptions/", pages.exceptions, name="exceptions"),
+    path("exceptions/exams/<int:performed_id>/", pages.exam, name="exam"),
+    path("exceptions/exams/<int:performed_id>/link/", pages.link, name="link"),
+    path("exceptions/exams/<int:performed_id>/unlink/", pages.unlink, name="unlink"),
+    path("prefetch/", pages.prefetch, name="prefetch"),
+]
+api_patterns: list[object] = []
