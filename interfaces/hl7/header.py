@@ -10,6 +10,9 @@ from .reading import DEFAULT_DELIMITERS, Message
 EVENTS_OF_BARE_TYPES = {"ORM": "O01", "ORU": "R01", "OMG": "O19", "OMI": "O23", "ACK": ""}
 """What a type without its event means."""
 
+ACK_CONDITIONS = frozenset({"AL", "NE", "ER", "SU"})
+"""HL7 table 0155: always, never, error only, success only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -41,7 +44,7 @@ class Header:
     @property
     def enhanced(self) -> bool:
         """Whether the sender asks for the enhanced mode (HL7 2.9.3)."""
-        return bool(self.accept_ack or self.application_ack)
+        return bool({self.accept_ack, self.application_ack} & ACK_CONDITIONS)
 
 
 def header_of(message: Message) -> Header:
