@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worklist.rules.lanes import CAPPED, LATE, POOL, PRIMARY, SECONDARY, place, reach_of
+from worklist.rules.lanes import CAPPED, LATE, POOL, PRIMARY, SECONDARY, TAU_MINUTES, place, reach_of
 from worklist.rules.score import Case, score, slack, terms
 
 START = datetime(2026, 3, 8, 6, 0, tzinfo=UTC)
@@ -90,7 +90,7 @@ def test_lanes_say_how_far_a_case_has_spilled(one: Case, at: datetime) -> None:
         assert lane >= LATE or lane == CAPPED
     elif gone >= 0.75:
         assert lane == POOL
-    elif gone >= 0.5 or left <= 30:
+    elif gone >= 0.5 or left <= TAU_MINUTES:
         assert lane == SECONDARY
     else:
         assert lane == PRIMARY

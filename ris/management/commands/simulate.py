@@ -1,0 +1,89 @@
+"""``bin/ris simulate``: first agree with queueing theory, then compare reading policies."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from worklist.simulation.measure import BASELINE, Estimate, compare, verdicts
+from worklist.simulation.theory import SETTINGS, answer
+
+
+class Command(BaseCommand):
+    help = "Simulate reading: check against queueing theory, then compare FIFO, strict priority, due, slack and ours."
+    requires_system_checks: Any = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--jobs", type=int, default=400_000, help="cases for each check against theory")
+        parser.add_argument("--seeds", type=int, default=6, help="runs of sixteen days for each policy and load")
+        parser.add_argument("--loads", default="0.84,0.97", help="parts of the readers' time, with commas")
+        parser.add_argument("--no-theory", action="store_true", help="skip the check against theory")
+        parser.add_argument("--plot", default="", help="write a picture (PNG or SVG) to this file")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["no_theory"]:
+            self._theory(options["jobs"])
+        tables = {}
+        for load in (float(part) for part in options["loads"].split(",")):
+            tables[load], cases, seconds = compare(load, range(options["seeds"]))
+            self._table(load, tables[load])
+            self.stdout.write(f"{cases} cases in {seconds:.1f} s: {cases / seconds:.0f} a second.\n")
+        if options["plot"]:
+            plot(tables, Path(options["plot"]))
+            self.stdout.write(f"Plot: {options['plot']}")
+
+    def _theory(self, jobs: int) -> None:
+        self.stdout.write(f"Mean waits in minutes, theory and simulation ({jobs} cases each):")
+        worst = 0.0
+        for setting in SETTINGS:
+            found = answer(setting, jobs=jobs, seed=1)
+            worst = max(worst, found.off())
+            self.stdout.write(
+                f"  {setting.name:38} AI+ {setting.positive_wait:7.3f} {found.positive_wait:7.3f}   "
+                f"AI- {setting.negative_wait:7.3f} {found.negative_wait:7.3f}   "
+                f"off {100 * found.off():.1f} %   work conserved {found.conserved:.3f}"
+            )
+        if worst > 0.05:
+            raise CommandError(f"The simulation is {100 * worst:.1f} % off theory; its tables would mean nothing.")
+
+    def _table(self, load: float, rows: dict[str, dict[str, Estimate]]) -> None:
+        names = list(next(iter(rows.values())))
+        self.stdout.write(f"\nAt {100 * load:.0f} % load (mean ± standard error):")
+        width = max(map(len, names)) + 2
+        self.stdout.write(f"{'':17}" + "".join(f"{name:>{width}}" for name in names))
+        for policy, row in rows.items():
+            self.stdout.write(f"{policy:17}" + "".join(f"{row[name]!s:>{width}}" for name in names))
+        if load in BASELINE:
+            for name, wanted, got, good in verdicts(load, rows["ours"]):
+                sign = "beaten" if good else "NOT beaten"
+                self.stdout.write(f"  ours, {name}: {got:.2f}, baseline {wanted:g}: {sign}")
+
+
+def plot(tables: dict[float, dict[str, dict[str, Estimate]]], file: Path) -> None:
+    """One row of bars for each measure, grouped by load."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shown = ["breaches %", "class 2 p95 min", "AI-true low mean min", "matched %"]
+    figure, axes = pyplot.subplots(1, len(shown), figsize=(14, 3.6), layout="constrained")
+    for axis, name in zip(axes, shown, strict=True):
+        for n, (load, rows) in enumerate(tables.items()):
+            places = [p + 0.4 * n for p in range(len(rows))]
+            axis.bar(
+                places,
+                [row[name].mean for row in rows.values()],
+                0.38,
+                yerr=[row[name].error for row in rows.values()],
+                label=f"{100 * load:.0f} % load",
+            )
+        axis.set_xticks(range(len(rows)), list(rows), rotation=30, ha="right")
+        axis.set_title(name)
+        if name != "matched %":
+            axis.set_yscale("log")
+    axes[0].legend()
+    figure.savefig(file)
