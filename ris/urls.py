@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from interfaces.dicom import urls as dicom
 from interfaces.hl7 import urls as hl7
 from reporting import urls as reporting
 from ris.catalog import urls as catalog
@@ -15,7 +16,7 @@ from ris.web.docs import ApiDocs
 from ris.web.health import health
 from worklist import urls as worklist
 
-ROOMS = (people, catalog, patients, orders, worklist, reporting, hl7)
+ROOMS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom)
 
 urlpatterns = [
     path("healthz", health, name="health"),

@@ -12,9 +12,11 @@ from ris.audit.services import record
 from ris.catalog.models import Device
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound
+from ris.orders.models import ScheduledStep
 from ris.orders.selectors import orders_for, step_for, steps_for
 from ris.orders.selectors_performed import suggestions
 from ris.orders.services import link_exam, unlink_exam
+from ris.orders.states import ACTIVE, CANCELLED, WAITING
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -53,7 +55,7 @@ def device(request: HttpRequest, device_id: int) -> HttpResponse:
         "profile": getattr(one, "dicom_profile", None),
         "page": Paginator(selectors.queries_of(one).defer("identifier"), 50).get_page(request.GET.get("page")),
         "rejections": selectors.rejections_of(one)[:20],
-        "steps": steps_for(user).filter(device=one, state__in=["scheduled", "arrived"])[:12],
+        "steps": steps_for(user).filter(device=one, state__in=WAITING)[:12],
     }
     return render(request, "dicom/device.html", context)
 
@@ -93,7 +95,7 @@ def exceptions(request: HttpRequest) -> HttpResponse:
         "unscheduled": unscheduled(user)[:100],
         "stuck": stuck(user, at)[:100],
         "images": images_without_order(user)[:50],
-        "flagged": orders_for(user).exclude(flags=[]).filter(state="active")[:50],
+        "flagged": orders_for(user).exclude(flags=[]).filter(state=ACTIVE)[:50],
     }
     return render(request, "dicom/exceptions.html", context)
 
@@ -107,12 +109,13 @@ def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
     record(actor_of(request), "exam.view", performed, at=now())
     mpps = getattr(performed, "mpps", None)
     number = mpps.patient_id if mpps else ""
-    visible = set(steps_for(user).values_list("pk", flat=True)) if not performed.steps.exists() else set()
+    sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
+    found = [] if performed.steps.exists() else suggestions(performed, patient_number=number)
     context = {
         "performed": performed,
         "mpps": mpps,
         "linked": performed.steps.select_related("procedure__order__patient", "device"),
-        "suggestions": [s for s in suggestions(performed, patient_number=number) if s.step.pk in visible],
+        "suggestions": [one for one in found if one.step.procedure.order.site_id in sites],
         "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
     }
     return render(request, "dicom/exam.html", context)
@@ -125,15 +128,17 @@ def link(request: HttpRequest, performed_id: int) -> HttpResponse:
     user = user_of(request)
     performed = exam_for(user, performed_id)
     step_id, accession = request.POST.get("step", ""), request.POST.get("accession", "").strip()
-    if step_id.isdigit():
-        step = step_for(user, int(step_id))
-    else:
-        found = steps_for(user).filter(procedure__order__accession=accession) if accession else None
-        step = found.exclude(state="cancelled").first() if found else None  # type: ignore[assignment]
-        if step is None:
-            raise Invalid("Give the accession number of an order at your sites.", at="accession")
+    step = step_for(user, int(step_id)) if step_id.isdigit() else _step_of(user, accession)
     link_exam(performed.pk, [step.pk], actor=actor_of(request), at=now())
     return go(request, reverse("dicom:exam", args=[performed.pk]), "Linked. The order has moved on with the exam.")
+
+
+def _step_of(user: User, accession: str) -> ScheduledStep:
+    steps = steps_for(user).filter(procedure__order__accession=accession).exclude(state=CANCELLED)
+    found = steps.first() if accession else None
+    if found is None:
+        raise Invalid("Give the accession number of an order at your sites.", at="accession")
+    return found
 
 
 @require_POST

@@ -61,8 +61,8 @@ def _matching(user: User, text: str, out: bool) -> Q:
 def _inward(user: User) -> dict[str, Any]:
     tallies = {tally.state: tally for tally in selectors.inbound_tally(user, since=now() - COUNTED)}
     counts = [(state, tallies[state].count if state in tallies else 0) for state in IN_STATES]
-    waiting = [tallies[state].oldest for state in states.OPEN if state in tallies and tallies[state].oldest]
-    return {"counts": counts, "oldest": min(waiting, default=None)}
+    oldest = min((t.oldest for t in tallies.values() if t.state in states.OPEN and t.oldest), default=None)
+    return {"counts": counts, "oldest": oldest}
 
 
 def _outward(user: User) -> dict[str, Any]:

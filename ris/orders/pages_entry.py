@@ -175,12 +175,18 @@ def _intent(request: HttpRequest, patient: Patient) -> OrderIntent:
         code = Code(one.code, one.name, one.coding_system)
         found.append(ProcedureIntent(code=code, laterality=side, steps=(step,)))
         start += timedelta(minutes=one.minutes)
-    said = {name: request.POST.get(name, "").strip() for name in ("priority", "reason", "clinical_info", "comments")}
+
+    def said(name: str) -> str:
+        return request.POST.get(name, "").strip()
+
     return OrderIntent(
         site_id=site.pk,
         patient_id=patient.pk,
         source="desk",
         procedures=tuple(found),
-        ordering_provider=request.POST.get("ordering_provider", "").strip().replace(", ", "^"),
-        **said,
+        priority=said("priority"),
+        ordering_provider=said("ordering_provider").replace(", ", "^"),
+        reason=said("reason"),
+        clinical_info=said("clinical_info"),
+        comments=said("comments"),
     )

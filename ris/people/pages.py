@@ -113,4 +113,3 @@ def retry_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """Owe a stuck delivery again."""
     retry_stuck(delivery_id, at=now())
     return go(request, reverse("people:alarms"), "It will be tried again now.")
-

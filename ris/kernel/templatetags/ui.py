@@ -6,7 +6,6 @@ from typing import Any
 
 from django import template
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -140,12 +139,3 @@ def fact(kind: str) -> str:
     """The name of an event for people: ``ExamCompleted`` → ``Exam completed``."""
     text = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
     return text[:1].upper() + text[1:]
-
-
-@register.simple_tag
-def explain_url(step: Any) -> str:
-    """Where the DICOM side says why a step is not on its scanner."""
-    try:
-        return reverse("dicom:explain", args=[step.pk])
-    except NoReverseMatch:
-        return ""

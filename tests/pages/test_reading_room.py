@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from reporting.models import Report, ReportVersion
+from ris.audit.models import AuditEvent
+from ris.catalog.models import Site
+from ris.kernel.clock import now
+from ris.people.models import User
+from ris.people.roles import Role
+from tests.factories import TESTER, make_user
+from worklist.models import ReadingItem
+from worklist.services import claim
+from worklist.states import FINAL, PRELIMINARY
+
+from .conftest import client_of, open_case
+
+GOOD = {"findings": "Nothing new.", "impression": "Normal."}
+
+
+@pytest.fixture
+def mine(radiologist: User, item: ReadingItem) -> Client:
+    claim(item.pk, reader=radiologist, actor=TESTER, at=now())
+    return client_of(radiologist, Accept="application/json")
+
+
+def save(client: Client, item: ReadingItem, revision: int, **sections: str) -> Any:
+    return client.post(reverse("reporting:draft", args=[item.pk]), {"revision": revision, **(sections or GOOD)})
+
+
+def test_what_is_typed_is_kept_and_its_revision_grows(mine: Client, item: ReadingItem) -> None:
+    assert save(mine, item, 0).json()["revision"] == 1
+    assert save(mine, item, 1, findings="More.").json()["revision"] == 2
+    assert Report.objects.get().findings == "More." and Report.objects.get().impression == "Normal."
+
+
+def test_a_second_window_does_not_overwrite_the_first(mine: Client, item: ReadingItem) -> None:
+    save(mine, item, 0)
+    save(mine, item, 1, findings="From the first window.")
+    answer = save(mine, item, 1, findings="From the second.")
+    assert answer.status_code == 409 and answer.json()["code"] == "stale-draft"
+    assert Report.objects.get().findings == "From the first window."
+
+
+def test_who_does_not_hold_the_case_cannot_write(item: ReadingItem, mine: Client, site: Site) -> None:
+    other = client_of(make_user("radb", Role.RADIOLOGIST, sites=(site,)), Accept="application/json")
+    answer = save(other, item, 0)
+    assert answer.status_code == 409 and answer.json()["code"] == "not-held"
+    room = other.get(reverse("reporting:room", args=[item.pk]), headers={"Accept": "text/html"}).content.decode()
+    assert 'id="editor"' not in room and "Take over" in room
+
+
+def test_signing_finishes_the_case_and_brings_the_next_one(mine: Client, item: ReadingItem, site: Site) -> None:
+    following = open_case(site, priority="STAT")
+    save(mine, item, 0)
+    answer = mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1, "next": "1"})
+    assert answer.json()["url"] == reverse("reporting:room", args=[following.pk])
+    assert item.reread().state == FINAL
+
+
+def test_a_check_that_speaks_wants_a_reason_which_is_kept(mine: Client, item: ReadingItem) -> None:
+    save(mine, item, 0, findings="The [ ] is normal.")
+    answer = mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1})
+    assert answer.status_code == 422
+    said = [remark["check"] for remark in answer.json()["remarks"]]
+    assert said == ["unfilled field", "impression missing"]
+    overrides = '{"unfilled field": "a quotation", "impression missing": "in the findings"}'
+    answer = mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1, "overrides": overrides})
+    assert answer.status_code == 200
+    kept = dict(ReportVersion.objects.get().overrides.values_list("check_name", "reason"))
+    assert kept == {"unfilled field": "a quotation", "impression missing": "in the findings"}
+
+
+def test_a_resident_releases_as_preliminary_and_cannot_sign(item: ReadingItem, site: Site) -> None:
+    resident = make_user("res", Role.RESIDENT, sites=(site,))
+    claim(item.pk, reader=resident, actor=TESTER, at=now())
+    client = client_of(resident, Accept="application/json")
+    save(client, item, 0)
+    assert client.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1}).status_code == 403
+    assert client.post(reverse("reporting:preliminary", args=[item.pk]), {"revision": 1}).status_code == 200
+    assert item.reread().state == PRELIMINARY
+
+
+def test_a_final_report_is_only_added_to(mine: Client, item: ReadingItem, radiologist: User) -> None:
+    save(mine, item, 0)
+    mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1})
+    report = Report.objects.get()
+    mine.post(reverse("reporting:addendum", args=[report.pk]), {"text": "Seen again: unchanged."})
+    room = client_of(radiologist).get(reverse("reporting:room", args=[item.pk])).content.decode()
+    assert "Seen again: unchanged." in room and "Nothing new." in room and 'id="editor"' not in room
+
+
+def test_hostile_text_stays_text(mine: Client, item: ReadingItem, radiologist: User) -> None:
+    save(mine, item, 0, findings="</textarea><script>alert(1)</script>", impression="<img src=x>")
+    room = client_of(radiologist).get(reverse("reporting:room", args=[item.pk])).content.decode()
+    assert "<script>alert" not in room and "<img src=x>" not in room
+
+
+def test_opening_a_case_and_a_prior_is_audited_with_the_patient(
+    mine: Client, item: ReadingItem, radiologist: User
+) -> None:
+    save(mine, item, 0)
+    mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1})
+    client_of(radiologist).get(reverse("reporting:prior", args=[Report.objects.get().pk]))
+    seen = AuditEvent.objects.filter(user=radiologist, action="report.view").get()
+    assert seen.patient_id == item.procedure.order.patient_id
+
+
+def test_a_referrer_sees_the_results_of_their_own_orders_only(mine: Client, item: ReadingItem, site: Site) -> None:
+    save(mine, item, 0)
+    mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1})
+    referrer = make_user("ref", Role.REFERRER, sites=(site,))
+    report = Report.objects.get()
+    assert client_of(referrer).get(reverse("reporting:result", args=[report.pk])).status_code == 404
+    order = item.procedure.order
+    order.referrer = referrer
+    order.save()
+    shown = client_of(referrer).get(reverse("reporting:result", args=[report.pk])).content.decode()
+    assert "Normal." in shown and "Unchanged since it was signed" in shown
