@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,8 @@ CHECK = 2.0
 """Seconds between two looks at the sessions: a revoked one's socket closes within twice that."""
 BREATH = 0.02
 """Seconds that a reading waits for more bells to be answered with it."""
+DEAF = 1.0
+"""Seconds that no bell is sent after one could not be."""
 DEEPEST = 64
 """Messages that wait for one client; further ones are dropped and the client re-reads."""
 
@@ -185,13 +188,18 @@ class _Announcer:
 
     def _run(self, layer: Any) -> None:
         loop = asyncio.new_event_loop()
+        heard = True
         while True:
             self._ring.wait()
             self._ring.clear()
             try:
                 loop.run_until_complete(asyncio.wait_for(layer.group_send(GROUP, {"type": "bell"}), 5.0))
-            except Exception as error:  # hubs poll, so this is a delay
-                log.warning("live.bell_unheard", error=type(error).__name__)
+                heard = True
+            except Exception as error:  # hubs poll, so this is a delay; said once an outage
+                if heard:
+                    log.warning("live.bell_unheard", error=type(error).__name__)
+                heard = False
+                time.sleep(DEAF)
 
 
 _announcer = _Announcer()

@@ -6,9 +6,12 @@ from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
     OrderCancelled,
+    OrderPlaced,
     OrderRevised,
+    PatientArrived,
     ProcedureCancelled,
 )
+from ris.orders.models import RequestedProcedure
 
 from . import services
 from .events import (
@@ -33,6 +36,17 @@ def open_on_completion(event: ExamCompleted) -> None:
 def reprice_on_revision(event: OrderRevised) -> None:
     for pk in ReadingItem.objects.filter(procedure__order=event.order_id).values_list("pk", flat=True):
         services.reprice(pk, at=event.at, cause="order revised")
+
+
+@subscribe(OrderPlaced)
+def plan_priors_of_order(event: OrderPlaced) -> None:
+    for procedure in RequestedProcedure.objects.filter(order=event.order_id):
+        services.plan_priors(procedure.pk, at=event.at)
+
+
+@subscribe(PatientArrived)
+def check_priors_at_arrival(event: PatientArrived) -> None:
+    services.plan_priors(event.procedure_id, at=event.at)
 
 
 @subscribe(ProcedureCancelled)

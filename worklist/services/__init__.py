@@ -19,6 +19,7 @@ from .items import cancel_item, open_item, reprice
 from .next_case import next_case
 from .offers import accept, decline, offer
 from .places import score_terms, turn_due
+from .prefetch import note_fetched, plan_priors
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
 from .shift_ends import hand_over, redistribute, redistribute_from
 
@@ -38,10 +39,12 @@ __all__ = [
     "hand_over",
     "next_case",
     "note_ai_result",
+    "note_fetched",
     "offer",
     "open_item",
     "park",
     "pause_clock",
+    "plan_priors",
     "redistribute",
     "redistribute_from",
     "release",
