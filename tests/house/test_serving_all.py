@@ -102,7 +102,7 @@ def test_what_people_type_into_addresses_and_bodies_is_not_logged(hospital: Serv
     get(hospital, f"/login/?next={CANARY}")
     hospital.api("scheduler", "/api/patients/search/", {"text": CANARY})
     hospital.api("scheduler", f"/api/orders/?page={CANARY}")
-    wait_for(lambda: "/api/orders/" in hospital.log(), seconds=5, what="the request's line")
+    wait_for(lambda: "/api/orders/" in hospital.log(), seconds=20, what="the request's line")
     assert CANARY not in hospital.log()
 
 
@@ -125,7 +125,7 @@ def test_a_fact_reaches_its_subscribers_at_once(hospital: Served) -> None:
         _, rows = hospital.api("lead", "/api/worklist/?list=all")
         return any(row["accession"] == order["accession"] for row in rows["results"])
 
-    wait_for(is_on_the_list, seconds=5, what="the case is on the reading list")
+    wait_for(is_on_the_list, seconds=20, what="the case is on the reading list")
 
 
 def test_ctrl_c_ends_all_of_it_cleanly_though_clients_are_connected(hospitals: Hospitals) -> None:

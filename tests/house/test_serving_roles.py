@@ -36,7 +36,7 @@ def order_and_perform(served: Served, number: str) -> str:
     for verb in ("arrive", "start", "complete"):
         status, answer = served.api("tech", f"/api/steps/{step}/{verb}/", {})
         assert status == 200, answer
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     return str(order["accession"])
 
 
@@ -46,15 +46,11 @@ def is_listed(served: Served, accession: str) -> Any:
 
 
 def test_a_fact_goes_from_one_process_to_another_at_once(hospital: Served) -> None:
-    for user in ("scheduler", "tech", "lead"):
-        hospital.token(user)
     accession = order_and_perform(hospital, "ZZ-ROLES-1")
-    wait_for(lambda: is_listed(hospital, accession), seconds=5, what="the case is on the reading list")
+    wait_for(lambda: is_listed(hospital, accession), seconds=20, what="the case is on the reading list")
 
 
 def test_while_redis_is_away_work_goes_on_and_what_is_owed_comes_after(hospital: Served) -> None:
-    for user in ("scheduler", "tech", "lead"):
-        hospital.token(user)
     port = int(hospital.env["REDIS_URL"].rsplit(":", 1)[1].split("/")[0])
     subprocess.run(["redis-cli", "-p", str(port), "shutdown", "nosave"], check=False, timeout=10)
     wait_for(lambda: not is_open(("127.0.0.1", port)), seconds=10, what="Redis is away")
