@@ -26,6 +26,8 @@ app.autodiscover_tasks()
 WAKES = {
     "relay": "ris.kernel.tasks.deliver",
     "hl7-send": "interfaces.hl7.tasks.send_owed",
+    "dicom-forward": "interfaces.dicom.tasks.send_forwards",
+    "dicom-prefetch": "interfaces.dicom.tasks.prefetch",
 }
 """Which task answers which bell (``ris.kernel.doorbell``)."""
 
@@ -34,7 +36,12 @@ EVERY = {
     "ris.kernel.tasks.beat": 15.0,
     "interfaces.hl7.tasks.send_owed": 5.0,
     "interfaces.hl7.tasks.decide_stored": 60.0,
+    "interfaces.dicom.tasks.send_forwards": 10.0,
+    "interfaces.dicom.tasks.prefetch": 15.0,
+    "interfaces.dicom.tasks.poll_archives": 60.0,
+    "interfaces.dicom.tasks.forget": 3600.0,
     "worklist.tasks.sweep": 15.0,
+    "worklist.tasks.look_ahead": 300.0,
 }
 """Seconds between two looks that nobody asked for."""
 

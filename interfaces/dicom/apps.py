@@ -5,3 +5,6 @@ class DicomConfig(AppConfig):
     name = "interfaces.dicom"
     label = "dicom"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import subscribers  # noqa: F401  (registers itself)

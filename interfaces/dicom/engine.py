@@ -6,16 +6,13 @@ a socket pair. So TLS, address lists, caps and silent peers are the door's busin
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
-from pydicom import config as pydicom_config
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
-from pynetdicom import _config as pynetdicom_config
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     InstanceAvailabilityNotification,
     ModalityPerformedProcedureStep,
@@ -28,6 +25,7 @@ from pynetdicom.transport import AssociationServer, RequestHandler
 from . import wire
 from .callers import Caller
 from .desk import Desk
+from .discretion import keep_identifiers_out_of_logs
 from .ian import note_availability
 from .keeping import Keeper
 from .mpps import create, get, set_
@@ -45,17 +43,6 @@ SOP_CLASSES = (
 """What this system answers as SCP. The conformance statement is printed from here."""
 
 IDLE_S = 600
-
-
-def keep_identifiers_out_of_logs() -> None:
-    """pynetdicom logs identifiers, and pydicom odd values: patient data. No more, in this process."""
-    pynetdicom_config.LOG_HANDLER_LEVEL = "none"
-    pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
-    pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
-    pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
-    pydicom_config.settings.writing_validation_mode = pydicom_config.IGNORE
-    for name in ("pydicom", "pynetdicom"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class Engine:

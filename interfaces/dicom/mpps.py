@@ -7,7 +7,6 @@ violation and answered with success: a scanner is never stopped over a comment.
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from io import BytesIO
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -15,9 +14,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import evt
-from pynetdicom.dsutils import decode, encode
 
 from ris.audit.actor import Actor
 from ris.catalog.models import Device
@@ -30,8 +27,10 @@ from ris.orders.models import PerformedStep
 from ris.orders.selectors_performed import steps_referred
 from ris.orders.services import complete_exam, discontinue_exam, start_exam
 
+from . import forwarding
 from . import mpps_reading as reading
 from .callers import Caller
+from .datasets import as_bytes, from_bytes
 from .models import Mpps
 from .mwl.moments import offset
 
@@ -93,7 +92,7 @@ def begin(uid: str, dataset: Dataset, caller: Caller, *, at: datetime) -> Mpps:
         actor=_actor(caller),
         at=at,
     )
-    return Mpps.objects.create(
+    mpps = Mpps.objects.create(
         performed=performed,
         uid=uid,
         dataset=as_bytes(dataset),
@@ -102,6 +101,8 @@ def begin(uid: str, dataset: Dataset, caller: Caller, *, at: datetime) -> Mpps:
         violations=violations,
         updated_at=at,
     )
+    forwarding.owe(mpps, dataset, creates=True, at=at)
+    return mpps
 
 
 def set_(event: evt.Event, caller: Caller) -> Answer:
@@ -145,6 +146,7 @@ def _apply(uid: str, changes: Dataset, status: str, caller: Caller, at: datetime
         violations=list(dict.fromkeys(violations)),
         updated_at=at,
     )
+    forwarding.owe(mpps, changes, creates=False, at=at)
     return dropped
 
 
@@ -204,20 +206,6 @@ def merged(mpps: Mpps, changes: Dataset) -> Dataset:
         if int(element.tag) not in reading.NOT_IN_SET:
             whole[element.tag] = element
     return whole
-
-
-def as_bytes(dataset: Dataset) -> bytes:
-    """Encode for keeping, in UTF-8 whatever it came in."""
-    dataset.decode()
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    encoded = encode(dataset, ExplicitVRLittleEndian.is_implicit_VR, True)
-    if encoded is None:
-        raise ValueError("the dataset cannot be encoded")
-    return encoded
-
-
-def from_bytes(raw: bytes | memoryview) -> Dataset:
-    return decode(BytesIO(bytes(raw)), False, True)
 
 
 def refusal(status: int, comment: str) -> Dataset:

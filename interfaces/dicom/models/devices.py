@@ -3,7 +3,6 @@ from __future__ import annotations
 from django.db import models
 
 from ris.catalog.models import Device
-from ris.orders.models import PerformedStep
 
 
 class DeviceProfile(models.Model):
@@ -85,24 +84,3 @@ class Rejection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.calling_ae or '?'} @ {self.address}: {self.reason}"
-
-
-class Mpps(models.Model):
-    """A Modality Performed Procedure Step as the device told it: the whole dataset, beside what was understood."""
-
-    performed = models.OneToOneField(PerformedStep, on_delete=models.PROTECT, related_name="mpps")
-    uid = models.CharField("SOP Instance UID", max_length=64, unique=True)
-    dataset = models.BinaryField(help_text="Everything said so far, Explicit VR Little Endian.")
-    revision = models.PositiveIntegerField(default=1, help_text="Grows with each N-SET.")
-    calling_ae = models.CharField(max_length=16, blank=True)
-    patient_id = models.CharField(max_length=64, blank=True, db_index=True, help_text="(0010,0020) as sent.")
-    supplies = models.JSONField(default=list, help_text="Contrast and other consumables.")
-    violations = models.JSONField(default=list, help_text="What was wrong with it and let pass.")
-    updated_at = models.DateTimeField(help_text="UTC.")
-
-    class Meta:
-        verbose_name = "MPPS"
-        verbose_name_plural = "MPPS"
-
-    def __str__(self) -> str:
-        return self.uid

@@ -1,0 +1,22 @@
+"""Datasets as they are kept: Explicit VR Little Endian, UTF-8."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from pydicom.dataset import Dataset
+from pynetdicom.dsutils import decode, encode
+
+
+def as_bytes(dataset: Dataset) -> bytes:
+    """Encode for keeping, in UTF-8 whatever it came in."""
+    dataset.decode()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    encoded = encode(dataset, False, True)
+    if encoded is None:
+        raise ValueError("the dataset cannot be encoded")
+    return encoded
+
+
+def from_bytes(raw: bytes | memoryview) -> Dataset:
+    return decode(BytesIO(bytes(raw)), False, True)

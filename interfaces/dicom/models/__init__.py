@@ -1,0 +1,17 @@
+from .devices import DeviceProfile, MwlQuery, Rejection
+from .performed import Mpps, MppsForward
+from .priors import Prefetch, PriorMove
+from .remotes import Archive, MppsTarget, Remote
+
+__all__ = [
+    "Archive",
+    "DeviceProfile",
+    "Mpps",
+    "MppsForward",
+    "MppsTarget",
+    "MwlQuery",
+    "Prefetch",
+    "PriorMove",
+    "Rejection",
+    "Remote",
+]

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from django.db import models
+
+from ris.orders.models import PerformedStep
+
+from .remotes import MppsTarget
+
+
+class Mpps(models.Model):
+    """A Modality Performed Procedure Step as the device told it: the whole dataset, beside what was understood."""
+
+    performed = models.OneToOneField(PerformedStep, on_delete=models.PROTECT, related_name="mpps")
+    uid = models.CharField("SOP Instance UID", max_length=64, unique=True)
+    dataset = models.BinaryField(help_text="Everything said so far, Explicit VR Little Endian.")
+    revision = models.PositiveIntegerField(default=1, help_text="Grows with each N-SET.")
+    calling_ae = models.CharField(max_length=16, blank=True)
+    patient_id = models.CharField(max_length=64, blank=True, db_index=True, help_text="(0010,0020) as sent.")
+    supplies = models.JSONField(default=list, help_text="Contrast and other consumables.")
+    violations = models.JSONField(default=list, help_text="What was wrong with it and let pass.")
+    updated_at = models.DateTimeField(help_text="UTC.")
+
+    class Meta:
+        verbose_name = "MPPS"
+        verbose_name_plural = "MPPS"
+
+    def __str__(self) -> str:
+        return self.uid
+
+
+class MppsForward(models.Model):
+    """One N-CREATE or N-SET owed to a target. Per target and exam the oldest goes first."""
+
+    OWED, SENT = "owed", "sent"
+
+    mpps = models.ForeignKey(Mpps, on_delete=models.CASCADE, related_name="forwards")
+    target = models.ForeignKey(MppsTarget, on_delete=models.CASCADE, related_name="forwards")
+    creates = models.BooleanField(help_text="N-CREATE, else N-SET.")
+    dataset = models.BinaryField(help_text="Explicit VR Little Endian.")
+    state = models.CharField(max_length=8, default=OWED)
+    attempts = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["target", "mpps", "id"], name="mpps_forward_lane", condition=models.Q(state="owed"))
+        ]
+
+    def __str__(self) -> str:
+        return f"{'N-CREATE' if self.creates else 'N-SET'} {self.mpps_id} → {self.target_id}"

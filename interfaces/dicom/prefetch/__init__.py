@@ -1,0 +1,1 @@
+"""Priors are found and brought near before they are needed."""

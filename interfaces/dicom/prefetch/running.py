@@ -1,0 +1,191 @@
+"""Wishes become searches, searches become moves. Run by a task; safe to run by several at once."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.errors import Conflict
+from ris.orders.models import RequestedProcedure
+from worklist.models import PriorPlan
+from worklist.rules.priors import Exam
+from worklist.services.prefetch import note_fetched
+
+from ..archives import FoundStudy, studies
+from ..arrival import ALARM
+from ..models import Archive, Prefetch, PriorMove
+from ..remote import Unreachable
+from . import states
+from .moving import move
+from .relevance import Chosen, choose
+
+log = structlog.get_logger(__name__)
+
+MOST_ATTEMPTS = 8
+LONGEST_PAUSE = timedelta(minutes=30)
+STUCK_AFTER = timedelta(minutes=30)
+"""A move that began so long ago and has not ended lost its worker; it is queued again."""
+
+
+def run(*, at: datetime, limit: int = 20) -> int:
+    """Search and move what is due, STAT first; return how much was done."""
+    done = 0
+    for wish in _due_wishes(at)[:limit]:
+        done += _search(wish, at)
+    _queue_the_stuck(at)
+    for archive in Archive.objects.filter(enabled=True):
+        done += _move_some(archive, at, limit)
+    return done
+
+
+def _due_wishes(at: datetime) -> list[Prefetch]:
+    due = Prefetch.objects.filter(state=states.WANTED, due_at__lte=at, archive__enabled=True)
+    return list(due.select_related("archive", "procedure__order__patient").order_by("-urgent", "due_at", "pk"))
+
+
+def _search(wish: Prefetch, at: datetime) -> int:
+    try:
+        found = _patients_studies(wish)
+    except Unreachable as error:
+        attempts = wish.attempts + 1
+        pause = min(timedelta(seconds=2**attempts), LONGEST_PAUSE)
+        Prefetch.objects.filter(pk=wish.pk).update(attempts=attempts, due_at=at + pause, error=str(error)[:120])
+        raise_alarm(ALARM, wish.archive.name, detail=str(error), at=at)
+        return 0
+    clear_alarm(ALARM, wish.archive.name, at=at)
+    chosen = choose(_new_exam(wish), found, _ordered_here(found))
+    with transaction.atomic():
+        try:
+            Prefetch.objects.take(states.SEARCH, wish.pk, found=len(found), error="")
+        except Conflict:  # stopped in the meantime
+            return 0
+        for one in chosen:
+            _queue(wish, one, at)
+        record(
+            Actor.job("prefetch"),
+            "prefetch.search",
+            wish,
+            patient_id=wish.procedure.order.patient_id,
+            at=at,
+            found=len(found),
+            chosen=len(chosen),
+        )
+    return 1
+
+
+def _patients_studies(wish: Prefetch) -> list[FoundStudy]:
+    """All studies that the archive has under any number of the patient's that it knows, but for this exam's own."""
+    patient, archive = wish.procedure.order.patient, wish.archive
+    numbers = patient.identifiers.order_by("pk")
+    if archive.authorities:
+        numbers = numbers.filter(authority__in=archive.authorities)
+    found: dict[str, FoundStudy] = {}
+    for value in numbers.values_list("value", flat=True):
+        found |= {study.uid: study for study in studies(archive, PatientID=value) if study.uid}
+    found.pop(wish.procedure.study_uid, None)
+    return list(found.values())
+
+
+def _new_exam(wish: Prefetch) -> Exam:
+    start = wish.procedure.steps.order_by("start").values_list("start", flat=True).first() or wish.created_at
+    return _exam(wish.procedure, -1, start.date())
+
+
+def _exam(procedure: RequestedProcedure, number: int, on: date) -> Exam:
+    region = procedure.procedure.body_region if procedure.procedure else ""
+    return Exam(number, on, procedure.modality, region, procedure.code, procedure.laterality)
+
+
+def _ordered_here(found: list[FoundStudy]) -> dict[str, Exam]:
+    """What the orders of these studies say, by Study Instance UID."""
+    uids = [study.uid for study in found]
+    rows = RequestedProcedure.objects.filter(study_uid__in=uids).select_related("procedure")
+    return {row.study_uid: _exam(row, row.pk, row.order.placed_at.date()) for row in rows.select_related("order")}
+
+
+def _queue(wish: Prefetch, one: Chosen, at: datetime) -> None:
+    """Queue the study's move, unless it is there, or on its way, already."""
+    destination = wish.archive.destination
+    try:
+        with transaction.atomic():
+            PriorMove.objects.create(
+                archive=wish.archive,
+                prefetch=wish,
+                study_uid=one.study.uid,
+                destination=destination,
+                due_at=at,
+                state=states.QUEUED,
+                urgent=wish.urgent,
+                score=one.score,
+                why=list(one.why),
+            )
+        return
+    except IntegrityError:
+        known = PriorMove.objects.get(study_uid=one.study.uid, destination=destination)
+    if known.state in states.QUEUE_AGAIN.sources:
+        PriorMove.objects.take(states.QUEUE_AGAIN, known.pk, prefetch=wish, due_at=at, attempts=0, urgent=wish.urgent)
+    elif wish.urgent:
+        PriorMove.objects.filter(pk=known.pk, state=states.QUEUED).update(urgent=True)
+
+
+def _move_some(archive: Archive, at: datetime, limit: int) -> int:
+    moved = 0
+    for _ in range(limit):
+        under_way = PriorMove.objects.filter(archive=archive, state=states.MOVING).count()
+        due = PriorMove.objects.filter(archive=archive, state=states.QUEUED, due_at__lte=at)
+        if _is_quiet(archive, at):
+            due = due.filter(urgent=True)
+        first = due.order_by("-urgent", "due_at", "-score", "pk").first()
+        if first is None or under_way >= archive.most_at_once:
+            return moved
+        try:
+            begun = PriorMove.objects.take(states.BEGIN, first.pk, attempts=first.attempts + 1, due_at=at)
+        except Conflict:  # another worker has it
+            continue
+        moved += _bring(archive, begun, at)
+    return moved
+
+
+def _bring(archive: Archive, begun: PriorMove, at: datetime) -> int:
+    try:
+        instances = move(archive, begun.study_uid, begun.destination)
+    except Unreachable as error:
+        if begun.attempts >= MOST_ATTEMPTS:
+            PriorMove.objects.take(states.MISS, begun.pk, error=str(error)[:120])
+            raise_alarm("prior-missed", f"{archive.name}: move {begun.pk}", detail=str(error), at=at)
+            return 0
+        pause = min(timedelta(seconds=2**begun.attempts), LONGEST_PAUSE)
+        PriorMove.objects.take(states.POSTPONE, begun.pk, due_at=at + pause, error=str(error)[:120])
+        return 0
+    PriorMove.objects.take(states.FINISH, begun.pk, instances=instances, done_at=at, error="")
+    for plan in PriorPlan.objects.filter(prior__study_uid=begun.study_uid, state=PriorPlan.PLANNED):
+        note_fetched(plan.pk, ok=True, at=at)
+    return 1
+
+
+def _queue_the_stuck(at: datetime) -> None:
+    for stuck in PriorMove.objects.filter(state=states.MOVING, due_at__lt=at - STUCK_AFTER):
+        PriorMove.objects.filter(due_at=stuck.due_at).take(states.POSTPONE, stuck.pk, due_at=at)
+
+
+def _is_quiet(archive: Archive, at: datetime) -> bool:
+    first, last = archive.quiet_from, archive.quiet_until
+    if first is None or last is None:
+        return False
+    clock = at.time()
+    return first <= clock < last if first <= last else clock >= first or clock < last
+
+
+def progress(procedure_id: int) -> dict[str, int]:
+    """How many priors of a procedure are in which state."""
+    rows = PriorMove.objects.filter(Q(prefetch__procedure=procedure_id)).values_list("state", flat=True)
+    counts: dict[str, int] = {}
+    for state in rows:
+        counts[state] = counts.get(state, 0) + 1
+    return counts

@@ -1,0 +1,47 @@
+"""What happens to orders decides which priors are wanted. Database only; looking and moving is a task's."""
+
+from __future__ import annotations
+
+from ris.kernel.events import subscribe
+from ris.orders.events import (
+    ExamCompleted,
+    OrderCancelled,
+    OrderEvent,
+    OrderPlaced,
+    OrderRevised,
+    PatientArrived,
+    ProcedureCancelled,
+    ProcedureEvent,
+    StepRescheduled,
+)
+from ris.orders.models import RequestedProcedure
+
+from .prefetch.planning import stop, want
+
+
+@subscribe(OrderPlaced, OrderRevised)
+def want_priors(event: OrderEvent) -> None:
+    for procedure_id in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
+        want(procedure_id, at=event.at)
+
+
+@subscribe(StepRescheduled)
+def want_priors_of_a_step(event: StepRescheduled) -> None:
+    want(event.procedure_id, at=event.at)
+
+
+@subscribe(PatientArrived, ExamCompleted)
+def want_priors_now(event: ProcedureEvent) -> None:
+    """Looked at once more: since the order was placed, more may have come."""
+    want(event.procedure_id, at=event.at, now_at_once=True)
+
+
+@subscribe(OrderCancelled)
+def stop_all(event: OrderCancelled) -> None:
+    for procedure_id in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
+        stop(procedure_id, at=event.at)
+
+
+@subscribe(ProcedureCancelled)
+def stop_one(event: ProcedureCancelled) -> None:
+    stop(event.procedure_id, at=event.at)

@@ -1,0 +1,34 @@
+"""Celery: wake up and sweep. All that is owed stands in the database."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from ris.kernel.clock import now
+
+from . import arrival, forwarding, keeping
+from .prefetch import running
+
+
+@shared_task(ignore_result=True)
+def send_forwards() -> None:
+    """Called by the bell ``dicom-forward`` and every few seconds: MPPS to further systems."""
+    forwarding.send_owed(at=now())
+
+
+@shared_task(ignore_result=True)
+def poll_archives() -> None:
+    """Called every minute: ask archives for the images of finished exams."""
+    arrival.poll(at=now())
+
+
+@shared_task(ignore_result=True)
+def prefetch() -> None:
+    """Called by the bell ``dicom-prefetch`` and every few seconds: find priors and have them moved."""
+    running.run(at=now())
+
+
+@shared_task(ignore_result=True)
+def forget() -> None:
+    """Called every hour: delete kept queries and rejections that are old."""
+    keeping.forget_old(at=now())

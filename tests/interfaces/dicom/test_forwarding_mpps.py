@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS
+
+from interfaces.dicom.callers import Caller
+from interfaces.dicom.forwarding import send_owed
+from interfaces.dicom.models import MppsForward, MppsTarget
+from interfaces.dicom.mpps import _apply, begin
+from ris.kernel.models import Alarm
+from tests.factories import NOON, make_order
+from tests.interfaces.dicom.test_reporting_exams_by_mpps import begun, ended
+
+pytestmark = pytest.mark.django_db
+SCANNER = Caller(ae_title="CT1", address="127.0.0.1", time_zone="America/Chicago")
+
+
+class Manager:
+    """Another PPS manager. ``status`` is what it answers."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.status = 0x0000
+        self.ae = AE(ae_title="OTHER")
+        self.ae.add_supported_context(MPPS)
+        handlers: list[Any] = [(evt.EVT_N_CREATE, self._create), (evt.EVT_N_SET, self._set)]
+        self.server = self.ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self.port = self.server.server_address[1]
+
+    def _create(self, event: evt.Event) -> tuple[int, Dataset]:
+        self.heard.append(("create", event.attribute_list.PerformedProcedureStepStatus))
+        return self.status, Dataset()
+
+    def _set(self, event: evt.Event) -> tuple[int, Dataset]:
+        self.heard.append(("set", event.modification_list.PerformedProcedureStepStatus))
+        return self.status, Dataset()
+
+
+@pytest.fixture
+def manager() -> Iterator[Manager]:
+    made = Manager()
+    yield made
+    made.server.shutdown()
+
+
+@pytest.fixture
+def exam() -> Callable[[], str]:
+    def perform() -> str:
+        uid = generate_uid()
+        begin(uid, begun(make_order().procedures.get()), SCANNER, at=NOON)
+        _apply(uid, ended(), "COMPLETED", SCANNER, NOON)
+        return uid
+
+    return perform
+
+
+def target(port: int, **fields: Any) -> MppsTarget:
+    return MppsTarget.objects.create(name="other", ae_title="OTHER", host="127.0.0.1", port=port, **fields)
+
+
+def test_what_a_device_tells_is_told_on_in_order(manager: Manager, exam: Callable[[], str]) -> None:
+    target(manager.port)
+    exam()
+    assert send_owed(at=NOON) == 2
+    assert manager.heard == [("create", "IN PROGRESS"), ("set", "COMPLETED")]
+    assert send_owed(at=NOON) == 0
+
+
+def test_a_target_that_is_away_is_tried_until_it_is_back(manager: Manager, exam: Callable[[], str]) -> None:
+    away = target(9)
+    exam()
+    at = NOON
+    for _ in range(20):  # a day and more of nobody at home
+        assert send_owed(at=at) == 0
+        at += timedelta(hours=1)
+    assert Alarm.objects.filter(kind="mpps-forward", cleared_at=None).count() == 1
+    assert set(MppsForward.objects.values_list("state", flat=True)) == {"owed"}
+
+    MppsTarget.objects.filter(pk=away.pk).update(port=manager.port)
+    assert send_owed(at=at) == 2
+    assert manager.heard == [("create", "IN PROGRESS"), ("set", "COMPLETED")]
+    assert not Alarm.objects.filter(kind="mpps-forward", cleared_at=None).exists()
+
+
+def test_a_refusal_holds_what_comes_after_it(manager: Manager, exam: Callable[[], str]) -> None:
+    target(manager.port)
+    manager.status = 0x0110
+    exam()
+    send_owed(at=NOON)
+    send_owed(at=NOON)
+    assert manager.heard == [("create", "IN PROGRESS")]
+    assert MppsForward.objects.first().error == "answered with status 0110"
+
+
+def test_a_duplicate_means_that_it_was_told_before(manager: Manager, exam: Callable[[], str]) -> None:
+    target(manager.port)
+    exam()
+    manager.status = 0x0111
+    send_owed(at=NOON)
+    assert MppsForward.objects.filter(creates=True, state="sent").count() == 1
+
+
+def test_nothing_is_queued_for_a_target_that_is_off(exam: Callable[[], str]) -> None:
+    target(9, enabled=False)
+    exam()
+    assert not MppsForward.objects.exists()
