@@ -1,6 +1,7 @@
 from django.urls import path
 
 from . import pages
+from .api import ExplainView, LinkView, StableStudyView, UnlinkView
 
 app_name = "dicom"
 
@@ -14,4 +15,9 @@ urlpatterns = [
     path("exceptions/exams/<int:performed_id>/unlink/", pages.unlink, name="unlink"),
     path("prefetch/", pages.prefetch, name="prefetch"),
 ]
-api_patterns: list[object] = []
+api_patterns = [
+    path("dicom/explain/", ExplainView.as_view(), name="dicom-explain"),
+    path("dicom/exams/<int:performed_id>/link/", LinkView.as_view(), name="dicom-exam-link"),
+    path("dicom/exams/<int:performed_id>/unlink/", UnlinkView.as_view(), name="dicom-exam-unlink"),
+    path("dicom/stable-study/", StableStudyView.as_view(), name="dicom-stable-study"),
+]
