@@ -19,7 +19,18 @@ from typing import Any
 
 import environ
 
-from .config_values import Address, Misconfigured, address, ae_title, flag, host_names, is_loopback, networks
+from .config_values import (
+    Address,
+    Misconfigured,
+    TlsFiles,
+    address,
+    ae_title,
+    flag,
+    host_names,
+    is_loopback,
+    networks,
+    tls_files,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -28,6 +39,10 @@ VARIABLES = {
     "RIS_HTTP": "where the web pages and the API listen (default 127.0.0.1:8000)",
     "RIS_MLLP": "where HL7 messages are taken (default 127.0.0.1:2575)",
     "RIS_DICOM": "where scanners ask and report (default 127.0.0.1:11112)",
+    "RIS_DICOM_CERT": "certificate (PEM) for TLS with scanners; unset: no TLS",
+    "RIS_DICOM_KEY": "its private key (PEM)",
+    "RIS_DICOM_CA": "certificates (PEM) that scanners must show one of; unset: they need none",
+    "RIS_DICOM_SHARED": "1: several DICOM processes listen on the same port (default 0)",
     "RIS_AE_TITLE": "our DICOM AE title (default RIS)",
     "RIS_EMR": "host:port that takes our results; unset: they wait",
     "RIS_DEMO": "1: fill an empty database with the demo hospital (default 1)",
@@ -57,6 +72,8 @@ class Config:
     demo: bool
     hosts: tuple[str, ...]
     proxy: tuple[str, ...]
+    dicom_tls: TlsFiles | None
+    dicom_shared: bool
     embedded: bool
     """No Redis: bells, screens and tasks live in one process."""
 
@@ -74,6 +91,8 @@ def read_config(env: Mapping[str, str]) -> Config:
         demo=flag("RIS_DEMO", env.get("RIS_DEMO") or "1"),
         hosts=host_names("RIS_HOSTS", env.get("RIS_HOSTS", "")),
         proxy=networks("RIS_PROXY", env.get("RIS_PROXY", "")),
+        dicom_tls=tls_files("RIS_DICOM", env),
+        dicom_shared=flag("RIS_DICOM_SHARED", env.get("RIS_DICOM_SHARED") or "0"),
         embedded=not secret(env, "REDIS_URL"),
     )
     if not flag("RIS_ALLOW_PUBLIC", env.get("RIS_ALLOW_PUBLIC") or "0"):

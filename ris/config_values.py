@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
@@ -25,6 +27,29 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class TlsFiles(NamedTuple):
+    """Paths of PEM files. An empty ``ca``: the other side shows no certificate."""
+
+    cert: str
+    key: str
+    ca: str
+
+
+def tls_files(prefix: str, env: Mapping[str, str]) -> TlsFiles | None:
+    """The files that ``PREFIX_CERT``, ``PREFIX_KEY`` and ``PREFIX_CA`` name; None when none is set."""
+    said = {part: env.get(f"{prefix}_{part}", "") for part in ("CERT", "KEY", "CA")}
+    if not any(said.values()):
+        return None
+    for part, path in said.items():
+        if not path and part != "CA":
+            cure = f"set {prefix}_CERT and {prefix}_KEY, or none of the three"
+            raise Misconfigured(f"{prefix}_{part}", "it is not set, but others of the three are.", cure)
+        if path and not os.access(path, os.R_OK):
+            cure = f"let {prefix}_{part} name a PEM file that this user can read"
+            raise Misconfigured(f"{prefix}_{part}", f"{path} cannot be read.", cure)
+    return TlsFiles(said["CERT"], said["KEY"], said["CA"])
 
 
 def flag(variable: str, text: str) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import structlog
 
+from ris.config_values import TlsFiles
+
 from .desk import Desk
 from .door import Door
 from .engine import Engine
@@ -45,6 +47,19 @@ def serve(
         engine.close()
         desk.close()
         keeper.close()
+
+
+def tls_context(files: TlsFiles | None) -> ssl.SSLContext | None:
+    """TLS 1.2 or later (BCP 195, PS3.15 B.9), with a certificate of the caller's where a CA is named."""
+    if files is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(files.cert, files.key)
+    if files.ca:
+        context.load_verify_locations(files.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 async def _run(

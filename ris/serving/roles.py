@@ -144,13 +144,22 @@ class Dicom:
     name = "dicom"
 
     def prepare(self) -> None:
-        make_sure_of("RIS_DICOM", settings.RIS.dicom)
+        if not settings.RIS.dicom_shared:
+            make_sure_of("RIS_DICOM", settings.RIS.dicom)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
-        from interfaces.dicom.server import serve
+        from interfaces.dicom.server import serve, tls_context
 
         (host, port), title = settings.RIS.dicom, settings.RIS.ae_title
-        serve(host, port, title, stop, on_listening=lambda at: ready(f"dicom://{title}@{host}:{at}"))
+        serve(
+            host,
+            port,
+            title,
+            stop,
+            on_listening=lambda at: ready(f"dicom://{title}@{host}:{at}"),
+            tls=tls_context(settings.RIS.dicom_tls),
+            share_port=settings.RIS.dicom_shared,
+        )
 
 
 ROLES = {role.name: role for role in (Web, Worker, Beat, Hl7, Dicom)}

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interfaces.dicom.server import tls_context
+from ris.config_values import Misconfigured, TlsFiles, tls_files
+from ris.kernel.clock import now
+from tests.factories import make_order
+from tests.interfaces.dicom.conftest import running
+from tests.interfaces.dicom.scu import associate
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1".split()
+        + ["-keyout", str(key), "-out", str(cert)],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key
+
+
+@pytest.fixture
+def encrypted(transactional_db: None, certificate: tuple[Path, Path]) -> Iterator[int]:
+    cert, key = map(str, certificate)
+    yield from running(tls=tls_context(TlsFiles(cert, key, cert)))
+
+
+def client(certificate: tuple[Path, Path] | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(*certificate)
+    return context
+
+
+def test_a_scanner_with_a_certificate_is_answered_while_others_never_shake_hands(
+    encrypted: int, certificate: tuple[Path, Path]
+) -> None:
+    make_order(at=now())
+    silent = [socket.create_connection(("127.0.0.1", encrypted)) for _ in range(100)]
+    try:
+        begun = time.perf_counter()
+        association = associate(encrypted, tls_args=(client(certificate), "127.0.0.1"))
+        assert association.is_established
+        assert association.send_c_echo().Status == 0x0000
+        association.release()
+        assert time.perf_counter() - begun < 2
+    finally:
+        for sock in silent:
+            sock.close()
+
+
+def test_mpps_runs_over_tls_too(encrypted: int, certificate: tuple[Path, Path]) -> None:
+    from pynetdicom.sop_class import ModalityPerformedProcedureStep
+
+    association = associate(encrypted, ModalityPerformedProcedureStep, tls_args=(client(certificate), "127.0.0.1"))
+    assert association.is_established
+    association.release()
+
+
+def test_without_a_certificate_nobody_gets_in(encrypted: int) -> None:
+    assert not associate(encrypted, tls_args=(client(None), "127.0.0.1")).is_established
+    assert not associate(encrypted).is_established
+
+
+def test_half_a_setting_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "cert.pem"
+    file.touch()
+    with pytest.raises(Misconfigured, match="RIS_DICOM_KEY"):
+        tls_files("RIS_DICOM", {"RIS_DICOM_CERT": str(file)})
+    with pytest.raises(Misconfigured, match="RIS_DICOM_CERT: /nowhere cannot be read"):
+        tls_files("RIS_DICOM", {"RIS_DICOM_CERT": "/nowhere", "RIS_DICOM_KEY": str(file)})
+    assert tls_files("RIS_DICOM", {}) is None
+
+
+def test_several_processes_may_share_a_port(transactional_db: None) -> None:
+    first = running(share_port=True)
+    port = next(first)
+    with socket.socket() as second:
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        second.bind(("127.0.0.1", port))
+    first.close()
