@@ -33,6 +33,9 @@ from .incoming import Incoming
 from .models import OrderTrail
 from .progress import progress_to
 
+OTHER_PATIENT = "This order belongs to another patient."
+"""Why a message is refused that may be right once a merge has come: it is taken again then."""
+
 _UID_ROOT = uuid.UUID("6f1d2f3c-6f0e-4b7c-9a53-8b1b1c0f2a77")
 """Name space of Study Instance UIDs derived from accession numbers (uuid5 under 2.25)."""
 
@@ -161,7 +164,7 @@ def _revise(
     order: Order, before: Words, after: Words, patient: Patient, visit: Visit | None, incoming: Incoming
 ) -> None:
     if survivor(order.patient) != patient:
-        raise Conflict("This order belongs to another patient.", at="PID-3", code="duplicate")
+        raise Conflict(OTHER_PATIENT, at="PID-3", code="duplicate")
     said, procedures = fold.difference(before, after)
     _check_fixed(order, after, incoming)
     new_visit = visit.pk if visit and visit.pk != order.visit_id else None

@@ -1,0 +1,136 @@
+"""The same set of messages in any order, with any repeats, gives the same state."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from interfaces.hl7 import fold
+from interfaces.hl7.subscribers import MAY_CURE
+from ris.kernel.relay import deliver_owed
+from ris.orders.models import Order
+from ris.patients.models import Patient
+from tests.interfaces.hl7.hl7 import NOON, message, obr, orc, pid, seg, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+runs = itertools.count(7001)
+
+
+def msh(kind: str, minute: int, n: int) -> str:
+    return f"MSH|^~\\&|EMR|NORTH|RIS|RAD|2026031012{minute:02d}00||{kind}|M{minute}-{n}|P|2.3.1"
+
+
+def timing(hour: int, priority: str) -> str:
+    return f"^^^20260311{hour:02d}0000^^{priority}"
+
+
+STORY = {
+    "register": lambda n: message(msh("ADT^A04", 1, n), pid(f"OLD{n}", name="ZZTEST^FIRST")),
+    "correct": lambda n: message(msh("ADT^A08", 2, n), pid(f"OLD{n}", name="ZZTEST^SECOND")),
+    "order": lambda n: message(
+        msh("ORM^O01", 3, n), pid(f"OLD{n}", name="ZZTEST^ORDER"), seg("PV1", {2: "E", 3: "ED", 19: f"V{n}"}),
+        orc("NW", f"P{n}", timing=timing(8, "R")), obr(f"P{n}", fields={31: "^Headache", 18: f"A{n}"}), "NTE|1||first",
+    ),
+    "update": lambda n: message(
+        msh("ORM^O01", 4, n), pid(f"OLD{n}", name="ZZTEST^UPDATE"), orc("XO", f"P{n}", timing=timing(9, "A")),
+        obr(f"P{n}", fields={31: "^Fall", 18: f"A{n}"}),
+    ),
+    "hold": lambda n: message(msh("ORM^O01", 5, n), pid(f"OLD{n}"), f"ORC|HD|P{n}^EMR"),
+    "release": lambda n: message(msh("ORM^O01", 6, n), pid(f"OLD{n}"), f"ORC|RL|P{n}^EMR"),
+    "merge": lambda n: message(msh("ADT^A40", 7, n), pid(f"NEW{n}", name="ZZTEST^KEPT"), f"MRG|OLD{n}^^^NORTH^MR"),
+    "late correction": lambda n: message(msh("ADT^A08", 8, n), pid(f"NEW{n}", name="ZZTEST^LAST")),
+    "book": lambda n: message(
+        msh("SIU^S13", 9, n), seg("SCH", {26: f"P{n}^EMR"}), pid(f"NEW{n}"), "AIS|1|A|CTHEADWO|20260312100000",
+    ),
+    "second update": lambda n: message(
+        msh("ORM^O01", 10, n), pid(f"NEW{n}", name="ZZTEST^ORDER"), orc("XO", f"P{n}", timing="^^^^^S"),
+        obr(f"P{n}", fields={30: "CART", 18: f"A{n}"}),
+    ),
+    "transfer": lambda n: message(msh("ADT^A02", 11, n), pid(f"NEW{n}"), seg("PV1", {2: "I", 3: "W3", 19: f"V{n}"})),
+}  # fmt: skip
+ENDINGS = {
+    "nothing": {},
+    "cancel": {"cancel": lambda n: message(msh("ORM^O01", 12, n), pid(f"NEW{n}"), f"ORC|CA|P{n}^EMR")},
+    "performed": {
+        "begun": lambda n: message(msh("ORM^O01", 12, n), pid(f"NEW{n}"), f"ORC|SC|P{n}^EMR|||IP"),
+        "done": lambda n: message(msh("ORM^O01", 13, n), pid(f"NEW{n}"), f"ORC|SC|P{n}^EMR|||CM"),
+    },
+}
+
+
+def state(n: int) -> dict[str, Any]:
+    """What holds about the order and its patient, without the numbers that are issued here."""
+    patient = Patient.objects.get(merged_into=None, identifiers__value=f"NEW{n}")
+    placed = Order.objects.get(placer_number=f"P{n}")
+    step = placed.procedures.get().steps.get()
+    cancelled = placed.state == "cancelled"
+    planned = step.start if step.state == "scheduled" else None  # a step that has begun keeps its schedule
+    visit = patient.visits.get()
+    return {
+        "patient": (patient.family_name, patient.given_name, patient.birth_date, patient.sex),
+        "identifiers": sorted(patient.identifiers.values_list("value", "retired")),
+        "owner": placed.patient_id == patient.pk,
+        "order": (placed.state, placed.accession, placed.procedures.get().state, step.state),
+        "visit": (visit.patient_class, visit.location),
+        "content": cancelled or (placed.priority, placed.reason, placed.comments, placed.transport, planned),
+    }
+
+
+def play(names: list[str], story: dict[str, Any]) -> dict[str, Any]:
+    n = next(runs)
+    for name in names:
+        row = take(story[name](n))
+        assert row.answer_code == "AA" or row.reason in MAY_CURE, (name, row.reason)
+        with transaction.atomic():
+            deliver_owed(at=NOON)
+    return {key: _neutral(value, n) for key, value in state(n).items()}
+
+
+def _neutral(value: Any, n: int) -> Any:
+    if isinstance(value, str):
+        return value.replace(str(n), "#") if value.endswith(str(n)) else value
+    return type(value)(_neutral(v, n) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+@pytest.mark.parametrize("ending", sorted(ENDINGS))
+@settings(max_examples=6, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_order_and_any_repeats_give_the_same_state(hospital, ending, data):
+    story = STORY | ENDINGS[ending]
+    expected = play(list(story), story)
+    shuffled = data.draw(st.permutations(list(story)))
+    repeats = data.draw(st.lists(st.sampled_from(list(story)), max_size=4))
+    assert play(shuffled + repeats, story) == expected
+
+
+utterances = st.fixed_dictionaries(
+    {
+        "rank": st.tuples(st.integers(0, 3), st.integers(0, 3)).map(list),
+        "verb": st.sampled_from([fold.NEW, fold.CHANGE, fold.CANCEL, fold.HOLD, fold.RELEASE, fold.BOOK, fold.UNBOOK]),
+        "progress": st.sampled_from(["", fold.STARTED, fold.COMPLETED]),
+        "order": st.dictionaries(st.sampled_from(["priority", "reason"]), st.sampled_from("ab"), max_size=2),
+        "procedures": st.lists(
+            st.fixed_dictionaries(
+                {"code": st.sampled_from([["A", "", ""], ["B", "", ""]]), "steps": st.just([])},
+                optional={"number": st.sampled_from(["1", "2"])},
+            ),
+            max_size=2,
+        ),
+    }
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(utterances, max_size=6, unique_by=lambda u: (tuple(u["rank"]), u["verb"])), st.randoms())
+def test_the_picture_of_an_order_is_a_function_of_the_set_of_what_was_said(said, chance):
+    shuffled = [*said, *chance.sample(said, chance.randrange(len(said) + 1))]
+    chance.shuffle(shuffled)
+    kept: list[Any] = []
+    for utterance in shuffled:
+        kept = fold.add(kept, utterance)
+    assert fold.fold(kept) == fold.fold(said)
