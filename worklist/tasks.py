@@ -6,6 +6,7 @@ from celery import shared_task
 
 from ris.kernel.clock import now
 
+from .services.sweep import look_ahead as look_ahead_now
 from .services.sweep import sweep_all
 
 
@@ -13,3 +14,9 @@ from .services.sweep import sweep_all
 def sweep() -> None:
     """Leases, parked cases, lanes, suggestions. Safe to run anywhere, any number of times at once."""
     sweep_all(at=now())
+
+
+@shared_task(ignore_result=True)
+def look_ahead() -> None:
+    """Hours to come that nobody with the skill covers: one alarm for each site and subspecialty."""
+    look_ahead_now(at=now())

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ris.kernel.errors import Conflict, Invalid
+from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.people.roles import Role
 from tests.factories import NOON, TESTER, SiteFactory, make_user
@@ -23,6 +24,7 @@ from worklist.selectors.coverage import coverage, gaps_ahead
 from worklist.selectors.readers import readers_now
 from worklist.selectors.roster import on_shift
 from worklist.services.roster import import_calendar, undo_change
+from worklist.services.sweep import look_ahead
 
 CHICAGO = "America/Chicago"
 
@@ -156,6 +158,19 @@ def test_coverage_says_who_and_where_nobody() -> None:
     assert covered == list(range(8, 16))
     assert {(cell.site_id, cell.pool, cell.modality) for cell in cells} == {(item.site_id, item.pool, "CT")}
     assert len(gaps_ahead(NOON, hours=8)) == 4  # 12 to 16 is covered, 16 to 20 is not
+
+
+@pytest.mark.django_db
+def test_uncovered_hours_ahead_are_alarmed_once_and_cleared() -> None:
+    reader = make_reader(on_shift=False)
+    make_item()
+    shift = make_shift(reader, start_time=time(8), end_time=time(16))
+    assert look_ahead(at=NOON) == look_ahead(at=NOON) == 1
+    alarm = Alarm.objects.get(kind="uncovered")
+    assert (alarm.subject, alarm.times) == ("north: neuro CT", 1)
+    services.revise_shift(shift.pk, start_time=time(0), end_time=time(0), actor=TESTER, at=NOON)
+    assert look_ahead(at=NOON) == 0
+    assert Alarm.objects.get(kind="uncovered").cleared_at == NOON
 
 
 @pytest.mark.django_db

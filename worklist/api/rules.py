@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+import queue
+import threading
+from collections.abc import Iterator
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status, viewsets
@@ -13,16 +18,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid
+from ris.kernel.errors import Invalid, Refusal
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
-from ris.people.selectors import require
+from ris.people.selectors import require, sites_for
 from worklist.models import RuleSet
 from worklist.rules.sentences import sentence
+from worklist.selectors.replay import replay
 from worklist.selectors.rulesets import visible_rule_sets
 from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
 
-from .forms_more import RuleSetSerializer, RulesForm, flaws_of
+from .forms_more import RuleSetSerializer, RulesForm, TryForm, flaws_of
 
 
 class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[RuleSet]):
@@ -66,6 +72,24 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         rules, _ = checked(said["rules"])
         return Response({"sentences": [sentence(rule) for rule in rules], "flaws": flaws_of(said["rules"])})
 
+    @extend_schema(request=TryForm, responses={(200, "application/x-ndjson"): OpenApiTypes.STR})
+    @action(detail=False, methods=["post"], url_path="try")
+    def try_out(self, request: Request) -> StreamingHttpResponse:
+        """What these rules would have done with a period of the past; nothing is touched.
+
+        Lines of JSON: ``{"progress": 0.4}`` while it runs, then ``{"result": …}``, or ``{"refused": …}``.
+        """
+        user = user_of(request)
+        require(user, Can.LEAD_READING)
+        form = TryForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        said = rules_said(form.validated_data)
+        rules, _ = checked(said["rules"])
+        mine = sites_for(user, Can.LEAD_READING)
+        sites = list((mine.filter(pk=said["site"].pk) if said["site"] else mine).values_list("pk", flat=True))
+        lines = _tried(rules, sites=sites, since=said["since"], until=said["until"])
+        return StreamingHttpResponse(lines, content_type="application/x-ndjson")
+
     @extend_schema(request=None, responses=RuleSetSerializer)
     @action(detail=True, methods=["post"], url_path="put-in-force")
     def put_in_force(self, request: Request, pk: str) -> Response:
@@ -90,6 +114,26 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     def as_yaml(self, request: Request, pk: str) -> HttpResponse:
         """The rules as YAML."""
         return HttpResponse(write_yaml(self.get_object().rules), content_type="application/yaml; charset=utf-8")
+
+
+def _tried(rules: Any, **period: Any) -> Iterator[str]:
+    """Lines for the caller, from a thread that replays."""
+    lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
+
+    def run() -> None:
+        try:
+            lines.put(
+                {"result": replay(rules, progress=lambda part: lines.put({"progress": round(part, 3)}), **period)}
+            )
+        except Refusal as refused:
+            lines.put({"refused": refused.detail, "at": refused.at, "code": refused.code})
+        finally:
+            lines.put(None)
+            connection.close()
+
+    threading.Thread(target=run, name="try-rules", daemon=True).start()
+    while (line := lines.get()) is not None:
+        yield json.dumps(line) + "\n"
 
 
 def rules_said(said: dict[str, Any]) -> dict[str, Any]:

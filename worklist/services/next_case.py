@@ -29,7 +29,7 @@ SUGGESTED_POINTS = 0.5
 TEACHING_POINTS = 1.0
 """So does a teaching case for a trainee: they get it sooner, and nobody later than without trainees."""
 
-FEW, MANY = 4, 80
+FEW, MANY = 2, 80
 """Heads looked at in each lane: first few, and many when others hold all of those at this moment."""
 
 

@@ -75,6 +75,7 @@ WITH probes AS MATERIALIZED (
    {_PASSES}
   ORDER BY i.rank DESC LIMIT %(deep)s
  ) h
+ ORDER BY score DESC, h.due_at LIMIT %(deep)s * 16
 ), pick AS (
  SELECT i.id FROM heads JOIN worklist_readingitem i ON i.id = heads.id
  WHERE i.lane IS NOT NULL ORDER BY heads.score DESC, heads.due_at, i.id LIMIT 1 FOR UPDATE OF i SKIP LOCKED

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,11 +11,10 @@ from ris.catalog.models import Subspecialty
 from ris.orders.models import RequestedProcedure
 from ris.people.models import User
 from worklist.models import ReadingItem
-from worklist.rules.classify import Finding, Pricing, price
-from worklist.rules.facts import Facts
 from worklist.rules.ladder import next_rung_at
 from worklist.rules.lanes import PRIMARY, place
-from worklist.rules.language import CLASSES, REACHES, Outcome, Rule, evaluate
+from worklist.rules.language import REACHES, Outcome
+from worklist.rules.pricing import decide
 from worklist.rules.score import terms
 from worklist.selectors.needs import facts_of, findings_of
 from worklist.selectors.rulesets import rules_in_force
@@ -33,30 +31,6 @@ class Priced:
     rule_set: str
     notify: str = ""
     prefetch: int | None = None
-
-
-def decide(
-    facts: Facts,
-    rules: Iterable[Rule],
-    day: date,
-    *,
-    opened_at: datetime,
-    paused: timedelta = timedelta(0),
-    findings: Iterable[Finding] = (),
-) -> tuple[Outcome, Pricing]:
-    """The pure part, which replays run too: rules, then numbers."""
-    outcome = evaluate(rules, facts, day)
-    effects = outcome.effects
-    pricing = price(
-        facts,
-        opened_at=opened_at,
-        paused=paused,
-        urgency=CLASSES.get(effects.get("class", "")),
-        sla_minutes=effects.get("sla"),
-        points=effects.get("points", 0.0),
-        findings=findings,
-    )
-    return outcome, pricing
 
 
 def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Priced:

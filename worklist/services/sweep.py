@@ -6,11 +6,15 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from ris.catalog.models import Site, Subspecialty
 from ris.kernel import doorbell
+from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.models import Alarm
 from worklist import states
 from worklist.live_bell import WORKLIST
 from worklist.models import ReadingItem
 from worklist.rules.eligible import ReaderNow
+from worklist.selectors.coverage import gaps_ahead
 from worklist.selectors.readers import readers_now
 
 from .assign import suggest
@@ -40,6 +44,27 @@ def sweep_all(*, at: datetime) -> dict[str, int]:
     if any(done.values()):
         doorbell.ring(WORKLIST)
     return done
+
+
+UNCOVERED_ALARM = "uncovered"
+HOURS_AHEAD = 24
+
+
+def look_ahead(*, at: datetime) -> int:
+    """Alarm each site and subspecialty with an hour ahead that nobody covers, clear those that are covered again."""
+    gaps: dict[str, list[str]] = {}
+    names = {pool.pk: pool.code for pool in Subspecialty.objects.all()}
+    sites = {site.pk: site.code for site in Site.objects.all()}
+    for cell in gaps_ahead(at, hours=HOURS_AHEAD):
+        subject = f"{sites[cell.site_id]}: {names[cell.pool]} {cell.modality}"
+        gaps.setdefault(subject, []).append(f"{cell.start:%a %H}")
+    open_ = set(Alarm.objects.filter(kind=UNCOVERED_ALARM, cleared_at=None).values_list("subject", flat=True))
+    for subject, hours in gaps.items():
+        if subject not in open_:
+            raise_alarm(UNCOVERED_ALARM, subject, detail=f"hours (UTC): {', '.join(hours)}", at=at)
+    for subject in open_ - set(gaps):
+        clear_alarm(UNCOVERED_ALARM, subject, at=at)
+    return len(gaps)
 
 
 def suggest_again(at: datetime, readers: list[ReaderNow], *, limit: int = 200) -> int:

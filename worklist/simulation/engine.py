@@ -29,6 +29,7 @@ class Job:
     weight: float
     price_due: float
     points: float = 0.0
+    reach: int = 0
     ai_at: float = -1.0
     ai_positive: bool = False
     ai_ppv: float = 0.0
@@ -47,11 +48,15 @@ class Job:
 
 @dataclass(slots=True)
 class Reader:
-    """Somebody with primary skills who is there during ``spans`` (begin, end); the other pools are secondary."""
+    """Somebody with primary skills who is there during ``spans`` (begin, end).
+
+    ``secondary`` None: every other pool. Pools in neither are read once their cases are for everybody.
+    """
 
     id: int
     primary: frozenset[int]
     spans: Sequence[tuple[float, float]]
+    secondary: frozenset[int] | None = None
     until: float = -1.0
     job: Job | None = None
     read: float = 0.0

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 from worklist.rules.eligible import MOST_URGENT
-from worklist.rules.lanes import EPOCH, PRIMARY, SECONDARY, lane_slope, place
+from worklist.rules.lanes import EPOCH, POOL, PRIMARY, SECONDARY, lane_slope, place, reach_of
 
 from .engine import OFF_SKILL, Job, Reader
 from .pricing import apply_ai, case_of, moment
@@ -38,6 +38,13 @@ def pop_fitting(heap: list[Entry], reader: Reader, room: float) -> Job | None:
     for entry in passed:
         heapq.heappush(heap, entry)
     return found
+
+
+def needed_reach(reader: Reader, pool: int) -> int:
+    """How far a case must have spilled to be open to a reader."""
+    if pool in reader.primary:
+        return PRIMARY
+    return SECONDARY if reader.secondary is None or pool in reader.secondary else POOL
 
 
 class OneQueue:
@@ -77,7 +84,7 @@ class Lanes:
         return 0.0
 
     def put(self, job: Job, now: float) -> float | None:
-        where = place(case_of(job), moment(now))
+        where = place(case_of(job), moment(now), reach=job.reach)
         self._lane_of[job.id] = where.lane
         queue = self._queues.setdefault(where.lane, {}).setdefault(job.pool, [])
         heapq.heappush(queue, (-where.rank, job.id, job.stamp, job))
@@ -89,7 +96,7 @@ class Lanes:
         return apply_ai(job, now)
 
     def may(self, reader: Reader, job: Job, now: float) -> bool:
-        return job.pool in reader.primary or self._lane_of[job.id] >= SECONDARY
+        return reach_of(self._lane_of[job.id]) >= needed_reach(reader, job.pool)
 
     def take(self, reader: Reader, now: float, room: float) -> Job | None:
         best: tuple[float, list[Entry]] | None = None
@@ -97,9 +104,9 @@ class Lanes:
         while True:
             best = None
             for lane, pools in self._queues.items():
-                slope = lane_slope(lane)
+                slope, reach = lane_slope(lane), reach_of(lane)
                 for pool, heap in pools.items():
-                    if lane == PRIMARY and pool not in reader.primary:
+                    if reach < needed_reach(reader, pool):
                         continue
                     while heap and (heap[0][3].start >= 0 or heap[0][3].stamp != heap[0][2]):
                         heapq.heappop(heap)

@@ -1,0 +1,77 @@
+"""Try it: a draft of the rules on a period of the past, without touching anything."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from ris.kernel.errors import Invalid
+from ris.people.roles import Role
+from tests.factories import NOON, SiteFactory, make_user
+from tests.worklist.reading import make_item, make_reader
+from worklist.models import Decision, ReadingItem
+from worklist.rules.language import parse
+from worklist.selectors.replay import replay
+
+DAY = timedelta(days=1)
+URGENT = [{"name": "old people first", "when": {"age": {"at least": 65}}, "then": {"class": "stat", "sla": 30}}]
+
+
+def tried(rules: list[Any], **period: Any) -> dict[str, Any]:
+    said = {"sites": [SiteFactory().pk], "since": NOON - DAY, "until": NOON + DAY}
+    return replay(parse(rules), **(said | period))
+
+
+@pytest.mark.django_db
+def test_the_same_rules_change_nothing() -> None:
+    make_reader()
+    for n in range(5):
+        make_item(at=NOON + n * timedelta(minutes=3))
+    found = tried([])
+    assert (found["cases"], found["changed"]) == (5, [])
+    assert found["before"] == found["after"]
+    assert found["before"]["read"] == 5
+
+
+@pytest.mark.django_db
+def test_a_draft_says_which_cases_it_would_have_treated_differently_and_leaves_them_alone() -> None:
+    make_reader()
+    items = [make_item(at=NOON + n * timedelta(minutes=1)) for n in range(4)]
+    rows, decisions = list(ReadingItem.objects.values()), Decision.objects.count()
+    seen: list[float] = []
+    found = tried(URGENT, progress=seen.append)
+    assert {row["item"] for row in found["changed"]} == {item.pk for item in items}
+    assert found["changed"][0]["before"]["urgency"] == 5
+    assert found["changed"][0]["after"] == {"urgency": 2, "sla": 30, "pool": items[0].pool, "points": 0.0, "reach": 0}
+    assert found["after"]["by_class"][2]["cases"] == 4
+    assert seen == sorted(seen) and seen[-1] == 1.0
+    assert list(ReadingItem.objects.values()) == rows
+    assert Decision.objects.count() == decisions
+
+
+@pytest.mark.django_db
+def test_an_empty_or_endless_period_is_refused() -> None:
+    with pytest.raises(Invalid):
+        tried(URGENT)
+    with pytest.raises(Invalid):
+        tried(URGENT, until=NOON + 100 * DAY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_rest_it_tells_its_progress_and_then_the_result() -> None:
+    make_reader()
+    make_item()
+    lead = APIClient()
+    lead.force_authenticate(make_user("lead", Role.LEAD, sites=(SiteFactory(),)))
+    body = {"rules": URGENT, "since": (NOON - DAY).isoformat(), "until": (NOON + DAY).isoformat()}
+    response = lead.post("/api/rules/try/", body)
+    lines = [json.loads(line) for line in b"".join(response.streaming_content).splitlines()]  # type: ignore[attr-defined]
+    assert lines[0] == {"progress": 0.2}
+    assert lines[-1]["result"]["cases"] == 1
+    reader = APIClient()
+    reader.force_authenticate(make_reader("plain"))
+    assert reader.post("/api/rules/try/", body).status_code == 403
