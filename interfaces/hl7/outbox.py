@@ -9,6 +9,7 @@ from django.conf import settings
 
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.doorbell import ring
+from ris.kernel.events import Event
 from ris.kernel.locks import lock_name
 
 from . import states
@@ -28,9 +29,33 @@ Builder = Callable[[Destination, str, datetime], list[str]]
 """(destination, control id, at) → segments."""
 
 
-def wanting(kind: str) -> list[Destination]:
-    """The destinations that want messages of this kind."""
-    return [d for d in Destination.objects.filter(enabled=True).order_by("pk") if kind in d.kinds]
+def tell(event: Event, destinations: list[Destination]) -> int:
+    """Owe each of the destinations what it wants to hear of the event; return how many messages are owed for it."""
+    from .telling import tellings  # it needs Builder from here
+
+    wanted = frozenset(kind for destination in destinations for kind in destination.kinds)
+    owed = 0
+    for telling in tellings(event, wanted):
+        for destination in destinations:
+            if telling.kind in destination.kinds and _passes(destination, telling.site, telling.modalities):
+                owe(
+                    destination,
+                    kind=telling.kind,
+                    lane=event.stream,
+                    source=telling.source,
+                    build=telling.build,
+                    patient_id=telling.patient_id,
+                    site_id=telling.site_id,
+                    at=event.at,
+                )
+                owed += 1
+    return owed
+
+
+def _passes(destination: Destination, site: str, modalities: frozenset[str]) -> bool:
+    """Whether the destination's filters let it through. A filter that is not set lets everything through."""
+    sites, wanted = destination.filters.get("site"), destination.filters.get("modality")
+    return (not sites or site in sites) and (not wanted or bool(modalities & set(wanted)))
 
 
 def owe(

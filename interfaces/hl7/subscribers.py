@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reporting.events import AddendumAdded, PreliminaryReleased, ReportEvent, ReportSigned
-from reporting.models import ReportVersion
 from ris.audit.actor import Actor
 from ris.kernel.events import Event, subscribe
 from ris.patients.events import PatientsMerged
@@ -17,20 +15,13 @@ from worklist.events import ItemOpened
 from worklist.models import ReadingItem
 
 from . import states
-from .build.results import result
 from .early_results import attach_early
-from .models import InboundMessage
-from .outbox import owe, wanting
+from .models import Destination, InboundMessage
+from .outbox import tell
 from .selectors import needing_attention
 from .services import replay
+from .telling import TOLD
 from .trails import OTHER_PATIENT
-
-KINDS: dict[type[Event], str] = {
-    PreliminaryReleased: "report.preliminary",
-    ReportSigned: "report.final",
-    AddendumAdded: "report.addendum",
-}
-"""Fact → the kind of message that tells of it. Adding one: a line here, a builder, a kind in docs/interfaces/hl7.md."""
 
 
 @subscribe(ItemOpened)
@@ -55,25 +46,7 @@ def take_again_what_was_early(event: PatientsMerged) -> None:
         replay(message.pk, reason="patients were merged", actor=Actor.job("merge"), at=event.at)
 
 
-@subscribe(PreliminaryReleased, ReportSigned, AddendumAdded)
-def tell_destinations(event: ReportEvent) -> None:
+@subscribe(*TOLD)
+def tell_destinations(event: Event) -> None:
     """Owe every destination that wants to hear of it a message."""
-    kind = KINDS[type(event)]
-    destinations = wanting(kind)
-    if not destinations:
-        return
-    version = ReportVersion.objects.select_related("report__procedure__order__patient", "author").get(
-        pk=event.version_id
-    )
-    order = version.report.procedure.order
-    for destination in destinations:
-        owe(
-            destination,
-            kind=kind,
-            lane=event.stream,
-            source=f"report-version:{version.pk}",
-            build=lambda d, control_id, at: result(d, version, control_id, at),
-            patient_id=order.patient_id,
-            site_id=order.site_id,
-            at=event.at,
-        )
+    tell(event, list(Destination.objects.filter(enabled=True).order_by("pk")))

@@ -47,7 +47,8 @@ def moment(at: datetime | None) -> str:
 
 
 def msh(destination: Destination, kind: str, control_id: str, at: datetime) -> str:
-    """The header. ``kind`` is ``ORU^R01^ORU_R01``; the structure is left out before 2.3.1."""
+    """The header. ``kind`` is ``ORU^R01^ORU_R01``; in 2.3.1 the structure is left out where type and event imply it."""
+    implied = destination.hl7_version < "2.4" and kind.rsplit("^", 1)[1] == "_".join(kind.split("^")[:2])
     return "|".join(
         [
             "MSH",
@@ -58,7 +59,7 @@ def msh(destination: Destination, kind: str, control_id: str, at: datetime) -> s
             escape(destination.facility),
             moment(at),
             "",
-            kind if destination.hl7_version >= "2.4" else "^".join(kind.split("^")[:2]),
+            kind.rsplit("^", 1)[0] if implied else kind,
             control_id,
             "P",
             destination.hl7_version,

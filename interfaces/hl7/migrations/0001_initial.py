@@ -5,220 +5,532 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalog', '0001_initial'),
-        ('orders', '0003_stray_steps'),
-        ('patients', '0003_what_was_said_and_retired'),
+        ("catalog", "0001_initial"),
+        ("orders", "0003_stray_steps"),
+        ("patients", "0003_what_was_said_and_retired"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Destination',
+            name="Destination",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True)),
-                ('host', models.CharField(blank=True, help_text='Empty: messages wait.', max_length=200)),
-                ('port', models.PositiveIntegerField(default=0)),
-                ('enabled', models.BooleanField(default=True, help_text='Off: nothing is queued for it.')),
-                ('application', models.CharField(blank=True, help_text='MSH-5. Empty: its name.', max_length=64)),
-                ('facility', models.CharField(blank=True, help_text='MSH-6.', max_length=64)),
-                ('hl7_version', models.CharField(default='2.5.1', max_length=8, verbose_name='HL7 version')),
-                ('charset', models.CharField(default='UNICODE UTF-8', help_text='MSH-18.', max_length=24)),
-                ('kinds', models.JSONField(default=list, help_text='What it wants, such as report.final; see docs/interfaces/hl7.md.')),
-                ('filters', models.JSONField(blank=True, default=dict, help_text='Only what matches, as {"site": ["MAIN"], "modality": ["CT"]}.')),
-                ('options', models.JSONField(blank=True, default=dict, help_text='How it wants it, as {"pdf": true}.')),
-                ('tls', models.CharField(blank=True, choices=[('', 'Off'), ('tls', 'TLS'), ('mutual', 'Mutual TLS')], max_length=8, verbose_name='TLS')),
-                ('ca_file', models.CharField(blank=True, help_text="Certificates to trust. Empty: the system's.", max_length=200)),
-                ('cert_file', models.CharField(blank=True, help_text='Our certificate with its key, PEM.', max_length=200)),
-                ('timeout', models.PositiveSmallIntegerField(default=20, help_text='Seconds to wait for the peer.')),
-                ('most_a_second', models.PositiveSmallIntegerField(default=0, help_text='Throttle, messages/s; 0: none.')),
-                ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('paused_reason', models.CharField(blank=True, max_length=250)),
-                ('failures', models.PositiveIntegerField(default=0, help_text='Failed tries in a row.')),
-                ('retry_at', models.DateTimeField(blank=True, help_text='Not tried again before.', null=True)),
-                ('last_error', models.CharField(blank=True, max_length=250)),
-                ('last_sent_at', models.DateTimeField(blank=True, null=True)),
-                ('lease_holder', models.CharField(blank=True, editable=False, max_length=64)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=64, unique=True)),
+                ("host", models.CharField(blank=True, help_text="Empty: messages wait.", max_length=200)),
+                ("port", models.PositiveIntegerField(default=0)),
+                ("enabled", models.BooleanField(default=True, help_text="Off: nothing is queued for it.")),
+                ("application", models.CharField(blank=True, help_text="MSH-5. Empty: its name.", max_length=64)),
+                ("facility", models.CharField(blank=True, help_text="MSH-6.", max_length=64)),
+                ("hl7_version", models.CharField(default="2.5.1", max_length=8, verbose_name="HL7 version")),
+                ("charset", models.CharField(default="UNICODE UTF-8", help_text="MSH-18.", max_length=24)),
+                (
+                    "kinds",
+                    models.JSONField(
+                        default=list, help_text="What it wants, such as report.final; see docs/interfaces/hl7.md."
+                    ),
+                ),
+                (
+                    "filters",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text='Only what matches, as {"site": ["MAIN"], "modality": ["CT"]}.',
+                    ),
+                ),
+                ("options", models.JSONField(blank=True, default=dict, help_text='How it wants it, as {"pdf": true}.')),
+                (
+                    "tls",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", "Off"), ("tls", "TLS"), ("mutual", "Mutual TLS")],
+                        max_length=8,
+                        verbose_name="TLS",
+                    ),
+                ),
+                (
+                    "ca_file",
+                    models.CharField(
+                        blank=True, help_text="Certificates to trust. Empty: the system's.", max_length=200
+                    ),
+                ),
+                (
+                    "cert_file",
+                    models.CharField(blank=True, help_text="Our certificate with its key, PEM.", max_length=200),
+                ),
+                ("timeout", models.PositiveSmallIntegerField(default=20, help_text="Seconds to wait for the peer.")),
+                (
+                    "most_a_second",
+                    models.PositiveSmallIntegerField(default=0, help_text="Throttle, messages/s; 0: none."),
+                ),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                ("paused_reason", models.CharField(blank=True, max_length=250)),
+                ("failures", models.PositiveIntegerField(default=0, help_text="Failed tries in a row.")),
+                ("retry_at", models.DateTimeField(blank=True, help_text="Not tried again before.", null=True)),
+                ("last_error", models.CharField(blank=True, max_length=250)),
+                ("last_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("lease_holder", models.CharField(blank=True, editable=False, max_length=64)),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='InboundMessage',
+            name="InboundMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.CharField(help_text='Where it came from.', max_length=64)),
-                ('received_at', models.DateTimeField()),
-                ('raw', models.BinaryField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('fault', models.CharField(blank=True, help_text='What the transport found wrong with it.', max_length=200)),
-                ('kind', models.CharField(blank=True, help_text='MSH-9.1, such as ORM.', max_length=16, verbose_name='type')),
-                ('event', models.CharField(blank=True, help_text='MSH-9.2, such as O01.', max_length=16)),
-                ('control_id', models.CharField(blank=True, help_text='MSH-10.', max_length=199)),
-                ('version', models.CharField(blank=True, help_text='MSH-12.', max_length=16)),
-                ('charset', models.CharField(blank=True, help_text='The codec it was read in.', max_length=24)),
-                ('message_at', models.DateTimeField(blank=True, help_text='MSH-7, UTC.', null=True)),
-                ('state', models.CharField(choices=[('received', 'Received'), ('applied', 'Applied'), ('ignored', 'Ignored'), ('refused', 'Refused'), ('duplicate', 'Duplicate'), ('failed', 'Failed')], default='received', max_length=12)),
-                ('reason', models.CharField(blank=True, help_text='Why it was ignored or refused; no patient data.', max_length=250)),
-                ('faults', models.JSONField(default=list, help_text='[code (table 0357), place, sentence] of a refusal.')),
-                ('warnings', models.JSONField(default=list)),
-                ('effects', models.JSONField(default=list, help_text='[verb, kind of thing, id] of each change.')),
-                ('answer_code', models.CharField(blank=True, help_text='MSA-1 that was sent.', max_length=2)),
-                ('answer', models.BinaryField(null=True)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('accession', models.CharField(blank=True, max_length=16)),
-                ('placer_number', models.CharField(blank=True, max_length=64)),
-                ('duplicate_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='resends', to='hl7.inboundmessage')),
-                ('edit_of', models.ForeignKey(blank=True, help_text='The message of which this is an edited copy.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='edits', to='hl7.inboundmessage')),
-                ('patient', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='patients.patient')),
-                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("address", models.CharField(help_text="Where it came from.", max_length=64)),
+                ("received_at", models.DateTimeField()),
+                ("raw", models.BinaryField()),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "fault",
+                    models.CharField(blank=True, help_text="What the transport found wrong with it.", max_length=200),
+                ),
+                (
+                    "kind",
+                    models.CharField(blank=True, help_text="MSH-9.1, such as ORM.", max_length=16, verbose_name="type"),
+                ),
+                ("event", models.CharField(blank=True, help_text="MSH-9.2, such as O01.", max_length=16)),
+                ("control_id", models.CharField(blank=True, help_text="MSH-10.", max_length=199)),
+                ("version", models.CharField(blank=True, help_text="MSH-12.", max_length=16)),
+                ("charset", models.CharField(blank=True, help_text="The codec it was read in.", max_length=24)),
+                ("message_at", models.DateTimeField(blank=True, help_text="MSH-7, UTC.", null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "Received"),
+                            ("applied", "Applied"),
+                            ("ignored", "Ignored"),
+                            ("refused", "Refused"),
+                            ("duplicate", "Duplicate"),
+                            ("failed", "Failed"),
+                        ],
+                        default="received",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why it was ignored or refused; no patient data.", max_length=250
+                    ),
+                ),
+                (
+                    "faults",
+                    models.JSONField(default=list, help_text="[code (table 0357), place, sentence] of a refusal."),
+                ),
+                ("warnings", models.JSONField(default=list)),
+                ("effects", models.JSONField(default=list, help_text="[verb, kind of thing, id] of each change.")),
+                ("answer_code", models.CharField(blank=True, help_text="MSA-1 that was sent.", max_length=2)),
+                ("answer", models.BinaryField(null=True)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("accession", models.CharField(blank=True, max_length=16)),
+                ("placer_number", models.CharField(blank=True, max_length=64)),
+                (
+                    "duplicate_of",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="resends",
+                        to="hl7.inboundmessage",
+                    ),
+                ),
+                (
+                    "edit_of",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="The message of which this is an edited copy.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edits",
+                        to="hl7.inboundmessage",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='EarlyResult',
+            name="EarlyResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('accession', models.CharField(blank=True, db_index=True, max_length=16)),
-                ('study_uid', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('kind', models.CharField(help_text='ai or dictation.', max_length=12)),
-                ('said', models.JSONField()),
-                ('attached_at', models.DateTimeField(blank=True, null=True)),
-                ('message', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='hl7.inboundmessage')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("accession", models.CharField(blank=True, db_index=True, max_length=16)),
+                ("study_uid", models.CharField(blank=True, db_index=True, max_length=64)),
+                ("kind", models.CharField(help_text="ai or dictation.", max_length=12)),
+                ("said", models.JSONField()),
+                ("attached_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "message",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="hl7.inboundmessage",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Peer',
+            name="Peer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('application', models.CharField(blank=True, help_text='MSH-3.1.', max_length=199)),
-                ('facility', models.CharField(blank=True, help_text='MSH-4.1.', max_length=199)),
-                ('name', models.CharField(help_text='As people call it, and as orders name their source.', max_length=64, unique=True)),
-                ('enabled', models.BooleanField(default=True)),
-                ('flagged', models.BooleanField(default=False, help_text='Made by itself when this sender was first seen; a person has not looked at it yet.')),
-                ('addresses', models.JSONField(blank=True, default=list, help_text='Addresses or networks it may send from; empty: loopback only.')),
-                ('authority', models.CharField(blank=True, help_text="Assigning authority of identifiers that come without one. Empty: the site's.", max_length=64, verbose_name='default authority')),
-                ('time_zone', models.CharField(blank=True, help_text="Of times without offset. Empty: the site's.", max_length=64)),
-                ('charset', models.CharField(blank=True, help_text='Believed instead of MSH-18. Empty: MSH-18.', max_length=40)),
-                ('ack_style', models.CharField(choices=[('ack', 'ACK'), ('order', 'ORR / ORG / ORI for orders')], default='ack', max_length=8)),
-                ('uid_policy', models.CharField(choices=[('generate', 'Generate one and keep it'), ('accession', 'Derive it from the accession number'), ('reject', 'Refuse the order')], default='generate', max_length=12, verbose_name='missing Study UID')),
-                ('obr4', models.CharField(choices=[('procedure', 'OBR-4.1–3 the procedure, .4–6 the protocol'), ('protocol', 'OBR-4 the protocol, OBR-44 the procedure')], default='procedure', max_length=12, verbose_name='OBR-4 means')),
-                ('results', models.CharField(choices=[('auto', 'By what they hold'), ('images', 'Images are available'), ('ai', 'AI or outside results'), ('dictation', 'Dictated reports')], default='auto', max_length=12, verbose_name='ORU means')),
-                ('full_picture', models.BooleanField(default=False, help_text='Its updates name every step; a step left out is cancelled.')),
-                ('busy_answer', models.CharField(choices=[('AR', 'AR'), ('AE', 'AE')], default='AR', help_text='Answer when we cannot take it now.', max_length=2)),
-                ('attributes', models.JSONField(blank=True, default=dict, help_text='Fields of Z-segments read into attributes, as {"ZPI-3": "patient.alerts"}.')),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('site', models.ForeignKey(blank=True, help_text='Site of its orders. Empty: the one that MSH-6, MSH-4 or PV1-3.4 names, else the first.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("application", models.CharField(blank=True, help_text="MSH-3.1.", max_length=199)),
+                ("facility", models.CharField(blank=True, help_text="MSH-4.1.", max_length=199)),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="As people call it, and as orders name their source.", max_length=64, unique=True
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=True)),
+                (
+                    "flagged",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Made by itself when this sender was first seen; a person has not looked at it yet.",
+                    ),
+                ),
+                (
+                    "addresses",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Addresses or networks it may send from; empty: loopback only.",
+                    ),
+                ),
+                (
+                    "authority",
+                    models.CharField(
+                        blank=True,
+                        help_text="Assigning authority of identifiers that come without one. Empty: the site's.",
+                        max_length=64,
+                        verbose_name="default authority",
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        blank=True, help_text="Of times without offset. Empty: the site's.", max_length=64
+                    ),
+                ),
+                (
+                    "charset",
+                    models.CharField(blank=True, help_text="Believed instead of MSH-18. Empty: MSH-18.", max_length=40),
+                ),
+                (
+                    "ack_style",
+                    models.CharField(
+                        choices=[("ack", "ACK"), ("order", "ORR / ORG / ORI for orders")], default="ack", max_length=8
+                    ),
+                ),
+                (
+                    "uid_policy",
+                    models.CharField(
+                        choices=[
+                            ("generate", "Generate one and keep it"),
+                            ("accession", "Derive it from the accession number"),
+                            ("reject", "Refuse the order"),
+                        ],
+                        default="generate",
+                        max_length=12,
+                        verbose_name="missing Study UID",
+                    ),
+                ),
+                (
+                    "obr4",
+                    models.CharField(
+                        choices=[
+                            ("procedure", "OBR-4.1–3 the procedure, .4–6 the protocol"),
+                            ("protocol", "OBR-4 the protocol, OBR-44 the procedure"),
+                        ],
+                        default="procedure",
+                        max_length=12,
+                        verbose_name="OBR-4 means",
+                    ),
+                ),
+                (
+                    "results",
+                    models.CharField(
+                        choices=[
+                            ("auto", "By what they hold"),
+                            ("images", "Images are available"),
+                            ("ai", "AI or outside results"),
+                            ("dictation", "Dictated reports"),
+                        ],
+                        default="auto",
+                        max_length=12,
+                        verbose_name="ORU means",
+                    ),
+                ),
+                (
+                    "full_picture",
+                    models.BooleanField(
+                        default=False, help_text="Its updates name every step; a step left out is cancelled."
+                    ),
+                ),
+                (
+                    "busy_answer",
+                    models.CharField(
+                        choices=[("AR", "AR"), ("AE", "AE")],
+                        default="AR",
+                        help_text="Answer when we cannot take it now.",
+                        max_length=2,
+                    ),
+                ),
+                (
+                    "attributes",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text='Fields of Z-segments read into attributes, as {"ZPI-3": "patient.alerts"}.',
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Site of its orders. Empty: the one that MSH-6, MSH-4 or PV1-3.4 names, else the first.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='MapEntry',
+            name="MapEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('table', models.CharField(choices=[('procedure', 'Procedure code'), ('modality', 'Modality'), ('priority', 'Priority'), ('location', 'Location'), ('sex', 'Sex'), ('site', 'Site'), ('station', 'Station AE title')], max_length=12)),
-                ('given', models.CharField(help_text='The value as sent, case does not count. For stations: code=…, location=…, modality=…, joined by &.', max_length=199)),
-                ('meant', models.CharField(help_text='What it means here.', max_length=199)),
-                ('text', models.CharField(blank=True, help_text='Its name, where the value has one.', max_length=199)),
-                ('peer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='hl7.peer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "table",
+                    models.CharField(
+                        choices=[
+                            ("procedure", "Procedure code"),
+                            ("modality", "Modality"),
+                            ("priority", "Priority"),
+                            ("location", "Location"),
+                            ("sex", "Sex"),
+                            ("site", "Site"),
+                            ("station", "Station AE title"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "given",
+                    models.CharField(
+                        help_text="The value as sent, case does not count. For stations: code=…, location=…, modality=…, joined by &.",
+                        max_length=199,
+                    ),
+                ),
+                ("meant", models.CharField(help_text="What it means here.", max_length=199)),
+                ("text", models.CharField(blank=True, help_text="Its name, where the value has one.", max_length=199)),
+                (
+                    "peer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="hl7.peer",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'map entries',
-                'ordering': ['table', 'given'],
+                "verbose_name_plural": "map entries",
+                "ordering": ["table", "given"],
             },
         ),
         migrations.AddField(
-            model_name='inboundmessage',
-            name='peer',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='hl7.peer'),
+            model_name="inboundmessage",
+            name="peer",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="messages",
+                to="hl7.peer",
+            ),
         ),
         migrations.CreateModel(
-            name='OrderTrail',
+            name="OrderTrail",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('authority', models.CharField(help_text='Who numbers it (ORC-2.2, else the peer).', max_length=64)),
-                ('number', models.CharField(help_text='Placer number, or accession: number where there is none.', max_length=64)),
-                ('said', models.JSONField(default=list)),
-                ('order', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='hl7_trail', to='orders.order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("authority", models.CharField(help_text="Who numbers it (ORC-2.2, else the peer).", max_length=64)),
+                (
+                    "number",
+                    models.CharField(
+                        help_text="Placer number, or accession: number where there is none.", max_length=64
+                    ),
+                ),
+                ("said", models.JSONField(default=list)),
+                (
+                    "order",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="hl7_trail",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('authority', 'number'), name='trail_once')],
+                "constraints": [models.UniqueConstraint(fields=("authority", "number"), name="trail_once")],
             },
         ),
         migrations.CreateModel(
-            name='OutboundMessage',
+            name="OutboundMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(max_length=16)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('lane', models.CharField(help_text='Accession number; what must stay in order.', max_length=64)),
-                ('kind', models.CharField(help_text='Such as report.final.', max_length=32)),
-                ('source', models.CharField(help_text='What it tells of, such as version:12.', max_length=80)),
-                ('control_id', models.CharField(help_text='MSH-10.', max_length=20, unique=True)),
-                ('raw', models.BinaryField()),
-                ('created_at', models.DateTimeField()),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('error', models.CharField(blank=True, help_text="Why it is held; the peer's words for a NACK.", max_length=250)),
-                ('answer_code', models.CharField(blank=True, help_text='MSA-1 that came back.', max_length=2)),
-                ('answer', models.BinaryField(null=True)),
-                ('sent_at', models.DateTimeField(blank=True, help_text='When the peer accepted it.', null=True)),
-                ('destination', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='hl7.destination')),
-                ('patient', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='patients.patient')),
-                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("state", models.CharField(max_length=16)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("lane", models.CharField(help_text="Accession number; what must stay in order.", max_length=64)),
+                ("kind", models.CharField(help_text="Such as report.final.", max_length=32)),
+                ("source", models.CharField(help_text="What it tells of, such as version:12.", max_length=80)),
+                ("control_id", models.CharField(help_text="MSH-10.", max_length=20, unique=True)),
+                ("raw", models.BinaryField()),
+                ("created_at", models.DateTimeField()),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True, help_text="Why it is held; the peer's words for a NACK.", max_length=250
+                    ),
+                ),
+                ("answer_code", models.CharField(blank=True, help_text="MSA-1 that came back.", max_length=2)),
+                ("answer", models.BinaryField(null=True)),
+                ("sent_at", models.DateTimeField(blank=True, help_text="When the peer accepted it.", null=True)),
+                (
+                    "destination",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="messages", to="hl7.destination"
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'stopped', 'invalid'])), fields=['destination', 'lane', 'id'], name='outbound_lane'), models.Index(fields=['state', 'destination', 'id'], name='outbound_state'), models.Index(fields=['lane', '-id'], name='outbound_accession')],
-                'constraints': [models.UniqueConstraint(fields=('destination', 'kind', 'source'), name='outbound_once'), models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'sent', 'stopped', 'invalid', 'skipped'])), name='outbound_state')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["queued", "stopped", "invalid"])),
+                        fields=["destination", "lane", "id"],
+                        name="outbound_lane",
+                    ),
+                    models.Index(fields=["state", "destination", "id"], name="outbound_state"),
+                    models.Index(fields=["lane", "-id"], name="outbound_accession"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("destination", "kind", "source"), name="outbound_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["queued", "sent", "stopped", "invalid", "skipped"])),
+                        name="outbound_state",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='peer',
-            constraint=models.UniqueConstraint(fields=('application', 'facility'), name='peer_once'),
+            model_name="peer",
+            constraint=models.UniqueConstraint(fields=("application", "facility"), name="peer_once"),
         ),
         migrations.AddConstraint(
-            model_name='mapentry',
-            constraint=models.UniqueConstraint(fields=('peer', 'table', 'given'), name='map_entry_once', nulls_distinct=False),
+            model_name="mapentry",
+            constraint=models.UniqueConstraint(
+                fields=("peer", "table", "given"), name="map_entry_once", nulls_distinct=False
+            ),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(fields=['control_id', 'peer'], name='inbound_control_id'),
+            model_name="inboundmessage",
+            index=models.Index(fields=["control_id", "peer"], name="inbound_control_id"),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(fields=['state', '-id'], name='inbound_state'),
+            model_name="inboundmessage",
+            index=models.Index(fields=["state", "-id"], name="inbound_state"),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(condition=models.Q(('patient__isnull', False)), fields=['patient', '-id'], name='inbound_patient'),
+            model_name="inboundmessage",
+            index=models.Index(
+                condition=models.Q(("patient__isnull", False)), fields=["patient", "-id"], name="inbound_patient"
+            ),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(condition=models.Q(('accession', ''), _negated=True), fields=['accession', '-id'], name='inbound_accession'),
+            model_name="inboundmessage",
+            index=models.Index(
+                condition=models.Q(("accession", ""), _negated=True),
+                fields=["accession", "-id"],
+                name="inbound_accession",
+            ),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(fields=['kind', 'event', '-id'], name='inbound_type'),
+            model_name="inboundmessage",
+            index=models.Index(fields=["kind", "event", "-id"], name="inbound_type"),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(fields=['-received_at'], name='inbound_received'),
+            model_name="inboundmessage",
+            index=models.Index(fields=["-received_at"], name="inbound_received"),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(condition=models.Q(('state__in', ['received', 'failed'])), fields=['id'], name='inbound_open'),
+            model_name="inboundmessage",
+            index=models.Index(
+                condition=models.Q(("state__in", ["received", "failed"])), fields=["id"], name="inbound_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inboundmessage',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['received', 'applied', 'ignored', 'refused', 'duplicate', 'failed'])), name='inbound_state'),
+            model_name="inboundmessage",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["received", "applied", "ignored", "refused", "duplicate", "failed"])),
+                name="inbound_state",
+            ),
         ),
     ]

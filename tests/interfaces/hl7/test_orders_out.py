@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from interfaces.hl7.models import Destination, OutboundMessage
+from interfaces.hl7.reading import Message, read
+from interfaces.hl7.telling import KINDS
+from ris.kernel.relay import deliver_owed
+from ris.orders.services import cancel_order, reschedule_step
+from ris.patients.services import merge_patients
+from tests.factories import NOON, TESTER, PatientFactory, make_order, perform
+from tests.interfaces.hl7.test_results_out import signed
+
+pytestmark = pytest.mark.django_db
+WHO = {"actor": TESTER, "at": NOON}
+
+
+@pytest.fixture(params=["2.5.1", "2.3.1"])
+def everything(request, db):
+    return Destination.objects.create(name="ALL", kinds=list(KINDS), hl7_version=request.param)
+
+
+def told() -> list[tuple[str, Message]]:
+    deliver_owed(at=NOON + timedelta(hours=1))
+    rows = OutboundMessage.objects.order_by("pk")
+    assert not [(row.kind, row.error) for row in rows if row.error]
+    return [(row.kind, read(bytes(row.raw))) for row in rows]
+
+
+def first(kind: str, control: str = "") -> Message:
+    return next(m for k, m in told() if k == kind and (not control or m.get("ORC", 1) == control))
+
+
+def test_a_scheduled_procedure_is_told_with_its_numbers_and_study_uid(everything):
+    placed = make_order(placer_number="P1", placer_authority="EMR")
+    message = first("order.scheduled")
+    step = placed.procedures.get().steps.get()
+    assert message.get("ORC", 1) == "NW"
+    assert message.get("ZDS", 1) == placed.procedures.get().study_uid
+    obr = message.first("OBR")
+    assert (obr.text(18), obr.text(20), obr.text(21)) == (placed.accession, step.number, "CT1")
+
+
+def test_an_image_manager_may_want_omi_with_ipc(db):
+    Destination.objects.create(name="PACS", kinds=["order.scheduled"], options={"imaging_orders": "OMI"})
+    placed = make_order()
+    ipc = first("order.scheduled").first("IPC")
+    assert (ipc.text(1), ipc.text(3), ipc.text(9)) == (placed.accession, placed.procedures.get().study_uid, "CT1")
+
+
+def test_an_order_that_began_here_asks_for_a_number_and_one_with_a_number_does_not(everything):
+    make_order()
+    assert first("order.number").get("ORC", 1) == "SN"
+    OutboundMessage.objects.all().delete()
+    make_order(placer_number="P1", placer_authority="EMR", patient=PatientFactory())
+    assert "order.number" not in [kind for kind, _ in told()]
+
+
+def test_how_far_the_exam_is_is_told_in_order(everything):
+    perform(make_order().procedures.get())
+    statuses = [m.get("ORC", 5) for kind, m in told() if kind == "order.status"]
+    assert statuses == ["IP", "CM"]
+
+
+def test_moving_and_cancelling_are_told_to_placer_image_manager_and_scheduler(everything):
+    placed = make_order()
+    step = placed.procedures.get().steps.get()
+    reschedule_step(step.pk, start=NOON + timedelta(hours=3), device_id=step.device_id, **WHO)
+    cancel_order(placed.pk, reason="no longer needed", **WHO)
+    messages = told()
+    assert [m.header.text(9, 2) for kind, m in messages if kind == "appointment"] == ["S12", "S13", "S15"]
+    assert [m.get("ORC", 1) for kind, m in messages if kind == "order.updated"] == ["XO", "CA"]
+    assert [m.get("ORC", 1) for kind, m in messages if kind == "order.status"] == ["OC"]
+
+
+def test_a_final_report_is_charged_once_with_cpt_and_rvu(everything):
+    signed()
+    charges = [m for kind, m in told() if kind == "charge"]
+    assert [(m.get("FT1", 7), m.get("FT1", 9)) for m in charges] == [("70450", "RVU 0.85")]
+
+
+def test_a_merge_is_forwarded(everything):
+    old, keep = PatientFactory(number="OLD1"), PatientFactory(number="NEW1")
+    merge_patients(keep.pk, old.pk, **WHO)
+    message = first("patient")
+    assert message.header.text(9, 2) == "A40"
+    assert message.get("MRG", 1) == "OLD1"
+
+
+def test_filters_by_site_and_modality_hold(db):
+    Destination.objects.create(name="A", kinds=["order.scheduled"], filters={"site": ["south"]})
+    Destination.objects.create(name="B", kinds=["order.scheduled"], filters={"modality": ["MR"]})
+    Destination.objects.create(name="C", kinds=["order.scheduled"], filters={"site": ["north"], "modality": ["CT"]})
+    make_order()
+    told()
+    assert [row.destination.name for row in OutboundMessage.objects.all()] == ["C"]
