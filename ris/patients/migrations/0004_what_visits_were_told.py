@@ -4,20 +4,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('patients', '0003_what_was_said_and_retired'),
+        ("patients", "0003_what_was_said_and_retired"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='visit',
-            name='said',
-            field=models.JSONField(default=dict, help_text='Field → rank of the message that wrote it: moment, message id.'),
+            model_name="visit",
+            name="said",
+            field=models.JSONField(
+                default=dict, help_text="Field → rank of the message that wrote it: moment, message id."
+            ),
         ),
         migrations.AddField(
-            model_name='visit',
-            name='version',
+            model_name="visit",
+            name="version",
             field=models.PositiveIntegerField(default=1),
         ),
     ]
