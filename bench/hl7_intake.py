@@ -69,9 +69,7 @@ def _send(port: int, connections: int, count: int, run: str, enhanced: bool, dep
     async def everything() -> None:
         per = count // connections
         times: list[float] = []
-        batches = [
-            [order(c * per + n, run, enhanced=enhanced) for n in range(per)] for c in range(connections)
-        ]
+        batches = [[order(c * per + n, run, enhanced=enhanced) for n in range(per)] for c in range(connections)]
         began = time.perf_counter()
         accepted = await asyncio.gather(*(_one_connection(port, batch, times, depth) for batch in batches))
         out.put((sum(accepted), per * connections, time.perf_counter() - began, sorted(times)))
@@ -91,7 +89,9 @@ def measure(name: str, port: int, *, connections: int, count: int, enhanced: boo
     sender.join()
     p50, p95, p99 = (times[min(int(len(times) * q), len(times) - 1)] * 1000 for q in (0.5, 0.95, 0.99))
     shape = f"{connections} × {depth}" if depth > 1 else str(connections)
-    print(f"{name:<42}{shape:>8}{sent / seconds:>10.0f}{p50:>9.1f}{p95:>9.1f}{p99:>9.1f}{accepted:>9}/{sent}", flush=True)
+    print(
+        f"{name:<42}{shape:>8}{sent / seconds:>10.0f}{p50:>9.1f}{p95:>9.1f}{p99:>9.1f}{accepted:>9}/{sent}", flush=True
+    )
     return sent / seconds
 
 
@@ -187,7 +187,9 @@ def fill(stored: int) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--count", type=int, default=1600, help="messages a measurement")
-    options.add_argument("--stored", type=int, default=0, help="first store so many messages and orders, and tell the cost then")
+    options.add_argument(
+        "--stored", type=int, default=0, help="first store so many messages and orders, and tell the cost then"
+    )
     arguments = options.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
     os.environ.setdefault("RIS_DATA", tempfile.mkdtemp(prefix="wetread-bench-"))
@@ -214,7 +216,9 @@ def main() -> None:
 
     def peer(port: int) -> None:
         for connections in (1, 16):
-            rates["peer", connections] = measure("python-hl7, stores nothing", port, connections=connections, count=count)
+            rates["peer", connections] = measure(
+                "python-hl7, stores nothing", port, connections=connections, count=count
+            )
 
     with_ours(ours)
     with_ours(stored)

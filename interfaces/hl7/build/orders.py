@@ -99,7 +99,7 @@ def appointment(destination: Destination, order: Order, event: str, control_id: 
         code = parts(step.procedure.code, step.procedure.code_text, step.procedure.coding_system or "L")
         ais: dict[int, str | Written] = {1: str(number), 3: code, 4: moment(step.start)}
         lines.append(segment("AIS", ais | {7: str(step.minutes), 8: "MIN"}))
-    lines += [segment("AIL", {1: "1", 3: parts("", "", "", first.location or "?")})]
+    lines += [segment("AIL", {1: "1", 3: parts("", "", "", first.location or "?"), 4: parts("ROOM")})]
     return lines
 
 

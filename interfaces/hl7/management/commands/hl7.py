@@ -1,10 +1,11 @@
-"""``./bin/ris hl7 send FILE | replay ID | lint FILE``."""
+"""``./bin/ris hl7 send FILE | replay ID | lint FILE | forget --days N | conformance``."""
 
 from __future__ import annotations
 
 import getpass
 import socket
 from argparse import ArgumentParser
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from interfaces.hl7 import services
+from interfaces.hl7.conformance import statement
 from interfaces.hl7.framing import Deframer, frame
 from interfaces.hl7.preview import Preview, preview
+from interfaces.hl7.retention import forget
 from interfaces.hl7.selectors import raw_text
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
@@ -33,6 +36,9 @@ class Command(BaseCommand):
         replay.add_argument("--file", type=Path, help="an edited text to take instead (one id only)")
         replay.add_argument("--reason", default="replayed from the command line")
         replay.add_argument("--preview", action="store_true", help="only say what it would change")
+        forget = verbs.add_parser("forget", help="delete messages that were decided or sent long ago")
+        forget.add_argument("--days", type=int, required=True, help="keep this many days")
+        verbs.add_parser("conformance", help="print the conformance statement (docs/interfaces/hl7.md)")
         lint = verbs.add_parser("lint", help="say what this system would do with a message; changes nothing")
         lint.add_argument("file", type=Path)
 
@@ -69,6 +75,15 @@ class Command(BaseCommand):
                 continue
             row = services.replay(pk, text=text, reason=reason, actor=actor, at=now())
             self.stdout.write(f"{number}/{len(id)}  {pk} → {row.pk}: {row.state} {row.reason}".rstrip())
+
+    def forget(self, days: int, **options: Any) -> None:
+        before, total = now() - timedelta(days=days), 0
+        while gone := forget(before=before):
+            total += gone
+        self.stdout.write(f"{total} messages deleted.")
+
+    def conformance(self, **options: Any) -> None:
+        self.stdout.write(statement(), ending="")
 
     def lint(self, file: Path, **options: Any) -> None:
         found = preview(as_message(file.read_bytes()), at=now())

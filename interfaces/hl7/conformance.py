@@ -1,0 +1,112 @@
+"""The conformance statement, written from the tables that the door works by, so that it cannot drift."""
+
+from __future__ import annotations
+
+from . import dispatch, fold
+from .acks import ERRORS, REJECTED
+from .charset import CODECS
+from .codec import VERSIONS as WRITTEN
+from .framing import MOST_BYTES
+from .handlers_orders import CONTROL, STATUS, STATUS_CANCELS, STATUS_HOLDS, STATUS_SAYS_NOTHING
+from .mapping import COMMON
+from .models import MapEntry, Peer
+from .order_answers import RESPONSES
+from .reading import MOST_SEGMENTS
+from .telling import KINDS
+
+_VERBS = {
+    fold.NEW: "placed (or, if it is known, changed)",
+    fold.CHANGE: "changed (or, if it is not known, placed)",
+    fold.CANCEL: "cancelled; kept if the order is still to come",
+    fold.HOLD: "put on hold",
+    fold.RELEASE: "released",
+    fold.STATUS: "moved forward by ORC-5",
+    "number": "given the placer's number",
+    "": "refused by name (AE, 103 at ORC-1)",
+}
+
+
+def statement() -> str:
+    """docs/interfaces/hl7.md as it has to be."""
+    return "\n".join([*_head(), *_messages(), *_orders(), *_values(), *_answers(), *_sent()]) + "\n"
+
+
+def _table(*head: str) -> list[str]:
+    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _head() -> list[str]:
+    return [
+        "# HL7 v2: conformance statement",
+        "",
+        "Written by `./bin/ris hl7 conformance` from the tables that the code works by; a test keeps it so.",
+        "",
+        f"MLLP, several messages a connection, answered in order. At most {MOST_BYTES:,} bytes and "
+        f"{MOST_SEGMENTS:,} segments a message.",
+        f"Versions read: {', '.join(sorted(dispatch.VERSIONS))}. Versions written: {', '.join(WRITTEN)}.",
+        "Segments may end in CR, LF or both. Original and enhanced acknowledgement mode (MSH-15, MSH-16).",
+        "",
+    ]
+
+
+def _messages() -> list[str]:
+    rows = [_row(kind, entry.meaning, ", ".join(entry.needs)) for kind, entry in sorted(dispatch.MESSAGES.items())]
+    return ["## Messages taken", "", *_table("MSH-9", "meaning", "needs"), *rows, ""]
+
+
+def _orders() -> list[str]:
+    controls = [_row(code, _VERBS[verb]) for code, verb in sorted(CONTROL.items())]
+    statuses = {code: f"exam {progress}" for code, progress in STATUS.items()}
+    statuses |= dict.fromkeys(STATUS_CANCELS, "order cancelled")
+    statuses |= {code: "order put on hold" if verb == fold.HOLD else "released" for code, verb in STATUS_HOLDS.items()}
+    statuses |= {code or "(empty)": "nothing" for code in STATUS_SAYS_NOTHING}
+    return [
+        "## Orders",
+        "",
+        "What holds is a fold over all that was said about an order, in the order of MSH-7: arrival does not matter.",
+        "",
+        *_table("ORC-1", "the order is"),
+        *controls,
+        "",
+        *_table("ORC-5 with SC or XO", "means"),
+        *(_row(code, meaning) for code, meaning in sorted(statuses.items())),
+        "",
+        *_table("request", "order response, where the peer is set to it"),
+        *(_row(request, response) for request, response in RESPONSES.items()),
+        "",
+    ]
+
+
+def _values() -> list[str]:
+    lines = ["## Values", "", "Lines of a peer's own tables come first, then those of all peers, then these.", ""]
+    for table, values in sorted(COMMON.items()):
+        rows = [_row(given, meant or "(says nothing)") for given, meant in sorted(values.items())]
+        lines += [*_table(table, "meaning"), *rows, ""]
+    tables = ", ".join(f"{label} (`{name}`)" for name, label in MapEntry.TABLES)
+    lines += [f"Tables a peer can have: {tables}.", ""]
+    lines += [*_table("MSH-18", "read as"), *(_row(name, codec) for name, codec in CODECS.items()), ""]
+    fields = [f for f in Peer._meta.get_fields() if getattr(f, "help_text", "") or getattr(f, "choices", None)]
+    choices = [_row(f.verbose_name, ", ".join(str(v) for _, v in f.choices or ()) or f.help_text) for f in fields]  # type: ignore[union-attr]
+    return [*lines, *_table("set for each peer", "choices or meaning"), *choices, ""]
+
+
+def _answers() -> list[str]:
+    rows = [_row(code, "AR" if code in REJECTED else "AE", text) for code, text in sorted(ERRORS.items())]
+    return [
+        "## Answers",
+        "",
+        "AA: applied, or ignored for a reason that is kept. A resend gets its first answer again.",
+        "",
+        *_table("ERR-3 (table 0357)", "MSA-1", "meaning"),
+        *rows,
+        "",
+    ]
+
+
+def _sent() -> list[str]:
+    rows = [_row(f"`{kind}`", meaning) for kind, meaning in KINDS.items()]
+    return ["## Messages sent", "", *_table("kind", "message"), *rows]
