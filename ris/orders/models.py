@@ -141,7 +141,7 @@ class ScheduledStep(Stateful):
             models.Index(fields=["device", "state", "start"], name="step_device_start"),
             models.Index(fields=["state", "start"], name="step_start"),
             models.Index(fields=["state", "modality", "start"], name="step_modality_start"),
-            models.Index(fields=["stray", "state", "start"], name="step_stray_start"),
+            models.Index(fields=["state", "start"], name="step_stray_start", condition=Q(stray=True)),
         ]
 
     def __str__(self) -> str:

@@ -75,9 +75,6 @@ _OTHER_IDS = {
     " FROM patients_identifier i WHERE i.patient_id = p.id)",
 }
 
-_RANK = "i.retired, CASE WHEN i.kind = 'MR' THEN 0 ELSE 1 END"
-"""Of several identifiers the first speaks for the patient; one given up in a merge comes last."""
-
 _JOINS = (
     "orders_scheduledstep s"
     " JOIN orders_requestedprocedure rp ON rp.id = s.procedure_id"
@@ -86,15 +83,18 @@ _JOINS = (
     " JOIN catalog_site site ON site.id = o.site_id"
     " LEFT JOIN patients_visit v ON v.id = o.visit_id"
 )
-# The number that the site itself issued, else the oldest medical record number. Both ways leave the
-# planner no choice but to look the few rows up one by one.
+# Of several identifiers: one that was not given up in a merge, issued by the site, a medical record number,
+# the oldest. Both ways leave the planner no choice but to look the few rows up one by one; SQLite sorts
+# nothing where the first of the questions is answered.
+_OF_PATIENT = "SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id"
+_OWN = "AND NOT i.retired AND i.authority = site.assigning_authority"
 _SPEAKS = {
     "sqlite": " LEFT JOIN patients_identifier pid ON pid.id = COALESCE("
-    "(SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id AND i.authority = site.assigning_authority"
-    f" ORDER BY {_RANK}, i.id LIMIT 1),"
-    f" (SELECT i.id FROM patients_identifier i WHERE i.patient_id = p.id ORDER BY {_RANK}, i.id LIMIT 1))",
-    "postgresql": " LEFT JOIN LATERAL (SELECT i.value, i.authority FROM patients_identifier i WHERE i.patient_id = p.id"
-    f" ORDER BY i.authority <> site.assigning_authority, {_RANK}, i.id LIMIT 1) pid ON TRUE",
+    f"({_OF_PATIENT} {_OWN} AND i.kind = 'MR' LIMIT 1), ({_OF_PATIENT} {_OWN} LIMIT 1),"
+    f" ({_OF_PATIENT} AND NOT i.retired AND i.kind = 'MR' LIMIT 1), ({_OF_PATIENT} ORDER BY i.retired, i.id LIMIT 1))",
+    "postgresql": " LEFT JOIN LATERAL (SELECT i.value, i.authority FROM patients_identifier i"
+    " WHERE i.patient_id = p.id"
+    " ORDER BY i.retired, i.authority <> site.assigning_authority, i.kind <> 'MR', i.id LIMIT 1) pid ON TRUE",
 }
 
 

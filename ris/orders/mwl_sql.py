@@ -68,9 +68,10 @@ def among(column: str, select: str, where: Clause) -> Clause:
     return Clause(f"{column} = ANY(ARRAY({found}))" if postgresql else f"{column} IN ({found})", where.params)
 
 
-def both(first: Clause, second: Clause) -> Clause:
-    """True where both are."""
-    return Clause(f"({first.sql}) AND ({second.sql})", first.params + second.params)
+def all_of(clauses: Iterable[Clause]) -> Clause:
+    """True where each of them is."""
+    parts = list(clauses)
+    return Clause(" AND ".join(f"({part.sql})" for part in parts), tuple(p for part in parts for p in part.params))
 
 
 def like(column: str, text: str) -> Clause:
@@ -80,7 +81,7 @@ def like(column: str, text: str) -> Clause:
     literal = re.split(r"[*?]", text, maxsplit=1)[0]
     if text == literal + "*" and literal:
         return _begins(column, literal)
-    return both(_begins(column, literal), _fits(column, text)) if literal else _fits(column, text)
+    return all_of([_begins(column, literal), _fits(column, text)]) if literal else _fits(column, text)
 
 
 def _fits(column: str, text: str) -> Clause:

@@ -32,6 +32,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="scheduledstep",
-            index=models.Index(fields=["stray", "state", "start"], name="step_stray_start"),
+            index=models.Index(fields=["state", "start"], name="step_stray_start", condition=models.Q(("stray", True))),
         ),
     ]
