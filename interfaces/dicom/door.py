@@ -37,6 +37,7 @@ class Door:
         self.desk, self.keeper, self.engine = desk, keeper, engine
         self.lines: dict[Line, None] = {}
         self.loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
         """Accept on a bound socket; with ``tls`` the handshake is the peer's own business, and has 15 s."""
@@ -100,7 +101,9 @@ class Door:
         ours.setblocking(False)
         assert line.caller is not None
         self.engine.take(theirs, line.caller)
-        self._task = self.loop.create_task(self._connect(line, ours))
+        task = self.loop.create_task(self._connect(line, ours))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _connect(self, line: Line, ours: socket.socket) -> None:
         transport, _ = await self.loop.connect_accepted_socket(lambda: _Inside(line), ours)

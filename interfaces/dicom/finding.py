@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 SLICE = 32_768
 """Bytes written at once; a short list goes out in one write."""
-STUCK_S = 30.0
+PATIENCE_S = 0.2
+"""How long, in all, an answer waits for a reader who does not read; then the rest is left to the loop's buffer."""
 
 
 class Sink(Protocol):
@@ -80,7 +81,7 @@ class Find:
     def _draw(self, outcome: Outcome) -> bytes:
         """Send all but the last slice; return that."""
         parts: list[bytes] = []
-        size = 0
+        size, patience = 0, PATIENCE_S
         drawn = answers(
             self._identifier,
             implicit=self._implicit,
@@ -104,9 +105,14 @@ class Find:
                     self.room.clear()
                 self._sink.send(b"".join(parts))
                 parts, size = [], 0
-                if not self.room.wait(STUCK_S):
-                    self._cancelled = True
+                patience -= self._wait(patience)
         return b"".join(parts)
+
+    def _wait(self, patience: float) -> float:
+        """Wait until what was sent is on its way, so that a cancellation finds little behind it; return how long."""
+        begun = perf_counter()
+        self.room.wait(max(patience, 0))
+        return perf_counter() - begun
 
     def _command(self, answer: Answer) -> bytes:
         has_dataset = answer.identifier is not None

@@ -152,6 +152,9 @@ class Line(asyncio.Protocol):
 
     def bridged(self, inside: asyncio.Transport) -> None:
         """pynetdicom listens on ``inside``; it gets all that was received, the request first."""
+        if self.state == CLOSED:  # hung up in the meantime
+            inside.close()
+            return
         self.inside = inside
         inside.write(bytes(self._buffer))
         self._buffer.clear()

@@ -131,6 +131,25 @@ def test_a_cancelled_query_stops_at_the_next_line(dicom: int, eventually: Callab
     assert eventually(lambda: MwlQuery.objects.filter(status="FE00").first())
 
 
+def test_scanners_that_ask_and_never_read_do_not_hold_up_others(dicom: int) -> None:
+    from tests.interfaces.dicom.many import many_steps
+
+    many_steps(1000, at=now())
+    deaf = [RawScanner(dicom) for _ in range(12)]
+    for scanner in deaf:
+        scanner.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for _ in range(5):
+            scanner.send_find(identifier(ScheduledStationAETitle="CT1"))
+    time.sleep(1)
+    good = RawScanner(dicom)
+    begun = time.perf_counter()
+    assert len(good.find(identifier(ScheduledStationAETitle="NOBODY"))) == 1
+    assert time.perf_counter() - begun < 5
+    good.close()
+    for scanner in deaf:
+        scanner.abort()
+
+
 def test_a_scanner_may_abort_after_its_answer(dicom: int) -> None:
     make_order(at=now())
     for _ in range(3):

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from interfaces.dicom.conformance import tables
 from interfaces.dicom.selectors import Explanation, explain
 from ris.audit.actor import Actor
 from ris.audit.services import record
@@ -20,8 +21,12 @@ class Command(BaseCommand):
         explaining = actions.add_parser("explain", help="replay the device's last query against an order")
         explaining.add_argument("--device", required=True, help="AE title")
         explaining.add_argument("--accession", required=True)
+        actions.add_parser("conformance", help="print the tables of docs/interfaces/dicom.md")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["action"] == "conformance":
+            self.stdout.write(tables())
+            return
         device = Device.objects.filter(ae_title=options["device"]).first()
         if device is None:
             known = ", ".join(Device.objects.order_by("ae_title").values_list("ae_title", flat=True)[:30])

@@ -1,0 +1,77 @@
+"""The tables of the conformance statement, printed from the tables that the code runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydicom.uid import UID
+
+from . import door, line, wire
+from .callers import ADDRESS_UNKNOWN, CALLED_UNKNOWN, CALLING_UNKNOWN, NOT_ENCRYPTED, TOO_MANY
+from .charsets import SINGLE_BYTE
+from .engine import SOP_CLASSES
+from .keeping import KEPT_DAYS
+from .mpps_reading import NOT_IN_SET, REQUIRED
+from .mwl.keys import ITEM, ROOT, SPS, Attribute
+
+BEGIN, END = "<!-- generated: ./bin/ris mwl conformance -->", "<!-- end of what is generated -->"
+
+
+def tables() -> str:
+    """All tables, as Markdown."""
+    return "\n\n".join([_services(), _limits(), _keys(), _mpps()])
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {text} |" for text in lines)
+
+
+def _services() -> str:
+    transfers = ", ".join(UID(uid).name for uid in (wire.IMPLICIT_LE, wire.EXPLICIT_LE))
+    rows = [(UID(sop).name, str(sop), "SCP", transfers) for sop in SOP_CLASSES]
+    return "### Services\n\n" + _table(("SOP class", "UID", "role", "transfer syntaxes"), rows)
+
+
+def _limits() -> str:
+    refusals = (CALLED_UNKNOWN, CALLING_UNKNOWN, ADDRESS_UNKNOWN, NOT_ENCRYPTED, TOO_MANY)
+    limits = [
+        ("longest unit announced", f"{wire.LONGEST_PDU} bytes"),
+        ("associations at once", str(door.MOST_ASSOCIATIONS)),
+        ("of one caller", str(door.MOST_PER_CALLER)),
+        ("silence before the request", f"{line.HELLO_S:.0f} s"),
+        ("silence in an association", f"{line.IDLE_S:.0f} s"),
+        ("longest worklist identifier", f"{line.LONGEST_IDENTIFIER} bytes"),
+        ("queries are kept", f"{KEPT_DAYS} days"),
+        ("character sets tried, in order", "ISO 646, " + ", ".join(SINGLE_BYTE) + ", ISO_IR 192"),
+    ]
+    reasons = [(r.words, f"{r.result} / {r.source} / {r.reason}") for r in refusals]
+    return (
+        "### Limits\n\n"
+        + _table(("limit", "value"), limits)
+        + "\n\n### Rejections\n\n"
+        + _table(("why", "result / source / reason"), reasons)
+    )
+
+
+def _tag(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def _keys() -> str:
+    def row(attribute: Attribute, where: str) -> tuple[str, ...]:
+        return (where + attribute.name, _tag(attribute.tag), attribute.vr, "yes" if attribute.asks else "–")
+
+    rows = [row(a, "") for a in ROOT if a.tag != SPS] + [row(a, "> ") for a in ITEM]
+    head = ("attribute (> in the Scheduled Procedure Step item)", "tag", "VR", "matched on")
+    return "### Worklist attributes\n\nAll are returned when asked for.\n\n" + _table(head, rows)
+
+
+def _mpps() -> str:
+    needed = [(name, _tag(tag)) for tag, name in REQUIRED.items()]
+    fixed = ", ".join(_tag(tag) for tag in sorted(NOT_IN_SET))
+    return (
+        "### MPPS\n\nRefused with 0120 (absent) or 0121 (empty) in an N-CREATE; all else is taken as it comes.\n\n"
+        + _table(("attribute", "tag"), needed)
+        + f"\n\nNot taken over from an N-SET (answered 0001): {fixed}."
+    )
