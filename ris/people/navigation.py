@@ -33,7 +33,7 @@ DOORS: dict[str, tuple[Door, ...]] = {
         _door("Device board", "monitor", "orders:board", "b", Can.SEE_ORDERS),
         _door("Exam exceptions", "unlink", "dicom:exceptions", "x", Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP),
     ),
-    "Lead": (
+    "Duty": (
         _door("Roster", "calendar-days", "worklist:roster", "r", Can.SEE_WORKLIST),
         _door("Coverage", "users", "worklist:coverage", "c", Can.LEAD_READING),
         _door("Rules", "scroll-text", "worklist:rules", "u", Can.LEAD_READING),

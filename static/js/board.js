@@ -5,7 +5,7 @@ import { choose } from "./rows.js";
 const board = document.getElementById("board");
 const peek = document.getElementById("peek");
 const badge = document.querySelector("[data-board-live]");
-const EVERY = 3000, PATIENCE = 9000;
+const EVERY = 3000, PATIENCE = 7500;
 let heard = Date.now(), reading = false, again = false, last = "";
 
 async function read() {

@@ -2,7 +2,7 @@
 // missing, or a line that was down, means: read everything again. The badge says "stale since" within ten seconds.
 import { wallClock } from "./clocks.js";
 
-const PATIENCE = 9000, SIGNED_OUT = 4401;
+const PATIENCE = 7500, SIGNED_OUT = 4401;
 
 export function listen({ onIds, onAll }) {
   const badge = document.querySelector("[data-live]");
@@ -40,7 +40,7 @@ export function listen({ onIds, onAll }) {
     if (Date.now() - heard < PATIENCE) return;
     lost();
     if (socket.readyState === WebSocket.OPEN) { const old = socket; socket = null; old.close(); connect(); }
-  }, 1000);
+  }, 500);
   addEventListener("online", () => { wait = 500; });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && stale) onAll(); });
   connect();

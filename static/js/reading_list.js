@@ -71,7 +71,7 @@ function soon(ids) {
 let looking = 0;
 function look(id) {
   clearTimeout(looking);
-  looking = setTimeout(() => { if (getComputedStyle(peek).display !== "none") window.htmx.ajax("GET", document.getElementById("item-" + id)?.dataset.peek, { target: peek, swap: "innerHTML" }); }, 180);
+  looking = setTimeout(() => { if (getComputedStyle(peek).display !== "none") window.htmx.ajax("GET", document.getElementById("item-" + id)?.dataset.peek, { target: peek, swap: "innerHTML" }); }, 90);
 }
 list.addEventListener("chosen", (event) => look(event.target.dataset.id));
 
