@@ -169,7 +169,8 @@ def test_64_readers_over_1000_cases_neither_double_nor_lose_one() -> None:
         mine = []
         while (item := services.next_case(**by(readers[n]))) is not None:
             mine.append(item.pk)
-            connection.close()  # as each request does, so that 64 share the pool
+            if connection.vendor == "postgresql":
+                connection.close()  # as each request does, so that 64 share the pool
         return mine
 
     taken = race(64, read_all)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +19,7 @@ from worklist.rules.eligible import ReaderNow, SkillNow
 from worklist.states import CLAIMED, FINAL, WAITING
 
 from .access import permissions_of_many, sites_of_many
-from .roster import OnShift, on_shift
+from .roster import OnShift, on_shift, stamp
 
 UNSEEN_AFTER = timedelta(minutes=15)
 """A reader who was present but has not been seen for so long counts as away."""
@@ -34,6 +36,33 @@ def readers_now(at: datetime) -> list[ReaderNow]:
     """All who are on shift at that moment."""
     shifts = on_shift(at)
     return _readers(shifts, at, shifts) if shifts else []
+
+
+RECENT_SECONDS = 2.0
+_recent: dict[tuple[str, str], tuple[float, datetime, list[ReaderNow]]] = {}
+
+
+def readers_recent(at: datetime) -> list[ReaderNow]:
+    """The same as of at most two seconds ago: good enough to suggest somebody, who is looked at again at the claim.
+
+    A change of the roster counts at once. The list is the caller's to keep up to date (:func:`note_suggested`).
+    """
+    key, clock = stamp(), time.monotonic()
+    kept = _recent.get(key)
+    if kept and clock - kept[0] < RECENT_SECONDS and abs(at - kept[1]) < timedelta(minutes=1):
+        return kept[2]
+    readers = readers_now(at)
+    _recent.clear()
+    _recent[key] = (clock, at, readers)
+    return readers
+
+
+def note_suggested(readers: list[ReaderNow], reader_id: int, minutes: float) -> None:
+    """Count a suggestion in a list that is kept for a while, so that the next goes to somebody else."""
+    for n, reader in enumerate(readers):
+        if reader.id == reader_id:
+            readers[n] = replace(reader, deficit=reader.deficit - minutes)
+            return
 
 
 def _readers(ids: Collection[int], at: datetime, shifts: dict[int, OnShift]) -> list[ReaderNow]:

@@ -75,12 +75,17 @@ class Roster:
         return found
 
 
-def roster() -> Roster:
-    """The roster as the database has it now; rebuilt only when something of it changed."""
+def stamp() -> tuple[str, str]:
+    """What changes whenever the roster does: the database, and a digest of counts, versions and ids."""
     with connection.cursor() as cursor:
         cursor.execute(_STAMP)
         row = cursor.fetchone()
-    return _load(connection.settings_dict["NAME"], "|".join(str(part) for part in row))
+    return str(connection.settings_dict["NAME"]), "|".join(str(part) for part in row)
+
+
+def roster() -> Roster:
+    """The roster as the database has it now; rebuilt only when something of it changed."""
+    return _load(*stamp())
 
 
 def on_shift(at: datetime) -> dict[int, OnShift]:

@@ -17,7 +17,7 @@ from worklist.models import Decision, ReadingItem
 from worklist.rules.eligible import Needs, ReaderNow, ruled_out
 from worklist.rules.prefer import preference, why
 from worklist.selectors.needs import needs_of
-from worklist.selectors.readers import readers_now
+from worklist.selectors.readers import note_suggested, readers_recent
 
 MOST_CANDIDATES_KEPT = 12
 
@@ -37,7 +37,7 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
     if item is None:
         return None
     needs = needs_of(item, at)
-    readers = readers_now(at) if readers is None else readers
+    readers = readers_recent(at) if readers is None else readers
     best, out = choose(needs, readers)
     if best and best.id == item.assigned_to_id and item.assigned_at:
         return best.id
@@ -52,6 +52,7 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
     body: dict[str, Any] = {"candidates": _kept(needs, readers, out), "needs": {"reach": needs.reach}}
     Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best.id if best else None, body=body)
     if best:
+        note_suggested(readers, best.id, item.reading_minutes)
         emit(ItemAssigned(stream=item.accession, at=at, item_id=item_id, reader_id=best.id))
     doorbell.ring(WORKLIST)
     return best.id if best else None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from ris.audit.actor import Actor
 from ris.catalog.models import Subspecialty
@@ -45,7 +48,7 @@ def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None
         turn_due(at)
     asking = _asking(reader, at)
     probes, values = _question(asking, at)
-    with transaction.atomic():
+    with _in_turn(), transaction.atomic():
         lock_name(f"reader:{reader.pk}")
         refuse_full(reader, 0.0)
         item_id = claim_best(probes, values | {"deep": FEW}) or claim_best(probes, values | {"deep": MANY})
@@ -53,6 +56,19 @@ def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None
             return None
         item = ReadingItem.objects.select_related("procedure__order__patient").get(pk=item_id)
         return say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+
+
+_turn = threading.Lock()
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """On SQLite, one after another: those who wait at the database itself sleep, and some of 64 would starve."""
+    if connection.vendor == "postgresql":
+        yield
+        return
+    with _turn:
+        yield
 
 
 def _asking(reader: User, at: datetime) -> ReaderNow:
