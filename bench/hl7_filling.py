@@ -36,7 +36,7 @@ def fill_with(count: int) -> None:
 
 def _copy(model: Any, pk: int, count: int, **changed: str) -> None:
     """Insert ``count`` copies of the row; ``changed`` gives SQL in terms of n, which counts from 1."""
-    columns = [field.column for field in model._meta.concrete_fields if not field.primary_key]
+    columns = [field.column for field in model._meta.concrete_fields if not (field.primary_key or field.generated)]
     values = ", ".join(changed.get(column, f't."{column}"') for column in columns)
     if connection.vendor == "postgresql":
         numbers = f"generate_series(1, {count}) AS numbers(n)"

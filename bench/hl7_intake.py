@@ -34,7 +34,7 @@ def order(number: int, run: str, *, enhanced: bool) -> bytes:
     modes = "AL|NE" if enhanced else "|"
     segments = [
         f"MSH|^~\\&|BENCH|NORTH|RIS|RAD|20260310120000||ORM^O01|{run}{number}|P|2.3.1|||{modes}||8859/1",
-        f"PID|||B{run}{patient}^^^NORTH^MR~X{run}{patient}^^^STATE^NI||ZZTEST-BENCH^N{patient}||19450714|F|||1 Test St^^Testville",
+        f"PID|||B{run}{patient}^^^NORTH^MR~X{run}{patient}^^^STATE^NI||ZZTEST-BENCH^N{patient}||19450714|F|||1 Test St",
         f"PV1||E|ED^12|||||DR9^ZZDOC^RITA|||||||||||V{run}{number}",
         f"ORC|NW|P{run}{number}^BENCH||||||^^^20260310130000^^S|||||DR9^ZZDOC^RITA",
         f"OBR|1|P{run}{number}^BENCH||CTHEADWO^CT head without contrast^L||||||||||||||||||||CT|||||||^Headache",
