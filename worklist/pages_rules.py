@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ris.catalog.models import Site
@@ -84,7 +86,9 @@ def draft(request: HttpRequest) -> HttpResponse:
     text = request.POST.get("yaml") or (write_yaml(origin.rules) if origin else EXAMPLE)
     chosen = request.POST.get("site", str(origin.site_id or "") if origin else "")
     context: dict[str, Any] = {"text": text, "sites": sites, "chosen": chosen, "note": request.POST.get("note", ""),
-                               "facts": sorted(NAMES), "effects": list(EFFECTS)}  # fmt: skip
+                               "facts": sorted(NAMES), "effects": list(EFFECTS),
+                               "try_url": reverse("rule-set-try-out"), "until": timezone.localdate(),
+                               "since": timezone.localdate() - timedelta(days=7)}  # fmt: skip
     if request.method != "POST":
         return render(request, "worklist/rules_draft.html", context)
     try:
