@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
-from datetime import datetime
 
 from django.db import transaction
 
-from ris.catalog.models import Device
 from ris.kernel.errors import Conflict, Invalid, NotFound, Refusal
 from ris.kernel.locks import lock_name
 from ris.orders import states as order_states
-from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
+from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
 from ris.orders.services import (
     cancel_order,
@@ -23,7 +20,6 @@ from ris.orders.services import (
     release_order,
     revise_order,
 )
-from ris.orders.services.filling import catalog_procedure
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 
@@ -31,13 +27,11 @@ from . import fold
 from .fold import Words
 from .incoming import Incoming
 from .models import OrderTrail
+from .order_intents import order_content, procedure_intent, site_id_for, study_uid
 from .progress import progress_to
 
 OTHER_PATIENT = "This order belongs to another patient."
 """Why a message is refused that may be right once a merge has come: it is taken again then."""
-
-_UID_ROOT = uuid.UUID("6f1d2f3c-6f0e-4b7c-9a53-8b1b1c0f2a77")
-"""Name space of Study Instance UIDs derived from accession numbers (uuid5 under 2.25)."""
 
 
 def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, accession: str) -> OrderTrail:
@@ -118,46 +112,20 @@ def _place(trail: OrderTrail, picture: Words, patient: Patient, visit: Visit | N
     words, placer = picture["order"], not trail.number.startswith(("accession:", "filler:"))
     policy = incoming.peer.uid_policy
     intent = OrderIntent(
-        site_id=_site_id(procedures, incoming),
+        site_id=site_id_for(procedures, incoming),
         patient_id=patient.pk,
         visit_id=visit.pk if visit else None,
         source=incoming.peer.name,
         placer_number=trail.number if placer else "",
         placer_authority=trail.authority if placer else "",
         accession=words.get("accession", ""),
-        procedures=tuple(_procedure(p, uid=_uid(p, words.get("accession", ""), policy)) for p in procedures),
-        **_content(words, placed_at=True),
+        procedures=tuple(procedure_intent(p, uid=study_uid(p, words.get("accession", ""), policy)) for p in procedures),
+        **order_content(words, placed_at=True),
     )
     trail.order = place_order(intent, actor=incoming.actor, at=incoming.at)
     incoming.did("placed", trail.order)
     for flag in trail.order.flags:
         incoming.warn(f"The order is flagged: {flag}.")
-
-
-def _site_id(procedures: list[Words], incoming: Incoming) -> int:
-    """The site that the message names; else where the device stands that it asks for, or one of its modality."""
-    if incoming.named_site is not None:
-        return incoming.named_site.pk
-    titles = [ae for p in procedures for step in p["steps"] for ae in step.get("station_aes", ())]
-    device = Device.objects.filter(ae_title__in=titles, active=True).first() if titles else None
-    if device is None:
-        known = catalog_procedure(Code(*procedures[0]["code"]))
-        modality = procedures[0].get("modality", "") or (known.modality if known else "")
-        able = Device.objects.filter(modality=modality, active=True)
-        if not able.filter(site=incoming.site).exists():
-            device = able.order_by("pk").first()
-    return device.site_id if device else incoming.site.pk
-
-
-def _uid(words: Words, accession: str, policy: str) -> str:
-    """The Study UID that was said; where none was, by the peer's policy: refuse, derive, or leave it to be issued."""
-    if words.get("study_uid"):
-        return str(words["study_uid"])
-    if policy == "reject":
-        raise Invalid("This sender must give a Study Instance UID.", at="ZDS-1", code="required")
-    if policy == "accession" and accession:
-        return f"2.25.{uuid.uuid5(_UID_ROOT, accession + '/' + words.get('number', words['code'][0])).int}"
-    return ""
 
 
 def _revise(
@@ -168,7 +136,7 @@ def _revise(
     said, procedures = fold.difference(before, after)
     _check_fixed(order, after, incoming)
     new_visit = visit.pk if visit and visit.pk != order.visit_id else None
-    content = _content(said)
+    content = order_content(said)
     if not content and not procedures and new_visit is None:
         return
     if order.state == order_states.CANCELLED:
@@ -179,7 +147,7 @@ def _revise(
         patient_id=order.patient_id,
         visit_id=new_visit,
         source=order.source,
-        procedures=tuple(_procedure(p, number=_number(order, was)) for was, p in procedures if p.get("code")),
+        procedures=tuple(procedure_intent(p, number=_number(order, was)) for was, p in procedures if p.get("code")),
         **content,
     )
     revise_order(order.pk, intent, actor=incoming.actor, at=incoming.at)
@@ -208,35 +176,6 @@ def _number(order: Order, was: Words | None) -> str:
         if found:
             return found.number
     return ""
-
-
-def _content(words: Words, *, placed_at: bool = False) -> Words:
-    content = {name: value for name, value in words.items() if name not in ("placed_at", "accession", "placer_number")}
-    if placed_at and words.get("placed_at"):
-        content["placed_at"] = datetime.fromisoformat(words["placed_at"])
-    return content
-
-
-def _procedure(words: Words, *, number: str = "", uid: str = "") -> ProcedureIntent:
-    return ProcedureIntent(
-        code=Code(*words["code"]),
-        number=number or words.get("number", ""),
-        study_uid=uid,
-        modality=words.get("modality", ""),
-        laterality=words.get("laterality", ""),
-        steps=tuple(_step(step) for step in words["steps"]),
-    )
-
-
-def _step(words: Words) -> StepIntent:
-    plain = {n: v for n, v in words.items() if n in ("number", "modality", "location", "performing_physician")}
-    return StepIntent(
-        **plain,
-        station_aes=tuple(words.get("station_aes", ())),
-        station_names=tuple(words.get("station_names", ())),
-        start=datetime.fromisoformat(words["start"]) if words.get("start") else None,
-        protocol=Code(*words["protocol"]) if words.get("protocol") else None,
-    )
 
 
 def _move(order: Order, picture: Words, incoming: Incoming) -> None:
