@@ -192,4 +192,3 @@ def hand_over(request: HttpRequest) -> HttpResponse:
     moved = services.hand_over(reader, to=to, reason=request.POST.get("reason", ""), actor=actor_of(request), at=now())
     said = f"{len(moved)} case{'' if len(moved) == 1 else 's'} handed over{f' to {to.display_name}' if to else ''}."
     return go(request, reverse("worklist:coordinator" if reader != user else "worklist:list"), said)
-
