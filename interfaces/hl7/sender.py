@@ -24,12 +24,14 @@ from ris.kernel.states import Step
 
 from . import states
 from .models import Destination, OutboundMessage
+from .numbering import take_answered_numbers
 from .peer_line import ACCEPTED, Answer, NoAnswer, PeerLine, connection_key
 
 log = structlog.get_logger(__name__)
 
 DOWN_ALARM = "hl7-destination-down"
 REFUSED_ALARM = "hl7-message-refused"
+ASKS_FOR_NUMBER = "order.number"
 LONGEST_DELAY = 60
 """Seconds between two tries during an outage, however long it lasts."""
 
@@ -118,6 +120,8 @@ class Courier:
         self._note_answer(destination, at)
         if answer.code in ACCEPTED:
             self._mark(message, states.MARK_SENT, answer, error="", sent_at=at)
+            if message.kind == ASKS_FOR_NUMBER:
+                take_answered_numbers(answer.raw, peer=destination.name, at=at)
         else:
             self._mark(message, states.STOP, answer, error=(answer.text or "No reason was given.")[:250])
             raise_alarm(REFUSED_ALARM, destination.name, detail=f"Message {message.pk}: {answer.code}", at=at)

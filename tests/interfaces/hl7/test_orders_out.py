@@ -6,11 +6,13 @@ import pytest
 
 from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.reading import Message, read
+from interfaces.hl7.sender import Courier
 from interfaces.hl7.telling import KINDS
 from ris.kernel.relay import deliver_owed
 from ris.orders.services import cancel_order, reschedule_step
 from ris.patients.services import merge_patients
 from tests.factories import NOON, TESTER, PatientFactory, make_order, perform
+from tests.interfaces.hl7.emr import destination, emr, msa
 from tests.interfaces.hl7.test_results_out import signed
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +98,18 @@ def test_filters_by_site_and_modality_hold(db):
     make_order()
     told()
     assert [row.destination.name for row in OutboundMessage.objects.all()] == ["C"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_number_that_the_placer_answers_with_is_kept():
+    def script(raw: bytes, before: int) -> bytes:
+        asked = read(raw)
+        return msa(asked.header.text(10)) + f"ORC|NA|P99^EMRSYS|{asked.get('ORC', 3)}^WETREAD\r".encode()
+
+    with emr(script) as (_, port):
+        to = destination(port, kinds=["order.number"])
+        placed = make_order()
+        deliver_owed(at=NOON + timedelta(hours=1))
+        assert Courier(to.pk).drain() == 1
+    placed.refresh_from_db()
+    assert (placed.placer_number, placed.placer_authority) == ("P99", "EMRSYS")
