@@ -125,17 +125,13 @@ def prepare(env: dict[str, str], entries: int) -> None:
 
 def findscu_seconds(peer: Peer, plan: Plan) -> float:
     """One run of DCMTK's findscu, own AE and day, start to end."""
+    step = "ScheduledProcedureStepSequence[0]"
+    station = f"{step}.ScheduledStationAETitle={plan.station(0)}"
+    day = f"{step}.ScheduledProcedureStepStartDate={first_day():%Y%m%d}"
     begun = time.perf_counter()
     for _ in range(5):
         subprocess.run(
-            ["findscu", "-W", "-aet", "BENCH00", "-aec", peer.called, "127.0.0.1", str(peer.port)]
-            + [
-                "-k",
-                "PatientName",
-                "-k",
-                f"ScheduledProcedureStepSequence[0].ScheduledStationAETitle={plan.station(0)}",
-            ]
-            + ["-k", f"ScheduledProcedureStepSequence[0].ScheduledProcedureStepStartDate={first_day():%Y%m%d}"],
+            f"findscu -W -aet BENCH00 -aec {peer.called} 127.0.0.1 {peer.port} -k PatientName -k {station} -k {day}".split(),
             capture_output=True,
             check=True,
         )

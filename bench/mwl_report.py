@@ -43,8 +43,9 @@ def ratios(results: list[dict[str, Any]]) -> list[str]:
             }
             if server not in PEERS and len(own) > 1:
                 low, high = min(own), max(own)
+                growth = own[high] / own[low]
                 lines.append(
-                    f"{server:18} {query:15} p50 {own[low]} ms at {low}, {own[high]} ms at {high}: {own[high] / own[low]:.2f}×"
+                    f"{server:18} {query:15} p50 {own[low]} ms at {low}, {own[high]} ms at {high}: {growth:.2f}×"
                 )
     return lines
 

@@ -127,6 +127,7 @@ class Door:
     def close(self) -> None:
         for line in list(self.lines):
             line.hang_up()
+            line.transport.close()
 
 
 class _Inside(asyncio.Protocol):

@@ -28,6 +28,8 @@ HELLO_S = 30.0
 """How long a connection may be silent before its association request is whole (ARTIM, PS3.8 9.1.5)."""
 IDLE_S = 600.0
 """How long an association may be idle. Some scanners keep one open all day; they reconnect."""
+LINGER_S = 1.0
+"""Who is told no and finds the line dead before it has read the no, may take it for a failure and call again."""
 LONGEST_REQUEST = 65_536
 LONGEST_COMMAND, LONGEST_IDENTIFIER = 4_096, 65_536
 MOST_WAITING_MESSAGES = 16
@@ -80,6 +82,8 @@ class Line(asyncio.Protocol):
         self.heard = monotonic()
         if self.inside is not None:
             self.inside.write(data)
+            return
+        if self.state == CLOSED:
             return
         self._buffer += data
         if self.state == BRIDGED or self.state == ADMITTING:
@@ -264,8 +268,12 @@ class Line(asyncio.Protocol):
         self.close(wire.abort(0, 0) if self.state == OPEN else b"")
 
     def close(self, last_words: bytes) -> None:
-        """Say this and hang up."""
-        if last_words and not self.transport.is_closing():
-            self.transport.write(last_words)
+        """Say this and hang up: after last words the peer is given a moment to go first (PS3.8 table 9-10, Sta13)."""
         self.state = CLOSED
-        self.transport.close()
+        if self.transport.is_closing():
+            return
+        if not last_words:
+            self.transport.close()
+            return
+        self.transport.write(last_words)
+        self.door.loop.call_later(LINGER_S, self.transport.close)

@@ -20,17 +20,20 @@ from tests.interfaces.dicom.scu import STEP, associate, findscu
 
 def test_another_called_title_is_rejected_and_audited(dicom: int, eventually: Callable[..., object]) -> None:
     for _ in range(3):
-        refused = associate(dicom, Verification, called="OTHER")
-        assert refused.is_rejected
-        assert refused.acceptor.primitive.diagnostic == 7
+        refused = RawScanner(dicom, called="OTHER")
+        assert (refused.kind, refused.accepted[1:]) == (3, bytes((1, 1, 7)))  # A-ASSOCIATE-RJ: called title unknown
+        refused.sock.close()
     assert eventually(lambda: Rejection.objects.filter(times=3).first())
     event = AuditEvent.objects.get(action="association.reject")
     assert (event.actor, event.reason) == ("CT1", "called AE title not ours")
 
 
 @pytest.mark.parametrize("contexts", [(Verification,), (ModalityPerformedProcedureStep,)])
-def test_rejection_comes_before_any_engine(dicom: int, contexts: tuple[str, ...]) -> None:
-    assert associate(dicom, *contexts, called="OTHER").is_rejected
+def test_rejection_comes_before_any_engine(
+    dicom: int, contexts: tuple[str, ...], eventually: Callable[..., object]
+) -> None:
+    assert not associate(dicom, *contexts, called="OTHER").is_established
+    assert eventually(lambda: Rejection.objects.filter(called_ae="OTHER").first())
 
 
 def test_storage_is_not_offered(dicom: int) -> None:
