@@ -127,11 +127,12 @@ def findscu_seconds(peer: Peer, plan: Plan) -> float:
     """One run of DCMTK's findscu, own AE and day, start to end."""
     step = "ScheduledProcedureStepSequence[0]"
     station = f"{step}.ScheduledStationAETitle={plan.station(0)}"
+    call = f"findscu -W -aet BENCH00 -aec {peer.called} 127.0.0.1 {peer.port}"
     day = f"{step}.ScheduledProcedureStepStartDate={first_day():%Y%m%d}"
     begun = time.perf_counter()
     for _ in range(5):
         subprocess.run(
-            f"findscu -W -aet BENCH00 -aec {peer.called} 127.0.0.1 {peer.port} -k PatientName -k {station} -k {day}".split(),
+            f"{call} -k PatientName -k {station} -k {day}".split(),
             capture_output=True,
             check=True,
         )
