@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -16,10 +17,12 @@ from channels.db import database_sync_to_async
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from ris.kernel import doorbell
+from ris.kernel.clock import now
 
 from .live_bell import WORKLIST
 from .selectors.access import standing_of
 from .selectors.feed import Feed
+from .services.roster import SEEN_AGAIN, seen
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +86,7 @@ class Hub:
         self._bell = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._feed = Feed()
+        self._seen: dict[int, datetime] = {}
 
     async def join(self, client: Client) -> None:
         """Let a client hear of what changes from now on."""
@@ -155,6 +159,16 @@ class Hub:
                 client.close()
             else:
                 client.sites = standing.sites
+        await self._keep_present()
+
+    async def _keep_present(self) -> None:
+        """Whoever has the list open is here. Written at most once in SEEN_AGAIN for each reader."""
+        at = now()
+        self._seen = {reader: then for reader, then in self._seen.items() if then > at - SEEN_AGAIN}
+        due = {client.user_id for client in self.clients if not client.closed} - set(self._seen)
+        if due:
+            await database_sync_to_async(seen)(due, at)
+            self._seen |= dict.fromkeys(due, at)
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
 
 from ris.audit.actor import Actor
+from ris.kernel.clock import now
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_user
 from tests.worklist.reading import make_item, make_reader
 from tests.worklist.sockets import cookie, hear, served, session_of
 from worklist import services
 from worklist.hub import DEEPEST, Client
+from worklist.models import Presence
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,3 +118,22 @@ def test_a_slow_client_loses_messages_and_sees_that_it_did() -> None:
 
     numbers = asyncio.run(drain())
     assert numbers == [*range(1, DEEPEST + 1), DEEPEST + 10]
+
+
+def test_a_reader_with_the_list_open_stays_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worklist.hub.CHECK", 0.1)
+    here, gone = make_reader("here"), make_reader("gone")
+    long_ago = now() - timedelta(hours=1)
+    for reader in (here, gone):
+        services.set_presence(reader, "available", actor=Actor.of_user(reader), at=long_ago)
+    session = session_of(here)
+
+    async def watch(url: str) -> None:
+        async with websockets.connect(url, additional_headers=cookie(session)) as socket:
+            await socket.recv()
+            await asyncio.sleep(1.0)
+
+    with served() as url:
+        asyncio.run(watch(url))
+    assert Presence.objects.get(reader=here).last_seen_at > long_ago + timedelta(minutes=59)
+    assert Presence.objects.get(reader=gone).last_seen_at == long_ago

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -179,9 +179,17 @@ def set_presence(reader: User, state: str, *, actor: Actor, at: datetime) -> Pre
     return row
 
 
+SEEN_AGAIN = timedelta(minutes=1)
+"""A sign of life so soon after another says nothing new."""
+
+
 def seen(readers: Iterable[int], at: datetime) -> None:
-    """Signs of life of readers whose presence is known; for the many that come, it is no event."""
-    Presence.objects.filter(reader__in=list(readers)).exclude(state=Presence.SIGNED_OUT).update(last_seen_at=at)
+    """Signs of life of readers whose presence is known; for the many that come, it is no event.
+
+    Written at most once in SEEN_AGAIN for each, however many screens and processes say it.
+    """
+    known = Presence.objects.filter(reader__in=list(readers), last_seen_at__lte=at - SEEN_AGAIN)
+    known.exclude(state=Presence.SIGNED_OUT).update(last_seen_at=at)
 
 
 @transaction.atomic
