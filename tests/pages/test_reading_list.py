@@ -71,3 +71,8 @@ def test_who_only_watches_sees_no_hands(item: ReadingItem, site: Site) -> None:
 def test_an_unknown_list_is_refused_in_words(radiologist: User) -> None:
     answer = client_of(radiologist).get(reverse("worklist:list"), {"list": "secret"})
     assert answer.status_code == 400 and "no list called" in answer.content.decode()
+
+
+def test_the_peek_says_how_much_work_a_case_is(radiologist: User, item: ReadingItem) -> None:
+    shown = client_of(radiologist).get(reverse("worklist:peek", args=[item.pk])).content.decode()
+    assert f"{item.rvu:.2f} RVU" in shown

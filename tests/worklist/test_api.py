@@ -32,6 +32,7 @@ def test_the_road_from_next_case_to_a_signed_report() -> None:
     given = call(reader, "next")
     assert given.status_code == 200
     assert given.json()["id"] == item.pk
+    assert given.json()["rvu"] == 0.85
     assert set(given.json()["terms"]) == {"class", "reading time", "time left", "lateness", "rules"}
     path = f"/api/worklist/{item.pk}/report/"
     assert client(reader).get(path).status_code == 404

@@ -30,7 +30,7 @@ class ItemSerializer(serializers.ModelSerializer[ReadingItem]):
         fields = [
             "id", "state", "version", "accession", "order", "procedure", "study_uid", "description", "patient",
             "site", "modality", "region", "subspecialty", "priority", "urgency", "urgency_name", "marks",
-            "reading_minutes", "opened_at", "due_at", "sla_minutes", "reader", "reader_name", "claimed_at",
+            "reading_minutes", "rvu", "opened_at", "due_at", "sla_minutes", "reader", "reader_name", "claimed_at",
             "lease_until", "assigned_to", "reserved_for", "preliminary_by", "parked_until", "park_reason",
             "finished_at", "score", "terms",
         ]  # fmt: skip
