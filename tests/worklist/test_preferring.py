@@ -1,0 +1,69 @@
+"""Who is preferred among the eligible: the affinities, each by itself, and which of them goes before which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from worklist.rules.eligible import Needs, ReaderNow, SkillNow
+from worklist.rules.prefer import ORDER, preference, why
+
+NEEDS = Needs(site_id=1, pool=7, modality="CT", region="HEAD")
+
+
+def reader(pk: int, *, level: int = 1, **fields: object) -> ReaderNow:
+    values = {"sites": frozenset({1}), "skills": (SkillNow(7, level),), "minutes_left": 480.0}
+    return ReaderNow(id=pk, **(values | fields))
+
+
+def best(needs: Needs, *readers: ReaderNow) -> int:
+    return min(readers, key=lambda one: (*preference(one, needs), one.id)).id
+
+
+def test_without_a_difference_the_first_is_taken() -> None:
+    assert best(NEEDS, reader(2), reader(1)) == 1
+
+
+def test_whoever_holds_the_patient_already_gets_the_next_of_that_patient() -> None:
+    needs = replace(NEEDS, holders_of_patient=frozenset({2}))
+    assert best(needs, reader(1, deficit=60.0), reader(2)) == 2
+
+
+def test_whoever_read_the_prior_gets_the_comparison() -> None:
+    needs = replace(NEEDS, prior_readers=frozenset({2}))
+    assert best(needs, reader(1, deficit=60.0), reader(2)) == 2
+
+
+def test_a_residents_preliminary_goes_to_the_same_team() -> None:
+    needs = replace(NEEDS, team="blue", awaits_signer=True, preliminary_by=9)
+    assert best(needs, reader(1, team="green", deficit=60.0), reader(2, team="blue")) == 2
+
+
+def test_no_team_is_nobodys_team() -> None:
+    needs = replace(NEEDS, team="")
+    assert best(needs, reader(1), reader(2, team="")) == 1
+
+
+def test_holding_the_patient_goes_before_the_prior_and_that_before_the_team() -> None:
+    needs = replace(NEEDS, holders_of_patient=frozenset({3}), prior_readers=frozenset({2}), team="blue")
+    holder, prior, team = reader(3), reader(2), reader(1, team="blue")
+    assert best(needs, team, prior, holder) == 3
+    assert best(needs, team, prior) == 2
+
+
+def test_no_affinity_goes_before_the_primary_skill() -> None:
+    needs = replace(NEEDS, reach=1, holders_of_patient=frozenset({1}), prior_readers=frozenset({1}), team="blue")
+    assert best(needs, reader(1, level=2, team="blue"), reader(2)) == 2
+
+
+def test_a_teaching_case_goes_to_a_trainee_before_all_else_while_it_is_early() -> None:
+    needs = replace(NEEDS, teaching=True, holders_of_patient=frozenset({1}))
+    trainee = reader(2, trainee=True)
+    assert best(needs, reader(1), trainee) == 2
+    assert best(replace(needs, reach=1), reader(1), trainee) == 1
+
+
+def test_why_names_every_term_of_the_order() -> None:
+    needs = replace(NEEDS, holders_of_patient=frozenset({1}), prior_readers=frozenset({1}), team="blue")
+    said = why(reader(1, team="blue"), needs)
+    assert tuple(said) == ORDER
+    assert [said[name] for name in ("holds this patient already", "read the prior", "same team")] == [0.0, 0.0, 0.0]
