@@ -14,3 +14,13 @@ class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer"}
+
+
+class ArchiveToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """An archive's own token, which opens one door only."""
+
+    target_class = "interfaces.dicom.api.ArchiveAuthentication"
+    name = "archive"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}
