@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ class Command(BaseCommand):
         parser.add_argument("--plot", default="", help="write a picture (PNG or SVG) to this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["plot"] and find_spec("matplotlib") is None:
+            raise CommandError("--plot needs matplotlib, which is pinned with the tests: install requirements-test.txt.")
         if not options["no_theory"]:
             self._theory(options["jobs"])
         tables = {}
