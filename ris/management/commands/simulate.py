@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["plot"] and find_spec("matplotlib") is None:
-            raise CommandError("--plot needs matplotlib, which is pinned with the tests: install requirements-test.txt.")
+            raise CommandError("--plot needs matplotlib: install requirements-test.txt, which pins it.")
         if not options["no_theory"]:
             self._theory(options["jobs"])
         tables = {}
