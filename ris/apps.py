@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class RisConfig(AppConfig):
@@ -14,3 +15,9 @@ class RisConfig(AppConfig):
         from .web import schema  # noqa: F401  (registers itself)
 
         hang(app, WAKES)
+
+
+class BackOfficeConfig(AdminConfig):
+    """Django's back office, with our door in front of it."""
+
+    default_site = "ris.people.backoffice.BackOffice"

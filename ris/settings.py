@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "reporting",
     "interfaces.hl7",
     "interfaces.dicom",
+    "ris.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
@@ -23,6 +24,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", ApiDocs.as_view(url_name="schema"), name="api-docs"),
     path("api/", include([pattern for room in ROOMS for pattern in room.api_patterns])),
+    path("admin/", admin.site.urls),
     *(path("", include(room)) for room in ROOMS),
 ]
 

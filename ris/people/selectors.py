@@ -9,7 +9,7 @@ from guardian.shortcuts import get_objects_for_user
 from ris.catalog.models import Site
 from ris.kernel.errors import Forbidden, NotFound
 
-from .models import User
+from .models import SiteUserPermission, User
 from .roles import ROLES, Can, Role
 
 WORK_AT = "catalog.work_at"
@@ -35,6 +35,12 @@ def sites_for(user: User | AnonymousUser, can: Can) -> QuerySet[Site]:
         return Site.objects.none()
     sites: QuerySet[Site] = get_objects_for_user(user, WORK_AT, klass=Site, accept_global_perms=False)
     return sites
+
+
+def granted_sites(user: User) -> QuerySet[Site]:
+    """The sites at which the user works, whatever their roles let them do there."""
+    granted = SiteUserPermission.objects.filter(user=user, permission__codename="work_at")
+    return Site.objects.filter(pk__in=granted.values("content_object"))
 
 
 def require(user: User | AnonymousUser, can: Can, site_id: int | None = None) -> None:

@@ -33,12 +33,13 @@ def grant(user: User, *, roles: Iterable[Role] = (), sites: Iterable[Site] = (),
 
 
 @transaction.atomic
-def withdraw(user: User, *, sites: Iterable[Site], actor: Actor, at: datetime) -> None:
-    """No longer let the user work at these sites."""
-    sites = list(sites)
+def withdraw(user: User, *, roles: Iterable[Role] = (), sites: Iterable[Site] = (), actor: Actor, at: datetime) -> None:
+    """No longer let the user act in these roles, nor work at these sites."""
+    roles, sites = list(roles), list(sites)
+    user.groups.remove(*Group.objects.filter(name__in=[role.value for role in roles]))
     for site in sites:
         remove_perm(WORK_AT, user, site)
-    record(actor, "people.withdraw", user, at=at, sites=[s.code for s in sites])
+    record(actor, "people.withdraw", user, at=at, roles=[r.value for r in roles], sites=[s.code for s in sites])
 
 
 @transaction.atomic

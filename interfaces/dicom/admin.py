@@ -1,0 +1,101 @@
+"""Set-up of the DICOM side: how devices are spoken to, archives, MPPS targets."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from ris.kernel.clock import now
+from ris.people.backoffice import SetUp, SetUpForm
+from ris.people.edge import actor_of
+
+from .models import Archive, DeviceProfile, MppsTarget
+from .services import issue_webhook_token
+
+
+class ProfileForm(SetUpForm):
+    """Lists are checked here: a scanner that calls must never meet one that cannot be read."""
+
+    class Meta:
+        model = DeviceProfile
+        fields = "__all__"
+
+    def clean_addresses(self) -> list[str]:
+        given = _texts(self.cleaned_data["addresses"])
+        try:
+            for one in given:
+                ip_network(one, strict=False)
+        except ValueError:
+            raise forms.ValidationError("Give addresses or networks, as [“10.0.0.5”, “10.1.0.0/16”].") from None
+        return given
+
+    def clean_listed_states(self) -> list[str]:
+        return _texts(self.cleaned_data["listed_states"])
+
+    def clean_left_out(self) -> list[str]:
+        given = _texts(self.cleaned_data["left_out"])
+        if not all(len(tag) == 8 and set(tag.lower()) <= set("0123456789abcdef") for tag in given):
+            raise forms.ValidationError("Give tags of eight hexadecimal digits, as [“00102110”].")
+        return given
+
+    def clean_modality_map(self) -> dict[str, list[str]]:
+        given = self.cleaned_data["modality_map"] or {}
+        if not isinstance(given, dict):
+            raise forms.ValidationError("Give a table, as {“CT”: [“CT”, “PT”]}.")
+        return {str(asked): _texts(meant) for asked, meant in given.items()}
+
+
+def _texts(given: Any) -> list[str]:
+    """The value as a list of texts; empty for nothing. Raises ValidationError."""
+    if given in (None, ""):
+        return []
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise forms.ValidationError("Give a list of texts, as [“one”, “two”].")
+    return given
+
+
+@admin.register(DeviceProfile)
+class DeviceProfileAdmin(SetUp):
+    form = ProfileForm
+    list_display = ("device", "require_tls", "character_set", "own_ae_only", "all_sites")
+    removable = True
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("device",) if obj else ()
+
+
+class ArchiveForm(SetUpForm):
+    class Meta:
+        model = Archive
+        fields = "__all__"
+
+    def clean_authorities(self) -> list[str]:
+        return _texts(self.cleaned_data["authorities"])
+
+
+@admin.register(Archive)
+class ArchiveAdmin(SetUp):
+    form = ArchiveForm
+    list_display = ("name", "ae_title", "host", "port", "poll", "destination", "enabled")
+    actions = ("new_webhook_token",)
+
+    @admin.action(description="Issue a new token for the stable-study callback", permissions=["change"])
+    def new_webhook_token(self, request: HttpRequest, queryset: QuerySet[Archive]) -> HttpResponse | None:
+        """Shown once, on the answer itself, so that it is kept nowhere."""
+        if len(chosen := list(queryset[:2])) != 1:
+            self.message_user(request, "Choose one archive.", messages.WARNING)
+            return None
+        token = issue_webhook_token(chosen[0], actor=actor_of(request), at=now())
+        context = self.admin_site.each_context(request) | {"archive": chosen[0], "token": token, "title": "New token"}
+        return render(request, "admin/dicom/archive/token.html", context)
+
+
+@admin.register(MppsTarget)
+class MppsTargetAdmin(SetUp):
+    list_display = ("name", "ae_title", "host", "port", "enabled")

@@ -1,0 +1,85 @@
+"""Set-up of people: who logs in, in which roles, at which sites."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.http import HttpRequest
+
+from ris.catalog.models import Site
+from ris.kernel.clock import now
+
+from . import admin_catalog as admin_catalog
+from .backoffice import SetUp
+from .edge import actor_of
+from .models import User
+from .roles import Role
+from .selectors import granted_sites
+from .services import grant, withdraw
+
+
+class NewPersonForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
+    class Meta(AdminUserCreationForm.Meta):
+        model = User
+
+
+class PersonForm(UserChangeForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """A person, with their roles and sites as boxes to tick."""
+
+    roles = forms.MultipleChoiceField(
+        choices=[(role.value, role.value.capitalize()) for role in Role],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    sites = forms.ModelMultipleChoiceField(
+        Site.objects.all(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Roles count at these sites only.",
+    )
+
+    class Meta(UserChangeForm.Meta):
+        model = User
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["roles"] = list(self.instance.groups.values_list("name", flat=True))
+            self.initial["sites"] = list(granted_sites(self.instance))
+
+
+@admin.register(User)
+class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    form = PersonForm
+    add_form = NewPersonForm
+    list_display = ("username", "first_name", "last_name", "title", "is_active")
+    list_filter = ("is_active", "groups")
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password", "is_active")}),
+        ("Person", {"fields": ("first_name", "last_name", "title", "npi", "email", "time_zone")}),
+        ("May do", {"fields": ("roles", "sites")}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A superuser is changed by a superuser only: an administrator must not become one by their password."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or not obj.is_superuser or bool(request.user.is_superuser))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not change:
+            return
+        person, actor, at = form.instance, actor_of(request), now()
+        had_roles = {Role(name) for name in person.groups.values_list("name", flat=True) if name in set(Role)}
+        had_sites = set(granted_sites(person))
+        roles = {Role(name) for name in form.cleaned_data["roles"]}
+        sites = set(form.cleaned_data["sites"])
+        if roles - had_roles or sites - had_sites:
+            grant(person, roles=sorted(roles - had_roles), sites=sites - had_sites, actor=actor, at=at)
+        if had_roles - roles or had_sites - sites:
+            withdraw(person, roles=sorted(had_roles - roles), sites=had_sites - sites, actor=actor, at=at)

@@ -1,0 +1,118 @@
+"""The back office (``/admin/``): Django's forms for what is set up once, behind our roles and into our audit.
+
+Set-up is the whole house's, not one site's: whoever may do it sees every site. What people do (orders, reports,
+messages, audit) is no set-up and is not found here; it changes through services only.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
+
+from ris.audit.services import record
+from ris.kernel.clock import now
+
+from .edge import actor_of
+from .roles import Can
+from .selectors import permissions_of
+from .web import page
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    SetUpForm = forms.ModelForm[Any]
+else:
+    ModelAdmin, SetUpForm = admin.ModelAdmin, forms.ModelForm
+
+HERE_BY_OTHER_MEANS = ("login", "logout", "password_change", "password_change_done")
+"""Django's pages for what our own log-in and profile do."""
+
+
+class BackOffice(admin.AdminSite):
+    """Open to who may set up; everybody else gets the refusal, or the log-in, that every page gives."""
+
+    site_header = site_title = "Wetread set-up"
+    index_title = "What the house is made of"
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.disable_action("delete_selected")  # it deletes outside of the transaction that it audits in
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Only what is audited: the pages that other packages bring with them are not let in."""
+        if admin_class is not None and issubclass(admin_class, SetUp):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return may_set_up(request)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        guarded = super().admin_view(view, cacheable)
+
+        @wraps(guarded)
+        def rendered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            """In the user's time zone, in which the page will read what is sent back."""
+            response: HttpResponse = guarded(request, *args, **kwargs)
+            return response.render() if isinstance(response, SimpleTemplateResponse) else response
+
+        return page(Can.SET_UP)(rendered)
+
+    def get_urls(self) -> list[Any]:
+        return [route for route in super().get_urls() if getattr(route, "name", "") not in HERE_BY_OTHER_MEANS]
+
+
+def may_set_up(request: HttpRequest) -> bool:
+    """Whether a role of the user's allows set-up; asked once for each request."""
+    if not hasattr(request, "_may_set_up"):
+        request._may_set_up = Can.SET_UP in permissions_of(request.user)  # type: ignore[attr-defined]
+    return bool(request._may_set_up)  # type: ignore[attr-defined]
+
+
+class SetUp(ModelAdmin):
+    """Rows that an administrator keeps. Each change is audited in its own transaction.
+
+    ``removable``: rows may be deleted. Most may not, since history refers to them: they are switched off.
+    """
+
+    removable = False
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may_set_up(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_set_up(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may_set_up(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_set_up(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.removable and may_set_up(request)
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        record(actor_of(request), "set-up.add", obj, at=now())
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        record(actor_of(request), "set-up.change", obj, at=now(), fields=_fields(message))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        for row in queryset:
+            record(actor_of(request), "set-up.remove", row, at=now())
+        return super().log_deletions(request, queryset)
+
+
+def _fields(message: Any) -> list[str]:
+    """The labels of the changed fields, from Django's change message. Values may be secrets and stay out."""
+    parts = message if isinstance(message, list) else []
+    return [name for part in parts for name in part.get("changed", {}).get("fields", [])]

@@ -1,0 +1,79 @@
+"""Set-up of reading: what readers read, where they may, where a shift counts, holidays, what an AI's flag is worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from ris.kernel.clock import now
+from ris.people.backoffice import SetUp
+from ris.people.edge import actor_of
+
+from .models import AiPerformance, Holiday, Privilege, ReaderProfile, Shift, Skill
+from .services import revise_shift
+
+
+@admin.register(ReaderProfile)
+class ReaderProfileAdmin(SetUp):
+    list_display = ("user", "most_claims", "most_minutes", "seniority", "trainee", "team", "accepts_push")
+
+
+@admin.register(Skill)
+class SkillAdmin(SetUp):
+    list_display = ("reader", "subspecialty", "level", "modalities", "regions")
+    list_filter = ("subspecialty", "level")
+    removable = True
+
+
+@admin.register(Privilege)
+class PrivilegeAdmin(SetUp):
+    list_display = ("reader", "site", "kind", "number", "valid_from", "valid_until")
+    list_filter = ("site", "kind")
+    removable = True
+
+
+@admin.register(Shift)
+class ShiftAdmin(SetUp):
+    """Where a shift counts; when it is, is said on the roster."""
+
+    list_display = ("name", "reader", "kind", "first_day", "last_day", "active")
+    list_filter = ("kind", "active")
+    fields = ("name", "reader", "sites", "subspecialties")
+    readonly_fields = ("name", "reader")
+    filter_horizontal = ("sites", "subspecialties")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Shift, form: Any, change: bool) -> None:
+        """Nothing of the row itself is edited here."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Through the roster's own service, which tells the assignment."""
+        said = form.cleaned_data
+        revise_shift(
+            form.instance.pk,
+            sites=said["sites"],
+            subspecialties=said["subspecialties"],
+            actor=actor_of(request),
+            at=now(),
+        )
+
+
+@admin.register(Holiday)
+class HolidayAdmin(SetUp):
+    """Added and removed, not changed: the roster knows by those two that it is old."""
+
+    list_display = ("day", "name", "site")
+    removable = True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(AiPerformance)
+class AiPerformanceAdmin(SetUp):
+    list_display = ("vendor", "code", "site", "urgency", "ppv", "expires_minutes")
+    removable = True
