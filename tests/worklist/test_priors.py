@@ -7,11 +7,12 @@ from datetime import date, timedelta
 import pytest
 
 from ris.kernel.relay import deliver_owed
-from tests.factories import NOON, PatientFactory
+from tests.factories import NOON, PatientFactory, make_order
 from tests.worklist.reading import make_item
 from worklist import services
-from worklist.models import PriorPlan
+from worklist.models import PriorPlan, RuleSet
 from worklist.rules.priors import MOST, Exam, relevant
+from worklist.services.prefetch import Earlier
 
 TODAY = date(2026, 3, 10)
 
@@ -69,5 +70,80 @@ def test_priors_are_planned_with_the_order_and_checked_again_idempotently() -> N
     assert [plan.prior_id for plan in plans] == [item.procedure_id for item in old]
     again = services.plan_priors(new.procedure_id, at=NOON + timedelta(hours=2))
     assert [plan.pk for plan in again] == [plan.pk for plan in plans]
-    assert services.note_fetched(again[0].pk, ok=True, at=NOON)
-    assert not services.note_fetched(again[0].pk, ok=True, at=NOON)
+    assert services.note_fetched(again[0].study_uid, ok=True, at=NOON) >= 1
+    assert services.note_fetched(again[0].study_uid, ok=False, at=NOON) == 0
+    assert PriorPlan.objects.get(pk=again[0].pk).state == PriorPlan.FETCHED
+
+
+def in_archive(uid: str, day: date | None = TODAY, region: str = "HEAD") -> Earlier:
+    return Earlier(uid, day, "CT", region, description=f"CT {region}")
+
+
+def uids(plans: list[PriorPlan]) -> list[str]:
+    return [plan.study_uid for plan in plans]
+
+
+@pytest.mark.django_db
+def test_studies_that_only_archives_know_are_planned_among_those_known_here() -> None:
+    patient = PatientFactory()
+    ours = make_item(patient=patient, at=NOON - timedelta(days=400)).procedure
+    new = make_item(patient=patient).procedure
+    found = [in_archive("1.2.3"), in_archive("1.2.4", region="KNEE"), in_archive(new.study_uid)]
+    plans = services.plan_priors(new.pk, at=NOON, found=found)
+    assert uids(plans) == ["1.2.3", ours.study_uid]
+    assert [plan.prior_id for plan in plans] == [None, ours.pk]
+    assert plans[0].description == "CT HEAD"
+
+
+@pytest.mark.django_db
+def test_what_one_archive_had_is_still_considered_when_another_is_searched() -> None:
+    new = make_item().procedure
+    services.plan_priors(new.pk, at=NOON, found=[in_archive("1.2.3")])
+    assert set(uids(services.plan_priors(new.pk, at=NOON, found=[in_archive("1.2.4")]))) == {"1.2.3", "1.2.4"}
+    assert set(uids(services.plan_priors(new.pk, at=NOON))) == {"1.2.3", "1.2.4"}
+
+
+@pytest.mark.django_db
+def test_a_study_that_was_ordered_here_is_taken_at_its_orders_word() -> None:
+    patient = PatientFactory()
+    known = make_order(patient=patient, at=NOON - timedelta(days=30)).procedures.get()  # a CT head, images not known of
+    new = make_item(patient=patient).procedure
+    (plan,) = services.plan_priors(new.pk, at=NOON, found=[in_archive(known.study_uid, region="KNEE")])
+    assert (plan.prior_id, plan.region, plan.reasons[0]) == (known.pk, "HEAD", "same region")
+
+
+@pytest.mark.django_db
+def test_a_study_whose_date_cannot_be_read_fades_away() -> None:
+    new = make_item().procedure
+    assert services.plan_priors(new.pk, at=NOON, found=[in_archive("1.2.3", day=None)]) == []
+
+
+@pytest.mark.django_db
+def test_a_rule_says_how_many_of_the_archives_too() -> None:
+    rules = [{"name": "Few", "when": {"modality": "CT"}, "then": {"prefetch": 2}}]
+    RuleSet.objects.create(number=1, state="live", rules=rules, made_at=NOON, in_force_from=NOON - timedelta(days=1))
+    new = make_item().procedure
+    found = [in_archive(f"1.2.{n}", TODAY - timedelta(days=n)) for n in range(1, 6)]
+    assert uids(services.plan_priors(new.pk, at=NOON, found=found)) == ["1.2.1", "1.2.2"]
+
+
+@pytest.mark.django_db
+def test_what_could_not_be_fetched_is_planned_again_while_it_is_worth_it_and_what_was_fetched_is_not() -> None:
+    new = make_item().procedure
+    found = [in_archive("1.2.3"), in_archive("1.2.4")]
+    services.plan_priors(new.pk, at=NOON, found=found)
+    services.note_fetched("1.2.3", ok=False, at=NOON)
+    services.note_fetched("1.2.4", ok=True, at=NOON)
+    assert uids(services.plan_priors(new.pk, at=NOON, found=found)) == ["1.2.3"]
+
+
+@pytest.mark.django_db
+def test_what_was_at_hand_for_the_last_exam_counts_for_the_next() -> None:
+    patient = PatientFactory()
+    before = make_item(patient=patient, at=NOON - timedelta(days=9)).procedure
+    services.plan_priors(before.pk, at=NOON - timedelta(days=9), found=[in_archive("1.2.3"), in_archive("1.2.4")])
+    services.note_fetched("1.2.4", ok=True, at=NOON)
+    new = make_item(patient=patient).procedure
+    plans = {plan.study_uid: plan for plan in services.plan_priors(new.pk, at=NOON, found=[in_archive("1.2.4")])}
+    assert "cited in the last report" in plans["1.2.4"].reasons
+    assert "cited in the last report" not in plans[before.study_uid].reasons

@@ -30,12 +30,25 @@ class Decision(models.Model):
 
 
 class PriorPlan(models.Model):
-    """A prior exam worth having at hand before this one is read. Carried out by the DICOM side."""
+    """An earlier study worth having at hand before this exam is read. Carried out by the DICOM side."""
 
     PLANNED, FETCHED, FAILED, DROPPED = "planned", "fetched", "failed", "dropped"
 
     procedure = models.ForeignKey(RequestedProcedure, on_delete=models.CASCADE, related_name="prior_plans")
-    prior = models.ForeignKey(RequestedProcedure, on_delete=models.CASCADE, related_name="+")
+    study_uid = models.CharField("Study Instance UID", max_length=64)
+    prior = models.ForeignKey(
+        RequestedProcedure,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="What it was ordered as; empty for a study that only an archive knows.",
+    )
+    day = models.DateField(null=True, blank=True, help_text="Of the study; empty where an archive's cannot be read.")
+    modality = models.CharField(max_length=16, blank=True)
+    region = models.CharField(max_length=32, blank=True)
+    side = models.CharField(max_length=1, blank=True)
+    description = models.CharField(max_length=64, blank=True, help_text="Study Description, of an archive.")
     score = models.FloatField()
     reasons = models.JSONField(default=list, help_text="Names of the terms that chose it.")
     state = models.CharField(max_length=8, default=PLANNED)
@@ -43,8 +56,11 @@ class PriorPlan(models.Model):
     checked_at = models.DateTimeField(help_text="When it was last found still to be right.")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["procedure", "prior"], name="prior_plan_once")]
-        indexes = [models.Index(fields=["state", "planned_at"], name="prior_plan_state")]
+        constraints = [models.UniqueConstraint(fields=["procedure", "study_uid"], name="prior_plan_once")]
+        indexes = [
+            models.Index(fields=["state", "planned_at"], name="prior_plan_state"),
+            models.Index(fields=["study_uid", "state"], name="prior_plan_study"),
+        ]
 
     def __str__(self) -> str:
-        return f"Prior {self.prior_id} for {self.procedure_id}"
+        return f"{self.study_uid} for {self.procedure_id}"

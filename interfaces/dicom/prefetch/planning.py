@@ -1,4 +1,7 @@
-"""When priors are wanted: on order, again the evening before and on arrival; and when no more."""
+"""When archives are searched for priors: on order, again the evening before and on arrival; and when no more.
+
+Which of what they have is worth moving is the worklist's to plan (``worklist.services.plan_priors``).
+"""
 
 from __future__ import annotations
 

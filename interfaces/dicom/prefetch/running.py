@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.errors import Conflict
-from ris.orders.models import RequestedProcedure
 from worklist.models import PriorPlan
-from worklist.rules.priors import Exam
-from worklist.services.prefetch import note_fetched
+from worklist.services import note_fetched, plan_priors
 
 from ..archives import FoundStudy, studies
 from ..arrival import ALARM
 from ..models import Archive, Prefetch, PriorMove
 from ..remote import Unreachable
 from . import states
+from .describing import described
 from .moving import move
-from .relevance import Chosen, choose
 
 log = structlog.get_logger(__name__)
 
@@ -59,14 +56,16 @@ def _search(wish: Prefetch, at: datetime) -> int:
         raise_alarm(ALARM, wish.archive.name, detail=str(error), at=at)
         return 0
     clear_alarm(ALARM, wish.archive.name, at=at)
-    chosen = choose(_new_exam(wish), found, _ordered_here(found))
     with transaction.atomic():
         try:
             Prefetch.objects.take(states.SEARCH, wish.pk, found=len(found), error="")
         except Conflict:  # stopped in the meantime
             return 0
-        for one in chosen:
-            _queue(wish, one, at)
+        plans = plan_priors(wish.procedure_id, at=at, found=[described(study) for study in found])
+        here = {study.uid for study in found}
+        chosen = [plan for plan in plans if plan.study_uid in here]
+        for plan in chosen:
+            _queue(wish, plan, at)
         record(
             Actor.job("prefetch"),
             "prefetch.search",
@@ -92,24 +91,7 @@ def _patients_studies(wish: Prefetch) -> list[FoundStudy]:
     return list(found.values())
 
 
-def _new_exam(wish: Prefetch) -> Exam:
-    start = wish.procedure.steps.order_by("start").values_list("start", flat=True).first() or wish.created_at
-    return _exam(wish.procedure, -1, start.date())
-
-
-def _exam(procedure: RequestedProcedure, number: int, on: date) -> Exam:
-    region = procedure.procedure.body_region if procedure.procedure else ""
-    return Exam(number, on, procedure.modality, region, procedure.code, procedure.laterality)
-
-
-def _ordered_here(found: list[FoundStudy]) -> dict[str, Exam]:
-    """What the orders of these studies say, by Study Instance UID."""
-    uids = [study.uid for study in found]
-    rows = RequestedProcedure.objects.filter(study_uid__in=uids).select_related("procedure")
-    return {row.study_uid: _exam(row, row.pk, row.order.placed_at.date()) for row in rows.select_related("order")}
-
-
-def _queue(wish: Prefetch, one: Chosen, at: datetime) -> None:
+def _queue(wish: Prefetch, plan: PriorPlan, at: datetime) -> None:
     """Queue the study's move, unless it is there, or on its way, already."""
     destination = wish.archive.destination
     try:
@@ -117,18 +99,19 @@ def _queue(wish: Prefetch, one: Chosen, at: datetime) -> None:
             PriorMove.objects.create(
                 archive=wish.archive,
                 prefetch=wish,
-                study_uid=one.study.uid,
+                study_uid=plan.study_uid,
                 destination=destination,
                 due_at=at,
                 state=states.QUEUED,
                 urgent=wish.urgent,
-                score=one.score,
-                why=list(one.why),
+                score=plan.score,
             )
         return
     except IntegrityError:
-        known = PriorMove.objects.get(study_uid=one.study.uid, destination=destination)
-    if known.state in states.QUEUE_AGAIN.sources:
+        known = PriorMove.objects.get(study_uid=plan.study_uid, destination=destination)
+    if known.state == states.MOVED:
+        note_fetched(plan.study_uid, ok=True, at=at)
+    elif known.state in states.QUEUE_AGAIN.sources:
         PriorMove.objects.take(states.QUEUE_AGAIN, known.pk, prefetch=wish, due_at=at, attempts=0, urgent=wish.urgent)
     elif wish.urgent:
         PriorMove.objects.filter(pk=known.pk, state=states.QUEUED).update(urgent=True)
@@ -158,14 +141,14 @@ def _bring(archive: Archive, begun: PriorMove, at: datetime) -> int:
     except Unreachable as error:
         if begun.attempts >= MOST_ATTEMPTS:
             PriorMove.objects.take(states.MISS, begun.pk, error=str(error)[:120])
+            note_fetched(begun.study_uid, ok=False, at=at)
             raise_alarm("prior-missed", f"{archive.name}: move {begun.pk}", detail=str(error), at=at)
             return 0
         pause = min(timedelta(seconds=2**begun.attempts), LONGEST_PAUSE)
         PriorMove.objects.take(states.POSTPONE, begun.pk, due_at=at + pause, error=str(error)[:120])
         return 0
     PriorMove.objects.take(states.FINISH, begun.pk, instances=instances, done_at=at, error="")
-    for plan in PriorPlan.objects.filter(prior__study_uid=begun.study_uid, state=PriorPlan.PLANNED):
-        note_fetched(plan.pk, ok=True, at=at)
+    note_fetched(begun.study_uid, ok=True, at=at)
     return 1
 
 
@@ -180,12 +163,3 @@ def _is_quiet(archive: Archive, at: datetime) -> bool:
         return False
     clock = at.time()
     return first <= clock < last if first <= last else clock >= first or clock < last
-
-
-def progress(procedure_id: int) -> dict[str, int]:
-    """How many priors of a procedure are in which state."""
-    rows = PriorMove.objects.filter(Q(prefetch__procedure=procedure_id)).values_list("state", flat=True)
-    counts: dict[str, int] = {}
-    for state in rows:
-        counts[state] = counts.get(state, 0) + 1
-    return counts

@@ -10,7 +10,7 @@ import pytest
 from interfaces.dicom.models import Archive, Prefetch, PriorMove
 from interfaces.dicom.prefetch import states
 from interfaces.dicom.prefetch.planning import EVENING, stop, want
-from interfaces.dicom.prefetch.running import progress, run
+from interfaces.dicom.prefetch.running import run
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
@@ -18,6 +18,7 @@ from ris.orders.models import Order
 from ris.orders.services import cancel_order
 from tests.factories import NOON, TESTER, PatientFactory, make_order
 from tests.interfaces.dicom.orthanc import Orthanc, orthanc
+from worklist.models import PriorPlan
 
 pytestmark = pytest.mark.django_db
 
@@ -63,8 +64,9 @@ def test_the_relevant_priors_and_only_those_reach_the_reader(
     assert not {knee, foreign} & reader.studies()
     (moved,) = PriorMove.objects.all()
     assert (moved.study_uid, moved.state, moved.instances) == (head, states.MOVED, 2)
-    assert moved.why[:2] == ["same region", "same modality"]
-    assert progress(order.procedures.get().pk) == {"moved": 1}
+    (plan,) = PriorPlan.objects.filter(procedure=order.procedures.get())
+    assert (plan.study_uid, plan.state, plan.prior) == (head, PriorPlan.FETCHED, None)
+    assert plan.reasons == ["same region", "same modality"]
     assert Prefetch.objects.get().found == 2
 
 
@@ -79,6 +81,20 @@ def test_a_study_is_not_moved_twice(servers: tuple[Orthanc, Orthanc]) -> None:
     run(at=NOON)
     run(at=NOON)
     assert PriorMove.objects.get().attempts == 1
+    assert list(PriorPlan.objects.values_list("state", flat=True)) == [PriorPlan.FETCHED] * 2
+
+
+def test_what_is_there_already_is_at_hand_at_once(servers: tuple[Orthanc, Orthanc]) -> None:
+    store, _ = servers
+    make_archive(store)
+    store.store(patient_id="AGAIN", StudyDescription="CT HEAD")
+    patient = PatientFactory(number="AGAIN")
+    for hour in range(2):
+        make_order(patient=patient, at=NOON + timedelta(hours=hour), priority="STAT")
+        deliver_owed(at=NOON + timedelta(hours=hour))
+        run(at=NOON + timedelta(hours=hour))
+    assert PriorMove.objects.get().attempts == 1
+    assert list(PriorPlan.objects.values_list("state", flat=True)) == [PriorPlan.FETCHED] * 2
 
 
 def test_a_planned_exams_priors_wait_for_the_evening_before(servers: tuple[Orthanc, Orthanc]) -> None:
@@ -142,6 +158,7 @@ def test_a_move_that_fails_is_retried_and_in_the_end_missed(servers: tuple[Ortha
     move = PriorMove.objects.get()
     assert (move.state, move.attempts) == (states.MISSED, 8)
     assert Alarm.objects.filter(kind="prior-missed").exists()
+    assert PriorPlan.objects.get().state == PriorPlan.FAILED
 
 
 def test_an_archive_is_asked_under_the_numbers_that_it_knows(servers: tuple[Orthanc, Orthanc]) -> None:

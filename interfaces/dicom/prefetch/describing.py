@@ -1,17 +1,14 @@
-"""Which of a patient's studies in an archive are worth moving: the worklist's rules, asked of what archives say.
+"""What archives say of a study, in the words that the rules of relevance know.
 
 An archive knows no region and no code, only what somebody typed as a description; a table of words
-turns that into the regions that the rules know. A study that was ordered here is taken at its order's word.
+turns that into the regions that the rules know.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 
-from worklist.rules.priors import MOST, Exam, Prior, relevant
+from worklist.services.prefetch import Earlier
 
 from ..archives import FoundStudy
 
@@ -46,15 +43,7 @@ WORDS: dict[str, str] = {
 _REGIONS = {region: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for region, words in WORDS.items()}
 _LEFT = re.compile(r"\b(?:left|lt|l)\b", re.IGNORECASE)
 _RIGHT = re.compile(r"\b(?:right|rt|r)\b", re.IGNORECASE)
-LONG_AGO = date(1980, 1, 1)
-"""The day of a study whose date cannot be read: it fades away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    study: FoundStudy
-    score: float
-    why: tuple[str, ...]
+_NO_IMAGES = ("SR", "PR", "KO", "OT", "SC")
 
 
 def region_of(description: str) -> str:
@@ -69,18 +58,8 @@ def side_of(description: str) -> str:
     return "" if left == right else "L" if left else "R"
 
 
-def exam_of(number: int, study: FoundStudy, known: dict[str, Exam]) -> Exam:
-    """The study as the rules see it; ``known`` holds those ordered here, by Study Instance UID."""
-    ours = known.get(study.uid)
-    on = study.on or LONG_AGO
-    if ours is not None:
-        return Exam(number, on, ours.modality, ours.region, ours.procedure, ours.side)
-    modality = next((m for m in study.modalities if m not in ("SR", "PR", "KO", "OT", "SC")), "")
+def described(study: FoundStudy) -> Earlier:
+    """The study as the worklist plans with it."""
+    modality = next((m for m in study.modalities if m not in _NO_IMAGES), "")
     region = region_of(study.description) or ("BREAST" if modality == "MG" else "")
-    return Exam(number, on, modality, region, side=side_of(study.description))
-
-
-def choose(new: Exam, found: Sequence[FoundStudy], known: dict[str, Exam], *, most: int = MOST) -> list[Chosen]:
-    """The studies to move, best first. ``new.id`` is negative, so that it is none of them."""
-    priors: list[Prior] = relevant(new, [exam_of(n, study, known) for n, study in enumerate(found)], most=most)
-    return [Chosen(found[prior.id], round(prior.score, 2), prior.reasons) for prior in priors]
+    return Earlier(study.uid, study.on, modality, region, side_of(study.description), study.description[:64])

@@ -1,0 +1,39 @@
+"""What an archive's descriptions mean to the rules of relevance."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from interfaces.dicom.archives import FoundStudy
+from interfaces.dicom.prefetch.describing import described, region_of, side_of
+
+
+@pytest.mark.parametrize(
+    ("description", "region"),
+    [
+        ("CT HEAD WITHOUT CONTRAST", "HEAD"),
+        ("MR_C-SPINE", "CSPINE"),
+        ("XR^CHEST^2 VIEWS", "CHEST"),
+        ("Mammogram bilateral", "BREAST"),
+        ("CT abd/pelvis", "ABDOMEN"),
+        ("Headache clinic", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_region_that_is_named_counts(description: str, region: str) -> None:
+    assert region_of(description) == region
+
+
+@pytest.mark.parametrize(
+    ("description", "side"), [("XR KNEE LT", "L"), ("Right hand", "R"), ("Knees left and right", ""), ("CT HEAD", "")]
+)
+def test_a_side_is_read_unless_both_are_named(description: str, side: str) -> None:
+    assert side_of(description) == side
+
+
+def test_a_study_is_told_by_its_images_and_a_mammogram_shows_the_breast() -> None:
+    study = FoundStudy("1.2.3", date(2024, 5, 1), "SCREENING", ("SR", "MG"), 5)
+    told = described(study)
+    assert (told.study_uid, told.day, told.modality, told.region) == ("1.2.3", date(2024, 5, 1), "MG", "BREAST")
