@@ -11,12 +11,15 @@ from django.db.models import Model
 from ris.audit.actor import Actor
 from ris.catalog.models import Site
 from ris.kernel.errors import Invalid
+from ris.kernel.kept import Kept
 
 from . import times
 from .header import Header
 from .mapping import Mapping, mapping_of
 from .models import Peer
 from .reading import Message, Segment
+
+_SITES = Kept(lambda *codes: Site.objects.filter(code__in=codes))
 
 
 @dataclass
@@ -54,7 +57,7 @@ class Incoming:
             self.message.get("PV1", 3, 4),
         )
         codes = [self.mapping.meaning("site", name).lower() for name in named if name]
-        found = {site.code: site for site in Site.objects.filter(code__in=codes)} if codes else {}
+        found = {site.code: site for site in _SITES.all(*codes)} if codes else {}
         return next((found[code] for code in codes if code in found), None)
 
     @cached_property

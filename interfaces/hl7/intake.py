@@ -17,6 +17,7 @@ from django.db import OperationalError, transaction
 
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import Refusal
+from ris.kernel.kept import Kept, insert
 from ris.kernel.locks import lock_name
 
 from . import acks, states
@@ -64,7 +65,25 @@ def store(arrivals: Sequence[Arrival]) -> list[int]:
                 version=header.version[:16],
             )
         )
-    return [row.pk for row in InboundMessage.objects.bulk_create(rows)]
+    return [row.pk for row in ([insert(rows[0])] if len(rows) == 1 else InboundMessage.objects.bulk_create(rows))]
+
+
+_STORED = Kept(lambda pk: InboundMessage.objects.filter(pk=pk))
+_SAME = Kept(
+    lambda control_id, peer_id, *not_in: (
+        InboundMessage.objects.filter(control_id=control_id, peer=peer_id, edit_of=None)
+        .exclude(state__in=not_in)
+        .order_by("pk")[:1]
+    )
+)
+_NO_FIRST = (*states.OPEN, states.DUPLICATE)
+
+
+def _stored(message_id: int) -> InboundMessage:
+    row = _STORED.first(message_id)
+    if row is None:
+        raise InboundMessage.DoesNotExist
+    return row
 
 
 def decide(message_id: int, *, at: datetime) -> InboundMessage:
@@ -76,7 +95,7 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
     for attempt in range(1, _DEADLOCKS + 1):
         try:
             with transaction.atomic():
-                return _decide(InboundMessage.objects.get(pk=message_id), at)
+                return _decide(_stored(message_id), at)
         except _DecidedMeanwhile:
             continue  # the next look finds it decided
         except OperationalError as error:
@@ -126,8 +145,7 @@ def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
 
 def _first_of(row: InboundMessage) -> InboundMessage | None:
     """The first decided message of the same peer and control id."""
-    same = InboundMessage.objects.filter(control_id=row.control_id, peer=row.peer, edit_of=None)
-    return same.exclude(state__in=[*states.OPEN, states.DUPLICATE]).order_by("pk").first()
+    return _SAME.first(row.control_id, row.peer_id, *_NO_FIRST)
 
 
 def _duplicate(row: InboundMessage, first: InboundMessage, at: datetime) -> InboundMessage:

@@ -8,9 +8,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from ris.kernel.errors import Refusal
+from ris.kernel.kept import Kept
 
 from .header import Header
 from .models import Peer
+
+_NAMED = Kept(
+    lambda application, facility: Peer.objects.select_related("site").filter(application=application, facility=facility)
+)
 
 
 class Unwelcome(Refusal):
@@ -25,7 +30,7 @@ def identify(header: Header, address: str) -> Peer:
     In a demo a sender that is not known yet, on this machine, gets a row of its own, flagged.
     """
     application, facility = header.sending_application[:199], header.sending_facility[:199]
-    found = Peer.objects.select_related("site").filter(application=application, facility=facility).first()
+    found = _NAMED.first(application, facility)
     if found is None:
         if not (settings.RIS.demo and is_loopback(address)):
             raise Unwelcome("This sending application is not known here; ask for it to be set up.", at="MSH-3")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from django.db import transaction
 
 from ris.kernel.errors import Conflict, Invalid, NotFound, Refusal
+from ris.kernel.kept import Kept, insert
 from ris.kernel.locks import lock_name
 from ris.orders import states as order_states
 from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
+from ris.orders.selectors import find_order
 from ris.orders.services import (
     cancel_order,
     cancel_procedure,
@@ -34,6 +36,11 @@ OTHER_PATIENT = "This order belongs to another patient."
 """Why a message is refused that may be right once a merge has come: it is taken again then."""
 
 
+_NUMBERED = Kept(
+    lambda authority, number: OrderTrail.objects.select_for_update().filter(authority=authority, number=number)
+)
+
+
 def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, accession: str) -> OrderTrail:
     """The trail of the order that is meant: by placer number, by our own number, by accession; a new one if none.
 
@@ -41,7 +48,7 @@ def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, ac
     """
     if placer:
         lock_name(f"trail:{authority}:{placer}")
-        return _trail(authority, placer, Order.objects.filter(placer_authority=authority, placer_number=placer))
+        return _trail(authority, placer, lambda: find_order(authority, placer))
     if not filler and not accession:
         raise Invalid("Say which order is meant: ORC-2 is empty.", at="ORC-2", code="required")
     known = Order.objects.filter(filler_number=filler) if filler else Order.objects.none()
@@ -50,17 +57,17 @@ def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, ac
     order = known.order_by("pk").first()
     if order and order.placer_number:
         lock_name(f"trail:{order.placer_authority}:{order.placer_number}")
-        return _trail(order.placer_authority, order.placer_number, known)
+        return _trail(order.placer_authority, order.placer_number, known.first)
     number = f"accession:{order.accession if order else accession}" if order or accession else f"filler:{filler}"
     lock_name(f"trail:{authority}:{number}")
-    return _trail(authority, number[:64], known)
+    return _trail(authority, number[:64], known.first)
 
 
-def _trail(authority: str, number: str, known: Iterable[Order]) -> OrderTrail:
-    trail = OrderTrail.objects.select_for_update().filter(authority=authority, number=number).first()
+def _trail(authority: str, number: str, known: Callable[[], Order | None]) -> OrderTrail:
+    trail = _NUMBERED.first(authority, number)
     if trail is not None and trail.order_id is not None:
         return trail
-    order = next(iter(known), None)
+    order = known()
     if trail is None and order is not None:
         trail = OrderTrail.objects.select_for_update().filter(order=order).first()
     if trail is None:
@@ -93,7 +100,7 @@ def speak(trail: OrderTrail, utterance: Words, *, patient: Patient, visit: Visit
         _place(trail, after, patient, visit, incoming)
     else:
         _revise(trail.order, before, after, patient, visit, incoming)
-    trail.save()
+    trail.save() if trail.pk else insert(trail)
     if trail.order is None:
         incoming.warn("No order of this number is known yet; what was said is kept and counts when it comes.")
         incoming.did("kept", trail)

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db.models import Model
 
+from ris.kernel.kept import insert
+
 from .actor import Actor
 from .models import AuditEvent
 
@@ -26,15 +28,17 @@ def record(
     Written in the caller's transaction, so it stands exactly when the change stands. ``detail`` takes
     ids, states and counts: no names and no report text.
     """
-    return AuditEvent.objects.create(
-        at=at,
-        user_id=actor.user_id,
-        actor=actor.name,
-        source=actor.source,
-        action=action,
-        subject=subject._meta.object_name or "",
-        subject_id=str(subject.pk),
-        patient_id=patient_id,
-        reason=reason,
-        detail=detail,
+    return insert(
+        AuditEvent(
+            at=at,
+            user_id=actor.user_id,
+            actor=actor.name,
+            source=actor.source,
+            action=action,
+            subject=subject._meta.object_name or "",
+            subject_id=str(subject.pk),
+            patient_id=patient_id,
+            reason=reason,
+            detail=detail,
+        )
     )

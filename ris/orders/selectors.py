@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Prefetch, QuerySet
 
 from ris.kernel.errors import NotFound
+from ris.kernel.kept import Kept
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -14,10 +15,14 @@ from ris.people.selectors import sites_for
 from . import states
 from .models import Order, PerformedStep, RequestedProcedure, ScheduledStep
 
+_PLACED = Kept(
+    lambda authority, number: Order.objects.filter(placer_authority=authority, placer_number=number).order_by("pk")[:1]
+)
+
 
 def find_order(placer_authority: str, placer_number: str) -> Order | None:
     """The order of that placer number, if there is one."""
-    return Order.objects.filter(placer_authority=placer_authority, placer_number=placer_number).first()
+    return _PLACED.first(placer_authority, placer_number)
 
 
 def orders_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[Order]:

@@ -11,6 +11,7 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
+from ris.kernel.kept import Kept, insert
 from ris.kernel.locks import lock_name
 
 from .events import PatientRevised, PatientsMerged
@@ -18,6 +19,9 @@ from .intents import PatientIntent, VisitIntent
 from .models import Identifier, Patient, Visit
 from .names import search_name
 from .selectors import survivor
+
+_IDENTIFIERS = Kept(lambda *values: Identifier.objects.select_related("patient__merged_into").filter(value__in=values))
+_VISIT = Kept(lambda authority, number: Visit.objects.filter(authority=authority, number=number)[:1])
 
 
 @transaction.atomic
@@ -52,7 +56,7 @@ def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, author
 def _known(intent: PatientIntent) -> dict[tuple[str, str], Identifier]:
     """(value, authority) → row, of the identifiers that are known, in the order given."""
     values = [value for value, _, _ in intent.identifiers]
-    rows = Identifier.objects.select_related("patient__merged_into").filter(value__in=values)
+    rows = _IDENTIFIERS.all(*values)
     by_pair = {(row.value, row.authority): row for row in rows}
     pairs = [(value, authority) for value, authority, _ in intent.identifiers]
     return {pair: by_pair[pair] for pair in pairs if pair in by_pair}
@@ -86,7 +90,7 @@ def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: 
     changed = {name for name, value in said.items() if getattr(patient, name) != value}
     if not said:
         if patient.pk is None:
-            patient.save()
+            insert(patient)
         return changed
     for name, value in said.items():
         setattr(patient, name, value)
@@ -98,7 +102,7 @@ def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: 
     )
     if changed and patient.pk is not None:
         patient.version += 1
-    patient.save()
+    patient.save() if patient.pk else insert(patient)
     return changed
 
 
@@ -158,7 +162,7 @@ def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: date
     Raises Conflict when the number belongs to a visit of another patient.
     """
     lock_name(f"visit:{intent.authority}:{intent.number}")
-    known = Visit.objects.filter(authority=intent.authority, number=intent.number).first()
+    known = _VISIT.first(intent.authority, intent.number)
     if known is not None and known.patient_id != patient_id:
         raise Conflict("This visit number belongs to another patient.", at="PV1-19")
     visit = known or Visit(
@@ -174,7 +178,7 @@ def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: date
     if known is None or said:
         visit.updated_at = max(filter(None, [visit.updated_at, moment]))
         visit.version += 1 if known is not None and changed else 0
-        visit.save()
+        visit.save() if known else insert(visit)
     if known is None or changed:
         record(actor, "visit.write", visit, patient_id=patient_id, at=at, fields=sorted(changed))
     return visit

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ris.catalog.models import Device, Procedure
+from django.db.models import Value
+from django.db.models.functions import Upper
+
+from ris.catalog.models import Device, Procedure, Site
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.identifiers import new_uid
+from ris.kernel.kept import Kept, insert
 
 from .. import states
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
@@ -18,6 +22,16 @@ UNKNOWN_PROCEDURE = "unknown procedure"
 UNKNOWN_STATION = "unknown station"
 UNKNOWN_MODALITY = "unknown modality"
 PERFORMED_THOUGH_CANCELLED = "performed though cancelled"
+
+
+_CATALOG = Kept(
+    lambda code: Procedure.objects.alias(folded=Upper("code")).filter(folded=Upper(Value(code)), active=True)
+)
+_FIRST_DEVICE = Kept(
+    lambda site_id, modality: Device.objects.filter(site=site_id, modality=modality, active=True).order_by("pk")[:1]
+)
+_SITE = Kept(lambda site_id: Site.objects.filter(pk=site_id))
+_OF_ACCESSION = Kept(lambda *accessions: Order.objects.filter(accession__in=accessions))
 
 
 def locked_order(order_id: int) -> Order:
@@ -45,7 +59,7 @@ def flag(order: Order, what: str) -> None:
 
 def catalog_procedure(code: Code) -> Procedure | None:
     """The catalog's procedure of that code: same coding system first, else any system. Case does not count."""
-    alike = list(Procedure.objects.filter(code__iexact=code.value, active=True))
+    alike = _CATALOG.all(code.value)
     return next((p for p in alike if p.coding_system == code.system), alike[0] if alike else None)
 
 
@@ -62,17 +76,19 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: i
         flag(order, UNKNOWN_MODALITY)
     if intent.study_uid and RequestedProcedure.objects.filter(study_uid=intent.study_uid).exists():
         raise Conflict("This Study Instance UID belongs to another procedure.", at="study_uid", code="duplicate")
-    procedure = RequestedProcedure.objects.create(
-        order=order,
-        state=states.ACTIVE,
-        number=intent.number or f"{order.accession[-10:]}-{nth or order.procedures.count() + 1}",
-        study_uid=intent.study_uid or new_uid(),
-        procedure=known,
-        code=intent.code.value,
-        code_text=intent.code.text or (known.name if known else ""),
-        coding_system=intent.code.system,
-        modality=modality or "OT",
-        laterality=intent.laterality or (known.laterality if known else ""),
+    procedure = insert(
+        RequestedProcedure(
+            order=order,
+            state=states.ACTIVE,
+            number=intent.number or f"{order.accession[-10:]}-{nth or order.procedures.count() + 1}",
+            study_uid=intent.study_uid or new_uid(),
+            procedure=known,
+            code=intent.code.value,
+            code_text=intent.code.text or (known.name if known else ""),
+            coding_system=intent.code.system,
+            modality=modality or "OT",
+            laterality=intent.laterality or (known.laterality if known else ""),
+        )
     )
     for number, step in enumerate(intent.steps or (StepIntent(),), start=1):
         add_step(procedure, step, at, nth=number)
@@ -88,22 +104,24 @@ def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime, *,
     modality = intent.modality or procedure.modality
     device = find_device(procedure.order, modality, intent.station_aes)
     known, protocol = procedure.procedure, intent.protocol or Code("")
-    return ScheduledStep.objects.create(
-        procedure=procedure,
-        state=states.SCHEDULED,
-        number=intent.number or f"{procedure.number[-13:]}.{nth or procedure.steps.count() + 1}",
-        modality=modality,
-        device=device,
-        station_aes=list(intent.station_aes) or ([device.ae_title] if device else []),
-        station_names=list(intent.station_names) or ([device.name] if device else []),
-        location=intent.location or (device.room if device else ""),
-        start=intent.start or at,
-        minutes=intent.minutes or (known.minutes if known else 15),
-        description=intent.description or procedure.code_text or procedure.code,
-        protocol_code=protocol.value,
-        protocol_system=protocol.system,
-        protocol_text=protocol.text,
-        performing_physician=intent.performing_physician,
+    return insert(
+        ScheduledStep(
+            procedure=procedure,
+            state=states.SCHEDULED,
+            number=intent.number or f"{procedure.number[-13:]}.{nth or procedure.steps.count() + 1}",
+            modality=modality,
+            device=device,
+            station_aes=list(intent.station_aes) or ([device.ae_title] if device else []),
+            station_names=list(intent.station_names) or ([device.name] if device else []),
+            location=intent.location or (device.room if device else ""),
+            start=intent.start or at,
+            minutes=intent.minutes or (known.minutes if known else 15),
+            description=intent.description or procedure.code_text or procedure.code,
+            protocol_code=protocol.value,
+            protocol_system=protocol.system,
+            protocol_text=protocol.text,
+            performing_physician=intent.performing_physician,
+        )
     )
 
 
@@ -115,7 +133,7 @@ def find_device(order: Order, modality: str, station_aes: tuple[str, ...]) -> De
         if device is None:
             flag(order, UNKNOWN_STATION)
         return device
-    return Device.objects.filter(site=order.site_id, modality=modality, active=True).order_by("pk").first()
+    return _FIRST_DEVICE.first(order.site_id, modality)
 
 
 def check_accession(accession: str, patient_id: int) -> None:
@@ -128,7 +146,10 @@ def check_accession(accession: str, patient_id: int) -> None:
 
 def issue_accession(order: Order) -> str:
     """The site's prefix and the order's own key; a letter more where a sender already used that one."""
-    base = f"{order.site.accession_prefix}{order.pk:07d}"
-    candidates = [base, *(base + letter for letter in "ABCDEFGHJKLMNPQRSTUVWXYZ")]
-    taken = set(Order.objects.filter(accession__in=candidates).values_list("accession", flat=True))
+    site = _SITE.first(order.site_id)
+    base = f"{site.accession_prefix if site else ''}{order.pk:07d}"
+    if not _OF_ACCESSION.all(base):
+        return base
+    candidates = [base + letter for letter in "ABCDEFGHJKLMNPQRSTUVWXYZ"]
+    taken = {other.accession for other in _OF_ACCESSION.all(*candidates)}
     return next(candidate for candidate in candidates if candidate not in taken)

@@ -11,6 +11,7 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
+from ris.kernel.kept import insert
 from ris.kernel.locks import lock_name
 from ris.kernel.states import Step
 
@@ -26,6 +27,7 @@ from ..events import (
 )
 from ..intents import OrderIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
+from ..selectors import find_order
 from .filling import add_procedure, check_accession, check_words, issue_accession, locked_order
 
 
@@ -42,20 +44,22 @@ def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
     check_words(intent)
     if intent.placer_number:
         lock_name(f"placer:{intent.placer_authority}:{intent.placer_number}")
-        if Order.objects.filter(placer_authority=intent.placer_authority, placer_number=intent.placer_number).exists():
+        if find_order(intent.placer_authority, intent.placer_number):
             raise Conflict("This placer order number was used before.", at="placer_number", code="duplicate")
     if intent.accession:
         check_accession(intent.accession, intent.patient_id)
-    order = Order.objects.create(
-        state=states.ACTIVE,
-        site_id=intent.site_id,
-        patient_id=intent.patient_id,
-        accession=intent.accession,
-        placer_number=intent.placer_number,
-        placer_authority=intent.placer_authority,
-        source=intent.source,
-        placed_at=intent.placed_at or at,
-        **intent.content(),
+    order = insert(
+        Order(
+            state=states.ACTIVE,
+            site_id=intent.site_id,
+            patient_id=intent.patient_id,
+            accession=intent.accession,
+            placer_number=intent.placer_number,
+            placer_authority=intent.placer_authority,
+            source=intent.source,
+            placed_at=intent.placed_at or at,
+            **intent.content(),
+        )
     )
     if not order.accession:
         order.accession = issue_accession(order)

@@ -1,0 +1,133 @@
+"""Statements of the busiest paths, whose text the ORM builds once and not for every row.
+
+Building the text of a statement takes the ORM several times as long as the database takes to run it.
+What is asked stays written as an ordinary queryset; where its text cannot be kept, the ORM runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from django.db import connections, models
+from django.db.models import query as orm
+from django.db.models.sql import InsertQuery
+
+M = TypeVar("M", bound=models.Model)
+Converters = list[tuple[int, list[Callable[..., Any]], Any]]
+
+
+class Kept(Generic[M]):
+    """A SELECT of whole rows whose values are all parameters: ``Kept(lambda a: Site.objects.filter(code=a)[:1])``.
+
+    Every parameter of the statement is one of the values, in their order (``lambda *codes: …code__in=codes``
+    is kept for each number of codes); else, and for None, the ORM runs it. No patterns (``contains``,
+    ``iexact``): the ORM writes those values another way.
+    """
+
+    def __init__(self, rows: Callable[..., models.QuerySet[M]]) -> None:
+        self._rows = rows
+        self._built: WeakKeyDictionary[Any, dict[int, _Select]] = WeakKeyDictionary()
+
+    def all(self, *values: Any) -> list[M]:
+        """The rows, for these values."""
+        wrapper: Any = connections["default"]
+        kept = self._built.setdefault(wrapper, {})
+        built = kept.get(len(values))
+        if built is None:
+            asked = self._rows(*values)
+            built = _Select(asked)
+            if built.params != values or None in values:
+                return list(asked)
+            kept[len(values)] = built
+        elif None in values or any(isinstance(value, list | tuple) for value in values):
+            return list(self._rows(*values))
+        return built.run(wrapper, values)
+
+    def first(self, *values: Any) -> M | None:
+        """The first of the rows, which come in the order that the queryset gives them."""
+        return next(iter(self.all(*values)), None)
+
+
+class _Select:
+    """The text of one SELECT on one connection, and how its columns become objects."""
+
+    def __init__(self, asked: models.QuerySet[Any]) -> None:
+        compiler: Any = asked.query.get_compiler(using=asked.db)
+        self.sql, params = compiler.as_sql()
+        self.params = tuple(params)
+        info, self._db = compiler.klass_info, asked.db
+        self._model = info["model"]
+        start, end = info["select_fields"][0], info["select_fields"][-1] + 1
+        self._slice = slice(start, end)
+        self._names = [column[0].target.attname for column in compiler.select[start:end]]
+        populators: Any = orm.get_related_populators  # its stubs are of a later Django
+        self._related = populators(info, compiler.select, asked.db)
+        self._converters = _converters(compiler, [column[0] for column in compiler.select])
+
+    def run(self, wrapper: Any, values: tuple[Any, ...]) -> list[Any]:
+        with wrapper.cursor() as cursor:
+            cursor.execute(self.sql, values)
+            found = cursor.fetchall()
+        return [self._object(_converted(row, self._converters, wrapper)) for row in found]
+
+    def _object(self, row: list[Any]) -> Any:
+        made = self._model.from_db(self._db, self._names, row[self._slice])
+        for populator in self._related:
+            populator.populate(row, made)
+        return made
+
+
+class _Insert:
+    """The text of an INSERT of one row of a model on one connection."""
+
+    def __init__(self, row: models.Model, wrapper: Any) -> None:
+        meta = row._meta
+        self.fields = [f for f in meta.local_concrete_fields if not f.generated and f is not meta.auto_field]
+        self._returning: list[Any] = list(meta.db_returning_fields)
+        query = InsertQuery(type(row))
+        query.insert_values(self.fields, [row])
+        compiler: Any = query.get_compiler(connection=wrapper)
+        compiler.returning_fields = self._returning
+        ((self.sql, _),) = compiler.as_sql()
+        self.plain = self.sql.count("%s") == len(self.fields)
+        self._converters = _converters(compiler, [field.get_col(meta.db_table) for field in self._returning])
+
+    def run(self, row: models.Model, values: list[Any], wrapper: Any) -> None:
+        params = [field.get_db_prep_save(value, wrapper) for field, value in zip(self.fields, values, strict=True)]
+        with wrapper.cursor() as cursor:
+            cursor.execute(self.sql, params)
+            answer = _converted(cursor.fetchone(), self._converters, wrapper)
+        for field, value in zip(self._returning, answer, strict=True):
+            setattr(row, field.attname, value)
+        row._state.adding, row._state.db = False, wrapper.alias
+
+
+_inserts: WeakKeyDictionary[Any, dict[type[models.Model], _Insert]] = WeakKeyDictionary()
+
+
+def insert(row: M) -> M:
+    """Insert a new row, as its ``save(force_insert=True)`` does but for the signals, to which nobody listens."""
+    wrapper: Any = connections["default"]
+    kept = _inserts.setdefault(wrapper, {})
+    built = kept.get(type(row)) or kept.setdefault(type(row), _Insert(row, wrapper))
+    values: list[Any] = [field.pre_save(row, add=True) for field in built.fields]
+    if not built.plain or row.pk is not None or any(hasattr(value, "resolve_expression") for value in values):
+        row.save(force_insert=True)
+    else:
+        built.run(row, values, wrapper)
+    return row
+
+
+def _converters(compiler: Any, columns: Iterable[Any]) -> Converters:
+    found = compiler.get_converters(list(columns))
+    return [(position, convs, column) for position, (convs, column) in found.items()]
+
+
+def _converted(row: Iterable[Any], converters: Converters, wrapper: Any) -> list[Any]:
+    values = list(row)
+    for position, convs, column in converters:
+        for convert in convs:
+            values[position] = convert(values[position], column, wrapper)
+    return values
