@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -25,10 +26,12 @@ from ris.people.web import go, page
 from worklist.models import PriorPlan
 
 from . import selectors
+from .echo import echo
 from .models import Rejection
 from .selectors_exceptions import exam_for, images_without_order, stuck, unscheduled
 
 RECONCILERS = (Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP)
+ECHOERS = (Can.PERFORM_EXAMS, Can.SEE_MESSAGES, Can.SET_UP)
 WATCHERS = (Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING)
 
 
@@ -55,9 +58,19 @@ def device(request: HttpRequest, device_id: int) -> HttpResponse:
         "profile": getattr(one, "dicom_profile", None),
         "page": Paginator(selectors.queries_of(one).defer("identifier"), 50).get_page(request.GET.get("page")),
         "rejections": selectors.rejections_of(one)[:20],
+        "may_echo": bool(permissions_of(user) & set(ECHOERS)),
         "steps": steps_for(user).filter(device=one, state__in=WAITING)[:12],
     }
     return render(request, "dicom/device.html", context)
+
+
+@require_POST
+@page(*ECHOERS)
+def echo_test(request: HttpRequest, device_id: int) -> HttpResponse:
+    """Is the device there? A C-ECHO, and what came of it."""
+    said = echo(_device(user_of(request), device_id), actor=actor_of(request), at=now())
+    level = messages.SUCCESS if said.answered else messages.ERROR
+    return go(request, reverse("dicom:device", args=[device_id]), said.words, level=level)
 
 
 def _device(user: User, device_id: int) -> Device:

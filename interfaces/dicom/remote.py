@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.conf import settings
 from pydicom.dataset import Dataset
@@ -16,17 +17,31 @@ from .models import Remote
 CONNECT_S, ANSWER_S = 10, 60
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a system listens that is no :class:`Remote` row, such as a device."""
+
+    ae_title: str
+    host: str
+    port: int
+    tls: bool = False
+    calling_ae: str = ""
+
+
 class Unreachable(Exception):
     """The other side cannot be reached, or refuses us, or answers with a failure. Its words carry no patient."""
 
 
 @contextmanager
-def calling(remote: Remote, *sop_classes: str) -> Iterator[Association]:
-    """An association with ``remote`` for these SOP classes. Raises Unreachable."""
+def calling(remote: Remote | Place, *sop_classes: str, wait_s: int = 0) -> Iterator[Association]:
+    """An association with ``remote`` for these SOP classes. Raises Unreachable.
+
+    ``wait_s``: seconds for each of its steps, instead of the usual ones.
+    """
     keep_identifiers_out_of_logs()
     ae = AE(ae_title=remote.calling_ae or settings.RIS.ae_title)
-    ae.connection_timeout = ae.acse_timeout = CONNECT_S
-    ae.dimse_timeout = ae.network_timeout = ANSWER_S
+    ae.connection_timeout = ae.acse_timeout = wait_s or CONNECT_S
+    ae.dimse_timeout = ae.network_timeout = wait_s or ANSWER_S
     for sop_class in sop_classes:
         ae.add_requested_context(sop_class)
     tls = {"tls_args": (_context(), remote.host)} if remote.tls else {}

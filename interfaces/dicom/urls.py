@@ -8,6 +8,7 @@ app_name = "dicom"
 urlpatterns = [
     path("devices/", pages.devices, name="devices"),
     path("devices/<int:device_id>/", pages.device, name="device"),
+    path("devices/<int:device_id>/echo/", pages.echo_test, name="echo"),
     path("board/<int:step_id>/explain/", pages.explain, name="explain"),
     path("exceptions/", pages.exceptions, name="exceptions"),
     path("exceptions/exams/<int:performed_id>/", pages.exam, name="exam"),

@@ -9,6 +9,10 @@ class DeviceProfile(models.Model):
     """How one device is spoken to, where the defaults do not suit it."""
 
     device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="dicom_profile")
+    host = models.CharField(
+        max_length=120, blank=True, help_text="Where it listens, for the echo test; empty: nowhere."
+    )
+    port = models.PositiveIntegerField(default=104)
     addresses = models.JSONField(
         default=list, blank=True, help_text="IP addresses or networks it may call from; empty: any."
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ class Command(BaseCommand):
             self.stdout.write(f"The demo users' passwords are in {kept}")
 
     def _static_is_old(self) -> bool:
-        """Whether a file was added or changed since they were collected."""
+        """Whether a file was added (however old it is itself) or changed since they were collected."""
         manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
         if not manifest.exists():
             return True
         collected = manifest.stat().st_mtime
-        found = (storage.path(name) for finder in finders.get_finders() for name, storage in finder.list([]))
-        return any(Path(path).stat().st_mtime > collected for path in found)
+        known = json.loads(manifest.read_text())["paths"]
+        found = ((name, storage) for finder in finders.get_finders() for name, storage in finder.list([]))
+        return any(name not in known or Path(store.path(name)).stat().st_mtime > collected for name, store in found)
