@@ -36,6 +36,7 @@ EVERY = {
     "ris.kernel.tasks.beat": 15.0,
     "interfaces.hl7.tasks.send_owed": 5.0,
     "interfaces.hl7.tasks.decide_stored": 60.0,
+    "interfaces.hl7.tasks.forget": 3600.0,
     "interfaces.dicom.tasks.send_forwards": 10.0,
     "interfaces.dicom.tasks.prefetch": 15.0,
     "interfaces.dicom.tasks.poll_archives": 60.0,

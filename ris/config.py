@@ -25,6 +25,7 @@ from .config_values import (
     TlsFiles,
     address,
     ae_title,
+    days,
     flag,
     host_names,
     is_loopback,
@@ -38,6 +39,10 @@ VARIABLES = {
     "RIS_DATA": "folder of the database file, keys and demo passwords (default: var/ beside bin/)",
     "RIS_HTTP": "where the web pages and the API listen (default 127.0.0.1:8000)",
     "RIS_MLLP": "where HL7 messages are taken (default 127.0.0.1:2575)",
+    "RIS_MLLP_TLS_CERT": "certificate (PEM) for TLS with senders of HL7; unset: no TLS",
+    "RIS_MLLP_TLS_KEY": "its private key (PEM)",
+    "RIS_MLLP_TLS_CA": "certificates (PEM) that senders of HL7 must show one of; unset: they need none",
+    "RIS_HL7_KEEP_DAYS": "days after which HL7 messages that are dealt with are deleted; unset: never",
     "RIS_DICOM": "where scanners ask and report (default 127.0.0.1:11112)",
     "RIS_DICOM_CERT": "certificate (PEM) for TLS with scanners; unset: no TLS",
     "RIS_DICOM_KEY": "its private key (PEM)",
@@ -72,6 +77,9 @@ class Config:
     demo: bool
     hosts: tuple[str, ...]
     proxy: tuple[str, ...]
+    mllp_tls: TlsFiles | None
+    hl7_keep_days: int | None
+    """None: for ever."""
     dicom_tls: TlsFiles | None
     dicom_shared: bool
     embedded: bool
@@ -91,6 +99,8 @@ def read_config(env: Mapping[str, str]) -> Config:
         demo=flag("RIS_DEMO", env.get("RIS_DEMO") or "1"),
         hosts=host_names("RIS_HOSTS", env.get("RIS_HOSTS", "")),
         proxy=networks("RIS_PROXY", env.get("RIS_PROXY", "")),
+        mllp_tls=tls_files("RIS_MLLP_TLS", env),
+        hl7_keep_days=days("RIS_HL7_KEEP_DAYS", env.get("RIS_HL7_KEEP_DAYS", "")),
         dicom_tls=tls_files("RIS_DICOM", env),
         dicom_shared=flag("RIS_DICOM_SHARED", env.get("RIS_DICOM_SHARED") or "0"),
         embedded=not secret(env, "REDIS_URL"),

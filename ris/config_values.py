@@ -61,6 +61,15 @@ def flag(variable: str, text: str) -> bool:
         raise Misconfigured(variable, f"“{text}” is neither yes nor no.", f"set {variable}=1 or {variable}=0") from None
 
 
+def days(variable: str, text: str) -> int | None:
+    """A whole number of days, at least one; None where nothing is said: for ever."""
+    if not text.strip():
+        return None
+    if not (text.strip().isascii() and text.strip().isdigit()) or not 1 <= int(text) <= 36500:
+        raise Misconfigured(variable, f"“{text}” is not a number of days.", f"set {variable}=365, or unset it")
+    return int(text)
+
+
 def address(variable: str, text: str) -> Address:
     """``host:port``, ``[IPv6]:port``."""
     host, colon, port = text.strip().rpartition(":")

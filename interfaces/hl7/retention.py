@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from . import states
 from .models import InboundMessage, OutboundMessage
+
+ROUNDS = 100
+
+
+def forget_old(*, days: int | None, at: datetime) -> int:
+    """Delete what is older than so many days and may go (None: nothing, ever); how many.
+
+    In short transactions, and not more than ``ROUNDS`` of them, so that nobody waits; the next look goes on.
+    """
+    if days is None:
+        return 0
+    total = 0
+    for _ in range(ROUNDS):
+        gone = forget(before=at - timedelta(days=days))
+        total += gone
+        if not gone:
+            break
+    return total
 
 
 def forget(*, before: datetime, limit: int = 1000) -> int:

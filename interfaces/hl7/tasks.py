@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import structlog
 from celery import shared_task
+from django.conf import settings
 
 from ris.kernel.clock import now
 
-from . import intake, sender
+from . import intake, retention, sender
+
+log = structlog.get_logger(__name__)
 
 LEFT_ALONE = timedelta(seconds=60)
 """A message that is stored this long and not decided has lost its listener."""
@@ -26,3 +30,11 @@ def decide_stored() -> None:
     at = now()
     for message_id in intake.undecided(before=at - LEFT_ALONE):
         intake.decide(message_id, at=at)
+
+
+@shared_task(ignore_result=True)
+def forget() -> None:
+    """Called every hour, so that a clock started anew each night does it too: delete what the policy lets go."""
+    gone = retention.forget_old(days=settings.RIS.hl7_keep_days, at=now())
+    if gone:
+        log.info("hl7.forgotten", messages=gone)

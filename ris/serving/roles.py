@@ -133,9 +133,11 @@ class Hl7:
 
     def run(self, stop: threading.Event, ready: Say) -> None:
         from interfaces.hl7.server import serve
+        from interfaces.hl7.tls import tls_context
 
-        host, port = settings.RIS.mllp
-        serve(host, port, stop, on_listening=lambda at: ready(f"mllp://{host}:{at}"))
+        (host, port), tls = settings.RIS.mllp, tls_context(settings.RIS.mllp_tls)
+        scheme = "mllps" if tls else "mllp"
+        serve(host, port, stop, on_listening=lambda at: ready(f"{scheme}://{host}:{at}"), tls=tls)
 
 
 class Dicom:

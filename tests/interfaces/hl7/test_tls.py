@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from interfaces.hl7.models import InboundMessage
+from interfaces.hl7.tls import tls_context
+from ris.config import read_config
+from ris.config_values import Misconfigured, TlsFiles
+from ris.orders.models import Order
+from tests.interfaces.hl7.hl7 import order
+from tests.interfaces.hl7.wire import Client, listening
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def a_hospital(transactional_db, hospital):
+    return hospital
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+    command = f"openssl {made} -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {cert}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    return TlsFiles(str(cert), str(key), str(cert))
+
+
+class TlsClient(Client):
+    """A sender that believes our certificate and may have one of its own."""
+
+    def __init__(self, port: int, files: TlsFiles, *, shows_one: bool) -> None:
+        super().__init__(port)
+        context = ssl.create_default_context(cafile=files.cert)
+        if shows_one:
+            context.load_cert_chain(files.cert, files.key)
+        self.sock = context.wrap_socket(self.sock, server_hostname="127.0.0.1")
+
+
+def test_a_sender_with_a_certificate_is_answered_while_others_never_shake_hands(files: TlsFiles) -> None:
+    with listening(tls=tls_context(files)) as port:
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]
+        with TlsClient(port, files, shows_one=True) as sender:
+            assert sender.ask(order(control_id="SECRET"))[1][1:3] == ["AA", "SECRET"]
+        for sock in silent:
+            sock.close()
+    assert Order.objects.count() == 1
+
+
+def test_where_a_ca_is_named_nobody_gets_in_without_a_certificate(files: TlsFiles) -> None:
+    with listening(tls=tls_context(files)) as port:
+        with pytest.raises(OSError), TlsClient(port, files, shows_one=False) as sender:
+            sender.send(order())
+            assert sender.receive() == b""
+            raise ConnectionError
+        with Client(port) as plain, pytest.raises(OSError):
+            plain.send(order())
+            assert not plain.receive().startswith(b"MSH")
+            raise ConnectionError
+    assert not InboundMessage.objects.exists()
+
+
+def test_without_a_ca_senders_need_no_certificate(files: TlsFiles) -> None:
+    with (
+        listening(tls=tls_context(files._replace(ca=""))) as port,
+        TlsClient(port, files, shows_one=False) as sender,
+    ):
+        assert sender.ask(order(control_id="M1"))[1][1:3] == ["AA", "M1"]
+
+
+def test_the_settings_name_the_files(tmp_path: Path, files: TlsFiles) -> None:
+    named = {"RIS_MLLP_TLS_CERT": files.cert, "RIS_MLLP_TLS_KEY": files.key, "RIS_MLLP_TLS_CA": files.ca}
+    data = {"RIS_DATA": str(tmp_path)}
+    assert read_config(data | named).mllp_tls == files
+    assert read_config(data).mllp_tls is None
+    with pytest.raises(Misconfigured, match="RIS_MLLP_TLS_KEY"):
+        read_config(data | {"RIS_MLLP_TLS_CERT": files.cert})
