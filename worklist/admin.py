@@ -11,7 +11,7 @@ from ris.kernel.clock import now
 from ris.people.backoffice import SetUp
 from ris.people.edge import actor_of
 
-from .models import AiPerformance, Holiday, Privilege, ReaderProfile, Shift, Skill
+from .models import AiPerformance, Holiday, Privilege, ReaderProfile, Shift, SiteReading, Skill
 from .services import revise_shift
 
 
@@ -77,3 +77,8 @@ class HolidayAdmin(SetUp):
 class AiPerformanceAdmin(SetUp):
     list_display = ("vendor", "code", "site", "urgency", "ppv", "expires_minutes")
     removable = True
+
+
+@admin.register(SiteReading)
+class SiteReadingAdmin(SetUp):
+    list_display = ("site", "opens_on", "images_within")

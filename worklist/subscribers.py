@@ -5,11 +5,14 @@ from __future__ import annotations
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
+    ExamUnlinked,
     OrderCancelled,
     OrderPlaced,
     OrderRevised,
     PatientArrived,
     ProcedureCancelled,
+    ProcedureEvent,
+    StudyArrived,
 )
 from ris.orders.models import RequestedProcedure
 
@@ -27,9 +30,15 @@ from .events import (
 from .models import ReadingItem
 
 
-@subscribe(ExamCompleted)
-def open_on_completion(event: ExamCompleted) -> None:
-    services.open_item(event.procedure_id, at=event.at)
+@subscribe(ExamCompleted, StudyArrived)
+def open_when_readable(event: ProcedureEvent) -> None:
+    """One subscriber for both, so that of one exam they are told one after the other."""
+    services.open_if_readable(event.procedure_id, exam_done=isinstance(event, ExamCompleted), at=event.at)
+
+
+@subscribe(ExamUnlinked)
+def await_no_images(event: ExamUnlinked) -> None:
+    services.stop_awaiting(event.procedure_id, at=event.at)
 
 
 @subscribe(OrderRevised)
@@ -52,6 +61,7 @@ def check_priors_at_arrival(event: PatientArrived) -> None:
 @subscribe(ProcedureCancelled)
 def cancel_with_procedure(event: ProcedureCancelled) -> None:
     services.cancel_item(event.procedure_id, at=event.at)
+    services.stop_awaiting(event.procedure_id, at=event.at)
 
 
 @subscribe(OrderCancelled)
@@ -59,6 +69,8 @@ def cancel_with_order(event: OrderCancelled) -> None:
     items = ReadingItem.objects.filter(procedure__order=event.order_id)
     for item in items:
         services.cancel_item(item.procedure_id, at=event.at)
+    for procedure in RequestedProcedure.objects.filter(order=event.order_id, awaited_images__isnull=False):
+        services.stop_awaiting(procedure.pk, at=event.at)
 
 
 @subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed)

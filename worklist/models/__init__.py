@@ -5,10 +5,12 @@ from .readers import Conflict, Presence, Privilege, ReaderProfile, Skill
 from .records import Decision, PriorPlan
 from .roster import Holiday, Shift, ShiftChange
 from .rulesets import RuleSet
+from .sites import AwaitedImages, SiteReading
 
 __all__ = [
     "AiFlag",
     "AiPerformance",
+    "AwaitedImages",
     "ClockPause",
     "Conflict",
     "Decision",
@@ -24,6 +26,7 @@ __all__ = [
     "RuleSet",
     "Shift",
     "ShiftChange",
+    "SiteReading",
     "Skill",
     "Skip",
 ]

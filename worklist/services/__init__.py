@@ -18,6 +18,7 @@ from .facts_change import note_ai_result, pause_clock, resume_clock, set_mark, s
 from .items import cancel_item, open_item, reprice
 from .next_case import next_case
 from .offers import accept, decline, offer
+from .opening import look_for_missing, open_if_readable, stop_awaiting
 from .places import score_terms, turn_due
 from .prefetch import note_fetched, plan_priors
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
@@ -37,10 +38,12 @@ __all__ = [
     "extend_lease",
     "finish",
     "hand_over",
+    "look_for_missing",
     "next_case",
     "note_ai_result",
     "note_fetched",
     "offer",
+    "open_if_readable",
     "open_item",
     "park",
     "pause_clock",
@@ -57,6 +60,7 @@ __all__ = [
     "set_presence",
     "set_priority",
     "skip",
+    "stop_awaiting",
     "suggest",
     "take_over",
     "to_signer",

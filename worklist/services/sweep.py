@@ -22,6 +22,7 @@ from .claims import expire_leases, resume_due
 from .escalate import climb_due, widen_uncovered
 from .facts_change import expire_ai
 from .offers import lapse_due
+from .opening import look_for_missing
 from .places import turn_due
 
 SUGGEST_AGAIN = timedelta(minutes=5)
@@ -39,6 +40,7 @@ def sweep_all(*, at: datetime) -> dict[str, int]:
         "climbed": climb_due(at),
         "widened": widen_uncovered(at, readers),
         "offers lapsed": lapse_due(at),
+        "images missing": look_for_missing(at),
         "suggested": suggest_again(at, readers),
     }
     if any(done.values()):

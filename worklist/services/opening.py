@@ -1,0 +1,89 @@
+"""What makes an exam readable, as its site chose: the exam is done, its first images are there, or all of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.orders.models import RequestedProcedure
+from ris.orders.states import CANCELLED
+from worklist.models import AwaitedImages, ReadingItem, SiteReading
+
+from .items import open_item
+
+IMAGES_MISSING = "images-missing"
+"""Alarm: an exam was done, and the images that its site reads from have not come in time."""
+MOST_AT_ONCE = 200
+
+
+@transaction.atomic
+def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> ReadingItem | None:
+    """Put a procedure on the worklist if what its site waits for has happened; its item, or None.
+
+    ``exam_done``: it is the exam's end that is told. An exam that is done before its images came is
+    written down as awaited, once. Idempotent. A cancelled procedure is not opened.
+    """
+    requested = RequestedProcedure.objects.select_related("order__site", "study").get(pk=procedure_id)
+    if requested.state == CANCELLED:
+        return None
+    setting = SiteReading.objects.filter(site=requested.order.site_id).first() or SiteReading()
+    study = getattr(requested, "study", None)
+    readable = {
+        SiteReading.COMPLETED: exam_done,
+        SiteReading.FIRST_IMAGES: study is not None,
+        SiteReading.COMPLETE_IMAGES: study is not None and study.complete_at is not None,
+    }[setting.opens_on]
+    if readable:
+        stop_awaiting(procedure_id, at=at)
+        return open_item(procedure_id, at=at)
+    if exam_done and not ReadingItem.objects.filter(procedure=procedure_id).exists():
+        AwaitedImages.objects.get_or_create(
+            procedure=requested, defaults={"site_id": requested.order.site_id, "since": at}
+        )
+    return None
+
+
+@transaction.atomic
+def stop_awaiting(procedure_id: int, *, at: datetime) -> bool:
+    """Its images came, or are wanted no more; say whether they were awaited. The alarm, if there is one, is over."""
+    row = AwaitedImages.objects.select_related("procedure__order").filter(procedure=procedure_id).first()
+    if row is None:
+        return False
+    clear_alarm(IMAGES_MISSING, _subject(row), at=at)
+    row.delete()
+    return True
+
+
+def look_for_missing(at: datetime) -> int:
+    """Alarm the exams whose images are late, each once; how many. Open those whose site waits for images no more."""
+    waiting_sites = SiteReading.objects.exclude(opens_on=SiteReading.COMPLETED)
+    over = AwaitedImages.objects.filter(
+        ~Q(site__in=waiting_sites.values("site")) | Q(procedure__reading_item__isnull=False)
+    )
+    for row in list(over.order_by("since")[:MOST_AT_ONCE]):
+        with transaction.atomic():
+            stop_awaiting(row.procedure_id, at=at)
+            open_if_readable(row.procedure_id, exam_done=True, at=at)
+    missing = 0
+    for setting in waiting_sites:
+        late = AwaitedImages.objects.filter(
+            site=setting.site_id, alarmed_at=None, since__lte=at - timedelta(minutes=setting.images_within)
+        )
+        for row in late.select_related("procedure__order").order_by("since")[:MOST_AT_ONCE]:
+            missing += _alarm(row, at)
+    return missing
+
+
+@transaction.atomic
+def _alarm(row: AwaitedImages, at: datetime) -> bool:
+    if not AwaitedImages.objects.filter(pk=row.pk, alarmed_at=None).update(alarmed_at=at):
+        return False  # another sweep did, or they came
+    raise_alarm(IMAGES_MISSING, _subject(row), detail=f"exam done {row.since:%Y-%m-%d %H:%M} UTC", at=at)
+    return True
+
+
+def _subject(row: AwaitedImages) -> str:
+    return f"{row.procedure.order.accession} {row.procedure.number}"
