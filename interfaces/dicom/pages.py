@@ -29,6 +29,7 @@ from . import selectors
 from .echo import echo
 from .models import Rejection
 from .selectors_exceptions import exam_for, images_without_order, stuck, unscheduled
+from .selectors_priors import carried_out
 
 RECONCILERS = (Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP)
 ECHOERS = (Can.PERFORM_EXAMS, Can.SEE_MESSAGES, Can.SET_UP)
@@ -179,4 +180,5 @@ def prefetch(request: HttpRequest) -> HttpResponse:
     states = [PriorPlan.PLANNED, PriorPlan.FETCHED, PriorPlan.FAILED, PriorPlan.DROPPED]
     shown = Paginator(plans, 100).get_page(request.GET.get("page"))
     record(actor_of(request), "prefetch.view", user, at=now())
-    return render(request, "dicom/prefetch.html", {"page": shown, "state": state, "states": states})
+    context = {"page": shown, "rows": carried_out(shown), "state": state, "states": states}
+    return render(request, "dicom/prefetch.html", context)

@@ -1,0 +1,34 @@
+"""What became of planned priors: where they were looked for, and their way here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from worklist.models import PriorPlan
+
+from .models import Prefetch, PriorMove
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A plan with the searches of its procedure (one for each archive) and the moves of its prior."""
+
+    plan: PriorPlan
+    searches: list[Prefetch]
+    moves: list[PriorMove]
+
+
+def carried_out(plans: Iterable[PriorPlan]) -> list[Carried]:
+    """The plans in their order, each with what was done for it. Three queries, however many there are."""
+    plans = list(plans)
+    searches: dict[int, list[Prefetch]] = defaultdict(list)
+    moves: dict[str, list[PriorMove]] = defaultdict(list)
+    wished = Prefetch.objects.filter(procedure__in={plan.procedure_id for plan in plans})
+    for search in wished.select_related("archive").order_by("pk"):
+        searches[search.procedure_id].append(search)
+    moved = PriorMove.objects.filter(study_uid__in={plan.study_uid for plan in plans if plan.study_uid})
+    for move in moved.select_related("archive").order_by("pk"):
+        moves[move.study_uid].append(move)
+    return [Carried(plan, searches[plan.procedure_id], moves[plan.study_uid]) for plan in plans]
