@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Any
 
 from django import forms
@@ -12,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from ris.kernel.clock import now
-from ris.people.backoffice import SetUp, SetUpForm
+from ris.people.backoffice import SetUp, SetUpForm, networks
 from ris.people.edge import actor_of
 
 from .models import Archive, DeviceProfile, MppsTarget
@@ -27,37 +26,19 @@ class ProfileForm(SetUpForm):
         fields = "__all__"
 
     def clean_addresses(self) -> list[str]:
-        given = _texts(self.cleaned_data["addresses"])
-        try:
-            for one in given:
-                ip_network(one, strict=False)
-        except ValueError:
-            raise forms.ValidationError("Give addresses or networks, as [“10.0.0.5”, “10.1.0.0/16”].") from None
-        return given
-
-    def clean_listed_states(self) -> list[str]:
-        return _texts(self.cleaned_data["listed_states"])
+        return networks(self.cleaned_data["addresses"])
 
     def clean_left_out(self) -> list[str]:
-        given = _texts(self.cleaned_data["left_out"])
+        given: list[str] = self.cleaned_data["left_out"]
         if not all(len(tag) == 8 and set(tag.lower()) <= set("0123456789abcdef") for tag in given):
             raise forms.ValidationError("Give tags of eight hexadecimal digits, as [“00102110”].")
         return given
 
     def clean_modality_map(self) -> dict[str, list[str]]:
-        given = self.cleaned_data["modality_map"] or {}
-        if not isinstance(given, dict):
-            raise forms.ValidationError("Give a table, as {“CT”: [“CT”, “PT”]}.")
-        return {str(asked): _texts(meant) for asked, meant in given.items()}
-
-
-def _texts(given: Any) -> list[str]:
-    """The value as a list of texts; empty for nothing. Raises ValidationError."""
-    if given in (None, ""):
-        return []
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise forms.ValidationError("Give a list of texts, as [“one”, “two”].")
-    return given
+        given: dict[str, list[str]] = self.cleaned_data["modality_map"]
+        if not all(isinstance(meant, list) and all(isinstance(one, str) for one in meant) for meant in given.values()):
+            raise forms.ValidationError("Give a list for each modality, as {“CT”: [“CT”, “PT”]}.")
+        return given
 
 
 @admin.register(DeviceProfile)
@@ -70,18 +51,8 @@ class DeviceProfileAdmin(SetUp):
         return ("device",) if obj else ()
 
 
-class ArchiveForm(SetUpForm):
-    class Meta:
-        model = Archive
-        fields = "__all__"
-
-    def clean_authorities(self) -> list[str]:
-        return _texts(self.cleaned_data["authorities"])
-
-
 @admin.register(Archive)
 class ArchiveAdmin(SetUp):
-    form = ArchiveForm
     list_display = ("name", "ae_title", "host", "port", "poll", "destination", "enabled")
     actions = ("new_webhook_token",)
 

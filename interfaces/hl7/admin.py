@@ -8,13 +8,25 @@ from django.contrib import admin
 from django.db.models import F
 from django.http import HttpRequest
 
-from ris.people.backoffice import SetUp
+from ris.people.backoffice import SetUp, SetUpForm, networks
 
 from .models import Destination, MapEntry, Peer
 
 
+class PeerForm(SetUpForm):
+    """Addresses are checked here: a message that comes must never meet one that cannot be read."""
+
+    class Meta:
+        model = Peer
+        fields = "__all__"
+
+    def clean_addresses(self) -> list[str]:
+        return networks(self.cleaned_data["addresses"])
+
+
 @admin.register(Peer)
 class PeerAdmin(SetUp):
+    form = PeerForm
     list_display = ("name", "application", "facility", "site", "enabled", "flagged")
     list_filter = ("enabled", "flagged")
 

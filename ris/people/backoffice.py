@@ -6,7 +6,8 @@ messages, audit) is no set-up and is not found here; it changes through services
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import partial, wraps
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -74,6 +75,34 @@ def may_set_up(request: HttpRequest) -> bool:
     return bool(request._may_set_up)  # type: ignore[attr-defined]
 
 
+class Shaped(forms.JSONField):
+    """A list of texts, or a table, as the column's default says: whoever reads the column relies on it."""
+
+    def __init__(self, *, shape: type, **options: Any) -> None:
+        super().__init__(**options)
+        self.shape = shape
+
+    def clean(self, value: Any) -> Any:
+        given = super().clean(value)
+        if given is None:
+            return self.shape()
+        if self.shape is dict and not isinstance(given, dict):
+            raise forms.ValidationError('Give a table, as {"one": …}.')
+        if self.shape is list and not (isinstance(given, list) and all(isinstance(one, str) for one in given)):
+            raise forms.ValidationError('Give a list of texts, as ["one", "two"].')
+        return given
+
+
+def networks(given: list[str]) -> list[str]:
+    """The same, when each is an address or a network. Raises ValidationError."""
+    try:
+        for one in given:
+            ip_network(one, strict=False)
+    except ValueError:
+        raise forms.ValidationError('Give addresses or networks, as ["10.0.0.5", "10.1.0.0/16"].') from None
+    return given
+
+
 class SetUp(ModelAdmin):
     """Rows that an administrator keeps. Each change is audited in its own transaction.
 
@@ -82,6 +111,11 @@ class SetUp(ModelAdmin):
 
     removable = False
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, models.JSONField) and db_field.default in (list, dict):
+            kwargs["form_class"] = partial(Shaped, shape=db_field.default)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return may_set_up(request)

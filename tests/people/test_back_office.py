@@ -17,8 +17,8 @@ from ris.kernel.stateful import Stateful
 from ris.people.models import ApiToken, User
 from ris.people.roles import Can, Role
 from ris.people.selectors import granted_sites, permissions_of
-from tests.factories import SiteFactory, make_user
-from worklist.models import Decision
+from tests.factories import SiteFactory, SubspecialtyFactory, make_user
+from worklist.models import Decision, Skill
 
 ARCHIVE = {"name": "main", "ae_title": "ARCHIVE", "host": "10.0.0.5", "port": 104, "poll": "", "enabled": "on",
            "authorities": "[]", "initial-authorities": "[]", "most_at_once": 2}  # fmt: skip
@@ -151,3 +151,22 @@ def test_a_device_s_profile_that_cannot_be_read_is_not_taken(ada: Client, wrong:
     assert ada.post(where, said | wrong).status_code == 200
     assert not DeviceProfile.objects.exists()
     assert ada.post(where, said).status_code == 302
+
+
+@pytest.mark.parametrize("wrong", ['"CT"', '{"CT": 1}', "[1]"])
+def test_a_list_that_is_none_is_not_taken_and_nothing_is_an_empty_one(ada: Client, wrong: str) -> None:
+    said = {"reader": User.objects.get().pk, "subspecialty": SubspecialtyFactory().pk, "level": 1, "regions": ""}
+    where = reverse("admin:worklist_skill_add")
+    assert ada.post(where, said | {"modalities": wrong}).status_code == 200
+    assert ada.post(where, said | {"modalities": '["CT"]'}).status_code == 302
+    skill = Skill.objects.get()
+    assert (skill.modalities, skill.regions) == (["CT"], [])
+
+
+def test_a_peer_s_address_that_cannot_be_read_is_not_taken(ada: Client) -> None:
+    peer = Peer.objects.create(name="EMR", application="EMR")
+    where = reverse("admin:hl7_peer_change", args=[peer.pk])
+    said = {"name": "EMR", "application": "EMR", "ack_style": "ack", "uid_policy": "generate", "obr4": "procedure",
+            "results": "auto", "busy_answer": "AR", "enabled": "on", "attributes": "{}"}  # fmt: skip
+    assert ada.post(where, said | {"addresses": '["10.0.0"]'}).status_code == 200
+    assert ada.post(where, said | {"addresses": '["10.0.0.0/8"]'}).status_code == 302
