@@ -18,16 +18,19 @@ def explain(item: ReadingItem, at: datetime) -> dict[str, Any]:
     """All that was decided about the item up to a moment: as of then, not as of now.
 
     Rules that fired (as sentences), score terms at that moment, candidates with their order, who was ruled
-    out by what, load, escalations and refusals. Empty parts: nothing of the kind had happened yet.
+    out by what, load, what made it a reader's next case, escalations and refusals.
+    Empty parts: nothing of the kind had happened yet.
     """
     decisions = list(Decision.objects.filter(item=item, at__lte=at).order_by("at", "pk"))
     pricing = next((d for d in reversed(decisions) if d.kind in (Decision.OPENED, Decision.RESCORED)), None)
     assigned = next((d for d in reversed(decisions) if d.kind == Decision.ASSIGNED), None)
+    claimed = next((d for d in reversed(decisions) if d.kind == Decision.CLAIMED), None)
     return {
         "item": item.pk,
         "at": at,
         "priced": _priced(item, pricing, at) if pricing else None,
         "assigned": _assigned(assigned) if assigned else None,
+        "claimed": _claimed(claimed) if claimed else None,
         "history": [_line(d) for d in decisions],
         "escalations": list(
             Escalation.objects.filter(item=item, at__lte=at).order_by("rung").values("rung", "at", "acknowledged_by")
@@ -77,6 +80,19 @@ def _assigned(decision: Decision) -> dict[str, Any]:
             for row in candidates
             if "out" in row
         ],
+    }
+
+
+def _claimed(decision: Decision) -> dict[str, Any]:
+    """Why it was given to whoever asked for the next case: its score for them at that moment."""
+    reader, terms = decision.reader_id or 0, decision.body["terms"]
+    return {
+        "at": decision.at,
+        "reader": reader,
+        "reader_name": _names({reader}).get(reader, ""),
+        "held": decision.body["held"],
+        "terms": {name: round(value, 4) for name, value in terms.items()},
+        "score": round(sum(terms.values()), 4),
     }
 
 

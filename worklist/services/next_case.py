@@ -17,14 +17,14 @@ from ris.kernel import errors
 from ris.kernel.locks import lock_name
 from ris.people.models import User
 from worklist.events import ItemClaimed
-from worklist.models import Conflict, ReadingItem, Shift
+from worklist.models import Conflict, Decision, ReadingItem, Shift
 from worklist.rules.eligible import OVERTIME_MINUTES, ReaderNow
 from worklist.rules.lanes import POOL, PRIMARY, SECONDARY, minutes
 from worklist.selectors.readers import reader_now
 
 from .claims import LEASE, refuse_full, say
 from .next_sql import Probe, claim_best
-from .places import turn_due
+from .places import score_terms, turn_due
 
 SUGGESTED_POINTS = 0.5
 """A case that the rules suggest to this reader counts so much more for them."""
@@ -55,7 +55,19 @@ def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None
         if item_id is None:
             return None
         item = ReadingItem.objects.select_related("procedure__order__patient").get(pk=item_id)
+        _keep_why(item, asking, at)
         return say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+
+
+def _keep_why(item: ReadingItem, asking: ReaderNow, at: datetime) -> None:
+    """What made it the best for this reader at this moment, for *explain*."""
+    terms = score_terms(item, at)
+    if item.assigned_to_id == asking.id:
+        terms["suggested to the reader"] = SUGGESTED_POINTS
+    if item.teaching and asking.trainee:
+        terms["teaching case"] = TEACHING_POINTS
+    body = {"cause": "next case", "terms": terms, "held": asking.held}
+    Decision.objects.create(item=item, kind=Decision.CLAIMED, at=at, reader_id=asking.id, body=body)
 
 
 _turn = threading.Lock()
