@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial, wraps
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
@@ -103,6 +104,12 @@ def networks(given: list[str]) -> list[str]:
     return given
 
 
+def is_a_zone(given: str) -> None:
+    """Raises ValidationError for a time zone that does not exist."""
+    if given not in available_timezones():
+        raise forms.ValidationError("Give an IANA name, such as America/Chicago.")
+
+
 class SetUp(ModelAdmin):
     """Rows that an administrator keeps. Each change is audited in its own transaction.
 
@@ -115,7 +122,10 @@ class SetUp(ModelAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, models.JSONField) and db_field.default in (list, dict):
             kwargs["form_class"] = partial(Shaped, shape=db_field.default)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "time_zone":
+            field.validators.append(is_a_zone)
+        return field
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return may_set_up(request)

@@ -170,3 +170,10 @@ def test_a_peer_s_address_that_cannot_be_read_is_not_taken(ada: Client) -> None:
             "results": "auto", "busy_answer": "AR", "enabled": "on", "attributes": "{}"}  # fmt: skip
     assert ada.post(where, said | {"addresses": '["10.0.0"]'}).status_code == 200
     assert ada.post(where, said | {"addresses": '["10.0.0.0/8"]'}).status_code == 302
+
+
+def test_a_site_has_a_clock_that_exists(ada: Client) -> None:
+    said = {"code": "east", "name": "East", "accession_prefix": "EA", "assigning_authority": "EAST"}
+    where = reverse("admin:catalog_site_add")
+    assert ada.post(where, said | {"time_zone": "Moon/Tycho"}).status_code == 200
+    assert ada.post(where, said | {"time_zone": "America/Chicago"}).status_code == 302
