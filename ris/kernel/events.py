@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
 from . import doorbell
+from .kept import insert
 from .locks import lock_name
 from .models import Delivery, Record
 
@@ -65,7 +66,7 @@ def emit(event: Event) -> Record:
     lock_name(f"stream:{event.stream}")
     body = dataclasses.asdict(event)
     del body["stream"], body["at"]
-    record = Record.objects.create(kind=event.kind, stream=event.stream, at=event.at, body=body)
+    record = insert(Record(kind=event.kind, stream=event.stream, at=event.at, body=body))
     Delivery.objects.bulk_create(
         Delivery(record=record, subscriber=name, stream=event.stream, due_at=event.at)
         for name in _subscribers[event.kind]

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from django.db import connections, models
 from django.db.models import query as orm
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import InsertQuery
 
 M = TypeVar("M", bound=models.Model)
@@ -22,8 +23,8 @@ class Kept(Generic[M]):
     """A SELECT of whole rows whose values are all parameters: ``Kept(lambda a: Site.objects.filter(code=a)[:1])``.
 
     Every parameter of the statement is one of the values, in their order (``lambda *codes: …code__in=codes``
-    is kept for each number of codes); else, and for None, the ORM runs it. No patterns (``contains``,
-    ``iexact``): the ORM writes those values another way.
+    is kept for each number of codes; ``filter`` takes its names by the alphabet); else, and for None, the
+    ORM runs it. No patterns (``contains``, ``iexact``): the ORM writes those values another way.
     """
 
     def __init__(self, rows: Callable[..., models.QuerySet[M]]) -> None:
@@ -84,7 +85,9 @@ class _Insert:
 
     def __init__(self, row: models.Model, wrapper: Any) -> None:
         meta = row._meta
-        self.fields = [f for f in meta.local_concrete_fields if not f.generated and f is not meta.auto_field]
+        self.filled = [f for f in meta.local_concrete_fields if f.has_db_default()]
+        given = [f for f in meta.local_concrete_fields if not f.generated and f is not meta.auto_field]
+        self.fields = [f for f in given if f not in self.filled]
         self._returning: list[Any] = list(meta.db_returning_fields)
         query = InsertQuery(type(row))
         query.insert_values(self.fields, [row])
@@ -113,7 +116,8 @@ def insert(row: M) -> M:
     kept = _inserts.setdefault(wrapper, {})
     built = kept.get(type(row)) or kept.setdefault(type(row), _Insert(row, wrapper))
     values: list[Any] = [field.pre_save(row, add=True) for field in built.fields]
-    if not built.plain or row.pk is not None or any(hasattr(value, "resolve_expression") for value in values):
+    told = any(not isinstance(getattr(row, field.attname), DatabaseDefault) for field in built.filled)
+    if not built.plain or told or row.pk is not None or any(hasattr(v, "resolve_expression") for v in values):
         row.save(force_insert=True)
     else:
         built.run(row, values, wrapper)

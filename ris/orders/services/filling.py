@@ -28,7 +28,7 @@ _CATALOG = Kept(
     lambda code: Procedure.objects.alias(folded=Upper("code")).filter(folded=Upper(Value(code)), active=True)
 )
 _FIRST_DEVICE = Kept(
-    lambda site_id, modality: Device.objects.filter(site=site_id, modality=modality, active=True).order_by("pk")[:1]
+    lambda modality, site_id: Device.objects.filter(modality=modality, site=site_id, active=True).order_by("pk")[:1]
 )
 _SITE = Kept(lambda site_id: Site.objects.filter(pk=site_id))
 _OF_ACCESSION = Kept(lambda *accessions: Order.objects.filter(accession__in=accessions))
@@ -133,7 +133,7 @@ def find_device(order: Order, modality: str, station_aes: tuple[str, ...]) -> De
         if device is None:
             flag(order, UNKNOWN_STATION)
         return device
-    return _FIRST_DEVICE.first(order.site_id, modality)
+    return _FIRST_DEVICE.first(modality, order.site_id)
 
 
 def check_accession(accession: str, patient_id: int) -> None:
