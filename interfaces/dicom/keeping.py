@@ -20,6 +20,7 @@ from django.db.models import F
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.clock import now
+from ris.kernel.locks import lock_name
 
 from .callers import Refused
 from .models import MwlQuery, Rejection
@@ -99,6 +100,7 @@ def write_queries(queries: list[MwlQuery]) -> None:
 @transaction.atomic
 def note_rejection(calling: str, called: str, address: str, refused: Refused, *, at: datetime) -> None:
     """Keep and audit a refused association. A caller that hammers is counted, not written again and again."""
+    lock_name(f"rejection:{calling}:{called}:{address}:{refused.words}")
     same = Rejection.objects.filter(
         calling_ae=calling[:16],
         called_ae=called[:16],

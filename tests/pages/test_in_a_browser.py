@@ -143,6 +143,7 @@ def test_the_list_says_within_ten_seconds_that_it_is_stale_and_reads_again(
 def test_the_list_is_walked_and_explained_by_keys(served: Served, browser: Browser, case: int) -> None:
     page = reader(served, browser)
     page.goto("/reading/?list=all")
+    page.wait_for_load_state("networkidle")
     expect(page.locator("[data-live]")).to_have_attribute("data-state", "live")
     page.keyboard.press("j")
     expect(page.locator("#rows tr[data-chosen]")).to_be_focused()
