@@ -52,13 +52,6 @@ def versions_of(report: Report) -> QuerySet[ReportVersion]:
     return report.versions.select_related("author", "first_author").prefetch_related("overrides").order_by("number")
 
 
-def earlier_reports(viewer: User, report: Report) -> QuerySet[Report]:
-    """Final reports of the same patient, newest first: what the reader compares with."""
-    patient = report.procedure.order.patient_id
-    same = visible_reports(viewer).filter(procedure__order__patient=patient, state=states.FINAL).exclude(pk=report.pk)
-    return same.order_by("-item__finished_at")
-
-
 def broken_version(report: Report) -> ReportVersion | None:
     """The first version whose hash does not fit its content and predecessor; None when all do."""
     before = ""

@@ -112,11 +112,6 @@ class Repeat:
     def text(self, component: int = 1, sub: int = 1) -> str:
         return self._segment._part(self._text, component, sub)
 
-    def raw_component(self, component: int) -> str:
-        """A component as it came, escapes kept: for encoded data."""
-        parts = self._text.split(self._segment._delimiters[1])
-        return parts[component - 1] if component <= len(parts) else ""
-
     def whole(self) -> str:
         """All components, by blanks."""
         parts = self._text.split(self._segment._delimiters[1])

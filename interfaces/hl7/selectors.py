@@ -155,11 +155,6 @@ def peers_for(viewer: User) -> QuerySet[Peer]:
     return Peer.objects.filter(_here(viewer)).select_related("site").order_by("name")
 
 
-def peer_for(viewer: User, peer_id: int) -> Peer:
-    """One of them. Raises NotFound."""
-    return _one(peers_for(viewer), peer_id)
-
-
 def _one(rows: QuerySet[M], pk: int) -> M:
     found = rows.filter(pk=pk).first()
     if found is None:
