@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from ris.audit.actor import Actor
 from ris.kernel.alarms import clear_alarm, raise_alarm
@@ -40,11 +40,6 @@ def missing_images(*, at: datetime) -> QuerySet[PerformedStep]:
     seen = Study.objects.values("study_uid")
     done = PerformedStep.objects.filter(state=states.COMPLETED, ended_at__lt=at - OVERDUE)
     return done.exclude(study_uid__in=seen).order_by("ended_at")
-
-
-def orphaned_studies() -> QuerySet[Study]:
-    """Images that belong to no order: for a person to look at."""
-    return Study.objects.filter(Q(procedure__isnull=True)).order_by("-first_seen_at")
 
 
 def poll(*, at: datetime) -> int:

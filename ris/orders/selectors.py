@@ -70,8 +70,3 @@ def board(viewer: User, *, since: datetime, until: datetime) -> QuerySet[Schedul
 def performed_of(step: ScheduledStep) -> PerformedStep | None:
     """What is in progress for this step, the latest if several."""
     return step.performed.filter(state=states.IN_PROGRESS).order_by("-started_at").first()
-
-
-def unscheduled_exams() -> QuerySet[PerformedStep]:
-    """Performed steps that belong to no scheduled step: for reconciliation."""
-    return PerformedStep.objects.filter(steps__isnull=True).order_by("-started_at")
