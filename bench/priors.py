@@ -1,24 +1,29 @@
 """How well the planned priors fit what readers want: recall, and the share of all priors that is fetched.
 
-    .venv/bin/python bench/priors.py [--patients 2000] [--seed 7]
+    .venv/bin/python bench/priors.py [--patients 2000] [--seeds 7-16]
 
-The labels are not made by the rule that is measured: a hidden model of the reader draws what they open. The
-reader opens same-region exams nearly always when recent, adjacent ones sometimes, the first mammogram mostly, and a
-few at random; noise that no rule can know is in it on purpose. Compared with "the newest N of anything" and with a
-window of dates.
+The labels are not made by the rule that is measured: a hidden model of the reader says how likely each exam is to be
+opened, and chance draws. The reader opens same-region exams nearly always when recent, adjacent ones sometimes, the
+first mammogram mostly, and any at random; noise that no rule can know is in it on purpose. What that leaves to be had
+is shown as *who knows the chances*: the exams that the hidden model itself finds likeliest, as many as the bar allows.
+Compared with "the newest N of anything" and with a window of dates.
+
+The rule was tuned on seeds from 101 on; those that are reported by default were not looked at before.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from worklist.rules.priors import ADJACENT, MAMMOGRAPHY, Exam, relevant
+from worklist.rules.priors import Exam, relevant
 
 KINDS = [
     ("XR", "CHEST", 24), ("CT", "HEAD", 10), ("CT", "CHEST", 9), ("CT", "ABDOMEN", 12), ("MR", "HEAD", 6),
@@ -26,7 +31,11 @@ KINDS = [
     ("US", "ABDOMEN", 9), ("US", "PELVIS", 4), ("MG", "BREAST", 10), ("CT", "PELVIS", 4), ("PT", "CHEST", 2),
 ]  # fmt: skip
 SIDED = {"KNEE", "HAND", "FOOT"}
+NEIGHBOURS = [{"CHEST", "ABDOMEN"}, {"CHEST", "BREAST"}, {"ABDOMEN", "PELVIS"}, {"ABDOMEN", "LSPINE"},
+              {"PELVIS", "LSPINE"}]  # fmt: skip
+"""Of the hidden model, so that the table of the rule can change without changing a label."""
 TODAY = date(2026, 3, 10)
+BAR_RECALL, BAR_FETCHED = 0.91, 0.30
 
 
 def patient(dice: random.Random) -> tuple[Exam, list[Exam]]:
@@ -42,53 +51,73 @@ def patient(dice: random.Random) -> tuple[Exam, list[Exam]]:
     return exams[0], exams[1:31]
 
 
-def opened(new: Exam, old: list[Exam], dice: random.Random) -> set[int]:
-    """What the hidden reader opens."""
-    found = set()
+def chances(new: Exam, old: list[Exam]) -> dict[int, float]:
+    """How likely the hidden reader is to open each exam: for its region, a neighbour, as a baseline, or by chance."""
     related = sorted((e for e in old if e.region == new.region), key=lambda e: e.day, reverse=True)
     related = [e for e in related if {e.side, new.side} != {"L", "R"}]
+    left = {}
+    for exam in old:
+        near = {exam.region, new.region} in NEIGHBOURS and (new.day - exam.day).days < 730
+        left[exam.id] = 1 - (0.25 if near and exam.modality in {"CT", "MR", "PT"} else 0.012)
     for place, exam in enumerate(related):
         years = (new.day - exam.day).days / 365.25
         if exam.modality == "US" and years > 2:
             continue
         chance = {0: 0.97, 1: 0.6, 2: 0.3}.get(place, 0.06) * (1.0 if exam.modality == new.modality else 0.75)
-        if dice.random() < chance * 0.5 ** (years / 8):
-            found.add(exam.id)
-    for exam in old:
-        near = (exam.region, new.region) in ADJACENT and (new.day - exam.day).days < 730
-        if dice.random() < (0.25 if near and exam.modality in {"CT", "MR", "PT"} else 0.012):
-            found.add(exam.id)
-    if new.modality in MAMMOGRAPHY and related and dice.random() < 0.7:
-        found.add(related[-1].id)
-    return found
+        left[exam.id] *= 1 - chance * 0.5 ** (years / 8)
+    if new.modality == "MG" and related:
+        left[related[-1].id] *= 1 - 0.7
+    return {pk: 1 - none for pk, none in left.items()}
+
+
+RULES: dict[str, Callable[[Exam, list[Exam]], set[int]]] = {
+    "ours": lambda new, old: {prior.id for prior in relevant(new, old)},
+    "newest 3 of anything": lambda new, old: {e.id for e in sorted(old, key=lambda e: e.day)[-3:]},
+    "newest 5 of anything": lambda new, old: {e.id for e in sorted(old, key=lambda e: e.day)[-5:]},
+    "last two years": lambda new, old: {e.id for e in old if (new.day - e.day).days <= 730},
+    "last five years": lambda new, old: {e.id for e in old if (new.day - e.day).days <= 1826},
+}
+KNOWING = "who knows the chances"
+
+
+def run(patients: int, seed: int) -> dict[str, tuple[float, float]]:
+    """Rule → (recall, share fetched) over made-up patients."""
+    dice = random.Random(seed)
+    hits, fetched = dict.fromkeys(RULES, 0), dict.fromkeys(RULES, 0)
+    every: list[tuple[float, bool]] = []
+    for _ in range(patients):
+        new, old = patient(dice)
+        likely = chances(new, old)
+        want = {pk for pk, chance in likely.items() if dice.random() < chance}
+        every += [(chance, pk in want) for pk, chance in likely.items()]
+        for name, rule in RULES.items():
+            got = rule(new, old)
+            hits[name] += len(got & want)
+            fetched[name] += len(got)
+    wanted = sum(opened for _, opened in every)
+    best = sorted(every, reverse=True, key=lambda pair: pair[0])[: int(BAR_FETCHED * len(every))]
+    found = {name: (hits[name] / wanted, fetched[name] / len(every)) for name in RULES}
+    return {**found, KNOWING: (sum(opened for _, opened in best) / wanted, len(best) / len(every))}
+
+
+def _with_error(values: Sequence[float]) -> str:
+    mean = sum(values) / len(values)
+    spread = sum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1)
+    return f"{100 * mean:5.1f} ± {100 * math.sqrt(spread / len(values)):.1f} %"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patients", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--patients", type=int, default=2000, help="for each seed")
+    parser.add_argument("--seeds", default="7-16", help="first and last")
     said = parser.parse_args()
-    dice = random.Random(said.seed)
-    rules = {
-        "ours": lambda new, old: {prior.id for prior in relevant(new, old)},
-        "newest 3 of anything": lambda new, old: {e.id for e in sorted(old, key=lambda e: e.day)[-3:]},
-        "newest 5 of anything": lambda new, old: {e.id for e in sorted(old, key=lambda e: e.day)[-5:]},
-        "last two years": lambda new, old: {e.id for e in old if (new.day - e.day).days <= 730},
-        "last five years": lambda new, old: {e.id for e in old if (new.day - e.day).days <= 1826},
-    }
-    hits, fetched = dict.fromkeys(rules, 0), dict.fromkeys(rules, 0)
-    wanted = total = 0
-    for _ in range(said.patients):
-        new, old = patient(dice)
-        want = opened(new, old, dice)
-        wanted, total = wanted + len(want), total + len(old)
-        for name, rule in rules.items():
-            got = rule(new, old)
-            hits[name] += len(got & want)
-            fetched[name] += len(got)
-    print(f"{said.patients} patients, {total} priors, {wanted} of them opened by the hidden reader; seed {said.seed}")
-    for name in rules:
-        print(f"  {name:22} recall {100 * hits[name] / wanted:5.1f} %   fetched {100 * fetched[name] / total:5.1f} %")
+    first, last = map(int, said.seeds.split("-"))
+    runs = [run(said.patients, seed) for seed in range(first, last + 1)]
+    print(f"{said.patients} patients for each of the seeds {said.seeds}; mean ± standard error")
+    for name in runs[0]:
+        recall, share = ([one[name][n] for one in runs] for n in (0, 1))
+        print(f"  {name:22} recall {_with_error(recall)}   fetched {_with_error(share)}")
+    print(f"Wanted: recall {100 * BAR_RECALL:g} % or more at {100 * BAR_FETCHED:g} % or less.")
 
 
 if __name__ == "__main__":

@@ -25,10 +25,35 @@ def chosen(new: Exam, *old: Exam, cited: frozenset[int] = frozenset()) -> list[i
     return [prior.id for prior in relevant(new, old, cited=cited)]
 
 
-def test_the_best_are_taken_and_what_is_unrelated_is_not() -> None:
+def test_what_scores_above_the_bar_is_taken_and_what_is_unrelated_is_not() -> None:
     new = exam(0, 0)
-    related = [exam(n, n / 2) for n in range(1, 9)]
-    assert chosen(new, *related, exam(9, 0.1, region="KNEE")) == list(range(1, MOST + 1))
+    related = [exam(n, n) for n in range(1, 14)]  # 7 points, halved every two years: under 0.3 after nine
+    assert chosen(new, *related, exam(20, 0.1, region="KNEE")) == list(range(1, 10))
+
+
+def test_of_many_the_best_dozen_are_taken() -> None:
+    assert chosen(exam(0, 0), *(exam(n, n / 4) for n in range(1, 30))) == list(range(1, MOST + 1))
+
+
+@pytest.mark.parametrize(
+    ("modality", "region", "old_modality", "old_region", "counts"),
+    [
+        ("XR", "CHEST", "CT", "ABDOMEN", True),
+        ("CT", "ABDOMEN", "XR", "CHEST", False),
+        ("CT", "CHEST", "US", "ABDOMEN", False),
+        ("XR", "HAND", "XR", "WRIST", True),
+        ("XR", "PELVIS", "XR", "HIP", True),
+    ],
+)
+def test_a_neighbouring_region_counts_where_the_earlier_exam_shows_it(
+    modality: str, region: str, old_modality: str, old_region: str, counts: bool
+) -> None:
+    assert chosen(exam(0, 0, modality, region), exam(1, 0.5, old_modality, old_region)) == ([1] if counts else [])
+
+
+def test_the_latest_that_shows_the_same_region_and_side_is_always_taken() -> None:
+    new = exam(0, 0, "CT", "KNEE", side="L")
+    assert chosen(new, exam(1, 25, "XR", "KNEE", side="L"), exam(2, 20, "XR", "KNEE", side="R")) == [1]
 
 
 def test_an_adjacent_region_and_a_comparable_modality_count_for_less() -> None:
@@ -113,9 +138,10 @@ def test_a_study_that_was_ordered_here_is_taken_at_its_orders_word() -> None:
 
 
 @pytest.mark.django_db
-def test_a_study_whose_date_cannot_be_read_fades_away() -> None:
+def test_a_study_whose_date_cannot_be_read_is_fetched_only_where_it_is_all_there_is_of_the_region() -> None:
     new = make_item().procedure
-    assert services.plan_priors(new.pk, at=NOON, found=[in_archive("1.2.3", day=None)]) == []
+    assert uids(services.plan_priors(new.pk, at=NOON, found=[in_archive("1.2.3", day=None)])) == ["1.2.3"]
+    assert uids(services.plan_priors(new.pk, at=NOON, found=[in_archive("1.2.4")])) == ["1.2.4"]
 
 
 @pytest.mark.django_db
