@@ -11,6 +11,8 @@ from ris.config import VARIABLES, database, read_config, redis_url, secret, secr
 from ris.config_values import Misconfigured
 from tests.serving import environment, ris
 
+pytestmark = pytest.mark.once
+
 WRONG = [
     ({"RIS_HTTP": "8000"}, "RIS_HTTP"),
     ({"RIS_HTTP": "127.0.0.1:http"}, "RIS_HTTP"),

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page
 from tests.journeys import road
 from tests.serving import Hospitals, Served
 
+pytestmark = pytest.mark.once
+
 AXE = (Path(__file__).parent / "vendor/axe/axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCREENS = {

@@ -12,6 +12,8 @@ from worklist.simulation.policies import POLICIES
 from worklist.simulation.theory import SETTINGS, Setting, answer
 from worklist.simulation.workload import jobs, readers
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: s.name)
 def test_it_agrees_with_queueing_theory_within_five_percent(setting: Setting) -> None:

@@ -16,6 +16,8 @@ from interfaces.dicom.mwl.reading import Shape
 from interfaces.dicom.mwl.writing import write
 from ris.orders.mwl_rows import Entry
 
+pytestmark = pytest.mark.once
+
 SCRIPTS = {
     "Latin 1": ("Zzmüller^Éléonore", "ISO_IR 100"),
     "Latin 2": ("Zzněmec^Łukasz", "ISO_IR 101"),
