@@ -15,6 +15,7 @@ from ris.orders.events import (
     StudyArrived,
 )
 from ris.orders.models import RequestedProcedure
+from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated
 
 from . import services
 from .events import (
@@ -86,3 +87,12 @@ def give_out_anew(event: RosterChanged) -> None:
 @subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed, ItemSkipped, ItemAwaitsSigner)
 def suggest_reader(event: ItemEvent) -> None:
     services.suggest(event.item_id, at=event.at)
+
+
+@subscribe(PatientsMerged, PatientsSeparated)
+def carry_conflicts(event: PatientsEvent) -> None:
+    """Who is not to read a patient's exams is not to read them under the other number either."""
+    if isinstance(event, PatientsMerged):
+        services.copy_conflicts(event.retired_id, event.patient_id, merge_id=event.merge_id)
+    elif isinstance(event, PatientsSeparated):
+        services.take_back_conflicts(event.merge_id)

@@ -17,6 +17,7 @@ from ris.kernel.clock import now
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
+from ris.people.serializers import ReasonForm
 
 from . import selectors, services
 from .models import Destination, InboundMessage, OutboundMessage
@@ -25,7 +26,6 @@ from .serializers import (
     InboundDetail,
     InboundQuery,
     InboundSerializer,
-    MendingReasonForm,
     OutboundDetail,
     OutboundQuery,
     OutboundSerializer,
@@ -108,13 +108,13 @@ class OutboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboundMes
         record(actor_of(request), "hl7.view", message, patient_id=message.patient_id, at=now())
         return Response(OutboundDetail(message).data)
 
-    @extend_schema(request=MendingReasonForm, responses=OutboundSerializer)
+    @extend_schema(request=ReasonForm, responses=OutboundSerializer)
     @action(detail=True, methods=["post"])
     def resend(self, request: Request, pk: str) -> Response:
         """Send it (again)."""
         return self._mend(request, pk, services.resend)
 
-    @extend_schema(request=MendingReasonForm, responses=OutboundSerializer)
+    @extend_schema(request=ReasonForm, responses=OutboundSerializer)
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, pk: str) -> Response:
         """Give it up; its lane goes on."""
@@ -123,7 +123,7 @@ class OutboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboundMes
     def _mend(self, request: Request, pk: str, service: Any) -> Response:
         require(user_of(request), Can.MEND_MESSAGES)
         message = selectors.outbound_message(user_of(request), int(pk))
-        form = _valid(MendingReasonForm(data=request.data))
+        form = _valid(ReasonForm(data=request.data))
         changed = service(message.pk, reason=form["reason"], actor=actor_of(request), at=now())
         return Response(OutboundSerializer(changed).data)
 
@@ -139,12 +139,12 @@ class DestinationViewSet(viewsets.ViewSet):
         """Every destination, what waits for it and since when."""
         return Response([DestinationSerializer(queue).data for queue in selectors.queues(user_of(request))])
 
-    @extend_schema(request=MendingReasonForm, responses=DestinationSerializer(many=True))
+    @extend_schema(request=ReasonForm, responses=DestinationSerializer(many=True))
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: str) -> Response:
         """Send nothing until it is resumed."""
         destination = self._mendable(request, pk)
-        form = _valid(MendingReasonForm(data=request.data))
+        form = _valid(ReasonForm(data=request.data))
         services.pause(destination.pk, reason=form["reason"], actor=actor_of(request), at=now())
         return self.list(request)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .acks import Fault
-from .handlers_adt import change_identifiers, merge, patient_arrived, write_patient
+from .handlers_adt import change_identifiers, merge, patient_arrived, separate, write_patient
 from .handlers_appointments import take_appointment
 from .handlers_orders import take_orders
 from .handlers_results import take_results
@@ -45,6 +45,7 @@ MESSAGES: dict[str, Entry] = {
     "ADT^A31": Entry(write_patient, ("PID",), "Person updated"),
     "ADT^A34": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
     "ADT^A36": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
+    "ADT^A37": Entry(separate, ("PID",), "Patients separated who had been merged"),
     "ADT^A38": Entry(write_patient, ("PID",), "Pre-admission cancelled"),
     "ADT^A40": Entry(merge, ("PID", "MRG"), "Patients merged"),
     "ADT^A47": Entry(change_identifiers, ("PID", "MRG"), "Patient's identifiers changed"),

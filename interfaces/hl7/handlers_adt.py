@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from ris.kernel.errors import Invalid
 from ris.orders import states as order_states
@@ -11,8 +12,14 @@ from ris.orders.models import ScheduledStep
 from ris.orders.services import arrive
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
-from ris.patients.selectors import find_patient
-from ris.patients.services import merge_patients, resolve_patient, retire_identifiers
+from ris.patients.selectors import find_patient, merge_that_moved, separated_later
+from ris.patients.services import (
+    merge_patients,
+    note_separation,
+    resolve_patient,
+    retire_identifiers,
+    unmerge_patients,
+)
 
 from .incoming import Incoming
 from .people_in import identifiers, patient_intent, visit_of
@@ -81,7 +88,7 @@ def change_identifiers(incoming: Incoming) -> str:
         old, new = identifiers(mrg, 1, incoming), identifiers(pid, 3, incoming)
         former, present = find_patient(old), find_patient(new)
         if former is not None and present is not None and former != present:
-            _merge(pid, mrg, incoming)
+            _merge(pid, mrg, incoming, same_record=True)
             continue
         intent = PatientIntent(identifiers=(*new, *old))
         patient = resolve_patient(intent, actor=incoming.actor, at=incoming.at, authoritative=False)
@@ -105,12 +112,51 @@ def _pairs(incoming: Incoming) -> Iterator[tuple[Segment, Segment]]:
             yield pid, segment
 
 
-def _merge(pid: Segment, mrg: Segment, incoming: Incoming) -> None:
+def _merge(pid: Segment, mrg: Segment, incoming: Incoming, *, same_record: bool = False) -> None:
     keep = _write(pid, incoming)
     former = PatientIntent(identifiers=identifiers(mrg, 1, incoming))
     retired = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
     if retired.pk == keep.pk:
         return
-    merge_patients(keep.pk, retired.pk, actor=incoming.actor, at=incoming.at)
+    if separated_later(keep, retired, incoming.message_at):
+        incoming.warn("These two were separated again by what was said later; they are not merged.")
+        return
+    merge_patients(
+        keep.pk,
+        retired.pk,
+        actor=incoming.actor,
+        at=incoming.at,
+        said_at=incoming.message_at,
+        same_record=same_record,
+    )
     incoming.did("merged", retired)
     incoming.did("kept", keep)
+
+
+def separate(incoming: Incoming) -> str:
+    """A37: the two PID are two people. Their merge is undone; one that was said earlier and comes late is void."""
+    pids = incoming.message.all("PID")
+    if len(pids) != 2:
+        raise Invalid("A37 names two patients: it needs PID twice.", at="PID[2]", code="100")
+    former = PatientIntent(identifiers=identifiers(pids[1], 3, incoming))
+    keep, other = _write(pids[0], incoming), find_patient(former.identifiers)
+    said: Any = {"reason": "ADT A37", "actor": incoming.actor, "at": incoming.at, "said_at": incoming.message_at}
+    if other is not None and other == keep:
+        return _unmerge([*identifiers(pids[0], 3, incoming), *former.identifiers], keep, said, incoming)
+    if other is None:
+        other = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
+        incoming.did("created", other)
+    note_separation(keep.pk, other.pk, **said)
+    return "" if incoming.effects else "These patients are two here."
+
+
+def _unmerge(named: list[tuple[str, str, str]], keep: Patient, said: Any, incoming: Incoming) -> str:
+    merge = merge_that_moved(named, keep)
+    if merge is None:
+        raise Invalid("These are identifiers of one patient, who was not merged here.", at="PID[2]-3", code="204")
+    if merge.said_at > incoming.message_at:
+        return "They were merged by what was said later."
+    unmerge_patients(merge.pk, **said)
+    incoming.did("separated", merge.retired)
+    incoming.did("kept", keep)
+    return ""

@@ -130,10 +130,6 @@ class PreviewSerializer(serializers.Serializer[Any]):
     answer = serializers.CharField()
 
 
-class MendingReasonForm(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=250)
-
-
 class PreviewForm(serializers.Serializer[Any]):
     text = serializers.CharField(required=False, trim_whitespace=False, help_text="Edited text; left out: as it came.")
 

@@ -20,10 +20,11 @@ from ris.patients.selectors import visible_patients
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
+from ris.people.serializers import ReasonForm
 
 from . import selectors, services
 from .models import Order, ScheduledStep
-from .serializers import OrderForm, OrderSerializer, ReasonForm, RescheduleForm, StepSerializer
+from .serializers import OrderForm, OrderSerializer, RescheduleForm, StepSerializer
 
 
 class OrderFilter(django_filters.FilterSet):

@@ -100,7 +100,8 @@ def patient(request: HttpRequest, patient_id: int) -> HttpResponse:
     context = {
         "patient": found,
         "orders": selectors.orders_for(user).filter(patient=found)[:100],
-        "merged": found.merged_from.all(),
+        "merges": selectors.merges_shown(user, found),
+        "may_separate": Can.SEPARATE_PATIENTS in permissions_of(user),
         "may_place": Can.PLACE_ORDERS in permissions_of(user),
     }
     return render(request, "orders/patient.html", context)

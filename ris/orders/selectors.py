@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Prefetch, QuerySet
 
 from ris.kernel.errors import NotFound
 from ris.kernel.kept import Kept
+from ris.patients.models import Merge, Patient, Visit
+from ris.patients.selectors import merges_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -42,6 +45,28 @@ def order_for(viewer: User, order_id: int, can: Can = Can.SEE_ORDERS) -> Order:
     if found is None:
         raise NotFound("There is no such order.")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class MergeShown:
+    """A merge for a person: how much moved, and what came since and still has to be decided on."""
+
+    merge: Merge
+    moved: dict[str, int]
+    orders: list[Order]
+    visits: list[Visit]
+
+
+def merges_shown(viewer: User, patient: Patient) -> list[MergeShown]:
+    """The merges of a patient whom the viewer may see."""
+    shown = []
+    for merge in merges_of(patient):
+        since = merge.since
+        orders = orders_for(viewer).filter(pk__in=since.get("Order", ()), patient=merge.survivor_id)
+        visits = Visit.objects.filter(pk__in=since.get("Visit", ()), patient=merge.survivor_id)
+        moved = {kind: len(merge.moved.get(kind, ())) for kind in ("Order", "Visit", "Identifier")}
+        shown.append(MergeShown(merge, moved, list(orders), list(visits)))
+    return shown
 
 
 def steps_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[ScheduledStep]:

@@ -89,10 +89,6 @@ class OrderForm(serializers.Serializer[Any]):
         )
 
 
-class ReasonForm(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=250)
-
-
 class RescheduleForm(serializers.Serializer[Any]):
     start = serializers.DateTimeField()
     device = serializers.IntegerField()

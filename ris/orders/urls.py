@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import pages, pages_board, pages_entry
+from . import pages, pages_board, pages_entry, pages_merges
 from .api import OrderViewSet, StepViewSet
 
 app_name = "orders"
@@ -25,6 +25,8 @@ urlpatterns = [
     path("orders/new/procedures/<int:procedure_id>/", pages_entry.pick, name="pick"),
     path("orders/new/for/<int:patient_id>/", pages_entry.new, name="new"),
     path("patients/<int:patient_id>/", pages.patient, name="patient"),
+    path("patients/merges/<int:merge_id>/separate/", pages_merges.separate, name="separate"),
+    path("patients/merges/<int:merge_id>/give/", pages_merges.give, name="give"),
     path("board/", pages_board.board, name="board"),
     path("board/<int:step_id>/", pages_board.step, name="step"),
     path("board/<int:step_id>/arrive/", pages_board.arrive, name="arrive"),

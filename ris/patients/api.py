@@ -17,11 +17,12 @@ from ris.kernel.errors import NotFound
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
+from ris.people.serializers import ReasonForm
 
 from .intents import PatientIntent
-from .models import Identifier, Patient
-from .selectors import patients_matching, visible_patients
-from .services import resolve_patient
+from .models import Identifier, Merge, Patient
+from .selectors import merge_for, merges_of, patients_matching, visible_patients
+from .services import resolve_patient, unmerge_patients
 
 
 class IdentifierSerializer(serializers.ModelSerializer[Identifier]):
@@ -94,3 +95,45 @@ class PatientView(APIView):
             raise NotFound("There is no such patient.")
         record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
         return Response(PatientSerializer(patient).data)
+
+
+class MergeSerializer(serializers.ModelSerializer[Merge]):
+    """``moved``: what moved by it. ``since``: what came while the two were one and stayed; ids by kind."""
+
+    class Meta:
+        model = Merge
+        fields = [
+            "id", "survivor", "retired", "merged_at", "actor", "moved", "since", "separated_at", "separated_by",
+            "reason",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class MergesView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=MergeSerializer(many=True), parameters=[OpenApiParameter("patient_id", int, "path")])
+    def get(self, request: Request, patient_id: int) -> Response:
+        """What was merged into the patient, and what was separated again."""
+        user = user_of(request)
+        require(user, Can.SEE_ORDERS)
+        patient = visible_patients(user).filter(pk=patient_id).first()
+        if patient is None:
+            raise NotFound("There is no such patient.")
+        record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
+        return Response(MergeSerializer(merges_of(patient), many=True).data)
+
+
+class SeparateView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ReasonForm, responses=MergeSerializer)
+    def post(self, request: Request, merge_id: int) -> Response:
+        """Undo a merge. Needs ``separate_patients``. Doing it again changes nothing."""
+        user = user_of(request)
+        require(user, Can.SEPARATE_PATIENTS)
+        form = ReasonForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        merge = merge_for(user, merge_id)
+        done = unmerge_patients(merge.pk, reason=form.validated_data["reason"], actor=actor_of(request), at=now())
+        return Response(MergeSerializer(done).data)

@@ -15,8 +15,23 @@ class PatientRevised(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatientsMerged(Event):
-    """``retired_id`` lives on as ``patient_id``; identifiers and visits have moved, orders follow."""
+class PatientsEvent(Event):
+    """Of two records. ``patient_id`` is the one who remains, or remained."""
 
     patient_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientsMerged(PatientsEvent):
+    """``retired_id`` lives on as ``patient_id``; identifiers and visits have moved, orders follow."""
+
     retired_id: int
+    merge_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientsSeparated(PatientsEvent):
+    """A merge was undone: ``restored_id`` lives again. Identifiers and visits went back, orders follow."""
+
+    restored_id: int
+    merge_id: int

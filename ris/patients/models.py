@@ -67,7 +67,10 @@ class Identifier(models.Model):
     authority = models.CharField(max_length=64, help_text="Assigning authority's namespace (PID-3.4.1).")
     kind = models.CharField(max_length=8, default="MR", help_text="HL7 table 0203: MR, PI, SS…")
     retired = models.BooleanField(
-        default=False, help_text="Given up in a merge: it finds the patient who remains, but speaks for nobody."
+        default=False, help_text="Given up: it finds the patient, who is not called by it any more."
+    )
+    silent = models.BooleanField(
+        default=False, help_text="It came with a merged record: what is said by it changes nothing about who remains."
     )
 
     class Meta:
@@ -76,6 +79,41 @@ class Identifier(models.Model):
 
     def __str__(self) -> str:
         return f"Identifier {self.pk}"
+
+
+class Merge(models.Model):
+    """One record was merged into another, and what moved by it, so that it can go back.
+
+    Without ``merged_at``: a sender separated two whom nobody had merged; an earlier merge that comes later is void.
+    """
+
+    survivor = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="merges")
+    retired = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="retirements")
+    merged_at = models.DateTimeField(null=True, blank=True)
+    said_at = models.DateTimeField(help_text="When its sender said so (UTC).")
+    actor = models.CharField(max_length=120)
+    moved = models.JSONField(help_text="Kind → ids of what moved; of identifiers [id, retired, silent] as they were.")
+    own = models.JSONField(default=dict, help_text="Kind → ids of what the one who remains had before.")
+    since = models.JSONField(
+        default=dict, help_text="Kind → ids of what came while the two were one: it stayed, a person decides."
+    )
+    separated_at = models.DateTimeField(null=True, blank=True)
+    separated_said_at = models.DateTimeField(null=True, blank=True)
+    separated_by = models.CharField(max_length=120, blank=True)
+    reason = models.CharField(max_length=250, blank=True, help_text="Why it was undone.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["retired"], condition=Q(separated_at__isnull=True), name="merge_once_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_at__isnull=False) | Q(separated_at__isnull=False), name="merge_or_separation"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Merge {self.pk}"
 
 
 class Visit(models.Model):

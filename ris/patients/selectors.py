@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from ris.kernel.errors import Invalid, NotFound
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
-from .models import Identifier, Patient
+from .models import Identifier, Merge, Patient, Visit
 from .names import fold
 
 
@@ -64,3 +66,58 @@ def possible_duplicates(
     family, given = fold(family_name)[:4], fold(given_name)[:3]
     alike = Q(search_name__startswith=family) | Q(search_name__contains=f"^{given}")
     return visible_patients(viewer).filter(alike, birth_date=birth_date).order_by("search_name")[:20]
+
+
+def merge_for(viewer: User, merge_id: int) -> Merge:
+    """A merge of patients whom the viewer may see. Raises NotFound."""
+    found = Merge.objects.select_related("survivor", "retired").filter(pk=merge_id).first()
+    if found is None or not visible_patients(viewer).filter(pk=survivor(found.survivor).pk).exists():
+        raise NotFound("There is no such merge.")
+    return found
+
+
+def merges_of(patient: Patient) -> QuerySet[Merge]:
+    """What was merged into the patient, and what was separated from them again; newest first."""
+    here = Merge.objects.filter(Q(survivor=patient) | Q(retired=patient, separated_at__isnull=False))
+    return here.filter(merged_at__isnull=False).select_related("survivor", "retired").order_by("-pk")
+
+
+def separation(merge_id: int, reason: str) -> Merge:
+    """A merge that was undone, for whoever sorts out what came between. Raises NotFound, Invalid without a reason."""
+    if not reason.strip():
+        raise Invalid("Say why it belongs to the other.", at="reason")
+    found = Merge.objects.filter(pk=merge_id, separated_at__isnull=False).first()
+    if found is None:
+        raise NotFound("There is no such separation.")
+    return found
+
+
+def came_since(merge: Merge) -> dict[str, list[int]]:
+    """Visits and identifiers that came to the survivor while the two were one, as of now; ids by kind."""
+    rows: dict[str, QuerySet[Any]] = {
+        "Identifier": Identifier.objects.filter(patient=merge.survivor_id),
+        "Visit": Visit.objects.filter(patient=merge.survivor_id),
+    }
+    moved = {"Identifier": [row[0] for row in merge.moved["Identifier"]], "Visit": merge.moved["Visit"]}
+    return {
+        kind: list(
+            found.exclude(pk__in=[*merge.own.get(kind, ()), *moved[kind]]).order_by("pk").values_list("pk", flat=True)
+        )
+        for kind, found in rows.items()
+    }
+
+
+def merge_that_moved(identifiers: Iterable[tuple[str, str, str]], patient: Patient) -> Merge | None:
+    """The standing merge into ``patient`` by which one of these (value, authority, kind) came, the latest first."""
+    pairs = {(value, authority) for value, authority, _ in identifiers}
+    rows = Identifier.objects.filter(patient=patient, value__in=[value for value, _ in pairs])
+    named = {row.pk for row in rows if (row.value, row.authority) in pairs}
+    standing = Merge.objects.filter(survivor=patient, separated_at=None).select_related("survivor", "retired")
+    moved = ((merge, {row[0] for row in merge.moved["Identifier"]}) for merge in standing.order_by("-pk"))
+    return next((merge for merge, came in moved if came & named), None)
+
+
+def separated_later(one: Patient, other: Patient, moment: datetime) -> bool:
+    """Whether the two were said, after that moment, to be two people."""
+    pair = (one.pk, other.pk)
+    return Merge.objects.filter(survivor__in=pair, retired__in=pair, separated_said_at__gt=moment).exists()

@@ -34,6 +34,7 @@ class Can(StrEnum):
     LEAD_READING = "lead_reading"
     SEE_MESSAGES = "see_messages"
     MEND_MESSAGES = "mend_messages"
+    SEPARATE_PATIENTS = "separate_patients"
     SEE_AUDIT = "see_audit"
     SET_UP = "set_up"
 
@@ -45,8 +46,8 @@ ROLES: dict[Role, frozenset[Can]] = {
     Role.TECHNOLOGIST: frozenset({Can.SEE_ORDERS, Can.PERFORM_EXAMS}),
     Role.RESIDENT: frozenset(_READER),
     Role.RADIOLOGIST: frozenset(_READER | {Can.SIGN_REPORTS}),
-    Role.LEAD: frozenset(_READER | {Can.SIGN_REPORTS, Can.LEAD_READING, Can.SEE_MESSAGES}),
-    Role.ANALYST: frozenset({Can.SEE_ORDERS, Can.SEE_MESSAGES, Can.MEND_MESSAGES}),
+    Role.LEAD: frozenset(_READER | {Can.SIGN_REPORTS, Can.LEAD_READING, Can.SEE_MESSAGES, Can.SEPARATE_PATIENTS}),
+    Role.ANALYST: frozenset({Can.SEE_ORDERS, Can.SEE_MESSAGES, Can.MEND_MESSAGES, Can.SEPARATE_PATIENTS}),
     Role.ADMINISTRATOR: frozenset(
         {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.SEE_MESSAGES, Can.SEE_AUDIT, Can.SET_UP, Can.LEAD_READING}
     ),

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from ris.kernel.clock import now
+from ris.people.serializers import ReasonForm
 from worklist.models import ReadingItem
 from worklist.services import score_terms
 
@@ -46,15 +47,11 @@ class ItemSerializer(serializers.ModelSerializer[ReadingItem]):
         return {name: round(value, 4) for name, value in score_terms(item, now()).items()}
 
 
-class CaseReasonForm(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=250)
-
-
 class MaybeReasonForm(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=250, required=False, default="", allow_blank=True)
 
 
-class ParkForm(CaseReasonForm):
+class ParkForm(ReasonForm):
     until = serializers.DateTimeField()
     stop_clock = serializers.BooleanField(default=False, help_text="Let the SLA clock stand still meanwhile.")
 

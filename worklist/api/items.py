@@ -17,12 +17,13 @@ from ris.kernel.clock import now
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
+from ris.people.serializers import ReasonForm
 from worklist import selectors, services
 from worklist.models import ReadingItem
 from worklist.selectors.lists import LISTS
 from worklist.services.claims import LEASE
 
-from .forms import CaseReasonForm, HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
+from .forms import HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
 from .urgency import UrgencyCalls
 
 
@@ -96,11 +97,11 @@ class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Urgen
         """Give it back; the draft is kept."""
         return self._do(services.release, MaybeReasonForm)
 
-    @extend_schema(request=CaseReasonForm, responses=ItemSerializer)
+    @extend_schema(request=ReasonForm, responses=ItemSerializer)
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, pk: str) -> Response:
         """Decline it with a reason; the caller is not given it again."""
-        return self._do(services.skip, CaseReasonForm)
+        return self._do(services.skip, ReasonForm)
 
     @extend_schema(request=ParkForm, responses=ItemSerializer)
     @action(detail=True, methods=["post"])
@@ -114,11 +115,11 @@ class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Urgen
         """Bring it back from being parked."""
         return self._do(services.resume)
 
-    @extend_schema(request=CaseReasonForm, responses=ItemSerializer)
+    @extend_schema(request=ReasonForm, responses=ItemSerializer)
     @action(detail=True, methods=["post"], url_path="take-over")
     def take_over(self, request: Request, pk: str) -> Response:
         """Take it from its reader with a reason that is audited; the draft comes with it."""
-        return self._do(services.take_over, CaseReasonForm)
+        return self._do(services.take_over, ReasonForm)
 
     @extend_schema(request=None, responses=HeartbeatSerializer)
     @action(detail=True, methods=["post"])

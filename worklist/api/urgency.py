@@ -20,12 +20,13 @@ from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
+from ris.people.serializers import ReasonForm
 from worklist import selectors, services
 from worklist.models import Escalation, Offer, ReadingItem
 from worklist.selectors.explain import explain
 from worklist.selectors.lead import offers_to, open_escalations
 
-from .forms import CaseReasonForm, ItemSerializer
+from .forms import ItemSerializer
 from .forms_more import (
     AiFlagSerializer,
     AiResultByStudyForm,
@@ -58,11 +59,11 @@ class UrgencyCalls(viewsets.GenericViewSet[ReadingItem]):
         """Change the order's priority, with a reason."""
         return self._change(services.set_priority, PriorityForm)
 
-    @extend_schema(request=CaseReasonForm, responses=ItemSerializer)
+    @extend_schema(request=ReasonForm, responses=ItemSerializer)
     @action(detail=True, methods=["post"], url_path="pause-clock")
     def pause_clock(self, request: Request, pk: str) -> Response:
         """Let the SLA clock stand still, with a reason."""
-        return self._change(services.pause_clock, CaseReasonForm)
+        return self._change(services.pause_clock, ReasonForm)
 
     @extend_schema(request=None, responses=ItemSerializer)
     @action(detail=True, methods=["post"], url_path="resume-clock")
@@ -175,12 +176,12 @@ class OfferViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Offer]):
         item = services.accept(int(pk), reader=user_of(request), actor=actor_of(request), at=now())
         return Response(ItemSerializer(_readable(request, item.pk)).data)
 
-    @extend_schema(request=CaseReasonForm, responses={204: None})
+    @extend_schema(request=ReasonForm, responses={204: None})
     @action(detail=True, methods=["post"])
     def decline(self, request: Request, pk: str) -> Response:
         """Decline it with a reason; the next reader is asked."""
         require(user_of(request), Can.READ_CASES)
-        form = CaseReasonForm(data=request.data)
+        form = ReasonForm(data=request.data)
         form.is_valid(raise_exception=True)
         reason = form.validated_data["reason"]
         services.decline(int(pk), reader=user_of(request), reason=reason, actor=actor_of(request), at=now())

@@ -13,6 +13,7 @@ from .claims import (
     take_over,
     to_signer,
 )
+from .conflicts import copy_conflicts, take_back_conflicts
 from .escalate import acknowledge, climb_due, widen_uncovered
 from .facts_change import note_ai_result, pause_clock, resume_clock, set_mark, set_priority
 from .items import cancel_item, open_item, reprice
@@ -32,6 +33,7 @@ __all__ = [
     "change_day",
     "claim",
     "climb_due",
+    "copy_conflicts",
     "decline",
     "end_shift",
     "expire_leases",
@@ -62,6 +64,7 @@ __all__ = [
     "skip",
     "stop_awaiting",
     "suggest",
+    "take_back_conflicts",
     "take_over",
     "to_signer",
     "turn_due",

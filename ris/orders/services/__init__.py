@@ -6,6 +6,7 @@ from .placing import cancel_order, cancel_procedure, hold_order, number_order, p
 from .reconciling import link_exam, unlink_exam
 from .revising import revise_order
 from .scheduling import arrive, reschedule_step, undo_arrival
+from .separating import give_order
 
 __all__ = [
     "arrive",
@@ -15,6 +16,7 @@ __all__ = [
     "complete_exam",
     "discontinue_by_hand",
     "discontinue_exam",
+    "give_order",
     "hold_order",
     "link_exam",
     "note_images",

@@ -79,3 +79,48 @@ def test_an_update_of_a_merged_identifier_does_not_revive_it():
 def test_a_merge_without_the_old_identifier_is_refused():
     row = take(adt("A40", pid("T200"), "MRG|"))
     assert (row.answer_code, row.faults[0][1]) == ("AE", "MRG-1")
+
+
+def unlink(first: str = "T200", second: str = "T100", *, at: str = "20260310130000") -> bytes:
+    return adt("A37", pid(first, name="ZZTEST^SURVIVOR"), f"PID|||{second}^^^NORTH^MR", at=at)
+
+
+def test_a_separation_undoes_the_merge_and_gives_the_order_back():
+    take(order())
+    take(adt("A40", pid("T200", name="ZZTEST^SURVIVOR"), "MRG|T100^^^NORTH^MR"))
+    deliver_owed(at=NOON)
+    row = take(unlink())
+    deliver_owed(at=NOON)
+    assert (row.state, row.answer_code) == ("applied", "AA")
+    assert Order.objects.get().patient.identifiers.get().value == "T100"
+    assert Patient.objects.filter(merged_into=None).count() == 2
+    again = take(unlink(second="T100", first="T200", at="20260310130500"))
+    assert again.answer_code == "AA"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_separation_may_name_either_first(turned):
+    take(adt("A40", pid("T200", name="ZZTEST^SURVIVOR"), "MRG|T100^^^NORTH^MR"))
+    row = take(unlink("T100", "T200") if turned else unlink())
+    assert row.state == "applied", row.reason
+    assert Patient.objects.filter(merged_into=None).count() == 2
+
+
+def test_a_merge_that_comes_after_its_separation_is_void():
+    take(unlink())
+    row = take(adt("A40", pid("T200", name="ZZTEST^SURVIVOR"), "MRG|T100^^^NORTH^MR"))
+    assert row.answer_code == "AA"
+    assert any("separated" in warning for warning in row.warnings)
+    assert Patient.objects.filter(merged_into=None).count() == 2
+
+
+def test_a_separation_of_one_who_was_never_merged_is_refused_and_one_of_three_too():
+    take(adt("A08", pid("T1", rest="").replace("T1^^^NORTH^MR", "T1^^^NORTH^MR~T2^^^NORTH^MR")))
+    assert take(unlink("T1", "T2")).faults[0][:2] == ["204", "PID[2]-3"]
+    assert take(adt("A37", pid("T1"))).faults[0][1] == "PID[2]"
+
+
+def test_a_merge_that_was_said_again_later_is_not_undone_by_an_earlier_separation():
+    take(adt("A40", pid("T200", name="ZZTEST^SURVIVOR"), "MRG|T100^^^NORTH^MR", at="20260310140000"))
+    row = take(unlink())
+    assert (row.state, row.reason) == ("ignored", "They were merged by what was said later.")

@@ -1,0 +1,47 @@
+"""Two patients who were taken for one are separated, and a person says whose is what came between."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from ris.kernel.clock import now
+from ris.kernel.errors import Invalid
+from ris.patients.selectors import merge_for
+from ris.patients.services import give_visit, unmerge_patients
+from ris.people.edge import actor_of, user_of
+from ris.people.roles import Can
+from ris.people.web import go, page
+
+from . import services
+
+
+@require_POST
+@page(Can.SEPARATE_PATIENTS)
+def separate(request: HttpRequest, merge_id: int) -> HttpResponse:
+    """Undo a merge, with a reason."""
+    merge = merge_for(user_of(request), merge_id)
+    unmerge_patients(merge.pk, reason=_reason(request), actor=actor_of(request), at=now())
+    said = "Separated. What the merge moved goes back; what came since is listed for you to decide on."
+    return go(request, reverse("orders:patient", args=[merge.survivor_id]), said)
+
+
+@require_POST
+@page(Can.SEPARATE_PATIENTS)
+def give(request: HttpRequest, merge_id: int) -> HttpResponse:
+    """Give an order or a visit that came while the two were one to the other of them, with a reason."""
+    merge = merge_for(user_of(request), merge_id)
+    who, at, reason = actor_of(request), now(), _reason(request)
+    order, visit = request.POST.get("order", ""), request.POST.get("visit", "")
+    if order.isdigit():
+        services.give_order(int(order), merge.pk, reason=reason, actor=who, at=at)
+    elif visit.isdigit():
+        give_visit(int(visit), merge.pk, reason=reason, actor=who, at=at)
+    else:
+        raise Invalid("Say which order or visit.", at="order")
+    return go(request, reverse("orders:patient", args=[merge.survivor_id]), "Given to the other patient.")
+
+
+def _reason(request: HttpRequest) -> str:
+    return request.POST.get("reason", "").strip()[:250]

@@ -1,0 +1,65 @@
+"""Visits are brought up to date by what messages say of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.errors import Conflict
+from ris.kernel.kept import Kept, insert
+from ris.kernel.locks import lock_name
+
+from ..intents import VisitIntent
+from ..models import Visit
+from ..selectors import separation
+
+_VISIT = Kept(lambda authority, number: Visit.objects.filter(authority=authority, number=number)[:1])
+
+
+@transaction.atomic
+def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: datetime) -> Visit:
+    """The visit of that number, created or brought up to date. Each field is written by the latest said.
+
+    Raises Conflict when the number belongs to a visit of another patient.
+    """
+    lock_name(f"visit:{intent.authority}:{intent.number}")
+    known = _VISIT.first(intent.authority, intent.number)
+    if known is not None and known.patient_id != patient_id:
+        raise Conflict("This visit number belongs to another patient.", at="PV1-19")
+    visit = known or Visit(
+        patient_id=patient_id, site_id=intent.site_id, authority=intent.authority, number=intent.number
+    )
+    moment = (intent.message_at or at).astimezone(UTC)
+    rank = [moment.isoformat(timespec="microseconds"), len(intent.message_id), intent.message_id]
+    said = {name: value for name, value in intent.content().items() if visit.said.get(name, [""]) <= rank}
+    changed = {name for name, value in said.items() if getattr(visit, name) != value}
+    for name, value in said.items():
+        setattr(visit, name, value)
+        visit.said[name] = rank
+    if known is None or said:
+        visit.updated_at = max(filter(None, [visit.updated_at, moment]))
+        visit.version += 1 if known is not None and changed else 0
+        visit.save() if known else insert(visit)
+    if known is None or changed:
+        record(actor, "visit.write", visit, patient_id=patient_id, at=at, fields=sorted(changed))
+    return visit
+
+
+@transaction.atomic
+def give_visit(visit_id: int, merge_id: int, *, reason: str, actor: Actor, at: datetime) -> Visit:
+    """Give a visit that came to the one who remained after a merge to the one who was separated from them.
+
+    Raises NotFound; Invalid without a reason; Conflict unless it belongs to that survivor.
+    """
+    merge = separation(merge_id, reason)
+    if not Visit.objects.filter(pk=visit_id, patient=merge.survivor_id).update(
+        patient=merge.retired_id, version=F("version") + 1
+    ):
+        raise Conflict("This visit does not belong to the patient from whom the other was separated.", at="visit")
+    visit = Visit.objects.get(pk=visit_id)
+    record(actor, "visit.give", visit, patient_id=merge.retired_id, reason=reason, at=at, merge=merge.pk)
+    return visit
