@@ -30,3 +30,8 @@ class ReportSigned(ReportEvent):
 @dataclass(frozen=True, kw_only=True)
 class AddendumAdded(ReportEvent):
     """Something was added to a final report, whose text stays as it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportCorrected(ReportEvent):
+    """A corrected text took the place of a final one, which stays as an earlier version."""

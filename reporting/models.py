@@ -10,8 +10,29 @@ from worklist.models import ReadingItem
 
 from . import states
 
+CRITICAL_LEVELS = [
+    ("red", "Red: tell within minutes"),
+    ("orange", "Orange: within hours"),
+    ("yellow", "Yellow: within days"),
+]
+"""How soon somebody must be told of a finding: categories 1, 2 and 3 of actionable findings (ACR; IHE RAD RD)."""
 
-class Report(Stateful):
+AGREEMENTS = [("agree", "Agrees"), ("minor", "Minor discrepancy"), ("major", "Major discrepancy")]
+"""What the signer says of another's preliminary report; RADPEER scores 1, 2 and 3."""
+
+
+class Criticality(models.Model):
+    """A critical finding: what must be told to somebody, how soon, and since when it is known."""
+
+    critical_level = models.CharField(max_length=8, blank=True, choices=CRITICAL_LEVELS)
+    critical_finding = models.CharField(max_length=500, blank=True)
+    critical_at = models.DateTimeField(null=True, blank=True, help_text="When it was found (marked first), UTC.")
+
+    class Meta:
+        abstract = True
+
+
+class Report(Stateful, Criticality):
     """The report of one procedure: the draft that is being written, and what was released of it (versions)."""
 
     procedure = models.OneToOneField(RequestedProcedure, on_delete=models.PROTECT, related_name="report")
@@ -40,10 +61,10 @@ class Report(Stateful):
         return f"Report {self.pk}"
 
 
-class ReportVersion(models.Model):
+class ReportVersion(Criticality):
     """What was released, word for word. Append-only: the database refuses UPDATE and DELETE."""
 
-    PRELIMINARY, FINAL, ADDENDUM = "preliminary", "final", "addendum"
+    PRELIMINARY, FINAL, ADDENDUM, CORRECTED = "preliminary", "final", "addendum", "corrected"
 
     report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveSmallIntegerField()
@@ -62,6 +83,11 @@ class ReportVersion(models.Model):
         related_name="+",
         help_text="Whose preliminary report was signed, if another's.",
     )
+    reason = models.CharField(max_length=250, blank=True, help_text="Why the report was corrected.")
+    agreement = models.CharField(
+        max_length=8, blank=True, choices=AGREEMENTS, help_text="With the first author's preliminary report."
+    )
+    agreement_note = models.CharField(max_length=500, blank=True)
     signed_at = models.DateTimeField()
     sha256 = models.CharField(max_length=64, help_text="Of the canonical JSON of the version and its predecessor's.")
 
@@ -71,7 +97,22 @@ class ReportVersion(models.Model):
             models.UniqueConstraint(fields=["report", "number"], name="report_version_once"),
             models.UniqueConstraint(fields=["report"], condition=Q(kind="final"), name="report_one_final"),
             models.CheckConstraint(
-                condition=Q(kind__in=["preliminary", "final", "addendum"]), name="report_version_kind"
+                condition=Q(kind__in=["preliminary", "final", "addendum", "corrected"]), name="report_version_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="corrected", reason__gt="") | (~Q(kind="corrected") & Q(reason="")),
+                name="report_version_corrected_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(critical_level="", critical_finding="", critical_at=None)
+                | Q(critical_level__in=[level for level, _ in CRITICAL_LEVELS], critical_finding__gt="")
+                & Q(critical_at__isnull=False),
+                name="report_version_critical_with_finding",
+            ),
+            models.CheckConstraint(
+                condition=Q(agreement="", agreement_note="")
+                | Q(agreement__in=[how for how, _ in AGREEMENTS], first_author__isnull=False),
+                name="report_version_agreement_with_another",
             ),
         ]
 

@@ -21,6 +21,7 @@ QUIET = {
     "celery": "WARNING",
     "celery.app.trace": "CRITICAL",  # its lines hold texts of errors; ris.celery says it without
     "django.request": "CRITICAL",  # what it says is said by the request's line
+    "fontTools": "WARNING",  # its lines hold the letters of the text that is set
     "kombu": "WARNING",
     "pynetdicom": "ERROR",
     "pydicom": "ERROR",

@@ -9,20 +9,22 @@ from django.db.migrations.state import ProjectState
 _POSTGRES = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END $$;
-CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER {table}_append_only
+BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change();
 """
 _SQLITE = (
-    "CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
-    "CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
+    "CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table} {refuse}",
+    "CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table} {refuse}",
 )
 _REFUSE = "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-_DROP_SQLITE = ("DROP TRIGGER {table}_no_update", "DROP TRIGGER {table}_no_delete")
+_DROP_SQLITE = ("DROP TRIGGER IF EXISTS {table}_no_update", "DROP TRIGGER IF EXISTS {table}_no_delete")
 
 
 class AppendOnly(Operation):
     """Migration operation: from now on rows of ``table`` can be inserted and nothing else.
 
-    An attempt raises ``django.db.IntegrityError`` on both databases.
+    An attempt raises ``django.db.IntegrityError`` on both databases. Say it again after a migration that
+    changes the table: SQLite makes such a table anew, and its triggers go with the old one.
     """
 
     reversible = True
@@ -47,7 +49,7 @@ class AppendOnly(Operation):
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
         if schema_editor.connection.vendor == "postgresql":
-            schema_editor.execute(f"DROP TRIGGER {self.table}_append_only ON {self.table}", params=None)
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {self.table}_append_only ON {self.table}", params=None)
             return
         for statement in _DROP_SQLITE:
             schema_editor.execute(statement.format(table=self.table), params=None)

@@ -1,0 +1,77 @@
+"""A released version as a document: what holds with it, in order, whatever it is rendered to."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .checks import SECTIONS
+from .models import ReportVersion
+
+TITLES = {
+    "technique": "Technique",
+    "comparison": "Comparison",
+    "findings": "Findings",
+    "impression": "Impression",
+    "addendum": "Addendum",
+}
+STATUS = {
+    ReportVersion.PRELIMINARY: "Preliminary report",
+    ReportVersion.FINAL: "Final report",
+    ReportVersion.ADDENDUM: "Final report with addendum",
+    ReportVersion.CORRECTED: "Corrected report",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section that has a text, and the version it was released with."""
+
+    section: str
+    text: str
+    version: ReportVersion
+
+
+def holding(version: ReportVersion) -> list[ReportVersion]:
+    """The versions that together are the report as of ``version``, in the order of reading.
+
+    A correction takes the place of the text that it corrects; an addendum follows the text that it adds to,
+    and stays when that text is corrected later. A preliminary stands alone.
+    """
+    if version.kind == ReportVersion.PRELIMINARY:
+        return [version]
+    so_far = version.report.versions.filter(number__lte=version.number).select_related("author", "first_author")
+    said = list(so_far.exclude(kind=ReportVersion.PRELIMINARY).order_by("number"))
+    text = [v for v in said if v.kind != ReportVersion.ADDENDUM][-1:]
+    return [*text, *(v for v in said if v.kind == ReportVersion.ADDENDUM)]
+
+
+def parts_of(version: ReportVersion) -> Iterator[Part]:
+    """The sections that hold with ``version``; empty ones are left out."""
+    for one in holding(version):
+        for section in (*SECTIONS, "addendum"):
+            text = getattr(one, section).strip()
+            if text:
+                yield Part(section, text, one)
+
+
+def critical_of(version: ReportVersion) -> ReportVersion | None:
+    """The newest version that holds with ``version`` and names a critical finding."""
+    return next((v for v in reversed(holding(version)) if v.critical_level), None)
+
+
+_BIDI_CONTROLS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+
+
+def clean(text: str) -> str:
+    """Text that stays text on paper: lines end in LF, tabs are blanks; control characters, private ones and
+    those that turn the direction of what follows (so that it reads otherwise than it was signed) are left out."""
+    lines = ["".join(_kept(char) for char in line) for line in text.splitlines()]
+    return "\n".join(lines)
+
+
+def _kept(char: str) -> str:
+    if char == "\t":
+        return "    "
+    return "" if char in _BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") else char
