@@ -15,7 +15,7 @@ from ris.orders.events import (
     StudyArrived,
 )
 from ris.orders.models import RequestedProcedure
-from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated
+from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated, VisitRevised
 
 from . import services
 from .events import (
@@ -29,6 +29,7 @@ from .events import (
     RosterChanged,
 )
 from .models import ReadingItem
+from .states import OPEN
 
 
 @subscribe(ExamCompleted, StudyArrived)
@@ -96,3 +97,11 @@ def carry_conflicts(event: PatientsEvent) -> None:
         services.copy_conflicts(event.retired_id, event.patient_id, merge_id=event.merge_id)
     elif isinstance(event, PatientsSeparated):
         services.take_back_conflicts(event.merge_id)
+
+
+@subscribe(VisitRevised)
+def reprice_on_visit(event: VisitRevised) -> None:
+    """A patient who is admitted, or about to leave, is read for sooner."""
+    waiting = ReadingItem.objects.filter(procedure__order__visit=event.visit_id, state__in=OPEN)
+    for pk in waiting.values_list("pk", flat=True):
+        services.reprice(pk, at=event.at, cause="visit changed")

@@ -22,8 +22,9 @@ from ris.patients.services import (
 )
 
 from .incoming import Incoming
-from .people_in import identifiers, patient_intent, visit_of
+from .people_in import identifiers, patient_intent
 from .reading import Segment
+from .visits_in import visit_of
 
 NOTHING_NEW = "It says nothing new, or less than what was said later."
 

@@ -10,9 +10,10 @@ from . import fold
 from .fold import Words
 from .incoming import Incoming
 from .order_fields import said
-from .people_in import resolve, visit_of
+from .people_in import resolve
 from .reading import Segment
 from .trails import speak, trail_of
+from .visits_in import visit_of
 
 CALLED_OFF = frozenset({"S15", "S17"})
 

@@ -10,8 +10,9 @@ from .fold import Words
 from .incoming import Incoming
 from .order_fields import accession_of, order_words, procedure_words, said
 from .order_groups import Group, groups
-from .people_in import resolve, visit_of
+from .people_in import resolve
 from .trails import speak, take_number, trail_of
+from .visits_in import visit_of
 
 NUMBER = "number"
 CONTROL = {

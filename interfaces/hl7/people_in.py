@@ -1,13 +1,13 @@
-"""Patient and visit as a message tells of them: PID, PD1, AL1, PV1 → intents."""
+"""The patient as a message tells of them: PID, PD1, AL1 → intents."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Literal
 
-from ris.patients.intents import PatientIntent, VisitIntent
-from ris.patients.models import Patient, Visit
-from ris.patients.services import record_visit, resolve_patient
+from ris.patients.intents import PatientIntent
+from ris.patients.models import Patient
+from ris.patients.services import resolve_patient
 
 from . import times
 from .incoming import Incoming
@@ -133,43 +133,3 @@ def _attribute(incoming: Incoming, name: str) -> list[str] | None:
             if field.isdigit():
                 values += [whole for whole in found.whole(int(field)).split("\n") if whole]
     return values or None
-
-
-def visit_of(incoming: Incoming, patient: Patient) -> Visit | None:
-    """The visit that PV1-19, else PID-18, numbers; None when neither does."""
-    intent = visit_intent(incoming)
-    if intent is None:
-        return None
-    return record_visit(patient.pk, intent, actor=incoming.actor, at=incoming.at)
-
-
-def visit_intent(incoming: Incoming) -> VisitIntent | None:
-    pid, pv1 = incoming.message.first("PID"), incoming.message.first("PV1")
-    ids = identifiers(pv1, 19, incoming) if pv1 else ()
-    ids = ids or (identifiers(pid, 18, incoming) if pid else ())
-    if not ids:
-        return None
-    number, authority, _ = ids[0]
-    said = pv1 if pv1 is not None else None
-    return VisitIntent(
-        number=number,
-        authority=authority,
-        site_id=incoming.site.pk,
-        patient_class=said.text(2)[:4] if said and said.has(2) else None,
-        location=_location(said, incoming) if said and said.has(3) else None,
-        attending=person_name(said, 7, 2) if said and said.has(7) else None,
-        referring=person_name(said, 8, 2) if said and said.has(8) else None,
-        pregnant=_pregnant(said) if said and said.has(15) else None,
-        message_at=incoming.message_at,
-        message_id=incoming.header.control_id,
-    )
-
-
-def _location(pv1: Segment, incoming: Incoming) -> str:
-    whole = "-".join(filter(None, (pv1.text(3, component) for component in (1, 2, 3))))
-    return incoming.clip(incoming.mapping.meaning("location", whole), 120, "PV1-3")
-
-
-def _pregnant(pv1: Segment) -> bool:
-    """PV1-15, ambulatory status (table 0009): B6 = pregnant."""
-    return any(repeat.text(1).upper() == "B6" for repeat in pv1.repeats(15))

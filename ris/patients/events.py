@@ -15,6 +15,14 @@ class PatientRevised(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VisitRevised(Event):
+    """A visit that orders may belong to changed its class or state, or a discharge is pending or no longer."""
+
+    patient_id: int
+    visit_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PatientsEvent(Event):
     """Of two records. ``patient_id`` is the one who remains, or remained."""
 

@@ -53,10 +53,16 @@ class VisitIntent:
     attending: str | None = None
     referring: str | None = None
     pregnant: bool | None = None
+    state: str | None = None
+    discharge_pending: bool | None = None
+    state_at: datetime | None = None
+    """When what changed the state happened, where the message says so apart (EVN-6)."""
     message_at: datetime | None = None
     message_id: str = ""
 
     def content(self) -> dict[str, Any]:
         """The model fields that were said, by name."""
-        names = ("patient_class", "location", "attending", "referring", "pregnant")
+        names = (
+            "patient_class", "location", "attending", "referring", "pregnant", "state", "discharge_pending",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}

@@ -22,6 +22,7 @@ class Facts:
     laterality: str = ""
     priority: str = "ROUTINE"
     patient_class: str = ""
+    visit_state: str = ""
     age: int | None = None
     sex: str = ""
     referrer: str = ""

@@ -8,6 +8,7 @@ from .language import All, AnyOf, Condition, Not, Rule, Test
 
 _FACTS = {
     "patient_class": "the patient's class",
+    "visit_state": "the state of the visit",
     "patient_waiting": "the patient is waiting",
     "discharge_pending": "a discharge is pending",
     "ai_positive": "an AI result is positive",

@@ -31,6 +31,11 @@ STATES: dict[str, tuple[str, str, str]] = {
     "final": ("file-check", "green", "Final"),
     "draft": ("file-pen", "", "Draft"),
     "addendum": ("file-plus", "blue", "Addendum"),
+    # visits
+    "expected": ("calendar-clock", "", "Expected"),
+    "admitted": ("user-check", "blue", "Admitted"),
+    "outpatient": ("circle-user", "", "Outpatient"),
+    "discharged": ("log-out", "", "Discharged"),
     # messages in
     "received": ("inbox", "blue", "Received"),
     "applied": ("check", "green", "Applied"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -10,9 +11,11 @@ from django.db.models import F
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict
+from ris.kernel.events import emit
 from ris.kernel.kept import Kept, insert
 from ris.kernel.locks import lock_name
 
+from ..events import VisitRevised
 from ..intents import VisitIntent
 from ..models import Visit
 from ..selectors import separation
@@ -24,6 +27,7 @@ _VISIT = Kept(lambda authority, number: Visit.objects.filter(authority=authority
 def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: datetime) -> Visit:
     """The visit of that number, created or brought up to date. Each field is written by the latest said.
 
+    Its state by the latest that happened. A change that can make its orders' cases more urgent is told.
     Raises Conflict when the number belongs to a visit of another patient.
     """
     lock_name(f"visit:{intent.authority}:{intent.number}")
@@ -34,19 +38,31 @@ def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: date
         patient_id=patient_id, site_id=intent.site_id, authority=intent.authority, number=intent.number
     )
     moment = (intent.message_at or at).astimezone(UTC)
-    rank = [moment.isoformat(timespec="microseconds"), len(intent.message_id), intent.message_id]
-    said = {name: value for name, value in intent.content().items() if visit.said.get(name, [""]) <= rank}
+    rank = _rank(moment, intent)
+    ranks = dict.fromkeys(_OF_THE_EVENT, _rank((intent.state_at or moment).astimezone(UTC), intent))
+    content = intent.content()
+    said = {name: value for name, value in content.items() if visit.said.get(name, [""]) <= ranks.get(name, rank)}
     changed = {name for name, value in said.items() if getattr(visit, name) != value}
     for name, value in said.items():
         setattr(visit, name, value)
-        visit.said[name] = rank
+        visit.said[name] = ranks.get(name, rank)
     if known is None or said:
         visit.updated_at = max(filter(None, [visit.updated_at, moment]))
         visit.version += 1 if known is not None and changed else 0
         visit.save() if known else insert(visit)
     if known is None or changed:
         record(actor, "visit.write", visit, patient_id=patient_id, at=at, fields=sorted(changed))
+    if known is not None and changed & _TOLD:
+        emit(VisitRevised(stream=f"patient:{patient_id}", at=at, patient_id=patient_id, visit_id=visit.pk))
     return visit
+
+
+_OF_THE_EVENT = ("state", "discharge_pending")
+_TOLD = {"state", "discharge_pending", "patient_class"}
+
+
+def _rank(moment: datetime, intent: VisitIntent) -> list[Any]:
+    return [moment.isoformat(timespec="microseconds"), len(intent.message_id), intent.message_id]
 
 
 @transaction.atomic

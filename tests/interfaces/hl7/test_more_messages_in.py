@@ -26,7 +26,26 @@ def adt(event: str, *segments: str, **header: str) -> bytes:
     return message(msh(f"ADT^{event}", **header), f"EVN|{event}|20260310120000", *segments)
 
 
-EVENTS = ["A01", "A02", "A03", "A04", "A05", "A06", "A07", "A08", "A11", "A12", "A13", "A28", "A31", "A38"]
+EVENTS = [
+    "A01",
+    "A02",
+    "A03",
+    "A04",
+    "A05",
+    "A06",
+    "A07",
+    "A08",
+    "A11",
+    "A12",
+    "A13",
+    "A14",
+    "A16",
+    "A25",
+    "A27",
+    "A28",
+    "A31",
+    "A38",
+]
 
 
 @pytest.mark.parametrize("event", EVENTS)
