@@ -26,8 +26,10 @@ app.autodiscover_tasks()
 WAKES = {
     "relay": "ris.kernel.tasks.deliver",
     "hl7-send": "interfaces.hl7.tasks.send_owed",
+    "hl7-replay": "interfaces.hl7.tasks.replay",
     "dicom-forward": "interfaces.dicom.tasks.send_forwards",
     "dicom-prefetch": "interfaces.dicom.tasks.prefetch",
+    "dicom-reports": "interfaces.dicom.tasks.send_reports",
 }
 """Which task answers which bell (``ris.kernel.doorbell``)."""
 
@@ -35,10 +37,12 @@ EVERY = {
     "ris.kernel.tasks.deliver": 2.0,
     "ris.kernel.tasks.beat": 15.0,
     "interfaces.hl7.tasks.send_owed": 5.0,
+    "interfaces.hl7.tasks.replay": 15.0,
     "interfaces.hl7.tasks.decide_stored": 60.0,
     "interfaces.hl7.tasks.forget": 3600.0,
     "interfaces.dicom.tasks.send_forwards": 10.0,
     "interfaces.dicom.tasks.prefetch": 15.0,
+    "interfaces.dicom.tasks.send_reports": 10.0,
     "interfaces.dicom.tasks.poll_archives": 60.0,
     "interfaces.dicom.tasks.forget": 3600.0,
     "worklist.tasks.sweep": 15.0,

@@ -14,7 +14,7 @@ from ris.kernel.clock import now
 from ris.people.backoffice import SetUp, SetUpForm, networks
 from ris.people.edge import actor_of
 
-from .models import Archive, DeviceProfile, MppsTarget
+from .models import Archive, DeviceProfile, MppsTarget, ReportRoute
 from .services import issue_webhook_token
 
 
@@ -70,3 +70,27 @@ class ArchiveAdmin(SetUp):
 @admin.register(MppsTarget)
 class MppsTargetAdmin(SetUp):
     list_display = ("name", "ae_title", "host", "port", "enabled")
+
+
+class RouteForm(SetUpForm):
+    """What would never be sent is refused here, not found out later."""
+
+    class Meta:
+        model = ReportRoute
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        if not said.get("sr") and not said.get("pdf"):
+            raise forms.ValidationError("Choose a form: Basic Text SR, Encapsulated PDF, or both.")
+        archive = said.get("archive")
+        if said.get("way") == ReportRoute.STOW and archive and not archive.dicomweb:
+            raise forms.ValidationError("STOW-RS needs the archive's DICOMweb address: give it there first.")
+        return said
+
+
+@admin.register(ReportRoute)
+class ReportRouteAdmin(SetUp):
+    form = RouteForm
+    list_display = ("archive", "site", "sr", "pdf", "way", "preliminary", "enabled")
+    removable = True

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pydicom.uid import UID
+from pynetdicom import DEFAULT_TRANSFER_SYNTAXES
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ModalityPerformedProcedureStep,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelMove,
+    Verification,
+)
 
 from . import door, line, wire
 from .callers import ADDRESS_UNKNOWN, CALLED_UNKNOWN, CALLING_UNKNOWN, NOT_ENCRYPTED, TOO_MANY
@@ -13,13 +20,25 @@ from .engine import SOP_CLASSES
 from .keeping import KEPT_DAYS
 from .mpps_reading import NOT_IN_SET, REQUIRED
 from .mwl.keys import ITEM, ROOT, SPS, Attribute
+from .reports.making import STORED
+from .reports.sr import HEADINGS
 
 BEGIN, END = "<!-- generated: ./bin/ris mwl conformance -->", "<!-- end of what is generated -->"
 
 
 def tables() -> str:
     """All tables, as Markdown."""
-    return "\n\n".join([_services(), _limits(), _keys(), _mpps()])
+    return "\n\n".join([_services(), _limits(), _keys(), _mpps(), _reports()])
+
+
+CALLED: dict[str, str] = {
+    Verification: "devices: echo test",
+    StudyRootQueryRetrieveInformationModelFind: "archives: what arrived, priors",
+    StudyRootQueryRetrieveInformationModelMove: "archives: priors",
+    ModalityPerformedProcedureStep: "MPPS targets: what devices told",
+    **dict.fromkeys(STORED.values(), "archives: released reports"),
+}
+"""What this system asks of others, as SCU, and of whom."""
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -30,7 +49,15 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def _services() -> str:
     transfers = ", ".join(UID(uid).name for uid in (wire.IMPLICIT_LE, wire.EXPLICIT_LE))
     rows = [(UID(sop).name, str(sop), "SCP", transfers) for sop in SOP_CLASSES]
-    return "### Services\n\n" + _table(("SOP class", "UID", "role", "transfer syntaxes"), rows)
+    offered = ", ".join(UID(uid).name for uid in DEFAULT_TRANSFER_SYNTAXES)
+    called = [(UID(sop).name, str(sop), "SCU", of_whom) for sop, of_whom in CALLED.items()]
+    return (
+        "### Services\n\n"
+        + _table(("SOP class", "UID", "role", "transfer syntaxes"), rows)
+        + f"\n\nCalled, with {offered} offered; reports are made in Explicit VR Little Endian:\n\n"
+        + _table(("SOP class", "UID", "role", "of whom, what for"), called)
+        + "\n\nOver HTTP: QIDO-RS (studies) and STOW-RS (reports) as user agent."
+    )
 
 
 def _limits() -> str:
@@ -75,3 +102,13 @@ def _mpps() -> str:
         + _table(("attribute", "tag"), needed)
         + f"\n\nNot taken over from an N-SET (answered 0001): {fixed}."
     )
+
+
+def _reports() -> str:
+    """TID 2000, as far as it is used."""
+    rows = [
+        (name, " ".join([heading[1], heading[0], heading[2]]), " ".join([concept[1], concept[0], concept[2]]))
+        for name, (heading, concept) in HEADINGS.items()
+    ]
+    head = ("section of the report", "heading (CID 7001)", "text (CID 7002)")
+    return "### Basic Text SR\n\nTID 2000, with TID 1204 (language) and TID 1002 (observers).\n\n" + _table(head, rows)

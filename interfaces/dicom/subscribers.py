@@ -1,7 +1,8 @@
-"""What happens to orders decides which priors are wanted. Database only; looking and moving is a task's."""
+"""Orders decide which priors are wanted; released reports are owed to archives. Database only; the rest is a task's."""
 
 from __future__ import annotations
 
+from reporting.events import AddendumAdded, PreliminaryReleased, ReportEvent, ReportSigned
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
@@ -17,6 +18,7 @@ from ris.orders.events import (
 from ris.orders.models import RequestedProcedure
 
 from .prefetch.planning import stop, want
+from .reports.owing import owe_version
 
 
 @subscribe(OrderPlaced, OrderRevised)
@@ -45,3 +47,9 @@ def stop_all(event: OrderCancelled) -> None:
 @subscribe(ProcedureCancelled)
 def stop_one(event: ProcedureCancelled) -> None:
     stop(event.procedure_id, at=event.at)
+
+
+@subscribe(PreliminaryReleased, ReportSigned, AddendumAdded)
+def owe_archives(event: ReportEvent) -> None:
+    """One subscriber for all, so that of one report they are owed in order."""
+    owe_version(event.version_id, at=event.at)

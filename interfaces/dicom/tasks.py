@@ -8,12 +8,19 @@ from ris.kernel.clock import now
 
 from . import arrival, forwarding, keeping
 from .prefetch import running
+from .reports import sending
 
 
 @shared_task(ignore_result=True)
 def send_forwards() -> None:
     """Called by the bell ``dicom-forward`` and every few seconds: MPPS to further systems."""
     forwarding.send_owed(at=now())
+
+
+@shared_task(ignore_result=True)
+def send_reports() -> None:
+    """Called by the bell ``dicom-reports`` and every few seconds: released reports to archives."""
+    sending.send_owed(at=now())
 
 
 @shared_task(ignore_result=True)

@@ -42,6 +42,7 @@ DOORS: dict[str, tuple[Door, ...]] = {
         _door("Messages", "message-square-warning", "hl7:messages", "m", Can.SEE_MESSAGES),
         _door("Devices", "server", "dicom:devices", "d", Can.SEE_ORDERS),
         _door("Prefetch", "arrow-down-to-line", "dicom:prefetch", "f", Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING),
+        _door("Reports out", "archive", "dicom:reports", "p", Can.SEE_MESSAGES),
         _door("Set-up", "settings", "admin:index", "s", Can.SET_UP),
         _door("Alarms", "bell", "people:alarms", "a", Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING),
     ),

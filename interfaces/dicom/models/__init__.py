@@ -2,6 +2,7 @@ from .devices import DeviceProfile, MwlQuery, Rejection
 from .performed import Mpps, MppsForward
 from .priors import Prefetch, PriorMove
 from .remotes import Archive, MppsTarget, Remote
+from .reports import ReportObject, ReportRoute, ReportSend
 
 __all__ = [
     "Archive",
@@ -14,4 +15,7 @@ __all__ = [
     "PriorMove",
     "Rejection",
     "Remote",
+    "ReportObject",
+    "ReportRoute",
+    "ReportSend",
 ]

@@ -1,0 +1,1 @@
+"""Released reports go to archives, as Basic Text SR and as encapsulated PDF."""

@@ -1,0 +1,171 @@
+"""A report as Basic Text SR (PS3.3 A.35.1), content by TID 2000 Basic Diagnostic Imaging Report (PS3.16)."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import BasicTextSRStorage
+
+from reporting.models import ReportVersion
+from ris.orders.models import RequestedProcedure
+
+from ..datasets import from_bytes
+from ..models import Mpps, ReportObject
+from .header import REPORT, begun, clean, code, finish, name_of, request, short
+from .words import Words, words_of
+
+HEADINGS = {
+    "technique": (("55111-9", "LN", "Current Procedure Descriptions"), ("121065", "DCM", "Procedure Description")),
+    "comparison": (("18834-2", "LN", "Previous Findings"), ("121069", "DCM", "Previous Finding")),
+    "findings": (("59776-5", "LN", "Findings"), ("121071", "DCM", "Finding")),
+    "impression": (("19005-8", "LN", "Impressions"), ("121073", "DCM", "Impression")),
+    "addendum": (("55107-7", "LN", "Addendum"), ("121071", "DCM", "Finding")),
+}
+"""Section of a report → heading (CID 7001) and the concept of its text (CID 7002)."""
+
+
+def structured(object_: ReportObject, version: ReportVersion) -> Dataset:
+    """The SR document. It replaces the one before it: what was added to comes along whole."""
+    procedure, words = version.report.procedure, words_of(version)
+    said = begun(object_, version, sop_class=BasicTextSRStorage, modality="SR")
+    said.ReferencedPerformedProcedureStepSequence = Sequence()
+    said.CompletionFlag = "COMPLETE" if words.final else "PARTIAL"
+    said.VerificationFlag = "VERIFIED" if words.signatures else "UNVERIFIED"
+    said.PreliminaryFlag = "FINAL" if words.final else "PRELIMINARY"
+    if words.signatures:
+        said.VerifyingObserverSequence = Sequence(_verifiers(words, procedure))
+    said.AuthorObserverSequence = Sequence(_author(name_of(author), procedure) for author in words.authors)
+    said.ReferencedRequestSequence = Sequence([request(procedure)])
+    said.PerformedProcedureCodeSequence = Sequence()
+    if evidence := _evidence(procedure):
+        said.CurrentRequestedProcedureEvidenceSequence = Sequence(evidence)
+    if before := _predecessor(object_, version):
+        said.PredecessorDocumentsSequence = Sequence([before])
+    _content(said, words, procedure, object_.language)
+    return finish(said)
+
+
+def _verifiers(words: Words, procedure: RequestedProcedure) -> list[Dataset]:
+    zone, items = ZoneInfo(procedure.order.site.time_zone), []
+    for signed in words.signatures:
+        item = Dataset()
+        item.VerifyingOrganization = short(procedure.order.site.name, "LO")
+        item.VerificationDateTime = f"{signed.at.astimezone(zone):%Y%m%d%H%M%S%z}"
+        item.VerifyingObserverName = name_of(signed.by)
+        item.VerifyingObserverIdentificationCodeSequence = Sequence()
+        items.append(item)
+    return items
+
+
+def _author(name: str, procedure: RequestedProcedure) -> Dataset:
+    item = Dataset()
+    item.ObserverType, item.PersonName = "PSN", name
+    item.PersonIdentificationCodeSequence = Sequence()
+    item.InstitutionName = short(procedure.order.site.name, "LO")
+    item.InstitutionCodeSequence = Sequence()
+    return item
+
+
+def _evidence(procedure: RequestedProcedure) -> list[Dataset]:
+    """The images that the devices said they made, by study and series; the devices that said nothing are left out."""
+    studies: dict[str, list[Dataset]] = {}
+    known = Mpps.objects.filter(performed__steps__procedure=procedure).select_related("performed").distinct()
+    for mpps in known.order_by("pk"):
+        for series in from_bytes(mpps.dataset).get("PerformedSeriesSequence") or []:
+            made = [
+                *(series.get("ReferencedImageSequence") or []),
+                *(series.get("ReferencedNonImageCompositeSOPInstanceSequence") or []),
+            ]
+            if not made or not series.get("SeriesInstanceUID"):
+                continue
+            item = Dataset()
+            item.SeriesInstanceUID = series.SeriesInstanceUID
+            item.ReferencedSOPSequence = Sequence(_reference(one) for one in made)
+            studies.setdefault(mpps.performed.study_uid or procedure.study_uid, []).append(item)
+    return [_of_study(uid, series) for uid, series in studies.items()]
+
+
+def _reference(of: Dataset) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = of.ReferencedSOPClassUID, of.ReferencedSOPInstanceUID
+    return item
+
+
+def _of_study(uid: str, series: list[Dataset]) -> Dataset:
+    item = Dataset()
+    item.StudyInstanceUID, item.ReferencedSeriesSequence = uid, Sequence(series)
+    return item
+
+
+def _predecessor(object_: ReportObject, version: ReportVersion) -> Dataset | None:
+    """The SR of the version before, if there is one: a preliminary that was not sent has none."""
+    earlier = ReportObject.objects.filter(
+        version__report=version.report_id, version__number__lt=version.number, form=object_.form
+    )
+    before = earlier.order_by("-version__number").first()
+    if before is None:
+        return None
+    reference, series = Dataset(), Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = BasicTextSRStorage, before.uid
+    series.SeriesInstanceUID, series.ReferencedSOPSequence = before.series_uid, Sequence([reference])
+    return _of_study(version.report.procedure.study_uid, [series])
+
+
+def _content(said: Dataset, words: Words, procedure: RequestedProcedure, language: str) -> None:
+    """The document's root and what it holds: TID 2000 with TID 1204, 1001 (1002, 1003) and 2002."""
+    said.ValueType = "CONTAINER"
+    said.ConceptNameCodeSequence = Sequence([code(*REPORT)])
+    said.ContinuityOfContent = "SEPARATE"
+    template = Dataset()
+    template.MappingResource, template.TemplateIdentifier = "DCMR", "2000"
+    said.ContentTemplateSequence = Sequence([template])
+    procedure_code = code(short(procedure.code, "SH"), short(procedure.coding_system or "L", "SH"), str(procedure))
+    said.ContentSequence = Sequence(
+        [
+            _coded("HAS CONCEPT MOD", ("121058", "DCM", "Procedure reported"), procedure_code),
+            _coded(
+                "HAS CONCEPT MOD",
+                ("121049", "DCM", "Language of Content Item and Descendants"),
+                code(language, "RFC5646", language),
+            ),
+            *_observers(words, procedure),
+            *(_section(name, text) for name, text in words.sections),
+        ]
+    )
+
+
+def _observers(words: Words, procedure: RequestedProcedure) -> list[Dataset]:
+    items = []
+    for author in words.authors:
+        items.append(_coded("HAS OBS CONTEXT", ("121005", "DCM", "Observer Type"), code("121006", "DCM", "Person")))
+        name = _item("HAS OBS CONTEXT", "PNAME", ("121008", "DCM", "Person Observer Name"))
+        name.PersonName = name_of(author)
+        organization = _item("HAS OBS CONTEXT", "TEXT", ("121009", "DCM", "Person Observer's Organization Name"))
+        organization.TextValue = short(procedure.order.site.name, "LO")
+        items += [name, organization]
+    return items
+
+
+def _section(name: str, text: str) -> Dataset:
+    heading, concept = HEADINGS[name]
+    section = _item("CONTAINS", "CONTAINER", heading)
+    section.ContinuityOfContent = "SEPARATE"
+    inside = _item("CONTAINS", "TEXT", concept)
+    inside.TextValue = "\r\n".join(clean(text).splitlines())
+    section.ContentSequence = Sequence([inside])
+    return section
+
+
+def _item(relationship: str, value_type: str, concept: tuple[str, str, str]) -> Dataset:
+    item = Dataset()
+    item.RelationshipType, item.ValueType = relationship, value_type
+    item.ConceptNameCodeSequence = Sequence([code(*concept)])
+    return item
+
+
+def _coded(relationship: str, concept: tuple[str, str, str], value: Dataset) -> Dataset:
+    item = _item(relationship, "CODE", concept)
+    item.ConceptCodeSequence = Sequence([value])
+    return item

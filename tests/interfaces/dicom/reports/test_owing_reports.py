@@ -1,0 +1,158 @@
+"""Who is owed what; in which order it goes, and what holds what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from pydicom.uid import BasicTextSRStorage
+from pynetdicom import AE, evt
+
+from interfaces.dicom.models import ReportObject, ReportSend
+from interfaces.dicom.reports import states
+from interfaces.dicom.reports.owing import owe_version
+from interfaces.dicom.reports.sending import ALARM, CLAIMED, _claim, send_owed
+from reporting.models import ReportVersion
+from reporting.services import add_addendum
+from ris.audit.actor import Actor
+from ris.kernel.models import Alarm
+from ris.kernel.relay import deliver_owed
+from ris.people.models import User
+from tests.factories import SiteFactory
+from tests.interfaces.dicom.reports.conftest import SIGNED, archive_at, route_to
+
+pytestmark = pytest.mark.django_db
+Sign = Callable[..., ReportVersion]
+
+
+class Scp:
+    """An archive that answers what it is told to: ``statuses`` by text of the findings."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.refused: set[str] = set()
+        ae = AE(ae_title="ARCHIVE")
+        ae.add_supported_context(BasicTextSRStorage)
+        self.server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)])
+        self.port = self.server.server_address[1]
+
+    def _store(self, event: evt.Event) -> int:
+        uid = str(event.dataset.SOPInstanceUID)
+        self.heard.append(uid)
+        return 0xA700 if uid in self.refused else 0x0000
+
+
+@pytest.fixture
+def scp() -> Iterator[Scp]:
+    made = Scp()
+    yield made
+    made.server.shutdown()
+
+
+def add(version: ReportVersion, reader: User, text: str) -> ReportVersion:
+    made = add_addendum(version.report_id, reader=reader, text=text, actor=Actor.of_user(reader), at=SIGNED)
+    deliver_owed(at=SIGNED)
+    return made
+
+
+def uids(*versions: ReportVersion) -> list[str]:
+    return [ReportObject.objects.get(version=version).uid for version in versions]
+
+
+def test_without_a_route_nothing_is_owed(signed: Sign) -> None:
+    archive_at()
+    signed()
+    assert not ReportSend.objects.exists()
+
+
+def test_a_sites_own_route_takes_the_place_of_that_of_every_site(signed: Sign) -> None:
+    archive, other = archive_at(), archive_at(name="other")
+    route_to(archive, sr=True, pdf=True)
+    route_to(archive, site=SiteFactory(), sr=False, pdf=True, way="stow")
+    route_to(other, site=SiteFactory(code="south"))
+    signed()
+    assert list(ReportSend.objects.values_list("archive__name", "object__form", "way")) == [("archive", "PDF", "stow")]
+
+
+def test_a_sites_route_that_is_off_keeps_its_reports_here(signed: Sign) -> None:
+    archive = archive_at()
+    route_to(archive)
+    route_to(archive, site=SiteFactory(), enabled=False)
+    signed()
+    assert not ReportSend.objects.exists()
+
+
+def test_a_fact_that_is_told_twice_is_owed_once(signed: Sign) -> None:
+    route_to(archive_at())
+    version = signed()
+    assert owe_version(version.pk, at=SIGNED) == 0
+    assert ReportSend.objects.count() == 1
+
+
+def test_a_preliminary_is_sent_only_where_that_was_chosen(signed: Sign) -> None:
+    version = signed()
+    fresh = ReportVersion(
+        report=version.report, number=9, kind=ReportVersion.PRELIMINARY, author=version.author, signed_at=SIGNED,
+        findings="Early.", sha256="0" * 64,
+    )  # fmt: skip
+    fresh.save()
+    quiet = route_to(archive_at())
+    assert owe_version(fresh.pk, at=SIGNED) == 0
+    quiet.preliminary = True
+    quiet.save()
+    assert owe_version(fresh.pk, at=SIGNED) == 1
+
+
+def test_an_archive_that_is_away_is_tried_until_it_is_back(signed: Sign, scp: Scp) -> None:
+    archive = archive_at()
+    route_to(archive)
+    version = signed()
+    at = SIGNED
+    for _ in range(20):
+        assert send_owed(at=at) == 0
+        at += timedelta(hours=1)
+    waiting = ReportSend.objects.get()
+    assert (waiting.attempts, waiting.error) == (20, "ARCHIVE at 127.0.0.1:9 cannot be reached")
+    assert waiting.due_at <= at
+    assert Alarm.objects.filter(kind=ALARM, cleared_at=None).count() == 1
+    archive.port = scp.port
+    archive.save()
+    assert send_owed(at=at) == 1
+    assert scp.heard == uids(version)
+    assert not Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
+
+
+def test_what_an_archive_will_not_have_holds_only_its_own_study(signed: Sign, reader: User, scp: Scp) -> None:
+    route_to(archive_at(port=scp.port))
+    first = signed()
+    more = add(first, reader, "More.")
+    other = signed()
+    scp.refused = set(uids(first))
+    assert send_owed(at=SIGNED) == 1
+    assert scp.heard == uids(first, other)
+    assert ReportSend.objects.get(object__version=first).error == "C-STORE answered with status A700"
+    assert send_owed(at=SIGNED) == 0  # it waits, and what follows it waits for it
+    scp.refused = set()
+    assert send_owed(at=SIGNED + timedelta(minutes=1)) == 2
+    assert scp.heard[2:] == uids(first, more)
+
+
+def test_of_two_workers_one_sends(signed: Sign) -> None:
+    route_to(archive_at())
+    signed()
+    send = ReportSend.objects.get()
+    assert _claim(send, SIGNED)
+    assert not _claim(send, SIGNED)
+    assert send_owed(at=SIGNED) == 0
+    assert ReportSend.objects.get().attempts == 0
+    assert send_owed(at=SIGNED + CLAIMED) == 0  # the other one died: it is tried again
+    assert ReportSend.objects.get().attempts == 1
+
+
+def test_an_archive_that_takes_no_such_object_is_named(signed: Sign, scp: Scp) -> None:
+    route_to(archive_at(port=scp.port), sr=True, pdf=True)
+    signed()
+    assert send_owed(at=SIGNED) == 1
+    waiting = ReportSend.objects.exclude(state=states.SENT).get()
+    assert waiting.error == "ARCHIVE accepts no Encapsulated PDF Storage"
