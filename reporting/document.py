@@ -57,8 +57,14 @@ def parts_of(version: ReportVersion) -> Iterator[Part]:
 
 
 def critical_of(version: ReportVersion) -> ReportVersion | None:
-    """The newest version that holds with ``version`` and names a critical finding."""
-    return next((v for v in reversed(holding(version)) if v.critical_level), None)
+    """The version that says what is critical as of ``version``: the newest addendum that brings a critical
+    finding since the text, or else the text if it holds one."""
+    for one in sorted(holding(version), key=lambda v: v.number, reverse=True):
+        if one.critical_level:
+            return one
+        if one.kind != ReportVersion.ADDENDUM:
+            return None
+    return None
 
 
 _BIDI_CONTROLS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}

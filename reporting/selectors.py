@@ -11,7 +11,7 @@ from ris.people.selectors import has_role, permissions_of, sites_for
 
 from . import states
 from .models import Report, ReportVersion
-from .services import digest
+from .seals import seal
 
 RELEASED = (states.PRELIMINARY, states.FINAL)
 
@@ -52,15 +52,20 @@ def versions_of(report: Report) -> QuerySet[ReportVersion]:
     return report.versions.select_related("author", "first_author").prefetch_related("overrides").order_by("number")
 
 
+def may_correct(viewer: User, report: Report) -> bool:
+    """Whether the viewer may correct it: who signed its text (or a correction), or who leads reading at its site."""
+    site = report.item.site_id
+    if not sites_for(viewer, Can.SIGN_REPORTS).filter(pk=site).exists():
+        return False
+    texts = report.versions.filter(kind__in=[ReportVersion.FINAL, ReportVersion.CORRECTED])
+    return texts.filter(author=viewer).exists() or sites_for(viewer, Can.LEAD_READING).filter(pk=site).exists()
+
+
 def broken_version(report: Report) -> ReportVersion | None:
-    """The first version whose hash does not fit its content and predecessor; None when all do."""
+    """The first version whose seal does not fit its content and predecessor; None when all do."""
     before = ""
-    for v in report.versions.order_by("number"):
-        text = {"addendum": v.addendum}
-        if v.kind != ReportVersion.ADDENDUM:
-            names = ("technique", "comparison", "findings", "impression")
-            text |= {name: getattr(v, name) for name in names}
-        if v.sha256 != digest(before, v.number, v.kind, v.author_id, v.signed_at, text):
-            return v
-        before = v.sha256
+    for version in report.versions.order_by("number"):
+        if version.sha256 != seal(version, before):
+            return version
+        before = version.sha256
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -18,12 +19,15 @@ from .charset import codec_named
 from .codec import why_invalid
 from .models import Destination, OutboundMessage
 
+if TYPE_CHECKING:
+    from .telling import Telling
+
 SEND = "hl7-send"
 """Doorbell: something may be owed to a destination."""
 
 INVALID_ALARM = "hl7-message-invalid"
 EMR = "EMR"
-REPORT_KINDS = ["report.preliminary", "report.final", "report.addendum"]
+REPORT_KINDS = ["report.preliminary", "report.final", "report.addendum", "report.corrected"]
 
 Builder = Callable[[Destination, str, datetime], list[str]]
 """(destination, control id, at) → segments."""
@@ -37,7 +41,7 @@ def tell(event: Event, destinations: list[Destination]) -> int:
     owed = 0
     for telling in tellings(event, wanted):
         for destination in destinations:
-            if telling.kind in destination.kinds and _passes(destination, telling.site, telling.modalities):
+            if telling.kind in destination.kinds and _passes(destination, telling):
                 owe(
                     destination,
                     kind=telling.kind,
@@ -52,10 +56,14 @@ def tell(event: Event, destinations: list[Destination]) -> int:
     return owed
 
 
-def _passes(destination: Destination, site: str, modalities: frozenset[str]) -> bool:
+def _passes(destination: Destination, telling: Telling) -> bool:
     """Whether the destination's filters let it through. A filter that is not set lets everything through."""
-    sites, wanted = destination.filters.get("site"), destination.filters.get("modality")
-    return (not sites or site in sites) and (not wanted or bool(modalities & set(wanted)))
+    wanted = destination.filters
+    return (
+        (not wanted.get("site") or telling.site in wanted["site"])
+        and (not wanted.get("modality") or bool(telling.modalities & set(wanted["modality"])))
+        and (not wanted.get("critical") or bool(telling.critical & set(wanted["critical"])))
+    )
 
 
 def owe(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from reporting.events import AddendumAdded, PreliminaryReleased, ReportEvent, ReportSigned
+from reporting.events import AddendumAdded, PreliminaryReleased, ReportCorrected, ReportEvent, ReportSigned
 from reporting.models import ReportVersion
 from ris.kernel.events import Event
 from ris.orders.events import (
@@ -33,6 +33,7 @@ KINDS = {
     "report.preliminary": "ORU^R01, OBR-25 P: a preliminary report (IHE RAD-28)",
     "report.final": "ORU^R01, OBR-25 F: the signed report (IHE RAD-28)",
     "report.addendum": "ORU^R01, OBR-25 A: the signed report with its addenda (IHE RAD-28)",
+    "report.corrected": "ORU^R01, OBR-25 C: the corrected report, with earlier addenda (IHE RAD-28)",
     "order.scheduled": "ORM^O01 NW with ZDS, or OMI^O23 with IPC: a procedure is scheduled (IHE RAD-4)",
     "order.updated": "ORM^O01 XO or CA with ZDS, or OMI^O23: it was changed or cancelled (IHE RAD-13)",
     "order.number": "ORM^O01 SN: an order that began here asks for a placer number (IHE RAD-3)",
@@ -55,6 +56,8 @@ class Telling:
     site_id: int | None = None
     site: str = ""
     modalities: frozenset[str] = frozenset()
+    critical: frozenset[str] = frozenset()
+    """Levels of the critical findings that the report has or had: who was told of one is told that it is none."""
 
 
 _OfOrder = tuple[str, Callable[[Order], Builder]]
@@ -93,6 +96,7 @@ OF_REPORTS: dict[type[Event], str] = {
     PreliminaryReleased: "report.preliminary",
     ReportSigned: "report.final",
     AddendumAdded: "report.addendum",
+    ReportCorrected: "report.corrected",
 }
 OF_PATIENTS = (PatientRevised, PatientsMerged)
 TOLD: tuple[type[Event], ...] = (*OF_ORDERS, *OF_REPORTS, *OF_PATIENTS)
@@ -128,6 +132,8 @@ def _of_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[Telling]:
         return
     version = ReportVersion.objects.select_related("report__procedure__order__site", "author").get(pk=event.version_id)
     procedure = version.report.procedure
+    so_far = version.report.versions.filter(number__lte=version.number).exclude(critical_level="")
+    critical = frozenset(so_far.values_list("critical_level", flat=True))
     for kind in sorted(kinds):
         if kind != "charge":
             build: Builder = lambda d, control_id, at: results.result(d, version, control_id, at)  # noqa: E731
@@ -135,9 +141,9 @@ def _of_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[Telling]:
             build = lambda d, control_id, at: orders.charge(d, procedure, version.signed_at, control_id, at)  # noqa: E731
         else:
             continue
-        yield _of(procedure.order, kind, build, f"report-version:{version.pk}")
+        yield _of(procedure.order, kind, build, f"report-version:{version.pk}", critical)
 
 
-def _of(order: Order, kind: str, build: Builder, source: str) -> Telling:
+def _of(order: Order, kind: str, build: Builder, source: str, critical: frozenset[str] = frozenset()) -> Telling:
     modalities = frozenset(order.procedures.values_list("modality", flat=True))
-    return Telling(kind, build, source, order.patient_id, order.site_id, order.site.code, modalities)
+    return Telling(kind, build, source, order.patient_id, order.site_id, order.site.code, modalities, critical)

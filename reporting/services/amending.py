@@ -1,0 +1,99 @@
+"""What becomes of a final report: addenda, which leave its text alone, and corrections, which take its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from ris.audit.actor import Actor
+from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import require
+
+from .. import states
+from ..events import AddendumAdded, ReportCorrected
+from ..models import Report, ReportVersion
+from ..selectors import may_correct
+from .drafting import check_texts, found_at, stale
+from .keeping import critical_finding, keep, keep_text, told
+
+
+@transaction.atomic
+def add_addendum(
+    report_id: int,
+    *,
+    reader: User,
+    text: str,
+    critical_level: str = "",
+    critical_finding_text: str = "",
+    actor: Actor,
+    at: datetime,
+) -> ReportVersion:
+    """Add to a final report; its text stays as it was signed. An addendum can bring a critical finding.
+
+    Raises NotFound, Forbidden; Invalid for an empty text; Conflict unless the report is final.
+    """
+    if not text.strip():
+        raise Invalid("An addendum needs a text.", at="text")
+    check_texts({"findings": text, "critical_level": critical_level, "critical_finding": critical_finding_text})
+    report = _amendable(report_id, reader)
+    report = Report.objects.take(states.ADD, report_id)
+    critical = critical_finding(critical_level, critical_finding_text, at)
+    version = keep(report, ReportVersion.ADDENDUM, reader, at, addendum=text.strip(), **critical)
+    return told(AddendumAdded, version, actor, "report.addendum")
+
+
+@transaction.atomic
+def correct(
+    report_id: int,
+    *,
+    reader: User,
+    revision: int,
+    sections: Mapping[str, str],
+    reason: str,
+    overrides: Mapping[str, str] | None = None,
+    actor: Actor,
+    at: datetime,
+) -> ReportVersion:
+    """Put a corrected text in the place of a final one, for a reason; what was signed stays as an earlier version.
+
+    For who signed the report, or leads reading at its site. ``sections`` as in ``save_draft``; those not named
+    stay as they are. Of two who correct the same ``revision`` one wins and the other gets Conflict
+    (``stale-draft``). Raises NotFound, Forbidden; Invalid without a reason, without a difference, for a check
+    without override; Conflict unless the report is final.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise Invalid("Say why the report is corrected.", at="reason")
+    if len(reason) > 250:
+        raise Invalid("More than 250 characters.", at="reason")
+    check_texts(sections)
+    report = _amendable(report_id, reader)
+    if not may_correct(reader, report):
+        raise Forbidden("Who signed a report corrects it, or who leads reading at its site.", code="not-author")
+    if report.revision != revision:
+        raise stale()
+    if all(getattr(report, name).strip() == text.strip() for name, text in sections.items()):
+        raise Invalid("Nothing is different from what was signed. To add something, write an addendum.", at="sections")
+    try:
+        report = Report.objects.filter(revision=revision).take(
+            states.CORRECT, report_id, revision=F("revision") + 1, saved_at=at, **sections, **found_at(sections, at)
+        )
+    except Conflict:
+        if report.state != states.FINAL:
+            raise
+        raise stale() from None  # another corrected it meanwhile
+    version = keep_text(report, ReportVersion.CORRECTED, reader, at, overrides or {}, reason=reason)
+    return told(ReportCorrected, version, actor, "report.correct")
+
+
+def _amendable(report_id: int, reader: User) -> Report:
+    report = Report.objects.select_related("item__procedure__order").filter(pk=report_id).first()
+    if report is None:
+        raise NotFound("There is no such report.")
+    require(reader, Can.SIGN_REPORTS, report.item.site_id)
+    return report
