@@ -19,9 +19,11 @@ from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
-from . import selectors, services
-from .models import Destination, InboundMessage, OutboundMessage
+from . import replaying, selectors, services
+from .asking import Asked
+from .models import Destination, InboundMessage, OutboundMessage, ReplayJob
 from .serializers import (
+    CountedSerializer,
     DestinationSerializer,
     InboundDetail,
     InboundQuery,
@@ -32,6 +34,8 @@ from .serializers import (
     PreviewForm,
     PreviewSerializer,
     ReplayForm,
+    ReplayJobSerializer,
+    ReplayManyForm,
 )
 
 
@@ -45,7 +49,7 @@ class InboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[InboundMessa
     def get_queryset(self) -> QuerySet[InboundMessage]:
         query = InboundQuery(data=self.request.query_params)
         query.is_valid(raise_exception=True)
-        return selectors.inbound_for(user_of(self.request), **query.validated_data)
+        return Asked(**query.validated_data).of_rows(selectors.inbound_for(user_of(self.request)))
 
     @extend_schema(parameters=[InboundQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -158,6 +162,60 @@ class DestinationViewSet(viewsets.ViewSet):
     def _mendable(self, request: Request, pk: str) -> Destination:
         require(user_of(request), Can.MEND_MESSAGES)
         return selectors.destination_for(user_of(request), int(pk))
+
+
+class ReplayJobViewSet(viewsets.ViewSet):
+    """Many messages taken again: a job that survives whoever works at it."""
+
+    permission_classes = [IsAuthenticated]
+    queryset = ReplayJob.objects.none()  # says in the schema what {id} is
+
+    @extend_schema(responses=ReplayJobSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """The latest, newest first."""
+        return Response(ReplayJobSerializer(selectors.replay_jobs(user_of(request)), many=True).data)
+
+    @extend_schema(responses=ReplayJobSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """How far one is."""
+        return Response(ReplayJobSerializer(selectors.replay_job(user_of(request), int(pk))).data)
+
+    @extend_schema(request=InboundQuery, responses=CountedSerializer)
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """How many messages that would be. Changes nothing."""
+        require(user_of(request), Can.MEND_MESSAGES)
+        asked = Asked(**_valid(InboundQuery(data=request.data)))
+        return Response(CountedSerializer(replaying.count(asked, selectors.sites_seen(user_of(request)))).data)
+
+    @extend_schema(request=ReplayManyForm, responses={201: ReplayJobSerializer})
+    def create(self, request: Request) -> Response:
+        """Take them again, oldest first."""
+        require(user_of(request), Can.MEND_MESSAGES)
+        said = _valid(ReplayManyForm(data=request.data))
+        reason, sites = said.pop("reason"), selectors.sites_seen(user_of(request))
+        job = replaying.start(Asked(**said), sites, reason=reason, actor=actor_of(request), at=now())
+        return Response(ReplayJobSerializer(job).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=ReasonForm, responses=ReplayJobSerializer)
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, pk: str) -> Response:
+        """Take no more of them."""
+        job = self._mendable(request, pk)
+        form = _valid(ReasonForm(data=request.data))
+        halted = replaying.halt(job.pk, reason=form["reason"], actor=actor_of(request), at=now())
+        return Response(ReplayJobSerializer(halted).data)
+
+    @extend_schema(request=None, responses=ReplayJobSerializer)
+    @action(detail=True, methods=["post"], url_path="go-on")
+    def go_on(self, request: Request, pk: str) -> Response:
+        """Go on where it was stopped."""
+        job = replaying.go_on(self._mendable(request, pk).pk, actor=actor_of(request), at=now())
+        return Response(ReplayJobSerializer(job).data)
+
+    def _mendable(self, request: Request, pk: str) -> ReplayJob:
+        require(user_of(request), Can.MEND_MESSAGES)
+        return selectors.replay_job(user_of(request), int(pk))
 
 
 def _valid(form: Any) -> dict[str, Any]:

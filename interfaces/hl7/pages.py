@@ -21,7 +21,9 @@ from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 from ris.people.web import go, page
 
-from . import selectors, services, states
+from . import selectors, services, showing, states
+from .asking import Asked
+from .dispatch import MESSAGES
 from .models import InboundMessage, OutboundMessage
 
 ROWS = 100
@@ -38,11 +40,12 @@ def messages(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     out = request.GET.get("way") == "out"
     text = request.POST.get("text", "").strip()
-    found: QuerySet[Any] = selectors.outbound_for(user) if out else selectors.inbound_for(user)
+    asked = Asked.of(request.GET)
+    found: QuerySet[Any] = selectors.outbound_for(user) if out else asked.of_rows(selectors.inbound_for(user))
     if text:
         found = found.filter(_matching(user, text, out))
     context = {
-        **_part(request, found, out),
+        **_part(request, found, out, asked),
         **(_outward(user) if out else _inward(user)),
         "text": text,
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
@@ -55,14 +58,15 @@ def messages(request: HttpRequest) -> HttpResponse:
 def _matching(user: User, text: str, out: bool) -> Q:
     patients = list(patients_matching(text, user).values_list("pk", flat=True)[:PATIENTS_LOOKED_AT])
     same = Q(lane=text) if out else Q(accession=text) | Q(placer_number=text)
-    return same | Q(control_id=text) | Q(patient__in=patients)
+    whose = Q(patient__in=patients) | Q(patient__merged_into__in=patients)
+    return same | Q(control_id=text) | whose
 
 
 def _inward(user: User) -> dict[str, Any]:
     tallies = {tally.state: tally for tally in selectors.inbound_tally(user, since=now() - COUNTED)}
     counts = [(state, tallies[state].count if state in tallies else 0) for state in IN_STATES]
     oldest = min((t.oldest for t in tallies.values() if t.state in states.OPEN and t.oldest), default=None)
-    return {"counts": counts, "oldest": oldest}
+    return {"counts": counts, "oldest": oldest, "peers": selectors.peers_for(user), "kinds": sorted(MESSAGES)}
 
 
 def _outward(user: User) -> dict[str, Any]:
@@ -73,19 +77,19 @@ def _outward(user: User) -> dict[str, Any]:
     return {"counts": counts, "oldest": oldest, "queues": queues}
 
 
-def _part(request: HttpRequest, found: QuerySet[Any], out: bool) -> dict[str, Any]:
+def _part(request: HttpRequest, found: QuerySet[Any], out: bool, asked: Asked) -> dict[str, Any]:
     """A stretch of rows. By id, not by page number, which would count a million rows first."""
     chosen = request.GET.get("state", "")
-    if chosen == "attention" and not out:
-        found = selectors.needing_attention(found)
-    elif chosen:
+    if chosen and out:
         found = found.filter(state=chosen)
     if request.GET.get("before", "").isdigit():
         found = found.filter(pk__lt=int(request.GET["before"]))
     rows = list(found.order_by("-pk")[: ROWS + 1])
-    kept = {"way": "out" if out else "in", **({"state": chosen} if chosen else {})}
+    narrowed = {} if out else {name: value for name, value in asked.kept().items() if name != "state"}
+    kept = {"way": "out" if out else "in", **({"state": chosen} if chosen else {}), **narrowed}
     return {
-        "rows": rows[:ROWS], "out": out, "chosen": chosen, "query": urlencode(kept),
+        "rows": rows[:ROWS], "out": out, "chosen": chosen, "query": urlencode(kept), "asked": asked,
+        "narrowed": urlencode(narrowed),
         "older": rows[ROWS - 1].pk if len(rows) > ROWS else None, "first": "before" not in request.GET,
     }  # fmt: skip
 
@@ -100,7 +104,7 @@ def inbound(request: HttpRequest, message_id: int) -> HttpResponse:
     context = {
         "message": message,
         **_shown(bytes(message.raw), message.charset),
-        "answer": selectors.raw_text(bytes(message.answer or b"")),
+        "answer": showing.raw_text(bytes(message.answer or b"")),
         "effects": _linked(message.effects),
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
         "copies": message.edits.order_by("pk"),
@@ -110,9 +114,9 @@ def inbound(request: HttpRequest, message_id: int) -> HttpResponse:
 
 
 def _shown(raw: bytes, charset: str = "") -> dict[str, Any]:
-    text = selectors.raw_text(raw, charset)
+    text = showing.raw_text(raw, charset)
     lines = [(line[:3], line[3:]) for line in text.split("\n") if line.strip("\x1c\x0b ")]
-    return {"lines": lines, "segments": selectors.parsed(raw, charset)}
+    return {"lines": lines, "segments": showing.parsed(raw, charset)}
 
 
 LINKS = {"Order": "orders:detail", "Patient": "orders:patient"}
@@ -139,7 +143,7 @@ def outbound(request: HttpRequest, message_id: int) -> HttpResponse:
     context = {
         "message": message,
         **_shown(bytes(message.raw)),
-        "answer": selectors.raw_text(bytes(message.answer or b"")),
+        "answer": showing.raw_text(bytes(message.answer or b"")),
         "ahead": _ahead(message),
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
     }
@@ -158,7 +162,7 @@ def edit(request: HttpRequest, message_id: int) -> HttpResponse:
     """Edit a copy; ``preview`` shows what it would change, ``replay`` does it."""
     user, at = user_of(request), now()
     message = selectors.inbound_message(user, message_id)
-    text = request.POST.get("text") or selectors.raw_text(bytes(message.raw), message.charset)
+    text = request.POST.get("text") or showing.raw_text(bytes(message.raw), message.charset)
     if request.POST.get("do") == "replay":
         reason = request.POST.get("reason", "")
         done = services.replay(message.pk, text=text, reason=reason, actor=actor_of(request), at=at)

@@ -14,46 +14,25 @@ from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 
 from . import states
-from .codec import field_names
-from .header import recover
-from .models import Destination, InboundMessage, OutboundMessage, Peer
-from .reading import read
+from .models import Destination, InboundMessage, OutboundMessage, Peer, ReplayJob
 
 M = TypeVar("M", bound=Model)
 
 
 def _here(viewer: User, site: str = "site") -> Q:
+    return Q(**{f"{site}__in": sites_seen(viewer)}) | Q(**{f"{site}__isnull": True})
+
+
+def inbound_for(viewer: User) -> QuerySet[InboundMessage]:
+    """Messages that came in, newest first. :class:`interfaces.hl7.asking.Asked` narrows them."""
+    here = InboundMessage.objects.filter(_here(viewer)).order_by("-pk")
+    return here.select_related("peer", "patient").defer("raw", "answer")
+
+
+def sites_seen(viewer: User) -> list[int]:
+    """The sites whose messages the viewer sees, beside those of no site. Raises Forbidden."""
     require(viewer, Can.SEE_MESSAGES)
-    sites = list(sites_for(viewer, Can.SEE_MESSAGES).values_list("pk", flat=True))
-    return Q(**{f"{site}__in": sites}) | Q(**{f"{site}__isnull": True})
-
-
-def inbound_for(
-    viewer: User,
-    *,
-    state: str = "",
-    kind: str = "",
-    event: str = "",
-    control_id: str = "",
-    accession: str = "",
-    patient_id: int | None = None,
-    peer_id: int | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    open_only: bool = False,
-) -> QuerySet[InboundMessage]:
-    """Messages that came in, newest first. ``open_only``: those a person has to look at."""
-    rows = InboundMessage.objects.filter(_here(viewer)).select_related("peer", "patient").defer("raw", "answer")
-    exact: dict[str, Any] = {
-        "state": state, "kind": kind.upper(), "event": event.upper(), "control_id": control_id,
-        "accession": accession, "patient_id": patient_id, "peer_id": peer_id,
-    }  # fmt: skip
-    rows = rows.filter(**{name: value for name, value in exact.items() if value})
-    if since:
-        rows = rows.filter(received_at__gte=since)
-    if until:
-        rows = rows.filter(received_at__lt=until)
-    return needing_attention(rows) if open_only else rows
+    return list(sites_for(viewer, Can.SEE_MESSAGES).order_by("pk").values_list("pk", flat=True))
 
 
 def needing_attention(rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
@@ -162,46 +141,16 @@ def _one(rows: QuerySet[M], pk: int) -> M:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedField:
-    """A field for a person: ``OBR-18``, its name in the standard, its text."""
-
-    place: str
-    name: str
-    text: str
+def replay_jobs(viewer: User) -> list[ReplayJob]:
+    """The latest replays of messages that the viewer sees all of, newest first."""
+    mine = set(sites_seen(viewer))
+    return [job for job in ReplayJob.objects.order_by("-pk")[:100] if job.sites is None or set(job.sites) <= mine]
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedSegment:
-    name: str
-    fields: tuple[ParsedField, ...]
-
-
-def parsed(raw: bytes, charset: str = "") -> list[ParsedSegment]:
-    """A message segment by segment with field names; empty when it cannot be read."""
-    try:
-        message = read(raw, charset=charset)
-    except Exception:  # unreadable: the raw text beside it says all there is
-        return []
-    version = recover(raw).version
-    segments = []
-    for segment in message.segments:
-        names = field_names(segment.name, version)
-        fields = [
-            ParsedField(
-                segment.place(n), names.get(n, ""), segment.whole(n) if n > 2 or segment.name != "MSH" else value
-            )
-            for n, value in enumerate(segment.fields)
-            if n and value
-        ]
-        segments.append(ParsedSegment(segment.name, tuple(fields)))
-    return segments
-
-
-def raw_text(raw: bytes, charset: str = "") -> str:
-    """The bytes as text to look at and to edit: one segment a line; what does not decode is shown as ``\\xNN``."""
-    try:
-        codec = read(raw, charset=charset).codec
-    except Exception:
-        codec = "utf-8"
-    return raw.decode(codec, "backslashreplace").replace("\r\n", "\n").replace("\r", "\n")
+def replay_job(viewer: User, job_id: int) -> ReplayJob:
+    """One of them. Raises NotFound."""
+    mine = set(sites_seen(viewer))
+    job = ReplayJob.objects.filter(pk=job_id).first()
+    if job is None or not set(job.sites or ()) <= mine:
+        raise NotFound("There is no such replay.")
+    return job

@@ -6,8 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from . import selectors
-from .models import InboundMessage, OutboundMessage
+from . import selectors, showing
+from .asking import STATES
+from .models import InboundMessage, OutboundMessage, ReplayJob
 
 
 class InboundSerializer(serializers.ModelSerializer[InboundMessage]):
@@ -37,10 +38,10 @@ class InboundDetail(InboundSerializer):
         read_only_fields = fields
 
     def get_text(self, row: InboundMessage) -> str:
-        return selectors.raw_text(bytes(row.raw), row.charset)
+        return showing.raw_text(bytes(row.raw), row.charset)
 
     def get_answer_text(self, row: InboundMessage) -> str:
-        return selectors.raw_text(bytes(row.answer or b""))
+        return showing.raw_text(bytes(row.answer or b""))
 
     def get_segments(self, row: InboundMessage) -> list[dict[str, Any]]:
         return [
@@ -48,7 +49,7 @@ class InboundDetail(InboundSerializer):
                 "name": segment.name,
                 "fields": [{"place": f.place, "name": f.name, "text": f.text} for f in segment.fields],
             }
-            for segment in selectors.parsed(bytes(row.raw), row.charset)
+            for segment in showing.parsed(bytes(row.raw), row.charset)
         ]
 
 
@@ -78,10 +79,10 @@ class OutboundDetail(OutboundSerializer):
         read_only_fields = fields
 
     def get_text(self, row: OutboundMessage) -> str:
-        return selectors.raw_text(bytes(row.raw))
+        return showing.raw_text(bytes(row.raw))
 
     def get_answer_text(self, row: OutboundMessage) -> str:
-        return selectors.raw_text(bytes(row.answer or b""))
+        return showing.raw_text(bytes(row.answer or b""))
 
 
 class TallySerializer(serializers.Serializer[selectors.Tally]):
@@ -141,7 +142,7 @@ class ReplayForm(PreviewForm):
 class InboundQuery(serializers.Serializer[Any]):
     """What to list."""
 
-    state = serializers.CharField(required=False)
+    state = serializers.ChoiceField(STATES, required=False, help_text="attention: what a person has to look at.")
     kind = serializers.CharField(required=False, help_text="MSH-9.1, such as ORM.")
     event = serializers.CharField(required=False, help_text="MSH-9.2, such as O01.")
     control_id = serializers.CharField(required=False)
@@ -150,7 +151,33 @@ class InboundQuery(serializers.Serializer[Any]):
     peer_id = serializers.IntegerField(required=False)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
-    open_only = serializers.BooleanField(required=False, help_text="Only what a person has to look at.")
+
+
+class ReplayManyForm(InboundQuery):
+    """Which messages to take again, and why."""
+
+    reason = serializers.CharField(max_length=250)
+
+
+class CountedSerializer(serializers.Serializer[Any]):
+    """What a replay would take again."""
+
+    total = serializers.IntegerField()
+    by_state = serializers.DictField(child=serializers.IntegerField())
+    first = serializers.DateTimeField(allow_null=True)
+    last = serializers.DateTimeField(allow_null=True)
+
+
+class ReplayJobSerializer(serializers.ModelSerializer[ReplayJob]):
+    percent = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = ReplayJob
+        fields = [
+            "id", "state", "asked", "total", "done", "percent", "outcomes", "reason", "actor", "created_at", "moved_at",
+            "ended_at",
+        ]  # fmt: skip
+        read_only_fields = fields
 
 
 class OutboundQuery(serializers.Serializer[Any]):

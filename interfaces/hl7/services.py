@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -48,7 +47,7 @@ def replay(message_id: int, *, text: str | None = None, reason: str, actor: Acto
     The original stays as it is. A resend by its sender then gets the copy's answer. Raises NotFound,
     Invalid without a reason.
     """
-    _need_reason(reason)
+    need_reason(reason)
     original = _original(message_id)
     raw = bytes(original.raw) if text is None else edited(original, text)
     copy = copy_of(original, raw, at)
@@ -67,26 +66,6 @@ def replay(message_id: int, *, text: str | None = None, reason: str, actor: Acto
     return decided
 
 
-def replay_many(
-    message_ids: Iterable[int],
-    *,
-    reason: str,
-    actor: Actor,
-    at: datetime,
-    progress: Callable[[int, InboundMessage], object] = lambda done, row: None,
-) -> dict[str, int]:
-    """Replay each, oldest first, each in its own transaction; return how many ended in which state.
-
-    ``progress`` is called after each with the number done and the copy.
-    """
-    outcomes: dict[str, int] = {}
-    for done, pk in enumerate(sorted(message_ids), start=1):
-        row = replay(pk, reason=reason, actor=actor, at=at)
-        outcomes[row.state] = outcomes.get(row.state, 0) + 1
-        progress(done, row)
-    return outcomes
-
-
 def _original(message_id: int) -> InboundMessage:
     found = InboundMessage.objects.select_related("edit_of").filter(pk=message_id).first()
     if found is None:
@@ -100,7 +79,7 @@ def resend(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Outbo
 
     Raises NotFound; Invalid without a reason.
     """
-    _need_reason(reason)
+    need_reason(reason)
     message = _outbound(message_id)
     control_id = new_control_id()
     message = OutboundMessage.objects.take(
@@ -121,7 +100,7 @@ def resend(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Outbo
 @transaction.atomic
 def skip(message_id: int, *, reason: str, actor: Actor, at: datetime) -> OutboundMessage:
     """Give a message up, so that its lane goes on without it. Raises NotFound, Conflict when it was sent, Invalid."""
-    _need_reason(reason)
+    need_reason(reason)
     message = OutboundMessage.objects.take(states.SKIP, message_id)
     record(actor, "hl7.skip", message, patient_id=message.patient_id, reason=reason, at=at)
     ring(SEND)
@@ -131,7 +110,7 @@ def skip(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Outboun
 @transaction.atomic
 def pause(destination_id: int, *, reason: str, actor: Actor, at: datetime) -> Destination:
     """Send nothing to the destination until it is resumed; messages go on to be queued. Raises NotFound, Conflict."""
-    _need_reason(reason)
+    need_reason(reason)
     return _turn(destination_id, "hl7.pause", reason, actor, at, paused=False, paused_at=at, paused_reason=reason[:250])
 
 
@@ -176,7 +155,8 @@ def _outbound(message_id: int) -> OutboundMessage:
     return found
 
 
-def _need_reason(reason: str) -> None:
+def need_reason(reason: str) -> None:
+    """Raise Invalid for an empty reason."""
     if not reason.strip():
         raise Invalid("Give a reason.", at="reason")
 

@@ -9,11 +9,14 @@ from celery import shared_task
 from django.conf import settings
 
 from ris.kernel.clock import now
+from ris.kernel.doorbell import ring
 
-from . import intake, retention, sender
+from . import intake, replaying, retention, sender
 
 log = structlog.get_logger(__name__)
 
+AT_A_STRETCH = timedelta(seconds=10)
+"""So that other tasks of the worker have their turn."""
 LEFT_ALONE = timedelta(seconds=60)
 """A message that is stored this long and not decided has lost its listener."""
 
@@ -30,6 +33,17 @@ def decide_stored() -> None:
     at = now()
     for message_id in intake.undecided(before=at - LEFT_ALONE):
         intake.decide(message_id, at=at)
+
+
+@shared_task(ignore_result=True)
+def replay() -> None:
+    """Called by the bell ``hl7-replay`` and every few seconds: work at the jobs for a while; the next ring goes on."""
+    until = now() + AT_A_STRETCH
+    for job_id in replaying.running():
+        while now() < until and replaying.take_next(job_id, at=now()) is not None:
+            pass
+    if replaying.running():
+        ring(replaying.REPLAY)
 
 
 @shared_task(ignore_result=True)

@@ -3,8 +3,8 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import pages
-from .api import DestinationViewSet, InboundViewSet, OutboundViewSet
+from . import pages, pages_replays
+from .api import DestinationViewSet, InboundViewSet, OutboundViewSet, ReplayJobViewSet
 
 app_name = "hl7"
 
@@ -12,12 +12,17 @@ router = SimpleRouter()
 router.register("hl7/inbound", InboundViewSet, basename="hl7-inbound")
 router.register("hl7/outbound", OutboundViewSet, basename="hl7-outbound")
 router.register("hl7/destinations", DestinationViewSet, basename="hl7-destination")
+router.register("hl7/replays", ReplayJobViewSet, basename="hl7-replay")
 
 urlpatterns = [
     path("messages/", pages.messages, name="messages"),
     path("messages/in/<int:message_id>/", pages.inbound, name="inbound"),
     path("messages/in/<int:message_id>/edit/", pages.edit, name="edit"),
     path("messages/in/<int:message_id>/replay/", pages.replay, name="replay"),
+    path("messages/replays/", pages_replays.new, name="replays"),
+    path("messages/replays/<int:job_id>/", pages_replays.job, name="replay-job"),
+    path("messages/replays/<int:job_id>/stop/", pages_replays.halt, name="replay-stop"),
+    path("messages/replays/<int:job_id>/go-on/", pages_replays.go_on, name="replay-go-on"),
     path("messages/out/<int:message_id>/", pages.outbound, name="outbound"),
     path("messages/out/<int:message_id>/resend/", pages.resend, name="resend"),
     path("messages/out/<int:message_id>/skip/", pages.skip, name="skip"),

@@ -1,6 +1,16 @@
 from .inbound import InboundMessage
+from .jobs import ReplayJob
 from .outbound import Destination, OutboundMessage
 from .peers import MapEntry, Peer
 from .trails import EarlyResult, OrderTrail
 
-__all__ = ["Destination", "EarlyResult", "InboundMessage", "MapEntry", "OrderTrail", "OutboundMessage", "Peer"]
+__all__ = [
+    "Destination",
+    "EarlyResult",
+    "InboundMessage",
+    "MapEntry",
+    "OrderTrail",
+    "OutboundMessage",
+    "Peer",
+    "ReplayJob",
+]

@@ -49,6 +49,10 @@ STATES: dict[str, tuple[str, str, str]] = {
     "stopped": ("octagon-alert", "red", "Stopped"),
     "invalid": ("file-pen", "red", "Invalid"),
     "skipped": ("skip-forward", "", "Skipped"),
+    # replays of many messages
+    "running": ("loader", "blue", "Running"),
+    "halted": ("circle-stop", "amber", "Stopped"),
+    "done": ("circle-check", "green", "Done"),
     # rules, readers, plans, associations
     "live": ("circle-check", "green", "In force"),
     "retired": ("archive", "", "Retired"),

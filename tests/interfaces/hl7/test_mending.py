@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
-from interfaces.hl7 import selectors, services
+from interfaces.hl7 import selectors, services, showing
+from interfaces.hl7.asking import Asked
 from interfaces.hl7.models import InboundMessage, OutboundMessage
 from interfaces.hl7.preview import preview
 from ris.audit.models import AuditEvent
@@ -31,7 +31,11 @@ def refused() -> InboundMessage:
 
 
 def mended(row: InboundMessage) -> str:
-    return selectors.raw_text(bytes(row.raw)).replace("OBR|1|P1^EMR", "OBR|1|P1^EMR||CTHEADWO^CT head^L")
+    return showing.raw_text(bytes(row.raw)).replace("OBR|1|P1^EMR", "OBR|1|P1^EMR||CTHEADWO^CT head^L")
+
+
+def to_mend(viewer):
+    return Asked(state="attention").of_rows(selectors.inbound_for(viewer))
 
 
 def test_a_preview_says_what_would_change_and_changes_nothing():
@@ -47,12 +51,12 @@ def test_a_preview_says_what_would_change_and_changes_nothing():
 
 def test_an_edited_message_is_replayed_audited_and_no_longer_needs_attention():
     row, analyst = refused(), make_user("analyst", Role.ANALYST, sites=(SiteFactory(),))
-    assert list(selectors.inbound_for(analyst, open_only=True)) == [row]
+    assert list(to_mend(analyst)) == [row]
     copy = services.replay(row.pk, text=mended(row), reason="code was missing", **WHO)
     assert (copy.state, copy.edit_of_id) == ("applied", row.pk)
     assert Order.objects.count() == 1
     assert AuditEvent.objects.filter(action="hl7.replay", reason="code was missing").exists()
-    assert not selectors.inbound_for(analyst, open_only=True).exists()
+    assert not to_mend(analyst).exists()
     row.refresh_from_db()
     assert row.state == "refused"
 
@@ -76,14 +80,6 @@ def test_a_resend_after_a_successful_replay_gets_its_answer(monkeypatch):
     services.replay(InboundMessage.objects.get().pk, reason="code is known now", **WHO)
     again = take(raw)
     assert (again.state, again.answer_code) == ("duplicate", "AA")
-
-
-def test_many_are_replayed_in_order_with_progress():
-    rows = [take(order("QQ", placer=f"P{n}")) for n in range(3)]
-    seen = []
-    outcomes = services.replay_many([r.pk for r in rows], reason="again", progress=lambda n, row: seen.append(n), **WHO)
-    assert outcomes == {"refused": 3}
-    assert seen == [1, 2, 3]
 
 
 def test_a_character_that_the_message_cannot_hold_is_refused_when_editing():
@@ -133,7 +129,7 @@ def test_a_destination_is_paused_with_a_reason_and_resumed():
 
 def test_a_parsed_message_shows_field_names():
     row = take(order())
-    segments = {s.name: {f.place: (f.name, f.text) for f in s.fields} for s in selectors.parsed(bytes(row.raw))}
+    segments = {s.name: {f.place: (f.name, f.text) for f in s.fields} for s in showing.parsed(bytes(row.raw))}
     assert segments["PID"]["PID-5"] == ("Patient name", "ZZTEST ALPHA")
     assert segments["OBR"]["OBR-4"][1] == "CTHEADWO CT head without contrast L"
 
@@ -157,25 +153,6 @@ def test_messages_of_a_foreign_site_are_not_to_be_seen():
         selectors.inbound_message(stranger, row.pk)
 
 
-def test_lint_changes_nothing_and_fails_for_what_would_be_refused(tmp_path, capsys):
-    file = tmp_path / "order.hl7"
-    file.write_bytes(order())
-    call_command("hl7", "lint", str(file))
-    assert "placed Order" in capsys.readouterr().out
-    file.write_bytes(b"MSH|nonsense")
-    with pytest.raises(CommandError):
-        call_command("hl7", "lint", str(file))
-    assert not InboundMessage.objects.exists()
-
-
-def test_replay_from_the_command_line(capsys):
-    row = refused()
-    call_command("hl7", "replay", str(row.pk), "--preview")
-    assert "refused" in capsys.readouterr().out
-    call_command("hl7", "replay", str(row.pk))
-    assert AuditEvent.objects.filter(action="hl7.replay").exists()
-
-
 def test_a_preview_of_a_duplicate_says_so():
     raw = order(control_id="DUP")
     take(raw)
@@ -190,7 +167,7 @@ class TestOverRest:
 
     def test_an_analyst_lists_looks_previews_and_replays(self):
         row, client = refused(), self.client()
-        listed = client.get("/api/hl7/inbound/", {"open_only": True})
+        listed = client.get("/api/hl7/inbound/", {"state": "attention"})
         assert [r["id"] for r in listed.data["results"]] == [row.pk]
         detail = client.get(f"/api/hl7/inbound/{row.pk}/").data
         assert detail["segments"][0]["name"] == "MSH"

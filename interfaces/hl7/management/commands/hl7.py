@@ -1,4 +1,4 @@
-"""``./bin/ris hl7 send FILE | replay ID | lint FILE | forget --days N | conformance``."""
+"""``./bin/ris hl7 send FILE | replay ID … | replay --state refused … | lint FILE | forget --days N | conformance``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from interfaces.hl7 import services
+from interfaces.hl7 import replaying, services
+from interfaces.hl7.asking import STATES, Asked
 from interfaces.hl7.conformance import statement
 from interfaces.hl7.framing import Deframer, frame
+from interfaces.hl7.models import Peer
 from interfaces.hl7.preview import Preview, preview
 from interfaces.hl7.retention import forget
-from interfaces.hl7.selectors import raw_text
+from interfaces.hl7.showing import raw_text
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
@@ -31,8 +33,14 @@ class Command(BaseCommand):
         send = verbs.add_parser("send", help="send a message over MLLP and show the answer")
         send.add_argument("file", type=Path)
         send.add_argument("--to", metavar="HOST:PORT", help="where to; left out: this system's own listener")
-        replay = verbs.add_parser("replay", help="take a stored message again")
-        replay.add_argument("id", type=int, nargs="+")
+        replay = verbs.add_parser("replay", help="take stored messages again: some by id, or all that are like that")
+        replay.add_argument("id", type=int, nargs="*")
+        replay.add_argument("--state", choices=STATES, help="attention: what a person has to look at")
+        replay.add_argument("--type", help="such as ORM^O01, or ADT")
+        replay.add_argument("--peer", help="its name")
+        replay.add_argument("--accession")
+        replay.add_argument("--since", help="came at or after this moment, such as 2026-03-10T14:30")
+        replay.add_argument("--until", help="came before this moment")
         replay.add_argument("--file", type=Path, help="an edited text to take instead (one id only)")
         replay.add_argument("--reason", default="replayed from the command line")
         replay.add_argument("--preview", action="store_true", help="only say what it would change")
@@ -65,16 +73,46 @@ class Command(BaseCommand):
             raise CommandError("It was not accepted.")
 
     def replay(self, id: list[int], file: Path | None, reason: str, preview: bool, **options: Any) -> None:
-        if file and len(id) > 1:
+        if file and len(id) != 1:
             raise CommandError("--file goes with one id.")
-        text = file.read_text(encoding="utf-8") if file else None
         actor = Actor(getpass.getuser(), None, "command line")
+        asked = {name: options.get(name) for name in ("state", "type", "accession", "since", "until", "peer")}
+        if not id:
+            self._replay_many({name: value for name, value in asked.items() if value}, reason, preview, actor)
+            return
+        text = file.read_text(encoding="utf-8") if file else None
         for number, pk in enumerate(id, start=1):
             if preview:
                 self._show(services.preview_replay(pk, text=text, at=now()))
                 continue
             row = services.replay(pk, text=text, reason=reason, actor=actor, at=now())
             self.stdout.write(f"{number}/{len(id)}  {pk} → {row.pk}: {row.state} {row.reason}".rstrip())
+
+    def _replay_many(self, said: dict[str, Any], reason: str, preview: bool, actor: Actor) -> None:
+        """A job as on the page; taken here, and by a worker should this command be killed."""
+        if not said:
+            raise CommandError("Say which: ids, or one of --state, --type, --peer, --accession, --since, --until.")
+        if "peer" in said:
+            peer = Peer.objects.filter(name=said.pop("peer")).first()
+            if peer is None:
+                raise CommandError("There is no peer of that name.")
+            said["peer_id"] = peer.pk
+        asked = Asked.of(said)
+        if preview:
+            counted = replaying.count(asked, None)
+            states = ", ".join(f"{number} {state}" for state, number in sorted(counted.by_state.items()))
+            self.stdout.write(f"{counted.total} messages would be taken again: {states or 'none'}.")
+            return
+        job = replaying.start(asked, None, reason=reason, actor=actor, at=now())
+        self.stdout.write(f"Replay {job.pk}: {job.total} messages. Ctrl-C stops it.")
+        try:
+            while (row := replaying.take_next(job.pk, at=now())) is not None:
+                self.stdout.write(f"  {row.edit_of_id} → {row.pk}: {row.state} {row.reason}".rstrip())
+        except KeyboardInterrupt:
+            replaying.halt(job.pk, reason="Ctrl-C", actor=actor, at=now())
+        job.refresh_from_db()
+        ends = ", ".join(f"{number} {state}" for state, number in sorted(job.outcomes.items()))
+        self.stdout.write(f"{job.done} of {job.total} taken again: {ends or 'none'}. {job.state.capitalize()}.")
 
     def forget(self, days: int, **options: Any) -> None:
         before, total = now() - timedelta(days=days), 0
