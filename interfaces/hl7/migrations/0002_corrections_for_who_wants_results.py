@@ -12,6 +12,6 @@ def want_corrections(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hl7", "0002_replays_of_many")]
+    dependencies = [("hl7", "0001_initial")]
 
     operations = [migrations.RunPython(want_corrections, migrations.RunPython.noop)]
