@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--jobs", type=int, default=400_000, help="cases for each check against theory")
-        parser.add_argument("--seeds", type=int, default=6, help="runs of sixteen days for each policy and load")
+        parser.add_argument("--seeds", type=int, default=12, help="runs of sixteen days for each policy and load")
         parser.add_argument("--loads", default="0.84,0.97", help="parts of the readers' time, with commas")
         parser.add_argument("--no-theory", action="store_true", help="skip the check against theory")
         parser.add_argument("--plot", default="", help="write a picture (PNG or SVG) to this file")
