@@ -21,67 +21,17 @@ from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require
 
 from . import selectors, services
-from .checks import SECTIONS, Text, remarks
 from .models import Report, ReportVersion
-
-
-class VersionSerializer(serializers.ModelSerializer[ReportVersion]):
-    author_name = serializers.CharField(source="author.display_name", read_only=True)
-    overrides = serializers.SerializerMethodField()
-
-    class Meta:
-        model = ReportVersion
-        fields = [
-            "id", "number", "kind", *SECTIONS, "addendum", "author", "author_name", "first_author", "signed_at",
-            "sha256", "overrides",
-        ]  # fmt: skip
-
-    def get_overrides(self, version: ReportVersion) -> dict[str, str]:
-        return {row.check_name: row.reason for row in version.overrides.all()}
-
-
-class ReportSerializer(serializers.ModelSerializer[Report]):
-    """A report; the draft's text is shown to those who read cases, others see the released versions."""
-
-    accession = serializers.CharField(source="item.accession", read_only=True)
-    remarks = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Report
-        fields = [
-            "id", "item", "procedure", "accession", "state", "author", *SECTIONS, "revision", "saved_at", "remarks",
-        ]  # fmt: skip
-
-    def get_remarks(self, report: Report) -> list[dict[str, str]]:
-        text = Text(**{name: getattr(report, name) for name in SECTIONS})
-        return [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in remarks(text)]
-
-
-class ReleasedReportSerializer(serializers.ModelSerializer[Report]):
-    """The same for those who do not read cases: no draft text, which may be ahead of what was released."""
-
-    accession = serializers.CharField(source="item.accession", read_only=True)
-
-    class Meta:
-        model = Report
-        fields = ["id", "item", "procedure", "accession", "state", "author"]
-
-
-class DraftForm(serializers.Serializer[Any]):
-    revision = serializers.IntegerField(min_value=0)
-    technique = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
-    comparison = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
-    findings = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
-    impression = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
-
-
-class SignForm(serializers.Serializer[Any]):
-    revision = serializers.IntegerField(min_value=1)
-    overrides = serializers.DictField(child=serializers.CharField(max_length=250), required=False, default=dict)
-
-
-class AddendumForm(serializers.Serializer[Any]):
-    text = serializers.CharField(trim_whitespace=False)
+from .serializers import (
+    AddendumForm,
+    CorrectionForm,
+    ReleasedReportSerializer,
+    ReleaseForm,
+    ReportSerializer,
+    SignForm,
+    TextForm,
+    VersionSerializer,
+)
 
 
 class ItemReportView(APIView):
@@ -99,10 +49,10 @@ class ItemReportView(APIView):
         record(actor_of(request), "report.view", report, patient_id=report.procedure.order.patient_id, at=now())
         return Response(ReportSerializer(report).data)
 
-    @extend_schema(request=DraftForm, responses=ReportSerializer)
+    @extend_schema(request=TextForm, responses=ReportSerializer)
     def put(self, request: Request, item_id: int) -> Response:
         """Save the draft upon ``revision``; 409 when it was changed elsewhere, or the case is not held."""
-        form = DraftForm(data=request.data)
+        form = TextForm(data=request.data)
         form.is_valid(raise_exception=True)
         sections = dict(form.validated_data)
         revision = sections.pop("revision")
@@ -114,22 +64,40 @@ class ItemReportView(APIView):
         return Response(ReportSerializer(report).data)
 
 
-class ReleaseView(APIView):
-    """Release the draft of a reading item: ``sign`` or ``preliminary``."""
+class PreliminaryView(APIView):
+    """Release the draft of a reading item as a preliminary report."""
 
     permission_classes = [IsAuthenticated]
-    how = "sign"
+
+    @extend_schema(request=ReleaseForm, responses={201: VersionSerializer})
+    def post(self, request: Request, item_id: int) -> Response:
+        """Check and release it as it stands at ``revision``. 400 names the check that wants an override."""
+        return _release(request, item_id, ReleaseForm, Can.READ_CASES, services.sign_preliminary)
+
+
+class SignView(APIView):
+    """Sign the draft of a reading item as its final report."""
+
+    permission_classes = [IsAuthenticated]
 
     @extend_schema(request=SignForm, responses={201: VersionSerializer})
     def post(self, request: Request, item_id: int) -> Response:
-        """Check and release it as it stands at ``revision``. 400 names the check that wants an override."""
-        form = SignForm(data=request.data)
-        form.is_valid(raise_exception=True)
-        user = user_of(request)
-        require(user, Can.SIGN_REPORTS if self.how == "sign" else Can.READ_CASES)
-        release = services.sign if self.how == "sign" else services.sign_preliminary
-        version = release(item_id, reader=user, actor=actor_of(request), at=now(), **form.validated_data)
-        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+        """Check and sign it as it stands at ``revision``. 400 names the check that wants an override."""
+        return _release(request, item_id, SignForm, Can.SIGN_REPORTS, services.sign)
+
+
+def _release(request: Request, item_id: int, fields: type[ReleaseForm], can: Can, service: Any) -> Response:
+    form = fields(data=request.data)
+    form.is_valid(raise_exception=True)
+    user = user_of(request)
+    require(user, can)
+    version = service(item_id, reader=user, actor=actor_of(request), at=now(), **form.validated_data)
+    return _version(request, version)
+
+
+def _version(request: Request, version: ReportVersion) -> Response:
+    data = VersionSerializer(version, context={"request": request}).data
+    return Response(data, status=status.HTTP_201_CREATED)
 
 
 class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Report]):
@@ -159,7 +127,7 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     def versions(self, request: Request, pk: str) -> Response:
         """All that was released, in order; seeing it is audited."""
         found = selectors.versions_of(self._seen("report.view"))
-        return Response(VersionSerializer(found, many=True).data)
+        return Response(VersionSerializer(found, many=True, context={"request": request}).data)
 
     @extend_schema(request=AddendumForm, responses={201: VersionSerializer})
     @action(detail=True, methods=["post"])
@@ -170,9 +138,25 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         user = user_of(request)
         require(user, Can.SIGN_REPORTS)
         report = self.get_object()
-        text = form.validated_data["text"]
-        version = services.add_addendum(report.pk, reader=user, text=text, actor=actor_of(request), at=now())
-        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+        said = dict(form.validated_data)
+        said["critical_finding_text"] = said.pop("critical_finding", "")
+        return _version(
+            request, services.add_addendum(report.pk, reader=user, actor=actor_of(request), at=now(), **said)
+        )
+
+    @extend_schema(request=CorrectionForm, responses={201: VersionSerializer})
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        """Put a corrected text in the place of the final one; 409 when it was corrected since ``revision``."""
+        form = CorrectionForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = user_of(request)
+        require(user, Can.SIGN_REPORTS)
+        report = self.get_object()
+        said = dict(form.validated_data)
+        upon = {name: said.pop(name) for name in ("revision", "reason", "overrides")}
+        version = services.correct(report.pk, reader=user, sections=said, actor=actor_of(request), at=now(), **upon)
+        return _version(request, version)
 
     def _seen(self, action_name: str) -> Report:
         report = self.get_object()

@@ -1,11 +1,9 @@
-"""The reading room: a case, what is known of it, and its report. And results, for those who wait for them."""
+"""The reading room: a case, what is known of it, and its report."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,10 +22,12 @@ from worklist import services as worklist_services
 from worklist.models import ReadingItem
 from worklist.states import CLAIMED
 
-from . import selectors, services, states
+from . import selectors, services
 from .checks import SECTIONS, Text, remarks
-from .models import Report
+from .document import critical_of, holding
+from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .priors import priors_of
+from .services import CRITICAL
 
 FIELDS = (
     ("technique", "Technique", "f2"),
@@ -47,9 +47,13 @@ def room(request: HttpRequest, item_id: int) -> HttpResponse:
     sees = Can.SEE_REPORTS in permissions_of(user)
     report = selectors.report_of_item(user, item_id) if sees else None
     record(actor_of(request), "item.view", item, patient_id=order.patient_id, at=now())
+    versions = list(selectors.versions_of(report)) if report else []
     context = {
         "item": item, "order": order, "patient": order.patient, "visit": order.visit, "viewer": user,
-        "report": report, "versions": list(selectors.versions_of(report)) if report else [],
+        "report": report, "versions": versions, "shown": holding(versions[-1]) if versions else [],
+        "critical": critical_of(versions[-1]) if versions else None, "levels": CRITICAL_LEVELS,
+        "may_correct": report is not None and selectors.may_correct(user, report),
+        "agreements": AGREEMENTS if item.preliminary_by_id not in (None, user.pk) else (),
         "priors": list(priors_of(user, item)[:40]), "fields": _fields(report), **_standing(user, item),
     }  # fmt: skip
     return render(request, "reporting/room.html", context)
@@ -87,9 +91,8 @@ def standing(request: HttpRequest, item_id: int) -> HttpResponse:
 @page(Can.READ_CASES)
 def draft(request: HttpRequest, item_id: int) -> HttpResponse:
     """Autosave. Refused, with nothing overwritten, when the draft was changed elsewhere or is held no more."""
-    sections = {name: request.POST[name] for name in SECTIONS if name in request.POST}
-    report = services.save_draft(item_id, reader=user_of(request), revision=_revision(request), sections=sections,
-                                 actor=actor_of(request), at=now())  # fmt: skip
+    report = services.save_draft(item_id, reader=user_of(request), revision=revision_read(request),
+                                 sections=texts_in(request), actor=actor_of(request), at=now())  # fmt: skip
     return JsonResponse({"revision": report.revision, "saved_at": report.saved_at})
 
 
@@ -114,13 +117,15 @@ def release(request: HttpRequest, item_id: int, how: str) -> HttpResponse:
         require(user, Can.SIGN_REPORTS)
     item = worklist.item_for(user, item_id)
     overrides = _overrides(request)
+    said = {name: request.POST.get(name, "") for name in ("agreement", "agreement_note")} if how == "sign" else {}
     report = selectors.report_of_item(user, item_id)
     open_remarks = [r for r in remarks(_text(report)) if not overrides.get(r.check, "").strip()] if report else []
     if open_remarks:
-        said = [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in open_remarks]
-        return JsonResponse({"remarks": said}, status=422)
+        listed = [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in open_remarks]
+        return JsonResponse({"remarks": listed}, status=422)
     act = services.sign if how == "sign" else services.sign_preliminary
-    act(item_id, reader=user, revision=_revision(request), overrides=overrides, actor=actor_of(request), at=at)
+    act(item_id, reader=user, revision=revision_read(request), overrides=overrides, actor=actor_of(request), at=at,
+        **said)  # fmt: skip
     done = f"{'Signed' if how == 'sign' else 'Released as preliminary'}: {item.procedure}, {item.accession}."
     return _onward(request, user, done)
 
@@ -140,61 +145,14 @@ def _onward(request: HttpRequest, user: User, done: str) -> HttpResponse:
     return JsonResponse({"url": url})
 
 
-@require_POST
-@page(Can.SIGN_REPORTS)
-def addendum(request: HttpRequest, report_id: int) -> HttpResponse:
-    """Add to a final report."""
-    user = user_of(request)
-    report = selectors.report_for(user, report_id)
-    services.add_addendum(report.pk, reader=user, text=request.POST.get("text", ""), actor=actor_of(request), at=now())
-    return go(request, reverse("reporting:room", args=[report.item_id]), "The addendum is signed.")
+def texts_in(request: HttpRequest) -> dict[str, str]:
+    """What the form says of the report. Browsers end the lines of a form in CR LF."""
+    given = {name: request.POST[name] for name in (*SECTIONS, *CRITICAL) if name in request.POST}
+    return {name: text.replace("\r\n", "\n") for name, text in given.items()}
 
 
-@require_safe
-@page(Can.SEE_REPORTS)
-def prior(request: HttpRequest, report_id: int) -> HttpResponse:
-    """A prior report's released text, unfolded in the room. Audited."""
-    return render(request, "reporting/prior.html", _released(request, report_id))
-
-
-@require_safe
-@page(Can.SEE_REPORTS)
-def results(request: HttpRequest) -> HttpResponse:
-    """Released reports that the viewer may see, newest first. A referrer: those of their own orders."""
-    user = user_of(request)
-    found = selectors.visible_reports(user).filter(state__in=selectors.RELEASED)
-    text = request.GET.get("accession", "").strip()
-    if text:
-        found = found.filter(item__accession__istartswith=text)
-    found = found.select_related("item__site", "procedure").order_by("-item__finished_at", "-pk")
-    record(actor_of(request), "results.view", user, at=now())
-    shown = Paginator(found, 50).get_page(request.GET.get("page"))
-    return render(request, "reporting/results.html", {"page": shown, "text": text})
-
-
-@require_safe
-@page(Can.SEE_REPORTS)
-def result(request: HttpRequest, report_id: int) -> HttpResponse:
-    """One report as it was released. Audited."""
-    return render(request, "reporting/result.html", _released(request, report_id))
-
-
-def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
-    user = user_of(request)
-    report = selectors.report_for(user, report_id)
-    order = report.procedure.order
-    record(actor_of(request), "report.view", report, patient_id=order.patient_id, at=now())
-    versions = list(selectors.versions_of(report))
-    return {
-        "report": report, "order": order, "patient": order.patient, "versions": versions,
-        "text": next((v for v in reversed(versions) if v.kind != "addendum"), None),
-        "addenda": [v for v in versions if v.kind == "addendum"],
-        "intact": selectors.broken_version(report) is None, "final": report.state == states.FINAL,
-        "sees_item": Can.SEE_WORKLIST in permissions_of(user),
-    }  # fmt: skip
-
-
-def _revision(request: HttpRequest) -> int:
+def revision_read(request: HttpRequest) -> int:
+    """The revision upon which somebody wrote. Raises Invalid."""
     said = request.POST.get("revision", "")
     if not said.isdigit():
         raise Invalid("The revision that was read is missing.", at="revision")

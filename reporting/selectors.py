@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
-from ris.kernel.errors import Forbidden, NotFound
+from ris.kernel.errors import Conflict, Forbidden, NotFound
 from ris.people.models import User
 from ris.people.roles import Can, Role
 from ris.people.selectors import has_role, permissions_of, sites_for
@@ -59,6 +59,16 @@ def may_correct(viewer: User, report: Report) -> bool:
         return False
     texts = report.versions.filter(kind__in=[ReportVersion.FINAL, ReportVersion.CORRECTED])
     return texts.filter(author=viewer).exists() or sites_for(viewer, Can.LEAD_READING).filter(pk=site).exists()
+
+
+def correctable(viewer: User, report_id: int) -> Report:
+    """A visible final report that the viewer may correct. Raises NotFound, Forbidden, Conflict."""
+    report = report_for(viewer, report_id)
+    if not may_correct(viewer, report):
+        raise Forbidden("Who signed a report corrects it, or who leads reading at its site.", code="not-author")
+    if report.state != states.FINAL:
+        raise Conflict("Only a final report is corrected; this one can still be written.")
+    return report
 
 
 def broken_version(report: Report) -> ReportVersion | None:

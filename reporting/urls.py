@@ -1,8 +1,8 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import pages
-from .api import ItemReportView, ReleaseView, ReportViewSet
+from . import pages, pages_results
+from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
 
 app_name = "reporting"
 
@@ -16,14 +16,16 @@ urlpatterns = [
     path("reading/<int:item_id>/heartbeat/", pages.heartbeat, name="heartbeat"),
     path("reading/<int:item_id>/sign/", pages.release, {"how": "sign"}, name="sign"),
     path("reading/<int:item_id>/preliminary/", pages.release, {"how": "preliminary"}, name="preliminary"),
-    path("results/", pages.results, name="results"),
-    path("results/<int:report_id>/", pages.result, name="result"),
-    path("results/<int:report_id>/prior/", pages.prior, name="prior"),
-    path("results/<int:report_id>/addendum/", pages.addendum, name="addendum"),
+    path("results/", pages_results.results, name="results"),
+    path("results/<int:report_id>/", pages_results.result, name="result"),
+    path("results/<int:report_id>/prior/", pages_results.prior, name="prior"),
+    path("results/<int:report_id>/pdf/", pages_results.pdf, name="pdf"),
+    path("results/<int:report_id>/correct/", pages_results.correct, name="correct"),
+    path("results/<int:report_id>/addendum/", pages_results.addendum, name="addendum"),
 ]
 api_patterns = [
     path("worklist/<int:item_id>/report/", ItemReportView.as_view(), name="item-report"),
-    path("worklist/<int:item_id>/report/sign/", ReleaseView.as_view(how="sign"), name="item-sign"),
-    path("worklist/<int:item_id>/report/preliminary/", ReleaseView.as_view(how="preliminary"), name="item-preliminary"),
+    path("worklist/<int:item_id>/report/sign/", SignView.as_view(), name="item-sign"),
+    path("worklist/<int:item_id>/report/preliminary/", PreliminaryView.as_view(), name="item-preliminary"),
     *router.urls,
 ]

@@ -1,7 +1,7 @@
 """Reports: drafted, released, signed, added to, corrected. What was released is never changed."""
 
 from .amending import add_addendum, correct
-from .drafting import MOST_CHARACTERS, save_draft
+from .drafting import CRITICAL, MOST_CHARACTERS, save_draft
 from .releasing import sign, sign_preliminary
 
-__all__ = ["MOST_CHARACTERS", "add_addendum", "correct", "save_draft", "sign", "sign_preliminary"]
+__all__ = ["CRITICAL", "MOST_CHARACTERS", "add_addendum", "correct", "save_draft", "sign", "sign_preliminary"]

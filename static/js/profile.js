@@ -5,7 +5,7 @@ const ACTIONS = [
   ["next-case", "Next case", "n"], ["claim", "Claim", "c"], ["release", "Release", "r"], ["skip", "Skip", "s"], ["park", "Park", "p"],
   ["take-over", "Take over", "t"], ["peek", "Details", "d"], ["undo", "Undo", "z"], ["arrive", "Arrive", "a"], ["start", "Start exam", "s"],
   ["complete", "Complete exam", "c"], ["new-order", "New order", "o"], ["sign", "Sign", "ctrl+enter"], ["preliminary", "Preliminary", "ctrl+shift+enter"],
-  ["field-technique", "To technique", "f2"], ["field-comparison", "To comparison", "f3"], ["field-findings", "To findings", "f4"], ["field-impression", "To impression", "f6"], ["viewer", "Open the viewer", "alt+v"],
+  ["field-technique", "To technique", "f2"], ["field-comparison", "To comparison", "f3"], ["field-findings", "To findings", "f4"], ["field-impression", "To impression", "f6"], ["field-critical", "To the critical finding", "f8"], ["correct", "Correct a report", "e"], ["viewer", "Open the viewer", "alt+v"],
 ];
 const list = document.getElementById("key-map");
 const off = document.getElementById("keys-off");

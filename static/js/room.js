@@ -26,20 +26,22 @@ function edit() {
 
   const show = (state, text) => { saved.dataset.state = state; saved.querySelector("[data-text]").textContent = text; };
   const post = (url, fields, extra = {}) => fetch(url, { method: "POST", headers: { "X-CSRFToken": csrf(), Accept: "application/json", ...extra }, body: new URLSearchParams(fields) });
-  const texts = () => Object.fromEntries([...form.querySelectorAll("textarea")].map((area) => [area.name, area.value]));
+  const WRITTEN = "textarea, [name=critical_level], [name=critical_finding]";
+  const texts = () => Object.fromEntries([...form.querySelectorAll(WRITTEN)].map((field) => [field.name, field.value]));
+  const withSignature = () => Object.fromEntries([...form.querySelectorAll("[data-with-signature]")].map((field) => [field.dataset.withSignature, field.value]));
 
   function close(text) {
     closed = true;
     lost.hidden = false;
     lost.querySelector("div").textContent = text;
     for (const area of form.querySelectorAll("textarea")) area.readOnly = true;
-    for (const button of form.querySelectorAll("button")) button.disabled = true;
+    for (const field of form.querySelectorAll("button, select, input")) field.disabled = true;
   }
 
   for (const kind of ["keydown", "pointermove", "pointerdown"]) addEventListener(kind, () => { active = Date.now(); }, { passive: true });
 
   form.addEventListener("input", (event) => {
-    if (event.target.tagName !== "TEXTAREA" || closed) return;
+    if (!event.target.matches(WRITTEN) || closed) return;
     changes += 1;
     dirtySince ||= Date.now();
     if (saved.dataset.state !== "failed") show("dirty", "Writing");
@@ -89,7 +91,7 @@ function edit() {
     if (closed) return;
     clearTimeout(timer);
     if ((dirtySince || saving || revision === 0) && !(await save())) { toast("Not signed: the text could not be saved.", "error"); return; }
-    const fields = { revision, overrides: JSON.stringify(overrides) };
+    const fields = { revision, overrides: JSON.stringify(overrides), ...(how === "sign" ? withSignature() : {}) };
     if (document.getElementById("then-next").checked) fields.next = "1";
     const buttons = [...form.querySelectorAll("[data-release]")];
     for (const button of buttons) button.disabled = true;
@@ -101,6 +103,7 @@ function edit() {
     if (answer.ok) { closed = true; location.assign(news.url); return; }
     if (answer.status === 422) { const reasons = await override(news.remarks, how); if (reasons) await release(how, { ...overrides, ...reasons }); return; }
     toast(news.detail ?? "Not signed.", "error");
+    document.getElementById(news.at)?.focus();
   }
 
   function override(remarks, how) {
@@ -130,7 +133,7 @@ function edit() {
   }
 
   for (const button of form.querySelectorAll("[data-release]")) button.addEventListener("click", () => release(button.dataset.release));
-  for (const key of form.querySelectorAll("[data-focus]")) key.addEventListener("click", (event) => { event.preventDefault(); const area = document.getElementById(key.dataset.focus); area.focus(); area.setSelectionRange(area.value.length, area.value.length); });
+  for (const key of form.querySelectorAll("[data-focus]")) key.addEventListener("click", (event) => { event.preventDefault(); const area = document.getElementById(key.dataset.focus); area.focus(); area.setSelectionRange?.(area.value.length, area.value.length); });
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("beforeunload", (event) => { if (!closed && (dirtySince || saving)) { save(); event.preventDefault(); } });
   document.addEventListener("visibilitychange", () => { if (document.hidden && dirtySince) save(); });

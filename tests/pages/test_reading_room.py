@@ -121,3 +121,85 @@ def test_a_referrer_sees_the_results_of_their_own_orders_only(mine: Client, item
     order.save()
     shown = client_of(referrer).get(reverse("reporting:result", args=[report.pk])).content.decode()
     assert "Normal." in shown and "Unchanged since it was signed" in shown
+
+
+def signed_report(mine: Client, item: ReadingItem) -> Report:
+    save(mine, item, 0)
+    mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1})
+    return Report.objects.get()
+
+
+def test_a_correction_is_typed_checked_signed_and_shown_with_every_earlier_version(
+    mine: Client, item: ReadingItem, radiologist: User
+) -> None:
+    report, browser = signed_report(mine, item), client_of(radiologist)
+    url = reverse("reporting:correct", args=[report.pk])
+    assert "Nothing new." in browser.get(url).content.decode()
+    typed = {"revision": 1, "findings": "A bleed.\r\nRight.", "impression": "", "reason": "Wrong side"}
+    refused = browser.post(url, typed)
+    page = refused.content.decode()
+    assert refused.status_code == 400
+    assert "There is no impression." in page and "A bleed." in page and "Wrong side" in page
+    done = browser.post(url, typed | {"override:impression missing": "in the findings"}, follow=True)
+    page = done.content.decode()
+    assert "Takes the place of what was signed before: Wrong side" in page
+    assert "Version 1" in page and "Nothing new." in page
+    assert ReportVersion.objects.get(kind="corrected").findings == "A bleed.\nRight."
+
+
+def test_who_corrects_an_older_text_keeps_what_was_typed(mine: Client, item: ReadingItem, radiologist: User) -> None:
+    report, browser = signed_report(mine, item), client_of(radiologist)
+    url = reverse("reporting:correct", args=[report.pk])
+    browser.post(url, {"revision": 1, "impression": "Other.", "reason": "Wrong side"})
+    late = browser.post(url, {"revision": 1, "impression": "Typed in the other window.", "reason": "Wrong side"})
+    assert late.status_code == 409
+    assert "Typed in the other window." in late.content.decode()
+
+
+def test_a_colleague_is_not_offered_the_correction_and_cannot_make_it(
+    mine: Client, item: ReadingItem, site: Site
+) -> None:
+    report = signed_report(mine, item)
+    colleague = client_of(make_user("colleague", Role.RADIOLOGIST, sites=(site,)))
+    url = reverse("reporting:correct", args=[report.pk])
+    assert url not in colleague.get(reverse("reporting:result", args=[report.pk])).content.decode()
+    assert colleague.get(url).status_code == 403
+    assert colleague.post(url, {"revision": 1, "impression": "Mine.", "reason": "x"}).status_code == 403
+
+
+def test_a_critical_finding_is_saved_with_the_draft_and_shown_with_the_report(
+    mine: Client, item: ReadingItem, radiologist: User
+) -> None:
+    save(mine, item, 0, **GOOD, critical_level="red", critical_finding="Acute <b>bleed</b>")
+    refused = mine.post(reverse("reporting:draft", args=[item.pk]), {"revision": 1, "critical_level": "mauve"})
+    assert refused.status_code == 400
+    mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1})
+    page = client_of(radiologist).get(reverse("reporting:result", args=[Report.objects.get().pk])).content.decode()
+    assert "Critical finding, red:" in page and "Acute &lt;b&gt;bleed" in page
+
+
+def test_the_report_can_be_taken_away_as_pdf(mine: Client, item: ReadingItem, radiologist: User) -> None:
+    report = signed_report(mine, item)
+    answer = client_of(radiologist).get(reverse("reporting:pdf", args=[report.pk]))
+    assert (answer["Content-Type"], answer.content[:5]) == ("application/pdf", b"%PDF-")
+    assert AuditEvent.objects.filter(action="report.view", subject_id=str(report.pk)).exists()
+
+
+def test_what_a_signer_says_of_a_preliminary_is_for_those_who_read(item: ReadingItem, site: Site) -> None:
+    resident = make_user("res", Role.RESIDENT, sites=(site,))
+    signer = make_user("att", Role.RADIOLOGIST, sites=(site,))
+    claim(item.pk, reader=resident, actor=TESTER, at=now())
+    first, second = client_of(resident, Accept="application/json"), client_of(signer, Accept="application/json")
+    save(first, item, 0)
+    first.post(reverse("reporting:preliminary", args=[item.pk]), {"revision": 1})
+    claim(item.pk, reader=signer, actor=TESTER, at=now())
+    assert "Not compared" in second.get(reverse("reporting:room", args=[item.pk])).content.decode()
+    said = {"revision": 1, "agreement": "minor", "agreement_note": "Missed a cyst."}
+    assert second.post(reverse("reporting:sign", args=[item.pk]), said).status_code == 200
+    url = reverse("reporting:result", args=[Report.objects.get().pk])
+    assert "Missed a cyst." in second.get(url).content.decode()
+    referrer = make_user("ref", Role.REFERRER, sites=(site,))
+    item.procedure.order.referrer = referrer
+    item.procedure.order.save()
+    page = client_of(referrer).get(url).content.decode()
+    assert "Missed a cyst." not in page and "Nothing new." in page

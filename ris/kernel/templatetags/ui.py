@@ -31,6 +31,10 @@ STATES: dict[str, tuple[str, str, str]] = {
     "final": ("file-check", "green", "Final"),
     "draft": ("file-pen", "", "Draft"),
     "addendum": ("file-plus", "blue", "Addendum"),
+    "corrected": ("file-pen", "amber", "Corrected"),
+    "agree": ("check", "green", "Agrees"),
+    "minor": ("circle-alert", "amber", "Minor discrepancy"),
+    "major": ("octagon-alert", "red", "Major discrepancy"),
     # visits
     "expected": ("calendar-clock", "", "Expected"),
     "admitted": ("user-check", "blue", "Admitted"),

@@ -1,0 +1,107 @@
+"""Reports as JSON, and what the calls about them are sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from ris.people.edge import user_of
+from ris.people.roles import Can
+from ris.people.selectors import permissions_of
+
+from .checks import SECTIONS, Text, remarks
+from .models import AGREEMENTS, CRITICAL_LEVELS, Report, ReportVersion
+
+
+class VersionSerializer(serializers.ModelSerializer[ReportVersion]):
+    """A released version. How far its signer agreed with the preliminary is shown to those who read cases."""
+
+    author_name = serializers.CharField(source="author.display_name", read_only=True)
+    overrides = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ReportVersion
+        fields = [
+            "id", "number", "kind", *SECTIONS, "addendum", "reason", "critical_level", "critical_finding",
+            "critical_at", "author", "author_name", "first_author", "agreement", "agreement_note", "signed_at",
+            "sha256", "overrides",
+        ]  # fmt: skip
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        shown = super().get_fields()
+        request = self.context.get("request")
+        if request is not None and Can.READ_CASES not in permissions_of(user_of(request)):
+            del shown["agreement"], shown["agreement_note"]
+        return shown
+
+    def get_overrides(self, version: ReportVersion) -> dict[str, str]:
+        return {row.check_name: row.reason for row in version.overrides.all()}
+
+
+class ReportSerializer(serializers.ModelSerializer[Report]):
+    """A report; the draft's text is shown to those who read cases, others see the released versions."""
+
+    accession = serializers.CharField(source="item.accession", read_only=True)
+    remarks = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Report
+        fields = [
+            "id", "item", "procedure", "accession", "state", "author", *SECTIONS, "critical_level", "critical_finding",
+            "critical_at", "revision", "saved_at", "remarks",
+        ]  # fmt: skip
+
+    def get_remarks(self, report: Report) -> list[dict[str, str]]:
+        text = Text(**{name: getattr(report, name) for name in SECTIONS})
+        return [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in remarks(text)]
+
+
+class ReleasedReportSerializer(serializers.ModelSerializer[Report]):
+    """The same for those who do not read cases: no draft text, which may be ahead of what was released."""
+
+    accession = serializers.CharField(source="item.accession", read_only=True)
+
+    class Meta:
+        model = Report
+        fields = ["id", "item", "procedure", "accession", "state", "author"]
+
+
+class CriticalForm(serializers.Serializer[Any]):
+    """A critical finding: both, or neither."""
+
+    critical_level = serializers.ChoiceField(CRITICAL_LEVELS, required=False, allow_blank=True)
+    critical_finding = serializers.CharField(required=False, allow_blank=True, max_length=500)
+
+
+class TextForm(CriticalForm):
+    """The sections; one that is left out stays as it is."""
+
+    revision = serializers.IntegerField(min_value=0)
+    technique = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    comparison = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    findings = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    impression = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+
+
+class OverridesForm(serializers.Serializer[Any]):
+    overrides = serializers.DictField(child=serializers.CharField(max_length=250), required=False, default=dict)
+
+
+class ReleaseForm(OverridesForm):
+    revision = serializers.IntegerField(min_value=1)
+
+
+class SignForm(ReleaseForm):
+    """How far the signer agrees goes with a signature over another's preliminary."""
+
+    agreement = serializers.ChoiceField(AGREEMENTS, required=False, allow_blank=True)
+    agreement_note = serializers.CharField(required=False, allow_blank=True, max_length=500)
+
+
+class CorrectionForm(TextForm, OverridesForm):
+    reason = serializers.CharField(max_length=250)
+
+
+class AddendumForm(CriticalForm):
+    text = serializers.CharField(trim_whitespace=False)
