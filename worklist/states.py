@@ -21,6 +21,7 @@ CLAIM = step("claim", [UNREAD, PRELIMINARY, PARKED], CLAIMED)
 TAKE_OVER = step("take over", [CLAIMED], CLAIMED)
 FINISH = step("finish", [CLAIMED], FINAL)
 CANCEL = step("cancel", OPEN, CANCELLED)
+REOPEN = step("open again", [CANCELLED], UNREAD)
 
 # Each of these has a twin, since an item that carries a resident's preliminary report goes back to
 # those who may sign it, and one that does not goes back to all.

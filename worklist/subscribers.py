@@ -39,7 +39,9 @@ def open_when_readable(event: ProcedureEvent) -> None:
 
 
 @subscribe(ExamUnlinked)
-def await_no_images(event: ExamUnlinked) -> None:
+def close_when_unlinked(event: ExamUnlinked) -> None:
+    """What there is to read is another's; the next exam of the procedure opens its item again."""
+    services.cancel_item(event.procedure_id, at=event.at)
     services.stop_awaiting(event.procedure_id, at=event.at)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from ris.audit.actor import Actor
 from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.models import Alarm
 from ris.orders import states
 from ris.orders.models import PerformedStep, Study
 from ris.orders.services import note_images
+from worklist.models import SiteReading
 
 from .archives import FoundStudy, studies
 from .models import Archive
@@ -21,7 +23,9 @@ log = structlog.get_logger(__name__)
 
 ASKED_FOR = timedelta(days=3)
 """How long after an exam its images are asked for. After that their absence is an exception, not a question."""
-OVERDUE = timedelta(hours=1)
+LOOKED_FOR = timedelta(days=30)
+"""An exam whose images have not come by then is history."""
+MISSING, UNKNOWN_SITE = "images-never-came", "devices unknown here"
 ALARM = "archive-unreachable"
 MOST_AT_ONCE = 200
 
@@ -36,10 +40,50 @@ def awaited(*, at: datetime) -> QuerySet[PerformedStep]:
 
 
 def missing_images(*, at: datetime) -> QuerySet[PerformedStep]:
-    """Completed exams of which, an hour later, nothing has come: for a person to look at."""
-    seen = Study.objects.values("study_uid")
-    done = PerformedStep.objects.filter(state=states.COMPLETED, ended_at__lt=at - OVERDUE)
-    return done.exclude(study_uid__in=seen).order_by("ended_at")
+    """Completed exams of which nothing has come within the minutes that their site allows, for a person to look at.
+
+    Exams of more than a month ago, and those of which a person said that no images are expected, are left out. None
+    where nobody tells of images: no archive is asked or calls back, and no study was heard of lately.
+    """
+    if not _is_told_of_images(at):
+        return PerformedStep.objects.none()
+    done = PerformedStep.objects.filter(state=states.COMPLETED, ended_at__gte=at - LOOKED_FOR, no_images=None)
+    return done.filter(_overdue(at)).exclude(study_uid__in=Study.objects.values("study_uid")).order_by("ended_at")
+
+
+def _is_told_of_images(at: datetime) -> bool:
+    telling = Archive.objects.filter(enabled=True).exclude(poll="", webhook_digest="")
+    return telling.exists() or Study.objects.filter(first_seen_at__gte=at - LOOKED_FOR).exists()
+
+
+def _overdue(at: datetime) -> Q:
+    """Ended longer ago than the site of the device gives images (``SiteReading.images_within``, else its default)."""
+    usual = at - timedelta(minutes=SiteReading().images_within)
+    own = SiteReading.objects.values_list("site", "images_within")
+    late = Q(ended_at__lt=usual) & (Q(device=None) | ~Q(device__site__in=[site for site, _ in own]))
+    for site, minutes in own:
+        late |= Q(device__site=site, ended_at__lt=at - timedelta(minutes=minutes))
+    return late
+
+
+def alarm_missing(*, at: datetime) -> int:
+    """One alarm for each site that misses images, with how many exams; over when they came. Returns how many exams.
+
+    Exams that cannot be read before their images are there are alarmed by the worklist, each by itself.
+    """
+    counted: dict[str, list[datetime]] = {}
+    missing = missing_images(at=at).exclude(steps__procedure__awaited_images__isnull=False)
+    for _, site, ended in missing.values_list("pk", "device__site__code", "ended_at").distinct():
+        if ended is not None:  # the query asks for no other
+            counted.setdefault(site or UNKNOWN_SITE, []).append(ended)
+    open_ = dict(Alarm.objects.filter(kind=MISSING, cleared_at=None).values_list("subject", "detail"))
+    for site, ends in counted.items():
+        detail = f"exams without images: {len(ends)}, the oldest ended {min(ends):%Y-%m-%d %H:%M} UTC"
+        if open_.get(site) != detail:
+            raise_alarm(MISSING, site, detail=detail, at=at)
+    for site in set(open_) - set(counted):
+        clear_alarm(MISSING, site, at=at)
+    return sum(map(len, counted.values()))
 
 
 def poll(*, at: datetime) -> int:

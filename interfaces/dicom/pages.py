@@ -1,4 +1,4 @@
-"""The DICOM side on screen: devices and what they asked, why a patient is not on a scanner, exams to reconcile."""
+"""The DICOM side on screen: devices and what they asked, why a patient is not on a scanner, priors on their way."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record
 from ris.catalog.models import Device
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid, NotFound
-from ris.orders.models import ScheduledStep
-from ris.orders.selectors import orders_for, step_for, steps_for
-from ris.orders.selectors_performed import suggestions
-from ris.orders.services import link_exam, unlink_exam
-from ris.orders.states import ACTIVE, CANCELLED, WAITING
+from ris.kernel.errors import NotFound
+from ris.orders.selectors import step_for, steps_for
+from ris.orders.states import WAITING
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -28,10 +25,8 @@ from worklist.models import PriorPlan
 from . import selectors
 from .echo import echo
 from .models import Rejection
-from .selectors_exceptions import exam_for, images_without_order, stuck, unscheduled
 from .selectors_priors import carried_out
 
-RECONCILERS = (Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP)
 ECHOERS = (Can.PERFORM_EXAMS, Can.SEE_MESSAGES, Can.SET_UP)
 WATCHERS = (Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING)
 
@@ -97,74 +92,6 @@ def explain(request: HttpRequest, step_id: int) -> HttpResponse:
         "explanation": selectors.explain(one, order.accession, at=now()) if one else None,
     }  # fmt: skip
     return render(request, "dicom/explain.html", context)
-
-
-@require_safe
-@page(*RECONCILERS)
-def exceptions(request: HttpRequest) -> HttpResponse:
-    """Exams without an order, exams that never ended, images without an order, orders to look at."""
-    user, at = user_of(request), now()
-    record(actor_of(request), "exceptions.view", user, at=at)
-    context = {
-        "unscheduled": unscheduled(user)[:100],
-        "stuck": stuck(user, at)[:100],
-        "images": images_without_order(user)[:50],
-        "flagged": orders_for(user).exclude(flags=[]).filter(state=ACTIVE)[:50],
-    }
-    return render(request, "dicom/exceptions.html", context)
-
-
-@require_safe
-@page(*RECONCILERS)
-def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
-    """One exam, with the steps it may belong to, likeliest first. Audited."""
-    user = user_of(request)
-    performed = exam_for(user, performed_id)
-    record(actor_of(request), "exam.view", performed, at=now())
-    mpps = getattr(performed, "mpps", None)
-    number = mpps.patient_id if mpps else ""
-    sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
-    found = [] if performed.steps.exists() else suggestions(performed, patient_number=number)
-    context = {
-        "performed": performed,
-        "mpps": mpps,
-        "linked": performed.steps.select_related("procedure__order__patient", "device"),
-        "suggestions": [one for one in found if one.step.procedure.order.site_id in sites],
-        "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
-    }
-    return render(request, "dicom/exam.html", context)
-
-
-@require_POST
-@page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
-def link(request: HttpRequest, performed_id: int) -> HttpResponse:
-    """The exam was of this step (or of the first waiting step of this accession number)."""
-    user = user_of(request)
-    performed = exam_for(user, performed_id)
-    step_id, accession = request.POST.get("step", ""), request.POST.get("accession", "").strip()
-    step = step_for(user, int(step_id)) if step_id.isdigit() else _step_of(user, accession)
-    link_exam(performed.pk, [step.pk], actor=actor_of(request), at=now())
-    return go(request, reverse("dicom:exam", args=[performed.pk]), "Linked. The order has moved on with the exam.")
-
-
-def _step_of(user: User, accession: str) -> ScheduledStep:
-    steps = steps_for(user).filter(procedure__order__accession=accession).exclude(state=CANCELLED)
-    found = steps.first() if accession else None
-    if found is None:
-        raise Invalid("Give the accession number of an order at your sites.", at="accession")
-    return found
-
-
-@require_POST
-@page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
-def unlink(request: HttpRequest, performed_id: int) -> HttpResponse:
-    """It was not of these steps: they wait again."""
-    performed = exam_for(user_of(request), performed_id)
-    reason = request.POST.get("reason", "").strip()[:250]
-    if not reason:
-        raise Invalid("Say why it is unlinked.", at="reason")
-    unlink_exam(performed.pk, reason=reason, actor=actor_of(request), at=now())
-    return go(request, reverse("dicom:exam", args=[performed.pk]), "Unlinked. Its steps wait again.")
 
 
 @require_safe

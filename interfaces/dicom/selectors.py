@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Count, Max, QuerySet
 
-from ris.catalog.models import Device
+from ris.catalog.models import Device, Site
 from ris.kernel.errors import NotFound
 from ris.orders.models import ScheduledStep
 from ris.orders.mwl_rows import Entry, entry
@@ -79,10 +79,17 @@ def _verdict(step: ScheduledStep, question: MwlQuestion) -> StepVerdict:
     keys = []
     for name in names:
         label, says = _SAYS.get(name, (name.replace("_", " "), lambda e, n=name: str(getattr(e, n.rstrip("s"), ""))))
-        asked = "active" if name == "order" else _shown(getattr(question, name))
+        asked = "active" if name == "order" else _asked(name, getattr(question, name))
         value = f"{step.procedure.order.state}, {step.procedure.state}" if name == "order" else says(shown)
         keys.append(KeyVerdict(label, asked, value, name not in missed))
     return StepVerdict(step, not missed, tuple(keys))
+
+
+def _asked(name: str, value: Any) -> str:
+    """For people: a site by its name."""
+    if name == "site_id":
+        return Site.objects.filter(pk=value).values_list("name", flat=True).first() or str(value)
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

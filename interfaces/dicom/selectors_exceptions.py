@@ -13,6 +13,8 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
+from .arrival import missing_images
+
 STUCK_AFTER = timedelta(hours=4)
 """An exam that is in progress for so long was probably never ended by its device."""
 
@@ -43,6 +45,12 @@ def stuck(viewer: User, at: datetime) -> QuerySet[PerformedStep]:
     """Exams that began long ago and never ended, oldest first."""
     running = exams_for(viewer).filter(state=states.IN_PROGRESS, started_at__lt=at - STUCK_AFTER)
     return running.prefetch_related("steps__procedure__order__patient").order_by("started_at")
+
+
+def without_images(viewer: User, at: datetime) -> QuerySet[PerformedStep]:
+    """Exams whose images never came, oldest first."""
+    missing = exams_for(viewer).filter(pk__in=missing_images(at=at).values("pk"))
+    return missing.prefetch_related("steps__procedure__order__patient").order_by("ended_at")
 
 
 def images_without_order(viewer: User) -> QuerySet[Study]:

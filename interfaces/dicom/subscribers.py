@@ -1,4 +1,4 @@
-"""Orders decide which priors are wanted; released reports are owed to archives. Database only; the rest is a task's."""
+"""Orders decide which priors are wanted, released reports are owed to archives. Database only; the rest is a task's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from reporting.events import AddendumAdded, PreliminaryReleased, ReportEvent, Re
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
+    ExamUnlinked,
     OrderCancelled,
     OrderEvent,
     OrderPlaced,
@@ -18,6 +19,7 @@ from ris.orders.events import (
 from ris.orders.models import RequestedProcedure
 
 from .prefetch.planning import stop, want
+from .reconciling import note_unlinked
 from .reports.owing import owe_version
 
 
@@ -53,3 +55,8 @@ def stop_one(event: ProcedureCancelled) -> None:
 def owe_archives(event: ReportEvent) -> None:
     """One subscriber for all, so that of one report they are owed in order."""
     owe_version(event.version_id, at=event.at)
+
+
+@subscribe(ExamUnlinked)
+def look_for_a_report(event: ExamUnlinked) -> None:
+    note_unlinked(event.procedure_id, at=event.at)

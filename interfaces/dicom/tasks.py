@@ -25,8 +25,9 @@ def send_reports() -> None:
 
 @shared_task(ignore_result=True)
 def poll_archives() -> None:
-    """Called every minute: ask archives for the images of finished exams."""
+    """Called every minute: ask archives for the images of finished exams, and alarm those that never came."""
     arrival.poll(at=now())
+    arrival.alarm_missing(at=now())
 
 
 @shared_task(ignore_result=True)

@@ -2,6 +2,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from . import pages
+from . import pages_exceptions as exceptions
 from .api import ExplainView, LinkView, StableStudyView, UnlinkView
 from .reports import pages as reports
 from .reports.api import ReportSendViewSet
@@ -16,10 +17,12 @@ urlpatterns = [
     path("devices/<int:device_id>/", pages.device, name="device"),
     path("devices/<int:device_id>/echo/", pages.echo_test, name="echo"),
     path("board/<int:step_id>/explain/", pages.explain, name="explain"),
-    path("exceptions/", pages.exceptions, name="exceptions"),
-    path("exceptions/exams/<int:performed_id>/", pages.exam, name="exam"),
-    path("exceptions/exams/<int:performed_id>/link/", pages.link, name="link"),
-    path("exceptions/exams/<int:performed_id>/unlink/", pages.unlink, name="unlink"),
+    path("exceptions/", exceptions.exceptions, name="exceptions"),
+    path("exceptions/exams/<int:performed_id>/", exceptions.exam, name="exam"),
+    path("exceptions/exams/<int:performed_id>/link/", exceptions.link, name="link"),
+    path("exceptions/exams/<int:performed_id>/unlink/", exceptions.unlink, name="unlink"),
+    path("exceptions/exams/<int:performed_id>/order/", exceptions.back_fill, name="back-fill"),
+    path("exceptions/exams/<int:performed_id>/no-images/", exceptions.no_images, name="no-images"),
     path("prefetch/", pages.prefetch, name="prefetch"),
     path("reports-out/", reports.sends, name="reports"),
     path("reports-out/<int:send_id>/resend/", reports.resend, name="report-resend"),

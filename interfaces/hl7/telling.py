@@ -16,6 +16,7 @@ from ris.orders.events import (
     ExamCompleted,
     ExamDiscontinued,
     ExamStarted,
+    ExamUnlinked,
     OrderCancelled,
     OrderEvent,
     OrderPlaced,
@@ -91,6 +92,7 @@ OF_ORDERS: dict[type[Event], tuple[_OfOrder, ...]] = {
     ExamStarted: (("order.status", _status("SC", "IP")),),
     ExamCompleted: (("order.status", _status("SC", "CM")),),
     ExamDiscontinued: (("order.status", _status("SC", "DC")),),
+    ExamUnlinked: (("order.status", _status("SC", "SC")),),
 }
 OF_REPORTS: dict[type[Event], str] = {
     PreliminaryReleased: "report.preliminary",

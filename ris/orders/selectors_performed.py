@@ -83,8 +83,8 @@ MOST_SUGGESTIONS = 10
 def suggestions(performed: PerformedStep, *, patient_number: str = "") -> list[Suggestion]:
     """Steps not performed yet that fit the exam, the likeliest first.
 
-    Counted are the accession number, the patient (``patient_number`` as the device sent it), the
-    modality, the device and nearness in time; a suggestion shares at least patient or accession, or
+    Counted are the study, the accession number, the patient (``patient_number`` as the device sent it), the
+    modality, the device and nearness in time; a suggestion shares at least study, patient or accession, or
     was planned on the same device within a day.
     """
     waiting = ScheduledStep.objects.filter(state__in=[*states.WAITING, states.DISCONTINUED]).select_related(
@@ -92,6 +92,8 @@ def suggestions(performed: PerformedStep, *, patient_number: str = "") -> list[S
     )
     start = performed.started_at
     likely = Q(start__gte=start - NEAR, start__lte=start + NEAR, device=performed.device)
+    if performed.study_uid:
+        likely |= Q(procedure__study_uid=performed.study_uid)
     if performed.accession:
         likely |= Q(procedure__order__accession=performed.accession)
     if patient_number:
@@ -105,6 +107,7 @@ def suggestions(performed: PerformedStep, *, patient_number: str = "") -> list[S
 def _weigh(step: ScheduledStep, performed: PerformedStep, patients: set[int]) -> tuple[int, Suggestion]:
     order = step.procedure.order
     reasons = {
+        "same study": (16, bool(performed.study_uid) and step.procedure.study_uid == performed.study_uid),
         "same accession number": (8, bool(performed.accession) and order.accession == performed.accession),
         "same patient": (4, order.patient_id in patients),
         "same modality": (2, step.modality == performed.modality),

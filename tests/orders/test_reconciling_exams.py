@@ -81,12 +81,28 @@ def test_an_unlinked_exam_waits_again_and_so_does_its_step() -> None:
         unlink_exam(performed.pk, reason="again", actor=TESTER, at=NOON)
 
 
+def test_an_unlinked_exam_keeps_its_images_and_can_be_given_to_the_right_order() -> None:
+    wrong, right = make_order(), make_order()
+    performed = perform(wrong.procedures.get())
+    made_under = performed.study_uid
+    note_images(made_under, instances=4, complete=True, actor=TESTER, at=NOON)
+
+    unlink_exam(performed.pk, reason="wrong patient chosen", actor=TESTER, at=NOON)
+    assert wrong.procedures.get().study_uid not in ("", made_under)
+    assert Study.objects.get().procedure is None
+
+    link_exam(performed.pk, [step_of(right).pk], actor=TESTER, at=NOON)
+    assert right.procedures.get().study_uid == made_under
+    assert Study.objects.get().procedure == right.procedures.get()
+
+
 def test_a_step_that_another_exam_performed_too_stays_completed() -> None:
     order = make_order()
     first = perform(order.procedures.get())
     perform(order.procedures.get())
     unlink_exam(first.pk, reason="wrong patient chosen", actor=TESTER, at=NOON)
     assert step_of(order).state == states.COMPLETED
+    assert order.procedures.get().study_uid == first.study_uid
 
 
 def test_orders_are_suggested_by_accession_patient_modality_and_time() -> None:

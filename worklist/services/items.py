@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -10,7 +11,7 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel import doorbell
 from ris.kernel.alarms import raise_alarm
-from ris.kernel.errors import NotFound
+from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.orders.models import RequestedProcedure
 from worklist import states
@@ -19,7 +20,7 @@ from worklist.live_bell import WORKLIST
 from worklist.models import Decision, ReadingItem
 from worklist.selectors.needs import procedure_with_context
 
-from .places import NOWHERE
+from .places import NOWHERE, standing
 from .pricing import priced
 
 RULES = Actor.job("rules")
@@ -32,11 +33,12 @@ TOLD_BY_RULE = "told-by-rule"
 def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> ReadingItem:
     """Put a procedure on the reading worklist, priced; the item that is there, if it is there already.
 
-    Of two who race one opens it and both get it. Raises NotFound when there is no such procedure.
+    One that was taken off (its exam was another's) is opened again, for anybody. Of two who race one opens it and
+    both get it. Raises NotFound when there is no such procedure.
     """
     found = ReadingItem.objects.filter(procedure=procedure_id).first()
     if found:
-        return found
+        return _reopen(found, at, actor) if found.state == states.CANCELLED else found
     try:
         requested = procedure_with_context(procedure_id)
     except RequestedProcedure.DoesNotExist:
@@ -57,6 +59,20 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
         raise_alarm(TOLD_BY_RULE, f"{item.accession} for {made.notify}"[:160], detail=str(item.pk), at=at)
     doorbell.ring(WORKLIST)
     return item
+
+
+def _reopen(item: ReadingItem, at: datetime, actor: Actor) -> ReadingItem:
+    """As if it were new: who had it before, and what they said of it, was of another exam."""
+    forgotten = dict.fromkeys(("preliminary_by", "reserved_for", "assigned_to", "claimed_at", "parked_until"))
+    fresh: dict[str, Any] = {**forgotten, "park_reason": "", "opened_at": at, "reach": 0, "rung": 0}
+    item.reach = 0
+    try:
+        ReadingItem.objects.take(states.REOPEN, item.pk, **fresh, **standing(item, at))
+    except Conflict:  # somebody else just did
+        return ReadingItem.objects.get(pk=item.pk)
+    emit(ItemOpened(stream=item.accession, at=at, item_id=item.pk))
+    record(actor, "item.reopen", item, patient_id=item.procedure.order.patient_id, at=at)
+    return reprice(item.pk, at=at, cause="opened again", actor=actor)
 
 
 def _new(requested: RequestedProcedure, at: datetime) -> ReadingItem:

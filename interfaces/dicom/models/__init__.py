@@ -1,5 +1,5 @@
 from .devices import DeviceProfile, MwlQuery, Rejection
-from .performed import Mpps, MppsForward
+from .performed import Mpps, MppsForward, NoImages
 from .priors import Prefetch, PriorMove
 from .remotes import Archive, MppsTarget, Remote
 from .reports import ReportObject, ReportRoute, ReportSend
@@ -11,6 +11,7 @@ __all__ = [
     "MppsForward",
     "MppsTarget",
     "MwlQuery",
+    "NoImages",
     "Prefetch",
     "PriorMove",
     "Rejection",

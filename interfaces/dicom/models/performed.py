@@ -28,6 +28,20 @@ class Mpps(models.Model):
         return self.uid
 
 
+class NoImages(models.Model):
+    """A person said that no images of this exam are expected: it is missed no more."""
+
+    performed = models.OneToOneField(PerformedStep, on_delete=models.CASCADE, related_name="no_images")
+    reason = models.CharField(max_length=250)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "exams without images"
+
+    def __str__(self) -> str:
+        return f"no images of {self.performed_id}"
+
+
 class MppsForward(models.Model):
     """One N-CREATE or N-SET owed to a target. Per target and exam the oldest goes first."""
 

@@ -22,6 +22,7 @@ UNKNOWN_PROCEDURE = "unknown procedure"
 UNKNOWN_STATION = "unknown station"
 UNKNOWN_MODALITY = "unknown modality"
 PERFORMED_THOUGH_CANCELLED = "performed though cancelled"
+REPORTED_THEN_UNLINKED = "reported, then unlinked"
 
 
 _CATALOG = Kept(

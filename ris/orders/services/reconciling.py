@@ -12,6 +12,7 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
+from ris.kernel.identifiers import new_uid
 
 from .. import states
 from ..events import ExamStarted, ExamUnlinked, OrderRevised
@@ -56,6 +57,8 @@ def link_exam(performed_id: int, step_ids: Sequence[int], *, actor: Actor, at: d
 
 def _take_over_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
     uid = performed.study_uid
+    if uid == procedure.study_uid:
+        Study.objects.filter(study_uid=uid, procedure=None).update(procedure=procedure)
     if not uid or uid == procedure.study_uid:
         return
     if RequestedProcedure.objects.filter(study_uid=uid).exists():
@@ -71,7 +74,9 @@ def _take_over_study(performed: PerformedStep, procedure: RequestedProcedure) ->
 def unlink_exam(performed_id: int, *, reason: str, actor: Actor, at: datetime) -> PerformedStep:
     """The exam was not of the steps that it names: they wait again, the exam is to be reconciled.
 
-    Steps that another exam performed too stay as they are. Raises NotFound; Conflict when nothing is linked.
+    Steps that another exam performed too stay as they are. A procedure whose only exam it was leaves the exam its
+    Study Instance UID, under which the images are, and gets a new one. Raises NotFound; Conflict when nothing is
+    linked.
     """
     performed = _locked(performed_id)
     steps = list(performed.steps.select_related("procedure__order").order_by("pk"))
@@ -84,11 +89,21 @@ def unlink_exam(performed_id: int, *, reason: str, actor: Actor, at: datetime) -
             ScheduledStep.objects.take(states.UNLINK, step.pk)
             concerned[step.procedure_id] = step.procedure
     for procedure in concerned.values():
+        _give_up_study(performed, procedure)
         tell(ExamUnlinked, procedure, at)
         emit(OrderRevised(stream=procedure.order.accession, at=at, order_id=procedure.order_id))
     patient_id = steps[0].procedure.order.patient_id
     record(actor, "exam.unlink", performed, patient_id=patient_id, reason=reason, at=at, steps=[s.pk for s in steps])
     return performed
+
+
+def _give_up_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
+    """Else nobody could be given the images, and the next exam would be filed among them."""
+    uid = procedure.study_uid
+    if performed.study_uid != uid or PerformedStep.objects.filter(steps__procedure=procedure).exists():
+        return
+    RequestedProcedure.objects.filter(pk=procedure.pk).update(study_uid=new_uid(), version=F("version") + 1)
+    Study.objects.filter(study_uid=uid, procedure=procedure).update(procedure=None)
 
 
 def _locked(performed_id: int) -> PerformedStep:

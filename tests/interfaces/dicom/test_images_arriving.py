@@ -8,15 +8,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom.sop_class import InstanceAvailabilityNotification as IAN
 
-from interfaces.dicom.arrival import missing_images, poll
+from interfaces.dicom.arrival import poll
 from interfaces.dicom.models import Archive
-from interfaces.dicom.selectors_exceptions import images_without_order
 from ris.kernel.clock import now
 from ris.kernel.models import Record
 from ris.orders.models import RequestedProcedure, Study
-from ris.orders.services import complete_exam, note_images
-from ris.people.roles import Role
-from tests.factories import NOON, TESTER, SiteFactory, make_order, make_user, perform
+from ris.orders.services import complete_exam
+from tests.factories import NOON, TESTER, make_order, perform
 from tests.interfaces.dicom.orthanc import Orthanc, orthanc
 from tests.interfaces.dicom.scu import associate
 
@@ -98,15 +96,3 @@ class TestPolling:
         assert Study.objects.get().complete_at is None
         poll(at=NOON + timedelta(minutes=1))
         assert Study.objects.get().complete_at == NOON + timedelta(minutes=1)
-
-
-@pytest.mark.django_db
-def test_exams_without_images_and_images_without_order_are_exceptions() -> None:
-    performed = perform(make_order().procedures.get())
-    assert list(missing_images(at=NOON + timedelta(minutes=30))) == []
-    assert list(missing_images(at=NOON + timedelta(hours=2))) == [performed]
-    note_images(performed.study_uid, instances=1, complete=False, actor=TESTER, at=NOON)
-    stranger = note_images("2.25.9", instances=1, complete=False, actor=TESTER, at=NOON)
-    assert list(missing_images(at=NOON + timedelta(hours=2))) == []
-    clerk = make_user("clerk", Role.SCHEDULER, sites=(SiteFactory(),))
-    assert list(images_without_order(clerk)) == [stranger]
