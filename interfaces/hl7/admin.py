@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.http import HttpRequest
 
+from ris.kernel.errors import Invalid
 from ris.people.backoffice import SetUp, SetUpForm, networks
 
+from .attributes import checked
 from .models import Destination, MapEntry, Peer
 
 
@@ -22,6 +25,12 @@ class PeerForm(SetUpForm):
 
     def clean_addresses(self) -> list[str]:
         return networks(self.cleaned_data["addresses"])
+
+    def clean_attributes(self) -> dict[str, str]:
+        try:
+            return checked(self.cleaned_data["attributes"])
+        except Invalid as refusal:
+            raise ValidationError(refusal.detail) from None
 
 
 @admin.register(Peer)

@@ -9,10 +9,12 @@ from typing import Any
 from ris.catalog.models import Device
 from ris.kernel.errors import Conflict, Invalid
 
+from .attributes import values_of
 from .incoming import Incoming
 from .order_groups import Group, Request
 from .people_in import person_name
 from .reading import Segment
+from .unknown import note_unknown
 
 Words = dict[str, Any]
 """Plain values for JSON; what was not said is not in it."""
@@ -40,8 +42,13 @@ def order_words(group: Group, incoming: Incoming) -> Words:
         ordering_provider=person_name(provider, start=2) if provider else "",
         ordering_provider_id=provider.text(1)[:32] if provider else "",
         reason=_joined([_coded(r.obr, 31) for r in requests if r.obr]),
-        clinical_info=_joined([t for r in requests if r.obr for t in (r.obr.whole(13), *_observed(r))]),
-        comments="\n".join(n.whole(3) for r in group.requests for n in r.notes if n.has(3)),
+        clinical_info=_joined(
+            [t for r in requests if r.obr for t in (r.obr.whole(13), *_observed(r))]
+            + values_of(incoming, "order.clinical_info")
+        ),
+        comments="\n".join(
+            [*(n.whole(3) for r in group.requests for n in r.notes if n.has(3)), *values_of(incoming, "order.comments")]
+        ),
         transport=next((_text_of(r.obr, 30)[:64] for r in requests if r.obr and r.obr.has(30)), ""),
         patient_state=next((_text_of(r.obr, 12)[:64] for r in requests if r.obr and r.obr.has(12)), ""),
         placed_at=placed.astimezone(UTC).isoformat() if placed else "",
@@ -148,6 +155,7 @@ def _priority(group: Group, incoming: Incoming) -> str:
             known.append(meant)
         else:
             incoming.warn("The priority is not one of table 0485; taken as not said.")
+            note_unknown(incoming, "priority", value)
     return min(known, key=ranks.index, default="")
 
 
@@ -175,6 +183,7 @@ def _modality(given: str, incoming: Incoming, place: str) -> str:
     meant = incoming.mapping.meaning("modality", given).upper()
     if meant and not _MODALITY.fullmatch(meant):
         incoming.warn(f"{place} is not a modality; ignored.")
+        note_unknown(incoming, "modality", given)
         return ""
     return meant
 

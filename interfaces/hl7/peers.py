@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from ris.kernel.errors import Refusal
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.errors import Conflict, NotFound, Refusal
 from ris.kernel.kept import Kept
 
+from .attributes import checked
 from .header import Header
 from .models import Peer
 
@@ -40,6 +45,23 @@ def identify(header: Header, address: str) -> Peer:
     if not _may_send_from(found, address):
         raise Unwelcome("This sending application may not send from this address.", at="MSH-3")
     return found
+
+
+@transaction.atomic
+def set_up(peer_id: int, changes: dict[str, Any], *, version: int, actor: Actor, at: datetime) -> Peer:
+    """Change how a peer's messages are taken; the very next one is taken so.
+
+    Raises NotFound; Conflict when somebody changed it since ``version``; Invalid for attributes that are none.
+    """
+    checked(changes.get("attributes", {}))
+    changed = Peer.objects.filter(pk=peer_id, version=version).update(version=version + 1, flagged=False, **changes)
+    peer = Peer.objects.filter(pk=peer_id).first()
+    if peer is None:
+        raise NotFound("There is no such peer.")
+    if not changed:
+        raise Conflict("Somebody changed these settings meanwhile; look at them again.", at="version")
+    record(actor, "hl7.set-up-peer", peer, at=at, fields=sorted(changes))
+    return peer
 
 
 def _first_seen(application: str, facility: str) -> Peer:

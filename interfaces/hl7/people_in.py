@@ -10,8 +10,10 @@ from ris.patients.models import Patient
 from ris.patients.services import resolve_patient
 
 from . import times
+from .attributes import values_of
 from .incoming import Incoming
 from .reading import Repeat, Segment
+from .unknown import note_unknown
 
 Identifiers = tuple[tuple[str, str, str], ...]
 
@@ -74,7 +76,7 @@ def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
         address=_address(pid, incoming),
         phone=_phone(pid) if pid.has(13) else None,
         allergies=_allergies(incoming),
-        alerts=_attribute(incoming, "patient.alerts"),
+        alerts=values_of(incoming, "patient.alerts") or None,
         message_at=incoming.message_at,
         message_id=incoming.header.control_id,
     )
@@ -99,6 +101,8 @@ def _sex(pid: Segment, incoming: Incoming) -> str | None:
     if not pid.has(8):
         return None
     found = incoming.mapping.find("sex", pid.text(8))
+    if found is None and pid.text(8).upper() not in ("", "U"):
+        note_unknown(incoming, "sex", pid.text(8))
     return found[0][:1] if found and found[0][:1] in "FMO" else ""
 
 
@@ -119,17 +123,6 @@ def _phone(pid: Segment) -> str:
 
 
 def _allergies(incoming: Incoming) -> list[str] | None:
-    segments = incoming.message.all("AL1")
-    return [text for s in segments if (text := s.text(3, 2) or s.text(3))] if segments else None
-
-
-def _attribute(incoming: Incoming, name: str) -> list[str] | None:
-    """Values of the fields that the peer's settings read into attribute ``name``."""
-    places = [place for place, target in incoming.peer.attributes.items() if target == name]
-    values = []
-    for place in places:
-        segment, _, field = str(place).partition("-")
-        for found in incoming.message.all(segment):
-            if field.isdigit():
-                values += [whole for whole in found.whole(int(field)).split("\n") if whole]
-    return values or None
+    segments, more = incoming.message.all("AL1"), values_of(incoming, "patient.allergies")
+    said = [text for s in segments if (text := s.text(3, 2) or s.text(3))]
+    return [*said, *more] if segments or more else None

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, Min, Model, OuterRef, Q, QuerySet
 
-from ris.kernel.errors import NotFound
+from ris.catalog.models import Site
+from ris.kernel.errors import Forbidden, NotFound
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 
 from . import states
-from .models import Destination, InboundMessage, OutboundMessage, Peer, ReplayJob
+from .models import Destination, InboundMessage, MapEntry, OutboundMessage, Peer, ReplayJob
 
 M = TypeVar("M", bound=Model)
 
@@ -132,6 +133,35 @@ def destination_for(viewer: User, destination_id: int) -> Destination:
 def peers_for(viewer: User) -> QuerySet[Peer]:
     """The systems that send to us."""
     return Peer.objects.filter(_here(viewer)).select_related("site").order_by("name")
+
+
+def peer_for(viewer: User, peer_id: int) -> Peer:
+    """One of them. Raises NotFound."""
+    return _one(peers_for(viewer), peer_id)
+
+
+def require_house(viewer: User) -> None:
+    """Raise Forbidden unless the viewer sees the messages of every site: what holds for all peers holds for all."""
+    if Site.objects.exclude(pk__in=sites_seen(viewer)).exists():
+        raise Forbidden("These tables hold at every site; they are for those who work at all of them.", code="role")
+
+
+def entries_for(viewer: User, peer_id: int | None) -> QuerySet[MapEntry]:
+    """The lines of a peer's tables (None: those of all peers). Raises NotFound."""
+    if peer_id is not None:
+        peer_for(viewer, peer_id)
+    else:
+        require(viewer, Can.SEE_MESSAGES)
+    return MapEntry.objects.filter(peer=peer_id).order_by("table", "given")
+
+
+def entry_for(viewer: User, entry_id: int) -> MapEntry:
+    """One line that the viewer may see. Raises NotFound."""
+    require(viewer, Can.SEE_MESSAGES)
+    entry = _one(MapEntry.objects.all(), entry_id)
+    if entry.peer_id is not None:
+        peer_for(viewer, entry.peer_id)
+    return entry
 
 
 def _one(rows: QuerySet[M], pk: int) -> M:

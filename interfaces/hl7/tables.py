@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +15,11 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Invalid, NotFound
 
+from .entries import entry_of
 from .models import MapEntry, Peer
+from .unknown import is_known
 
 COLUMNS = ("table", "given", "meant", "text")
-TABLES = frozenset(value for value, _ in MapEntry.TABLES)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -39,27 +41,60 @@ def _unsafe(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
+MOST_LINES = 20_000
+
+
+class BadTable(Invalid):
+    """A table with rows that cannot be right: each with its line, its column, and the cure."""
+
+    def __init__(self, faults: list[tuple[str, str, str]]) -> None:
+        line, column, _ = faults[0]
+        said = [f"{line}, {column}: {text}" if column else f"{line}: {text}" for line, column, text in faults[:20]]
+        more = f" And {len(faults) - 20} more." if len(faults) > 20 else ""
+        super().__init__(" ".join(said) + more, at=f"{line}, {column}" if column else line)
+        self.faults = faults
+
+
 @transaction.atomic
 def import_csv(peer_id: int | None, text: str, *, actor: Actor, at: datetime) -> int:
     """Replace the tables of the peer (None: those of all peers) by what the CSV says; return how many lines.
 
-    All or nothing. Raises NotFound; Invalid at ``line N`` for an unknown table, an empty or doubled value.
+    Commas or semicolons. All or nothing. Raises NotFound; :class:`BadTable` naming every bad row.
     """
     entries: dict[tuple[str, str], MapEntry] = {}
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    if not set(COLUMNS[:3]) <= set(reader.fieldnames or ()):
-        raise Invalid(f"The first line names the columns: {', '.join(COLUMNS)}.", at="line 1")
-    for number, row in enumerate(reader, start=2):
-        cells = {column: _unsafe((row.get(column) or "").strip()) for column in COLUMNS}
-        entry = _entry(peer_id, cells, f"line {number}")
+    faults: list[tuple[str, str, str]] = []
+    for line, cells in _rows(text):
+        try:
+            entry = entry_of(peer_id, cells)
+        except Invalid as refusal:
+            faults.append((line, refusal.at, refusal.detail))
+            continue
         key = entry.table, entry.given.upper()
         if key in entries:
-            raise Invalid("This value is there already.", at=f"line {number}")
+            faults.append((line, "given", "This value is there already; take one of the two lines out."))
         entries[key] = entry
+    if faults:
+        raise BadTable(faults)
     MapEntry.objects.filter(peer=peer_id).delete()
     MapEntry.objects.bulk_create(entries.values())
+    for table, given in entries:
+        is_known(peer_id, table, given)
     _tell(peer_id, "hl7.import-tables", actor, at, count=len(entries))
     return len(entries)
+
+
+def _rows(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """(``line N``, cells by column). Raises BadTable for a head that names no columns."""
+    text = text.lstrip("\ufeff")
+    head = text.split("\n", 1)[0]
+    reader = csv.DictReader(io.StringIO(text), delimiter=";" if head.count(";") > head.count(",") else ",")
+    if not set(COLUMNS[:3]) <= set(reader.fieldnames or ()):
+        raise BadTable([("line 1", "", f"The first line names the columns: {', '.join(COLUMNS)}.")])
+    for row in reader:
+        if reader.line_num > MOST_LINES:
+            raise BadTable([(f"line {reader.line_num}", "", f"At most {MOST_LINES:,} lines.")])
+        if any(cell for cell in row.values()):
+            yield f"line {reader.line_num}", {column: _unsafe((row.get(column) or "").strip()) for column in COLUMNS}
 
 
 @transaction.atomic
@@ -67,9 +102,11 @@ def set_entry(
     peer_id: int | None, *, table: str, given: str, meant: str, text: str = "", actor: Actor, at: datetime
 ) -> MapEntry:
     """Write one line; the one with the same table and value gives way. Raises NotFound, Invalid."""
-    entry = _entry(peer_id, {"table": table, "given": given.strip(), "meant": meant.strip(), "text": text.strip()}, "")
+    cells = {"table": table, "given": given.strip(), "meant": meant.strip(), "text": text.strip()}
+    entry = entry_of(peer_id, cells)
     MapEntry.objects.filter(peer=peer_id, table=table, given__iexact=entry.given).delete()
     entry.save()
+    is_known(peer_id, table, entry.given)
     _tell(peer_id, "hl7.set-entry", actor, at, table=table)
     return entry
 
@@ -83,16 +120,6 @@ def drop_entry(entry_id: int, *, actor: Actor, at: datetime) -> None:
     peer_id, table = entry.peer_id, entry.table
     entry.delete()
     _tell(peer_id, "hl7.drop-entry", actor, at, table=table)
-
-
-def _entry(peer_id: int | None, cells: dict[str, str], at: str) -> MapEntry:
-    if cells["table"] not in TABLES:
-        raise Invalid(f"The table is one of {', '.join(sorted(TABLES))}.", at=at or "table")
-    if not cells["given"]:
-        raise Invalid("Say which value is meant.", at=at or "given")
-    if any(len(cell) > 199 for cell in cells.values()):
-        raise Invalid("A value has at most 199 characters.", at=at)
-    return MapEntry(peer_id=peer_id, **cells)
 
 
 def _tell(peer_id: int | None, action: str, actor: Actor, at: datetime, **detail: Any) -> None:

@@ -22,6 +22,7 @@ from ris.orders.services import (
     release_order,
     revise_order,
 )
+from ris.orders.services.filling import UNKNOWN_PROCEDURE
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 
@@ -31,6 +32,7 @@ from .incoming import Incoming
 from .models import OrderTrail
 from .order_intents import order_content, procedure_intent, site_id_for, study_uid
 from .progress import progress_to
+from .unknown import note_unknown
 
 OTHER_PATIENT = "This order belongs to another patient."
 """Why a message is refused that may be right once a merge has come: it is taken again then."""
@@ -133,6 +135,7 @@ def _place(trail: OrderTrail, picture: Words, patient: Patient, visit: Visit | N
     incoming.did("placed", trail.order)
     for flag in trail.order.flags:
         incoming.warn(f"The order is flagged: {flag}.")
+    _note_unknown_codes(trail.order, incoming)
 
 
 def _revise(
@@ -160,6 +163,15 @@ def _revise(
     revise_order(order.pk, intent, actor=incoming.actor, at=incoming.at)
     incoming.did("revised", order)
     order.refresh_from_db()
+    if procedures:
+        _note_unknown_codes(order, incoming)
+
+
+def _note_unknown_codes(order: Order, incoming: Incoming) -> None:
+    """Offer the codes that the catalog does not know for mapping."""
+    if UNKNOWN_PROCEDURE in order.flags:
+        for code, text in order.procedures.filter(procedure=None).values_list("code", "code_text"):
+            note_unknown(incoming, "procedure", code, text)
 
 
 def _check_fixed(order: Order, after: Words, incoming: Incoming) -> None:

@@ -3,8 +3,15 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import pages, pages_replays
-from .api import DestinationViewSet, InboundViewSet, OutboundViewSet, ReplayJobViewSet
+from . import pages, pages_peers, pages_replays
+from .api import (
+    DestinationViewSet,
+    InboundViewSet,
+    MapEntryViewSet,
+    OutboundViewSet,
+    PeerViewSet,
+    ReplayJobViewSet,
+)
 
 app_name = "hl7"
 
@@ -12,6 +19,8 @@ router = SimpleRouter()
 router.register("hl7/inbound", InboundViewSet, basename="hl7-inbound")
 router.register("hl7/outbound", OutboundViewSet, basename="hl7-outbound")
 router.register("hl7/destinations", DestinationViewSet, basename="hl7-destination")
+router.register("hl7/peers", PeerViewSet, basename="hl7-peer")
+router.register("hl7/entries", MapEntryViewSet, basename="hl7-entry")
 router.register("hl7/replays", ReplayJobViewSet, basename="hl7-replay")
 
 urlpatterns = [
@@ -23,6 +32,11 @@ urlpatterns = [
     path("messages/replays/<int:job_id>/", pages_replays.job, name="replay-job"),
     path("messages/replays/<int:job_id>/stop/", pages_replays.halt, name="replay-stop"),
     path("messages/replays/<int:job_id>/go-on/", pages_replays.go_on, name="replay-go-on"),
+    path("messages/peers/", pages_peers.peers, name="peers"),
+    path("messages/peers/<int:peer_id>/", pages_peers.peer, name="peer"),
+    path("messages/peers/<int:peer_id>/line/", pages_peers.set_entry, name="set-entry"),
+    path("messages/peers/<int:peer_id>/tables.csv", pages_peers.as_csv, name="tables"),
+    path("messages/peers/lines/<int:entry_id>/remove/", pages_peers.drop_entry, name="drop-entry"),
     path("messages/out/<int:message_id>/", pages.outbound, name="outbound"),
     path("messages/out/<int:message_id>/resend/", pages.resend, name="resend"),
     path("messages/out/<int:message_id>/skip/", pages.skip, name="skip"),

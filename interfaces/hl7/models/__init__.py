@@ -1,7 +1,7 @@
 from .inbound import InboundMessage
 from .jobs import ReplayJob
 from .outbound import Destination, OutboundMessage
-from .peers import MapEntry, Peer
+from .peers import MapEntry, Peer, UnknownValue
 from .trails import EarlyResult, OrderTrail
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "OutboundMessage",
     "Peer",
     "ReplayJob",
+    "UnknownValue",
 ]

@@ -105,3 +105,21 @@ class MapEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.table} {self.given} → {self.meant}"
+
+
+class UnknownValue(models.Model):
+    """A value that a peer sent and no table of its knows; offered for mapping."""
+
+    peer = models.ForeignKey(Peer, on_delete=models.CASCADE, related_name="unknown")
+    table = models.CharField(max_length=12, choices=MapEntry.TABLES)
+    given = models.CharField(max_length=199, help_text="In upper case: case does not count.")
+    text = models.CharField(max_length=199, blank=True, help_text="The name that came with it.")
+    times = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["peer", "table", "given"], name="unknown_value_once")]
+
+    def __str__(self) -> str:
+        return f"{self.table} #{self.pk}"

@@ -58,6 +58,12 @@ def flag(order: Order, what: str) -> None:
         Order.objects.filter(pk=order.pk).update(flags=order.flags)
 
 
+def unflag(order: Order, *what: str) -> None:
+    """It is seen to."""
+    order.flags = [flagged for flagged in order.flags if flagged not in what]
+    Order.objects.filter(pk=order.pk).update(flags=order.flags)
+
+
 def catalog_procedure(code: Code) -> Procedure | None:
     """The catalog's procedure of that code: same coding system first, else any system. Case does not count."""
     alike = _CATALOG.all(code.value)

@@ -18,6 +18,7 @@ from ..events import OrderRevised
 from ..intents import OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 from .filling import (
+    UNKNOWN_MODALITY,
     UNKNOWN_PROCEDURE,
     add_procedure,
     add_step,
@@ -26,6 +27,7 @@ from .filling import (
     find_device,
     flag,
     locked_order,
+    unflag,
 )
 
 
@@ -49,6 +51,8 @@ def revise_order(order_id: int, intent: OrderIntent, *, actor: Actor, at: dateti
         order.refresh_from_db()
     for procedure in intent.procedures:
         _revise_procedure(order, procedure, at)
+    if UNKNOWN_PROCEDURE in order.flags and not order.procedures.filter(procedure=None).exists():
+        unflag(order, UNKNOWN_PROCEDURE, UNKNOWN_MODALITY)
     record(actor, "order.revise", order, patient_id=order.patient_id, at=at, fields=sorted(content))
     emit(OrderRevised(stream=order.accession, at=at, order_id=order.pk))
     return order

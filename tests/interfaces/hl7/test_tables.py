@@ -59,7 +59,7 @@ def test_tables_go_out_and_come_back_as_csv_and_formulas_are_kept_from_running(p
     assert AuditEvent.objects.filter(action="hl7.import-tables").exists()
 
 
-@pytest.mark.parametrize(("text", "at"), [("a,b\n", "line 1"), ("table,given,meant\nzzz,1,2\n", "line 2")])
+@pytest.mark.parametrize(("text", "at"), [("a,b\n", "line 1"), ("table,given,meant\nzzz,1,2\n", "line 2, table")])
 def test_a_wrong_csv_changes_nothing_and_names_the_line(peer, text, at):
     set_entry(peer.pk, table="sex", given="W", meant="F", **WHO)
     with pytest.raises(Invalid) as refused:

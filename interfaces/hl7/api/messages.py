@@ -19,11 +19,10 @@ from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
-from . import replaying, selectors, services
-from .asking import Asked
-from .models import Destination, InboundMessage, OutboundMessage, ReplayJob
-from .serializers import (
-    CountedSerializer,
+from .. import selectors, services
+from ..asking import Asked
+from ..models import Destination, InboundMessage, OutboundMessage
+from ..serializers import (
     DestinationSerializer,
     InboundDetail,
     InboundQuery,
@@ -34,8 +33,6 @@ from .serializers import (
     PreviewForm,
     PreviewSerializer,
     ReplayForm,
-    ReplayJobSerializer,
-    ReplayManyForm,
 )
 
 
@@ -68,7 +65,7 @@ class InboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[InboundMessa
     def preview(self, request: Request, pk: str) -> Response:
         """What a replay (with this text) would change. Changes nothing."""
         message = self._mendable(pk)
-        form = _valid(PreviewForm(data=request.data))
+        form = valid(PreviewForm(data=request.data))
         found = services.preview_replay(message.pk, text=form.get("text"), at=now())
         return Response(PreviewSerializer(found).data)
 
@@ -77,7 +74,7 @@ class InboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[InboundMessa
     def replay(self, request: Request, pk: str) -> Response:
         """Take it again, as it came or with another text."""
         message = self._mendable(pk)
-        form = _valid(ReplayForm(data=request.data))
+        form = valid(ReplayForm(data=request.data))
         copy = services.replay(
             message.pk, text=form.get("text"), reason=form["reason"], actor=actor_of(request), at=now()
         )
@@ -127,7 +124,7 @@ class OutboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboundMes
     def _mend(self, request: Request, pk: str, service: Any) -> Response:
         require(user_of(request), Can.MEND_MESSAGES)
         message = selectors.outbound_message(user_of(request), int(pk))
-        form = _valid(ReasonForm(data=request.data))
+        form = valid(ReasonForm(data=request.data))
         changed = service(message.pk, reason=form["reason"], actor=actor_of(request), at=now())
         return Response(OutboundSerializer(changed).data)
 
@@ -148,7 +145,7 @@ class DestinationViewSet(viewsets.ViewSet):
     def pause(self, request: Request, pk: str) -> Response:
         """Send nothing until it is resumed."""
         destination = self._mendable(request, pk)
-        form = _valid(ReasonForm(data=request.data))
+        form = valid(ReasonForm(data=request.data))
         services.pause(destination.pk, reason=form["reason"], actor=actor_of(request), at=now())
         return self.list(request)
 
@@ -164,60 +161,6 @@ class DestinationViewSet(viewsets.ViewSet):
         return selectors.destination_for(user_of(request), int(pk))
 
 
-class ReplayJobViewSet(viewsets.ViewSet):
-    """Many messages taken again: a job that survives whoever works at it."""
-
-    permission_classes = [IsAuthenticated]
-    queryset = ReplayJob.objects.none()  # says in the schema what {id} is
-
-    @extend_schema(responses=ReplayJobSerializer(many=True))
-    def list(self, request: Request) -> Response:
-        """The latest, newest first."""
-        return Response(ReplayJobSerializer(selectors.replay_jobs(user_of(request)), many=True).data)
-
-    @extend_schema(responses=ReplayJobSerializer)
-    def retrieve(self, request: Request, pk: str) -> Response:
-        """How far one is."""
-        return Response(ReplayJobSerializer(selectors.replay_job(user_of(request), int(pk))).data)
-
-    @extend_schema(request=InboundQuery, responses=CountedSerializer)
-    @action(detail=False, methods=["post"])
-    def preview(self, request: Request) -> Response:
-        """How many messages that would be. Changes nothing."""
-        require(user_of(request), Can.MEND_MESSAGES)
-        asked = Asked(**_valid(InboundQuery(data=request.data)))
-        return Response(CountedSerializer(replaying.count(asked, selectors.sites_seen(user_of(request)))).data)
-
-    @extend_schema(request=ReplayManyForm, responses={201: ReplayJobSerializer})
-    def create(self, request: Request) -> Response:
-        """Take them again, oldest first."""
-        require(user_of(request), Can.MEND_MESSAGES)
-        said = _valid(ReplayManyForm(data=request.data))
-        reason, sites = said.pop("reason"), selectors.sites_seen(user_of(request))
-        job = replaying.start(Asked(**said), sites, reason=reason, actor=actor_of(request), at=now())
-        return Response(ReplayJobSerializer(job).data, status=status.HTTP_201_CREATED)
-
-    @extend_schema(request=ReasonForm, responses=ReplayJobSerializer)
-    @action(detail=True, methods=["post"])
-    def stop(self, request: Request, pk: str) -> Response:
-        """Take no more of them."""
-        job = self._mendable(request, pk)
-        form = _valid(ReasonForm(data=request.data))
-        halted = replaying.halt(job.pk, reason=form["reason"], actor=actor_of(request), at=now())
-        return Response(ReplayJobSerializer(halted).data)
-
-    @extend_schema(request=None, responses=ReplayJobSerializer)
-    @action(detail=True, methods=["post"], url_path="go-on")
-    def go_on(self, request: Request, pk: str) -> Response:
-        """Go on where it was stopped."""
-        job = replaying.go_on(self._mendable(request, pk).pk, actor=actor_of(request), at=now())
-        return Response(ReplayJobSerializer(job).data)
-
-    def _mendable(self, request: Request, pk: str) -> ReplayJob:
-        require(user_of(request), Can.MEND_MESSAGES)
-        return selectors.replay_job(user_of(request), int(pk))
-
-
-def _valid(form: Any) -> dict[str, Any]:
+def valid(form: Any) -> dict[str, Any]:
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)
