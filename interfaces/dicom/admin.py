@@ -14,7 +14,7 @@ from ris.kernel.clock import now
 from ris.people.backoffice import SetUp, SetUpForm, networks
 from ris.people.edge import actor_of
 
-from .models import Archive, DeviceProfile, MppsTarget, ReportRoute
+from .models import Archive, DeviceProfile, MppsTarget, PriorDestination, ReportRoute
 from .services import issue_webhook_token
 
 
@@ -93,4 +93,23 @@ class RouteForm(SetUpForm):
 class ReportRouteAdmin(SetUp):
     form = RouteForm
     list_display = ("archive", "site", "sr", "pdf", "way", "preliminary", "enabled")
+    removable = True
+
+
+class DestinationForm(SetUpForm):
+    class Meta:
+        model = PriorDestination
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        if bool(said.get("site")) == bool(said.get("reader")):
+            raise forms.ValidationError("Choose a site or a reader.")
+        return said
+
+
+@admin.register(PriorDestination)
+class PriorDestinationAdmin(SetUp):
+    form = DestinationForm
+    list_display = ("ae_title", "site", "reader")
     removable = True

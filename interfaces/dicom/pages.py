@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from ris.audit.services import record
@@ -25,7 +26,7 @@ from worklist.models import PriorPlan
 from . import selectors
 from .echo import echo
 from .models import Rejection
-from .selectors_priors import carried_out
+from .selectors_priors import carried_out, progress
 
 ECHOERS = (Can.PERFORM_EXAMS, Can.SEE_MESSAGES, Can.SET_UP)
 WATCHERS = (Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING)
@@ -107,5 +108,8 @@ def prefetch(request: HttpRequest) -> HttpResponse:
     states = [PriorPlan.PLANNED, PriorPlan.FETCHED, PriorPlan.FAILED, PriorPlan.DROPPED]
     shown = Paginator(plans, 100).get_page(request.GET.get("page"))
     record(actor_of(request), "prefetch.view", user, at=now())
-    context = {"page": shown, "rows": carried_out(shown), "state": state, "states": states}
+    context = {
+        "page": shown, "rows": carried_out(shown), "state": state, "states": states, "archives": progress(now()),
+        "query": urlencode({"state": state}) + "&" if state else "",
+    }  # fmt: skip
     return render(request, "dicom/prefetch.html", context)

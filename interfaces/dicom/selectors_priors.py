@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q
 
 from worklist.models import PriorPlan
 
-from .models import Prefetch, PriorMove
+from .models import Archive, Prefetch, PriorMove
+from .prefetch import states
+from .prefetch.running import is_quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +37,27 @@ def carried_out(plans: Iterable[PriorPlan]) -> list[Carried]:
     for move in moved.select_related("archive").order_by("pk"):
         moves[move.study_uid].append(move)
     return [Carried(plan, searches[plan.procedure_id], moves[plan.study_uid]) for plan in plans]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How busy an archive is with priors. ``quiet``: only urgent ones begin now."""
+
+    archive: Archive
+    queued: int
+    moving: int
+    missed: int
+    quiet: bool
+
+
+def progress(at: datetime) -> list[Progress]:
+    """Of each archive that has, or had in vain, anything to move."""
+    counts = {state: Count("moves", filter=Q(moves__state=state)) for state in _COUNTED}
+    busy = Archive.objects.filter(moves__state__in=_COUNTED).annotate(**counts).order_by("name")
+    return [
+        Progress(one, one.queued, one.moving, one.missed, is_quiet(one, at))  # type: ignore[attr-defined]
+        for one in busy.distinct()
+    ]
+
+
+_COUNTED = (states.QUEUED, states.MOVING, states.MISSED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reporting.events import AddendumAdded, PreliminaryReleased, ReportEvent, ReportSigned
+from reporting.events import AddendumAdded, PreliminaryReleased, ReportCorrected, ReportEvent, ReportSigned
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
@@ -17,8 +17,9 @@ from ris.orders.events import (
     StepRescheduled,
 )
 from ris.orders.models import RequestedProcedure
+from worklist.events import ItemAssigned, ItemClaimed, ItemTakenOver, ReaderEvent
 
-from .prefetch.planning import stop, want
+from .prefetch.planning import bring_to, stop, want
 from .reconciling import note_unlinked
 from .reports.owing import owe_version
 
@@ -51,7 +52,12 @@ def stop_one(event: ProcedureCancelled) -> None:
     stop(event.procedure_id, at=event.at)
 
 
-@subscribe(PreliminaryReleased, ReportSigned, AddendumAdded)
+@subscribe(ItemAssigned, ItemClaimed, ItemTakenOver)
+def bring_priors_to_reader(event: ReaderEvent) -> None:
+    bring_to(event.item_id, event.reader_id, at=event.at)
+
+
+@subscribe(PreliminaryReleased, ReportSigned, AddendumAdded, ReportCorrected)
 def owe_archives(event: ReportEvent) -> None:
     """One subscriber for all, so that of one report they are owed in order."""
     owe_version(event.version_id, at=event.at)

@@ -1,6 +1,6 @@
 from .devices import DeviceProfile, MwlQuery, Rejection
 from .performed import Mpps, MppsForward, NoImages
-from .priors import Prefetch, PriorMove
+from .priors import Prefetch, PriorDestination, PriorMove
 from .remotes import Archive, MppsTarget, Remote
 from .reports import ReportObject, ReportRoute, ReportSend
 
@@ -13,6 +13,7 @@ __all__ = [
     "MwlQuery",
     "NoImages",
     "Prefetch",
+    "PriorDestination",
     "PriorMove",
     "Rejection",
     "Remote",

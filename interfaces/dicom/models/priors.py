@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
+from ris.catalog.models import Site
 from ris.kernel.stateful import Stateful
 from ris.orders.models import RequestedProcedure
 
@@ -27,6 +30,34 @@ class Prefetch(Stateful):
 
     def __str__(self) -> str:
         return f"priors of {self.procedure_id} in {self.archive_id}"
+
+
+class PriorDestination(models.Model):
+    """Where priors are wanted at hand: at a site, or at a reader's own workstation."""
+
+    site = models.OneToOneField(
+        Site, null=True, blank=True, on_delete=models.CASCADE, help_text="Instead of each archive's own destination."
+    )
+    reader = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="prior_destination",
+        help_text="Too, for the cases that are suggested to this reader or that the reader takes.",
+    )
+    ae_title = models.CharField("AE title", max_length=16, help_text="As the archives know it.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(site__isnull=True, reader__isnull=False) | Q(site__isnull=False, reader__isnull=True),
+                name="prior_destination_of_one",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.ae_title
 
 
 class PriorMove(Stateful):

@@ -14,8 +14,9 @@ from ris.audit.services import record
 from ris.kernel.doorbell import ring
 from ris.orders import states as orders
 from ris.orders.models import RequestedProcedure
+from worklist.models import PriorPlan, ReadingItem
 
-from ..models import Archive, Prefetch, PriorMove
+from ..models import Archive, Prefetch, PriorDestination, PriorMove
 from . import states
 
 PREFETCH = "dicom-prefetch"
@@ -40,7 +41,9 @@ def want(procedure_id: int, *, at: datetime, now_at_once: bool = False) -> int:
     due = at if urgent or now_at_once else max(at, start - EVENING)
     wanted = 0
     authorities = set(order.patient.identifiers.values_list("authority", flat=True))
-    for archive in Archive.objects.filter(enabled=True).exclude(destination=""):
+    for archive in Archive.objects.filter(enabled=True):
+        if not destinations(procedure, archive):
+            continue
         if archive.authorities and not authorities & set(archive.authorities):
             continue
         wish, new = Prefetch.objects.get_or_create(
@@ -58,14 +61,66 @@ def want(procedure_id: int, *, at: datetime, now_at_once: bool = False) -> int:
     return wanted
 
 
+def destinations(procedure: RequestedProcedure, archive: Archive) -> list[str]:
+    """Where the procedure's priors are moved: to its site's place, else the archive's own; and to its reader's."""
+    of_site = PriorDestination.objects.filter(site=procedure.order.site_id).values_list("ae_title", flat=True).first()
+    item = ReadingItem.objects.filter(procedure=procedure).first()
+    reader_id = (item.reader_id or item.assigned_to_id) if item else None
+    of_reader = PriorDestination.objects.filter(reader=reader_id, reader__isnull=False)
+    titles = [of_site or archive.destination, *of_reader.values_list("ae_title", flat=True)]
+    return list(dict.fromkeys(title for title in titles if title))
+
+
+@transaction.atomic
+def bring_to(item_id: int, reader_id: int, *, at: datetime) -> int:
+    """The case is this reader's: what was found for it goes to their own place too, if they have one. Idempotent."""
+    destination = PriorDestination.objects.filter(reader=reader_id).first()
+    procedure_id = ReadingItem.objects.filter(pk=item_id).values_list("procedure", flat=True).first()
+    if destination is None or procedure_id is None:
+        return 0
+    wanted = PriorPlan.objects.filter(procedure=procedure_id, state__in=[PriorPlan.PLANNED, PriorPlan.FETCHED])
+    found = PriorMove.objects.filter(study_uid__in=wanted.values("study_uid")).order_by("study_uid", "pk")
+    queued = 0
+    for move in {move.study_uid: move for move in found}.values():
+        _, new = PriorMove.objects.get_or_create(
+            study_uid=move.study_uid,
+            destination=destination.ae_title,
+            defaults={
+                "archive_id": move.archive_id,
+                "prefetch_id": move.prefetch_id,
+                "state": states.QUEUED,
+                "urgent": move.urgent,
+                "score": move.score,
+                "due_at": at,
+            },
+        )
+        queued += new
+    if queued:
+        ring(PREFETCH)
+    return queued
+
+
 @transaction.atomic
 def stop(procedure_id: int, *, at: datetime) -> int:
-    """The exam will not be: nothing more is looked for or moved for it. What is under way ends by itself."""
+    """The exam will not be: nothing more is looked for or moved for it. What is under way ends by itself.
+
+    A study that another exam waits for too is moved for that one.
+    """
     stopped = 0
     for wish in Prefetch.objects.filter(procedure=procedure_id, state__in=states.STOP.sources):
         Prefetch.objects.take(states.STOP, wish.pk)
         for move in PriorMove.objects.filter(prefetch=wish, state=states.QUEUED):
-            PriorMove.objects.take(states.DROP, move.pk)
+            other = _another_wish(wish, move)
+            if other is None:
+                PriorMove.objects.take(states.DROP, move.pk)
+            else:
+                PriorMove.objects.filter(pk=move.pk, state=states.QUEUED).update(prefetch=other)
         record(Actor.job("prefetch"), "prefetch.stop", wish, at=at)
         stopped += 1
     return stopped
+
+
+def _another_wish(wish: Prefetch, move: PriorMove) -> Prefetch | None:
+    plans = PriorPlan.objects.filter(study_uid=move.study_uid, state=PriorPlan.PLANNED)
+    others = Prefetch.objects.filter(archive=wish.archive_id, procedure__in=plans.values("procedure"))
+    return others.exclude(procedure=wish.procedure_id).exclude(state=states.STOPPED).order_by("pk").first()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.errors import Conflict
+from ris.kernel.locks import lock_name
 from worklist.models import PriorPlan
 from worklist.services import note_fetched, plan_priors
 
@@ -21,6 +22,7 @@ from ..remote import Unreachable
 from . import states
 from .describing import described
 from .moving import move
+from .planning import destinations
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +66,9 @@ def _search(wish: Prefetch, at: datetime) -> int:
         plans = plan_priors(wish.procedure_id, at=at, found=[described(study) for study in found])
         here = {study.uid for study in found}
         chosen = [plan for plan in plans if plan.study_uid in here]
-        for plan in chosen:
-            _queue(wish, plan, at)
+        for destination in destinations(wish.procedure, wish.archive):
+            for plan in chosen:
+                _queue(wish, plan, destination, at)
         record(
             Actor.job("prefetch"),
             "prefetch.search",
@@ -91,24 +94,22 @@ def _patients_studies(wish: Prefetch) -> list[FoundStudy]:
     return list(found.values())
 
 
-def _queue(wish: Prefetch, plan: PriorPlan, at: datetime) -> None:
+def _queue(wish: Prefetch, plan: PriorPlan, destination: str, at: datetime) -> None:
     """Queue the study's move, unless it is there, or on its way, already."""
-    destination = wish.archive.destination
-    try:
-        with transaction.atomic():
-            PriorMove.objects.create(
-                archive=wish.archive,
-                prefetch=wish,
-                study_uid=plan.study_uid,
-                destination=destination,
-                due_at=at,
-                state=states.QUEUED,
-                urgent=wish.urgent,
-                score=plan.score,
-            )
+    known, new = PriorMove.objects.get_or_create(
+        study_uid=plan.study_uid,
+        destination=destination,
+        defaults={
+            "archive": wish.archive,
+            "prefetch": wish,
+            "due_at": at,
+            "state": states.QUEUED,
+            "urgent": wish.urgent,
+            "score": plan.score,
+        },
+    )
+    if new:
         return
-    except IntegrityError:
-        known = PriorMove.objects.get(study_uid=plan.study_uid, destination=destination)
     if known.state == states.MOVED:
         note_fetched(plan.study_uid, ok=True, at=at)
     elif known.state in states.QUEUE_AGAIN.sources:
@@ -120,19 +121,31 @@ def _queue(wish: Prefetch, plan: PriorPlan, at: datetime) -> None:
 def _move_some(archive: Archive, at: datetime, limit: int) -> int:
     moved = 0
     for _ in range(limit):
-        under_way = PriorMove.objects.filter(archive=archive, state=states.MOVING).count()
-        due = PriorMove.objects.filter(archive=archive, state=states.QUEUED, due_at__lte=at)
-        if _is_quiet(archive, at):
-            due = due.filter(urgent=True)
-        first = due.order_by("-urgent", "due_at", "-score", "pk").first()
-        if first is None or under_way >= archive.most_at_once:
+        begun = _begin(archive, at)
+        if begun is None:
             return moved
-        try:
-            begun = PriorMove.objects.take(states.BEGIN, first.pk, attempts=first.attempts + 1, due_at=at)
-        except Conflict:  # another worker has it
-            continue
         moved += _bring(archive, begun, at)
     return moved
+
+
+@transaction.atomic
+def _begin(archive: Archive, at: datetime) -> PriorMove | None:
+    """The next move, begun; None when none is due or the archive has its fill.
+
+    Under a lock of the archive, so that several workers together keep its limit.
+    """
+    lock_name(f"archive-moves:{archive.pk}")
+    under_way = PriorMove.objects.filter(archive=archive, state=states.MOVING).count()
+    due = PriorMove.objects.filter(archive=archive, state=states.QUEUED, due_at__lte=at)
+    if is_quiet(archive, at):
+        due = due.filter(urgent=True)
+    first = due.order_by("-urgent", "due_at", "-score", "pk").first()
+    if first is None or under_way >= archive.most_at_once:
+        return None
+    try:
+        return PriorMove.objects.take(states.BEGIN, first.pk, attempts=first.attempts + 1, due_at=at)
+    except Conflict:  # stopped in the meantime
+        return None
 
 
 def _bring(archive: Archive, begun: PriorMove, at: datetime) -> int:
@@ -157,7 +170,8 @@ def _queue_the_stuck(at: datetime) -> None:
         PriorMove.objects.filter(due_at=stuck.due_at).take(states.POSTPONE, stuck.pk, due_at=at)
 
 
-def _is_quiet(archive: Archive, at: datetime) -> bool:
+def is_quiet(archive: Archive, at: datetime) -> bool:
+    """Whether only urgent moves begin at that moment (UTC)."""
     first, last = archive.quiet_from, archive.quiet_until
     if first is None or last is None:
         return False

@@ -37,4 +37,5 @@ def test_where_a_prior_was_looked_for_and_how_its_way_went_stands_beside_its_pla
     client.force_login(make_user("lead", Role.ADMINISTRATOR, sites=(SiteFactory(),)))
     shown = client.get(reverse("dicom:prefetch")).content.decode()
     assert "in old-pacs" in shown and "Searched" in shown
+    assert "0 of 2 on the way, 0 queued, 1 missed" in shown
     assert "Missed" in shown and "to NEW, 8 tries" in shown and "cannot be reached" in shown

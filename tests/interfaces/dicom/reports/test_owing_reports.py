@@ -11,10 +11,11 @@ from pynetdicom import AE, evt
 
 from interfaces.dicom.models import ReportObject, ReportSend
 from interfaces.dicom.reports import states
+from interfaces.dicom.reports.making import file_of, read
 from interfaces.dicom.reports.owing import owe_version
 from interfaces.dicom.reports.sending import ALARM, CLAIMED, _claim, send_owed
 from reporting.models import ReportVersion
-from reporting.services import add_addendum
+from reporting.services import add_addendum, correct
 from ris.audit.actor import Actor
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
@@ -156,3 +157,23 @@ def test_an_archive_that_takes_no_such_object_is_named(signed: Sign, scp: Scp) -
     assert send_owed(at=SIGNED) == 1
     waiting = ReportSend.objects.exclude(state=states.SENT).get()
     assert waiting.error == "ARCHIVE accepts no Encapsulated PDF Storage"
+
+
+def test_a_corrected_report_follows_what_it_corrects(signed: Sign, reader: User, scp: Scp) -> None:
+    route_to(archive_at(port=scp.port))
+    first = signed()
+    more = add(first, reader, "One word more.")
+    said = {"findings": "The other side.", "impression": "Normal."}
+    report = first.report.reread()
+    corrected = correct(
+        first.report_id, reader=reader, revision=report.revision, sections=said, reason="wrong side",
+        actor=Actor.of_user(reader), at=SIGNED,
+    )  # fmt: skip
+    deliver_owed(at=SIGNED)
+    assert send_owed(at=SIGNED) == 3
+    assert scp.heard == uids(first, more, corrected)
+    document = read(file_of(ReportObject.objects.get(version=corrected).pk))
+    texts = [item.ContentSequence[0].TextValue for item in document.ContentSequence if item.ValueType == "CONTAINER"]
+    assert texts == ["The other side.", "Normal.", "One word more."]
+    before = document.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert [before.ReferencedSOPInstanceUID] == uids(more)
