@@ -29,6 +29,13 @@ WHERE id = (SELECT id FROM worklist_readingitem WHERE pool = %s AND lane = 0 ORD
 RETURNING id
 """
 
+PUT_BACK = """
+UPDATE worklist_readingitem SET state = 'unread', reader_id = NULL, lease_until = NULL,
+ lane = (SELECT lane FROM bench_place kept WHERE kept.id = worklist_readingitem.id),
+ turns_at = (SELECT turns_at FROM bench_place kept WHERE kept.id = worklist_readingitem.id)
+WHERE state = 'claimed'
+"""
+
 
 def plain(reader: Any, at: datetime, pool: int) -> int | None:
     from django.db import connection
@@ -43,19 +50,19 @@ def plain(reader: Any, at: datetime, pool: int) -> int | None:
 def runner(what: str, at: datetime, users: list[Any]) -> Callable[[random.Random], int | None]:
     from ris.audit.actor import Actor
     from ris.catalog.models import Subspecialty
-    from worklist.selectors.readers import reader_now
-    from worklist.services.next_case import FEW, _question, next_case
+    from worklist.selectors.asking import asking_now
+    from worklist.services.next_case import FEW, next_case, question
     from worklist.services.next_sql import claim_best
 
     pools = list(Subspecialty.objects.values_list("pk", flat=True))
     if what == "plain":
         return lambda dice: plain(dice.choice(users), at, dice.choice(pools))
     if what == "statement":
-        asked = [_question(reader_now(user, at), at) for user in users[:32]]
+        asked = [question(asking_now(user, at), at) for user in users[:32]]
 
         def statement(dice: random.Random) -> int | None:
             probes, values = dice.choice(asked)
-            return claim_best(probes, values | {"deep": FEW})
+            return claim_best(probes, values, deep=FEW)
 
         return statement
 
@@ -114,18 +121,23 @@ def measure(what: str, at: datetime, seconds: float, processes: int, threads: in
     print(f"  {what:10} {clients:3} at once  {len(took) / seconds:7.0f}/s  {percentiles(took)}  doubles {doubles}")
 
 
+def keep_places() -> None:
+    """Write down where everything stands, so that all can be put back by one statement."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bench_place")
+        cursor.execute(
+            "CREATE TABLE bench_place AS SELECT id, lane, turns_at FROM worklist_readingitem WHERE state = 'unread'"
+        )
+        cursor.execute("CREATE UNIQUE INDEX bench_place_id ON bench_place (id)")
+
+
 def put_back() -> None:
     from django.db import connection, connections
 
-    from worklist.models import ReadingItem
-    from worklist.services.places import standing
-
-    for item in ReadingItem.objects.filter(state="claimed"):
-        at = item.claimed_at
-        ReadingItem.objects.filter(pk=item.pk).update(
-            state="unread", reader=None, lease_until=None, **standing(item, at)
-        )
     with connection.cursor() as cursor:
+        cursor.execute(PUT_BACK)
         cursor.execute("VACUUM ANALYZE worklist_readingitem" if connection.vendor == "postgresql" else "ANALYZE")
     connections.close_all()
 
@@ -146,6 +158,7 @@ def main() -> None:
     at = now()
     make_house(said.readers)
     make_items(said.items, at)
+    keep_places()
     print(f"{connection.vendor}, {said.items} open items, {said.readers} readers, {os.cpu_count()} cores")
     connections.close_all()
     for what in said.what.split(","):

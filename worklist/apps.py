@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class WorklistConfig(AppConfig):
@@ -9,3 +10,6 @@ class WorklistConfig(AppConfig):
     def ready(self) -> None:
         # Importing them registers what this app wants to hear, and who answers its bell.
         from . import hub, subscribers  # noqa: F401
+        from .stamping import stamp_tables
+
+        post_migrate.connect(stamp_tables, sender=self)

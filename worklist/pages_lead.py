@@ -121,7 +121,7 @@ def explained(request: HttpRequest, item_id: int) -> HttpResponse:
     item = selectors.item_for(user, item_id)
     at = _moment(request) or now()
     record(actor_of(request), "item.explain", item, patient_id=item.procedure.order.patient_id, at=now())
-    why = explain(item, at)
+    why = explain(item, at, viewer=user)
     ids = {line["reader"] for line in [*why["history"], *why["declined"]] if line["reader"]}
     context = {
         "item": item, "patient": item.procedure.order.patient, "visit": item.procedure.order.visit,

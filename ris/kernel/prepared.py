@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
@@ -11,8 +11,8 @@ from django.db import connection
 _settled: WeakSet[Any] = WeakSet()
 
 
-def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The rows of a SELECT, as the driver gives them.
+def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The rows of a SELECT (or what RETURNING returns), as the driver gives them.
 
     PostgreSQL plans a join of seven tables longer than it takes to run it, so there the statement is
     prepared on this connection, with one plan for all parameters: use it only for statements whose
@@ -26,7 +26,7 @@ def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     return _fetch_prepared(sql, params)
 
 
-def _fetch_prepared(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _fetch_prepared(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     import psycopg
 
     connection.ensure_connection()

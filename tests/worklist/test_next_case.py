@@ -72,6 +72,31 @@ def test_a_skill_can_be_narrowed_to_modalities() -> None:
     assert ask(reader) == item
 
 
+@pytest.mark.parametrize(
+    "born,youngest,oldest,given",
+    [
+        (date(2020, 3, 11), None, 5, True),  # five years old until tomorrow
+        (date(2020, 3, 10), None, 5, False),
+        (date(2008, 3, 10), 18, None, True),  # eighteen today
+        (date(2008, 3, 11), 18, None, False),
+        (None, 18, 90, True),
+    ],
+)
+def test_a_skill_can_be_narrowed_to_ages(
+    born: date | None, youngest: int | None, oldest: int | None, given: bool
+) -> None:
+    reader, item = make_reader(skills=()), make_item(patient=PatientFactory(birth_date=born))
+    Skill.objects.create(reader=reader, subspecialty=item.subspecialty, youngest=youngest, oldest=oldest)
+    assert ask(reader) == (item if given else None)
+
+
+def test_words_of_a_skill_stay_words() -> None:
+    reader, item = make_reader(skills=()), make_item()
+    odd = ['X"},{"CT', "a\\b", "CT"]
+    Skill.objects.create(reader=reader, subspecialty=item.subspecialty, modalities=odd)
+    assert ask(reader) == item
+
+
 def test_nobody_is_given_a_case_of_a_site_that_is_not_theirs() -> None:
     make_item()
     assert ask(make_reader(sites=(SiteFactory(code="south"),))) is None

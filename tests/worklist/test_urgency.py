@@ -193,11 +193,11 @@ def test_a_case_explains_itself_as_of_any_moment() -> None:
     item = make_item()
     deliver_owed(at=NOON)
     services.set_priority(item.pk, "STAT", reason="ward", actor=Actor.job("t"), at=NOON + 30 * MINUTE)
-    early, late = explain(item, NOON + 10 * MINUTE), explain(item, NOON + 40 * MINUTE)
+    early, late = explain(item, NOON + 10 * MINUTE, viewer=reader), explain(item, NOON + 40 * MINUTE, viewer=reader)
     assert (early["priced"]["urgency"], late["priced"]["urgency"]) == (5, 2)
     assert early["priced"]["score"] == pytest.approx(sum(early["priced"]["terms"].values()), abs=1e-3)
     assert early["assigned"]["reader"] == reader.pk
     assert [row["by"] for row in early["assigned"]["ruled_out"]] == [["skill"]]
     assert early["assigned"]["candidates"][0]["order"]["primary skill"] == 1.0
-    assert explain(item, NOON - MINUTE)["priced"] is None
+    assert explain(item, NOON - MINUTE, viewer=reader)["priced"] is None
     assert late["history"][-1]["changes"]["priority"] == ["ROUTINE", "STAT"]

@@ -82,7 +82,7 @@ class UrgencyCalls(viewsets.GenericViewSet[ReadingItem]):
         item = _readable(request, int(pk))
         patient_id = item.procedure.order.patient_id
         record(actor_of(request), "item.explain", item, patient_id=patient_id, at=now())
-        return Response(explain(item, at))
+        return Response(explain(item, at, viewer=user_of(request)))
 
     def _change(self, service: Any, form: Any = None) -> Response:
         said: dict[str, Any] = {}

@@ -6,6 +6,7 @@ from .records import Decision, PriorPlan
 from .roster import Holiday, Shift, ShiftChange
 from .rulesets import RuleSet
 from .sites import AwaitedImages, SiteReading
+from .stamps import Stamp
 
 __all__ = [
     "AiFlag",
@@ -29,4 +30,5 @@ __all__ = [
     "SiteReading",
     "Skill",
     "Skip",
+    "Stamp",
 ]

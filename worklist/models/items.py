@@ -133,8 +133,10 @@ class ReadingItem(Stateful):
         indexes = [
             # Full, not partial: SQLite's planner prefers a scan to a partial index once ANALYZE has run.
             models.Index("pool", "lane", F("rank").desc(), name="item_next"),
+            models.Index("lane", F("rank").desc(), name="item_next_of_all"),
             models.Index("assigned_to", "lane", F("rank").desc(), name="item_suggested"),
             models.Index(fields=["reader", "state"], name="item_held"),
+            models.Index(fields=["reader", "claimed_at"], name="item_taken"),
             models.Index(fields=["state", "lease_until"], name="item_lease"),
             models.Index(fields=["state", "site"], name="item_state_site"),
             models.Index(fields=["turns_at"], name="item_turns"),

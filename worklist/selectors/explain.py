@@ -11,15 +11,16 @@ from worklist.rules.eligible import FILTERS
 from worklist.rules.score import Case, terms
 from worklist.rules.sentences import sentence
 
+from .lists import visible_items
 from .rulesets import rules_in_force
 
 
-def explain(item: ReadingItem, at: datetime) -> dict[str, Any]:
+def explain(item: ReadingItem, at: datetime, *, viewer: User) -> dict[str, Any]:
     """All that was decided about the item up to a moment: as of then, not as of now.
 
     Rules that fired (as sentences), score terms at that moment, candidates with their order, who was ruled
-    out by what, load, what made it a reader's next case, escalations and refusals.
-    Empty parts: nothing of the kind had happened yet.
+    out by what, load, what made it a reader's next case and what else stood before them then (of that, what
+    the viewer may see), escalations and refusals. Empty parts: nothing of the kind had happened yet.
     """
     decisions = list(Decision.objects.filter(item=item, at__lte=at).order_by("at", "pk"))
     pricing = next((d for d in reversed(decisions) if d.kind in (Decision.OPENED, Decision.RESCORED)), None)
@@ -30,7 +31,7 @@ def explain(item: ReadingItem, at: datetime) -> dict[str, Any]:
         "at": at,
         "priced": _priced(item, pricing, at) if pricing else None,
         "assigned": _assigned(assigned) if assigned else None,
-        "claimed": _claimed(claimed) if claimed else None,
+        "claimed": _claimed(claimed, viewer) if claimed else None,
         "history": [_line(d) for d in decisions],
         "escalations": list(
             Escalation.objects.filter(item=item, at__lte=at).order_by("rung").values("rung", "at", "acknowledged_by")
@@ -62,38 +63,69 @@ def _priced(item: ReadingItem, decision: Decision, at: datetime) -> dict[str, An
 
 
 def _assigned(decision: Decision) -> dict[str, Any]:
-    candidates = decision.body.get("candidates", [])
-    names = _names({row["reader"] for row in candidates} | ({decision.reader_id} if decision.reader_id else set()))
+    candidates: list[dict[str, Any]] = decision.body.get("candidates", [])
+    out: dict[str, list[int]] = decision.body.get("out", {})
+    ids = {row["reader"] for row in candidates}.union(*out.values())
+    names = _names(ids | ({decision.reader_id} if decision.reader_id else set()))
     return {
         "at": decision.at,
         "reader": decision.reader_id,
         "reader_name": names.get(decision.reader_id or 0, ""),
         "cause": decision.body.get("cause", ""),
-        "candidates": [{**row, "name": names.get(row["reader"], "")} for row in candidates if "out" not in row],
+        "candidates": [{**row, "name": names.get(row["reader"], "")} for row in candidates],
         "ruled_out": [
             {
-                "reader": row["reader"],
-                "name": names.get(row["reader"], ""),
-                "by": row["out"],
-                "because": [FILTERS[name][0] for name in row["out"] if name in FILTERS],
+                "reader": pk,
+                "name": names.get(pk, ""),
+                "by": against.split(","),
+                "because": [FILTERS[name][0] for name in against.split(",") if name in FILTERS],
             }
-            for row in candidates
-            if "out" in row
+            for against, some in out.items()
+            for pk in some
         ],
     }
 
 
-def _claimed(decision: Decision) -> dict[str, Any]:
-    """Why it was given to whoever asked for the next case: its score for them at that moment."""
+def _claimed(decision: Decision, viewer: User) -> dict[str, Any]:
+    """Why it was given to whoever asked for the next case: its score for them at that moment, and the others'."""
     reader, terms = decision.reader_id or 0, decision.body["terms"]
+    score = sum(terms.values())
     return {
         "at": decision.at,
         "reader": reader,
         "reader_name": _names({reader}).get(reader, ""),
         "held": decision.body["held"],
+        "held_minutes": decision.body.get("minutes"),
         "terms": {name: round(value, 4) for name, value in terms.items()},
-        "score": round(sum(terms.values()), 4),
+        "score": round(score, 4),
+        "considered": _considered(decision.body.get("considered", []), score, viewer),
     }
+
+
+_TAKEN = "another reader was taking it at the same moment"
+_LATER = "came after it"
+_TOO_CLOSE = "the reader ordered the exam, or is too close to the patient"
+
+
+def _considered(kept: list[tuple[int, float, str]], score: float, viewer: User) -> list[dict[str, Any]]:
+    """The cases that stood there too, highest first: what ruled each out for the reader, or that it came later."""
+    seen = dict(visible_items(viewer).filter(pk__in=[pk for pk, _, _ in kept]).values_list("pk", "accession"))
+    return [
+        {
+            "item": pk,
+            "accession": seen[pk],
+            "score": theirs,
+            "by": against,
+            "because": _because(against) if against else _TAKEN if theirs > score + 0.001 else _LATER,
+        }
+        for pk, theirs, against in kept
+        if pk in seen
+    ]
+
+
+def _because(against: str) -> str:
+    said = _TOO_CLOSE if against == "own order" else FILTERS[against][0]
+    return said if said.startswith(("it ", "the reader ")) else f"the reader {said}"
 
 
 def _names(ids: set[int]) -> dict[int, str]:

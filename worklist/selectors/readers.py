@@ -4,56 +4,63 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, TypeVar
 
-from django.db.models import Q, Sum
+from django.db.models import Count, Model, Q, QuerySet, Sum
 
 from ris.people.models import User
-from ris.people.roles import Can
-from worklist.models import Presence, Privilege, ReaderProfile, ReadingItem, Skill
-from worklist.rules.eligible import ReaderNow, SkillNow
+from worklist.models import Presence, ReadingItem
+from worklist.rules.eligible import ReaderNow
 from worklist.states import CLAIMED, FINAL, WAITING
 
-from .access import permissions_of_many, sites_of_many
-from .roster import OnShift, on_shift, stamp
+from .reader_standing import standing_readers
+from .roster import OnShift, roster
+from .stamps import Stamps, stamps
+
+M = TypeVar("M", bound=Model)
+
+RECENT_SECONDS = 2.0
 
 UNSEEN_AFTER = timedelta(minutes=15)
 """A reader who was present but has not been seen for so long counts as away."""
 
-_DEFAULTS = ReaderProfile()
-
 
 def reader_now(user: User, at: datetime) -> ReaderNow:
     """One reader. Someone without any role that reads gets no sites."""
-    return _readers([user.pk], at, on_shift(at))[0]
+    known = stamps()
+    duty = roster(known).of(user.pk, at)
+    return _readers([user.pk], at, {user.pk: duty} if duty else {}, known)[0]
 
 
 def readers_now(at: datetime) -> list[ReaderNow]:
     """All who are on shift at that moment."""
-    shifts = on_shift(at)
-    return _readers(shifts, at, shifts) if shifts else []
+    known = stamps()
+    shifts = roster(known).at(at)
+    return _readers(shifts, at, shifts, known) if shifts else []
 
 
-RECENT_SECONDS = 2.0
-_recent: dict[tuple[str, str], tuple[float, datetime, list[ReaderNow]]] = {}
+_recent: dict[Stamps, tuple[float, datetime, list[ReaderNow]]] = {}
 
 
 def readers_recent(at: datetime) -> list[ReaderNow]:
-    """The same as of at most two seconds ago: good enough to suggest somebody, who is looked at again at the claim.
+    """The same as of a few seconds ago: good enough to suggest somebody, who is looked at again at the claim.
 
-    A change of the roster counts at once. The list is the caller's to keep up to date (:func:`note_suggested`).
+    A change of the roster, of a role or of a skill counts at once; what somebody holds, after two seconds, or
+    more where reading it would otherwise be a twentieth of the work. The list is the caller's to keep up to
+    date (:func:`note_suggested`).
     """
-    key, clock = stamp(), time.monotonic()
-    kept = _recent.get(key)
-    if kept and clock - kept[0] < RECENT_SECONDS and abs(at - kept[1]) < timedelta(minutes=1):
+    known, clock = stamps(), time.monotonic()
+    kept = _recent.get(known)
+    if kept and clock < kept[0] and abs(at - kept[1]) < timedelta(minutes=1):
         return kept[2]
-    readers = readers_now(at)
+    shifts = roster(known).at(at)
+    readers = _readers(shifts, at, shifts, known) if shifts else []
+    cost = time.monotonic() - clock
     _recent.clear()
-    _recent[key] = (clock, at, readers)
+    _recent[known] = (clock + max(RECENT_SECONDS, 20 * cost), at, readers)
     return readers
 
 
@@ -65,44 +72,27 @@ def note_suggested(readers: list[ReaderNow], reader_id: int, minutes: float) -> 
             return
 
 
-def _readers(ids: Collection[int], at: datetime, shifts: dict[int, OnShift]) -> list[ReaderNow]:
-    ids = list(ids)
-    cans = permissions_of_many(ids)
-    sites = sites_of_many(ids, cans, Can.READ_CASES)
-    profiles = {p.user_id: p for p in ReaderProfile.objects.filter(user__in=ids)}
-    skills = _skills(ids)
-    unlicensed = _unlicensed(ids, at)
-    absent = _absent(ids, at)
-    held = _held(ids)
-    done = _minutes_this_shift({i: shifts[i] for i in ids if i in shifts})
+def _readers(ids: Collection[int], at: datetime, shifts: Mapping[int, OnShift], known: Stamps) -> list[ReaderNow]:
+    standing = standing_readers(ids, at, known)
+    absent, held = _absent(ids, at), _held(ids)
+    done = _minutes_this_shift(shifts)
     found = []
     for pk in ids:
-        profile, shift = profiles.get(pk, _DEFAULTS), shifts.get(pk)
         count, minutes = held.get(pk, (0, 0.0))
         found.append(
-            ReaderNow(
-                id=pk,
-                sites=sites[pk],
-                can_sign=Can.SIGN_REPORTS in cans[pk],
-                skills=tuple(skills[pk]),
-                unlicensed=frozenset(unlicensed[pk]),
+            replace(
+                standing[pk],
                 present=pk not in absent,
                 held=count,
                 held_minutes=minutes,
-                most_claims=profile.most_claims,
-                most_minutes=float(profile.most_minutes),
-                pace=profile.pace,
-                seniority=profile.seniority,
-                trainee=profile.trainee,
-                team=profile.team,
-                accepts_push=profile.accepts_push,
-                **_shift_parts(shift, at, done.get(pk, 0.0)),
+                **shift_parts(shifts.get(pk), at, done.get(pk, 0.0)),
             )
         )
     return found
 
 
-def _shift_parts(shift: OnShift | None, at: datetime, done: float) -> dict[str, Any]:
+def shift_parts(shift: OnShift | None, at: datetime, done: float) -> dict[str, Any]:
+    """What a duty makes of a reader at a moment; ``done``: the minutes that count as read in it."""
     if shift is None:
         return {}
     minute = timedelta(minutes=1)
@@ -115,58 +105,39 @@ def _shift_parts(shift: OnShift | None, at: datetime, done: float) -> dict[str, 
     }
 
 
-def _skills(ids: list[int]) -> dict[int, list[SkillNow]]:
-    found: dict[int, list[SkillNow]] = defaultdict(list)
-    for s in Skill.objects.filter(reader__in=ids).order_by("level", "pk"):
-        found[s.reader_id].append(
-            SkillNow(s.subspecialty_id, s.level, frozenset(s.modalities), frozenset(s.regions), s.youngest, s.oldest)
-        )
-    return found
-
-
-def _unlicensed(ids: list[int], at: datetime) -> dict[int, set[int]]:
-    """Sites that ask for privileges of which the reader has not every kind, valid today at the site."""
-    asked: dict[tuple[int, str], set[int]] = defaultdict(set)
-    today: dict[int, Any] = {}
-    for p in Privilege.objects.select_related("site"):
-        day = today.setdefault(p.site_id, at.astimezone(ZoneInfo(p.site.time_zone)).date())
-        holders = asked[p.site_id, p.kind]
-        if p.valid_from <= day and (p.valid_until is None or day <= p.valid_until):
-            holders.add(p.reader_id)
-    found: dict[int, set[int]] = defaultdict(set)
-    for (site, _kind), holders in asked.items():
-        for pk in ids:
-            if pk not in holders:
-                found[pk].add(site)
-    return found
-
-
-def _absent(ids: list[int], at: datetime) -> set[int]:
+def _absent(ids: Collection[int], at: datetime) -> set[int]:
     """Who said so, or has not been seen lately. Nobody's presence is known until they first sign in."""
     gone = ~Q(state=Presence.AVAILABLE) | Q(last_seen_at__lt=at - UNSEEN_AFTER)
-    return set(Presence.objects.filter(gone, reader__in=ids).values_list("reader", flat=True))
+    return set(_among(Presence.objects.filter(gone), ids).values_list("reader", flat=True))
 
 
-def _held(ids: list[int]) -> dict[int, tuple[int, float]]:
-    held: dict[int, tuple[int, float]] = {}
-    rows = ReadingItem.objects.filter(reader__in=ids, state=CLAIMED).values_list("reader", "reading_minutes")
-    for pk, minutes in rows:
-        count, total = held.get(pk, (0, 0.0))
-        held[pk] = (count + 1, total + minutes)
-    return held
+def _held(ids: Collection[int]) -> dict[int, tuple[int, float]]:
+    held = _among(ReadingItem.objects.filter(state=CLAIMED), ids).order_by().values_list("reader")
+    return {pk: (n, total) for pk, n, total in held.annotate(n=Count("pk"), total=Sum("reading_minutes"))}
 
 
-def _minutes_this_shift(shifts: dict[int, OnShift]) -> dict[int, float]:
+MANY = 50
+"""So many readers are nearly all of those who hold anything; to name them takes longer than to leave them unnamed."""
+
+
+def _among(rows: QuerySet[M], ids: Collection[int], field: str = "reader") -> QuerySet[M]:
+    return rows if len(ids) > MANY else rows.filter(**{f"{field}__in": list(ids)})
+
+
+def _minutes_this_shift(shifts: Mapping[int, OnShift]) -> dict[int, float]:
     """Reading minutes taken or suggested since the shift began, also before a log-out."""
-    if not shifts:
-        return {}
     total: dict[int, float] = defaultdict(float)
-    since = min(shift.span.start for shift in shifts.values())
-    taken = ReadingItem.objects.filter(reader__in=shifts, state__in=[CLAIMED, FINAL], claimed_at__gte=since)
-    for pk, when, minutes in taken.values_list("reader", "claimed_at", "reading_minutes"):
-        if pk and when and when >= shifts[pk].span.start:
-            total[pk] += minutes
-    waiting = ReadingItem.objects.filter(assigned_to__in=shifts, state__in=WAITING, lane__isnull=False)
-    for pk, minutes in waiting.values_list("assigned_to").annotate(total=Sum("reading_minutes")):
+    if not shifts:
+        return total
+    beginning: dict[datetime, set[int]] = defaultdict(set)
+    for pk, shift in shifts.items():
+        beginning[shift.span.start].add(pk)
+    for since, ids in beginning.items():
+        taken = ReadingItem.objects.filter(reader__in=ids, state__in=[CLAIMED, FINAL], claimed_at__gte=since)
+        for pk, minutes in taken.order_by().values_list("reader").annotate(total=Sum("reading_minutes")):
+            total[pk or 0] += minutes
+    waiting = _among(ReadingItem.objects.filter(state__in=WAITING, lane__isnull=False), shifts, "assigned_to")
+    suggested = waiting.filter(assigned_to__isnull=False).order_by().values_list("assigned_to")
+    for pk, minutes in suggested.annotate(total=Sum("reading_minutes")):
         total[pk] += minutes
     return total

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from django.db import connection
-
 from worklist.models import Holiday, Shift, ShiftChange
 from worklist.rules.lanes import EPOCH
 from worklist.rules.recurrence import Duty, Span, spans
 
-_STAMP = """
-SELECT
- (SELECT COUNT(*) || ':' || COALESCE(SUM(version), 0) || ':' || COALESCE(MAX(uid), '') FROM worklist_shift),
- (SELECT COUNT(*) || ':' || COALESCE(MAX(id), 0) FROM worklist_shiftchange),
- (SELECT MAX(made_at) FROM worklist_shiftchange),
- (SELECT COUNT(*) || ':' || COALESCE(MAX(id), 0) FROM worklist_holiday)
-"""
+from .stamps import Stamps, stamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,7 @@ class Roster:
 
     def __init__(self, entries: list[_Entry]) -> None:
         self._entries = entries
-        self._hours: dict[datetime, list[OnShift]] = {}
+        self._hours: dict[datetime, dict[int, list[OnShift]]] = {}
 
     def between(self, since: datetime, until: datetime) -> Iterator[OnShift]:
         """Occurrences that overlap the interval, by shift, then time."""
@@ -61,31 +53,40 @@ class Roster:
 
     def at(self, at: datetime) -> dict[int, OnShift]:
         """Who is on shift at that moment, breaks apart. Of two shifts the one that ends later counts."""
+        hour = self._hour(at)
+        found = ((pk, _covering(duties, at)) for pk, duties in hour.items())
+        return {pk: duty for pk, duty in found if duty}
+
+    def of(self, reader_id: int, at: datetime) -> OnShift | None:
+        """The same for one reader; None when they are not on shift."""
+        return _covering(self._hour(at).get(reader_id, ()), at)
+
+    def _hour(self, at: datetime) -> dict[int, list[OnShift]]:
         hour = at.replace(minute=0, second=0, microsecond=0)
-        if hour not in self._hours:
+        kept = self._hours.get(hour)
+        if kept is None:
+            kept = {}
+            for duty in self.between(hour, hour + timedelta(hours=1)):
+                kept.setdefault(duty.reader_id, []).append(duty)
             if len(self._hours) > 500:
                 self._hours.clear()
-            self._hours[hour] = list(self.between(hour, hour + timedelta(hours=1)))
-        found: dict[int, OnShift] = {}
-        for one in self._hours[hour]:
-            if one.span.covers(at):
-                other = found.get(one.reader_id)
-                if other is None or one.span.end > other.span.end:
-                    found[one.reader_id] = one
-        return found
+            self._hours[hour] = kept
+        return kept
+
+    @property
+    def empty(self) -> bool:
+        """Whether this house keeps no roster at all."""
+        return not self._entries
 
 
-def stamp() -> tuple[str, str]:
-    """What changes whenever the roster does: the database, and a digest of counts, versions and ids."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STAMP)
-        row = cursor.fetchone()
-    return str(connection.settings_dict["NAME"]), "|".join(str(part) for part in row)
+def _covering(duties: Iterable[OnShift], at: datetime) -> OnShift | None:
+    return max((one for one in duties if one.span.covers(at)), key=lambda one: one.span.end, default=None)
 
 
-def roster() -> Roster:
-    """The roster as the database has it now; rebuilt only when something of it changed."""
-    return _load(*stamp())
+def roster(known: Stamps | None = None) -> Roster:
+    """The roster as the database has it now; rebuilt only when something of it changed. ``known``: just read."""
+    known = known or stamps()
+    return _load(known.database, known.roster)
 
 
 def on_shift(at: datetime) -> dict[int, OnShift]:
@@ -94,7 +95,7 @@ def on_shift(at: datetime) -> dict[int, OnShift]:
 
 
 @lru_cache(maxsize=4)
-def _load(database: str, stamp: str) -> Roster:
+def _load(database: str, stamp: str | None) -> Roster:
     everywhere: set[date] = set()
     by_site: dict[int, set[date]] = defaultdict(set)
     for holiday in Holiday.objects.all():

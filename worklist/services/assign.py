@@ -49,7 +49,7 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
         return None
     if not news:  # nobody then, nobody now: said once is enough
         return None
-    body: dict[str, Any] = {"candidates": _kept(needs, readers, out), "needs": {"reach": needs.reach}}
+    body = {**_kept(needs, readers, out), "needs": {"reach": needs.reach}}
     Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best.id if best else None, body=body)
     if best:
         note_suggested(readers, best.id, item.reading_minutes)
@@ -66,10 +66,14 @@ def choose(needs: Needs, readers: list[ReaderNow]) -> tuple[ReaderNow | None, di
     return best, {pk: names for pk, names in out.items() if names}
 
 
-def _kept(needs: Needs, readers: list[ReaderNow], out: dict[int, list[str]]) -> list[dict[str, Any]]:
-    """Candidates for the record, best first: all who were eligible (the first dozen), then who was not, and why."""
+def _kept(needs: Needs, readers: list[ReaderNow], out: dict[int, list[str]]) -> dict[str, Any]:
+    """For the record: the eligible, best first (the first dozen), and who was not, by what ruled them out."""
     eligible = sorted((r for r in readers if r.id not in out), key=lambda r: preference(r, needs))
-    kept: list[dict[str, Any]] = [
-        {"reader": r.id, "order": why(r, needs), "held": r.held} for r in eligible[:MOST_CANDIDATES_KEPT]
-    ]
-    return kept + [{"reader": pk, "out": names} for pk, names in out.items()]
+    against: dict[str, list[int]] = {}
+    for pk, names in out.items():
+        against.setdefault(",".join(names), []).append(pk)
+    first = eligible[:MOST_CANDIDATES_KEPT]
+    return {
+        "candidates": [{"reader": r.id, "order": why(r, needs), "held": r.held} for r in first],
+        "out": against,
+    }

@@ -5,25 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
 
 from ris.audit.actor import Actor
-from ris.catalog.models import Subspecialty
 from ris.kernel import errors
+from ris.kernel.kept import Kept, insert
 from ris.kernel.locks import lock_name
 from ris.people.models import User
 from worklist.events import ItemClaimed
-from worklist.models import Conflict, Decision, ReadingItem, Shift
+from worklist.models import Conflict, Decision, ReadingItem
 from worklist.rules.eligible import OVERTIME_MINUTES, ReaderNow
-from worklist.rules.lanes import POOL, PRIMARY, SECONDARY, minutes
-from worklist.selectors.readers import reader_now
+from worklist.rules.lanes import PRIMARY, SECONDARY, minutes
+from worklist.selectors.asking import Asking, asking_now
 
 from .claims import LEASE, refuse_full, say
-from .next_sql import Probe, claim_best
+from .next_parts import Probe
+from .next_sql import claim_best, looked_at
 from .places import score_terms, turn_due
 
 SUGGESTED_POINTS = 0.5
@@ -32,8 +32,13 @@ SUGGESTED_POINTS = 0.5
 TEACHING_POINTS = 1.0
 """So does a teaching case for a trainee: they get it sooner, and nobody later than without trainees."""
 
-FEW, MANY = 2, 80
+FEW, MANY = 4, 160
 """Heads looked at in each lane: first few, and many when others hold all of those at this moment."""
+
+CONSIDERED = 8
+"""Other cases that are kept with the reason of a claim."""
+
+_item = Kept[ReadingItem](lambda pk: ReadingItem.objects.select_related("procedure__order").filter(pk=pk))
 
 
 def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None:
@@ -44,30 +49,38 @@ def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None
     short that many can ask at once on SQLite too. Raises Forbidden without the role; Conflict off shift, or when
     the reader holds as many cases as allowed.
     """
-    if ReadingItem.objects.filter(turns_at__lte=at, lane__isnull=False).exists():
+    asking = asking_now(reader, at)
+    if asking.turns_due:
         turn_due(at)
-    asking = _asking(reader, at)
-    probes, values = _question(asking, at)
+    probes, values = question(asking, at)
     with _in_turn(), transaction.atomic():
-        lock_name(f"reader:{reader.pk}")
-        refuse_full(reader, 0.0)
-        item_id = claim_best(probes, values | {"deep": FEW}) or claim_best(probes, values | {"deep": MANY})
+        lock_name(f"reader:{reader.pk}")  # or two who ask at once could each see room for one more
+        item_id = claim_best(probes, values, deep=FEW) or claim_best(probes, values, deep=MANY)
         if item_id is None:
+            refuse_full(reader, 0.0)
             return None
-        item = ReadingItem.objects.select_related("procedure__order__patient").get(pk=item_id)
-        _keep_why(item, asking, at)
+        item = _item.first(item_id)
+        assert item is not None  # it was claimed in this transaction
+        rest = looked_at(probes, values, most=CONSIDERED)
+        insert(_why(item, asking.reader, rest, at))
         return say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
 
 
-def _keep_why(item: ReadingItem, asking: ReaderNow, at: datetime) -> None:
-    """What made it the best for this reader at this moment, for *explain*."""
+def _why(item: ReadingItem, asking: ReaderNow, rest: list[tuple[int, float, str]], at: datetime) -> Decision:
+    """What made it the best for this reader at this moment, and what else stood there, for *explain*."""
     terms = score_terms(item, at)
     if item.assigned_to_id == asking.id:
         terms["suggested to the reader"] = SUGGESTED_POINTS
     if item.teaching and asking.trainee:
         terms["teaching case"] = TEACHING_POINTS
-    body = {"cause": "next case", "terms": terms, "held": asking.held}
-    Decision.objects.create(item=item, kind=Decision.CLAIMED, at=at, reader_id=asking.id, body=body)
+    body = {
+        "cause": "next case",
+        "terms": terms,
+        "held": asking.held,
+        "minutes": asking.held_minutes,
+        "considered": [[pk, round(score, 3), against] for pk, score, against in rest],
+    }
+    return Decision(item=item, kind=Decision.CLAIMED, at=at, reader_id=asking.id, body=body)
 
 
 _turn = threading.Lock()
@@ -83,33 +96,53 @@ def _in_turn() -> Iterator[None]:
         yield
 
 
-def _asking(reader: User, at: datetime) -> ReaderNow:
-    asking = replace(reader_now(reader, at), present=True)  # whoever asks is here
-    if not asking.sites:
+def question(asking: Asking, at: datetime) -> tuple[list[Probe], dict[str, Any]]:
+    """Where to look, and what the statement filters by. Raises Forbidden, Conflict (see :func:`next_case`)."""
+    reader = asking.reader
+    if not reader.sites:
         raise errors.Forbidden("Your role does not include reading cases at any site.", code="role")
-    if asking.minutes_left is None:
-        if Shift.objects.filter(active=True).exists():
+    left = reader.minutes_left
+    if left is None:
+        if not asking.no_roster:
             raise errors.Conflict(
                 "You are not on shift now; pick a case from the list, or change the roster.", code="off-shift"
             )
-        asking = replace(asking, minutes_left=float("inf"))  # a house without a roster: everybody is on
-    return asking
+        left = 1e9  # a house without a roster: everybody is on
+    values: dict[str, Any] = {
+        "reader": reader.id,
+        "can_sign": reader.can_sign,
+        "trainee": reader.trainee,
+        "at": connection.ops.adapt_datetimefield_value(at),
+        "lease_until": connection.ops.adapt_datetimefield_value(at + LEASE),
+        "minutes": minutes(at),
+        "pace": reader.pace,
+        "minutes_left": left + OVERTIME_MINUTES,
+        "most_claims": reader.most_claims,
+        "most_minutes": reader.most_minutes,
+        "suggested": SUGGESTED_POINTS,
+        "teaching": TEACHING_POINTS,
+        "sites": _sites_of(reader),
+        "excluded": _conflicting(reader) if asking.conflicts else [],
+    }
+    return probes_of(reader, at.date()), values
 
 
-def probes_of(reader: ReaderNow, pools: list[int]) -> list[Probe]:
-    """Where this reader may look: own skills early, other pools once their cases are for everybody."""
-    found = [
-        Probe(
-            skill.pool,
-            PRIMARY if skill.level == 1 else SECONDARY,
-            _words(skill.modalities),
-            _words(skill.regions),
-        )
-        for skill in reader.skills
-        if reader.shift_pools is None or skill.pool in reader.shift_pools
-    ]
-    everything = {probe.pool for probe in found if probe.reach == PRIMARY and not (probe.modalities or probe.regions)}
-    found += [Probe(pool, PRIMARY if pool == 0 else POOL) for pool in pools if pool not in everything]
+def probes_of(reader: ReaderNow, day: date) -> list[Probe]:
+    """Where this reader may look before cases are for everybody: in the lanes of their own skills."""
+    found = []
+    for skill in reader.skills:
+        if reader.shift_pools is not None and skill.pool not in reader.shift_pools:
+            continue
+        narrowed = {
+            "modalities": _words(skill.modalities),
+            "regions": _words(skill.regions),
+            "born_after": "" if skill.oldest is None else _years_before(day, skill.oldest + 1),
+            "born_until": "" if skill.youngest is None else _years_before(day, skill.youngest),
+        }
+        lanes = (PRIMARY, SECONDARY) if skill.level == 1 else (SECONDARY,)
+        found += [Probe(skill.pool, lane, **narrowed) for lane in lanes]
+    if reader.shift_pools is None:  # what no subspecialty is known of
+        found += [Probe(0, PRIMARY), Probe(0, SECONDARY)]
     return found
 
 
@@ -117,25 +150,12 @@ def _words(values: frozenset[str]) -> str:
     return f",{','.join(sorted(values))}," if values else ""
 
 
-def _question(reader: ReaderNow, at: datetime) -> tuple[list[Probe], dict[str, Any]]:
-    """Where to look, and what the statement filters by."""
-    pools = [0, *Subspecialty.objects.values_list("pk", flat=True)]
-    values: dict[str, Any] = {
-        "reader": reader.id,
-        "can_sign": reader.can_sign,
-        "trainee": reader.trainee,
-        "at": at,
-        "lease_until": at + LEASE,
-        "minutes": minutes(at),
-        "pace": reader.pace,
-        "minutes_left": min((reader.minutes_left or 0.0) + OVERTIME_MINUTES, 1e9),
-        "minutes_free": reader.most_minutes - reader.held_minutes if reader.held else 1e9,
-        "suggested": SUGGESTED_POINTS,
-        "teaching": TEACHING_POINTS,
-        "sites": _sites_of(reader),
-        "excluded": _conflicting(reader),
-    }
-    return probes_of(reader, pools), values
+def _years_before(day: date, years: int) -> str:
+    """The last day of birth of somebody who is so old on ``day``."""
+    try:
+        return day.replace(year=day.year - years).isoformat()
+    except ValueError:  # 29 February
+        return day.replace(year=day.year - years, day=28).isoformat()
 
 
 def _sites_of(reader: ReaderNow) -> list[int]:
