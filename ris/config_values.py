@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+import ssl
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
@@ -49,7 +50,28 @@ def tls_files(prefix: str, env: Mapping[str, str]) -> TlsFiles | None:
         if path and not os.access(path, os.R_OK):
             cure = f"let {prefix}_{part} name a PEM file that this user can read"
             raise Misconfigured(f"{prefix}_{part}", f"{path} cannot be read.", cure)
-    return TlsFiles(said["CERT"], said["KEY"], said["CA"])
+    files = TlsFiles(said["CERT"], said["KEY"], said["CA"])
+    _check_pem(prefix, files)
+    return files
+
+
+def _check_pem(prefix: str, files: TlsFiles) -> None:
+    """Load the files as a listener will. Raises Misconfigured for the one that does not fit."""
+    for part, path in (("CERT", files.cert), ("CA", files.ca)):
+        if path and not _loads(lambda tls, path=path: tls.load_verify_locations(path)):
+            cure = f"let {prefix}_{part} name a file with -----BEGIN CERTIFICATE-----"
+            raise Misconfigured(f"{prefix}_{part}", f"{path} holds no certificate (PEM).", cure)
+    if not _loads(lambda tls: tls.load_cert_chain(files.cert, files.key, password=lambda: b"-")):
+        cure = f"let {prefix}_KEY name the private key (PEM, without a password) that {prefix}_CERT was made for"
+        raise Misconfigured(f"{prefix}_KEY", f"{files.key} is no private key of {files.cert}.", cure)
+
+
+def _loads(load: Callable[[ssl.SSLContext], object]) -> bool:
+    try:
+        load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        return False
+    return True
 
 
 def flag(variable: str, text: str) -> bool:

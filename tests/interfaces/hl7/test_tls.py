@@ -76,9 +76,28 @@ def test_without_a_ca_senders_need_no_certificate(files: TlsFiles) -> None:
 
 
 def test_the_settings_name_the_files(tmp_path: Path, files: TlsFiles) -> None:
-    named = {"RIS_MLLP_TLS_CERT": files.cert, "RIS_MLLP_TLS_KEY": files.key, "RIS_MLLP_TLS_CA": files.ca}
+    named = {"RIS_MLLP_CERT": files.cert, "RIS_MLLP_KEY": files.key, "RIS_MLLP_CA": files.ca}
     data = {"RIS_DATA": str(tmp_path)}
     assert read_config(data | named).mllp_tls == files
     assert read_config(data).mllp_tls is None
-    with pytest.raises(Misconfigured, match="RIS_MLLP_TLS_KEY"):
-        read_config(data | {"RIS_MLLP_TLS_CERT": files.cert})
+    with pytest.raises(Misconfigured, match="RIS_MLLP_KEY"):
+        read_config(data | {"RIS_MLLP_CERT": files.cert})
+
+
+@pytest.mark.parametrize("family", ["RIS_MLLP", "RIS_DICOM"])
+def test_a_file_that_is_not_what_it_should_be_is_refused_by_the_name_of_its_setting(
+    family: str, tmp_path: Path, files: TlsFiles
+) -> None:
+    junk, another, locked = tmp_path / "junk.pem", tmp_path / "another.pem", tmp_path / "locked.pem"
+    junk.write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
+    subprocess.run(f"openssl ecparam -genkey -name prime256v1 -noout -out {another}".split(), check=True)
+    subprocess.run(f"openssl ec -in {files.key} -aes128 -passout pass:secret -out {locked}".split(), check=True)
+    right = {f"{family}_CERT": files.cert, f"{family}_KEY": files.key, f"{family}_CA": files.ca}
+    for part, wrong in (
+        ("CERT", junk), ("CERT", tmp_path), ("CERT", files.key), ("KEY", junk), ("KEY", another), ("KEY", locked),
+        ("CA", junk), ("CA", files.key),
+    ):  # fmt: skip
+        with pytest.raises(Misconfigured) as refused:
+            read_config({"RIS_DATA": str(tmp_path)} | right | {f"{family}_{part}": str(wrong)})
+        assert refused.value.variable == f"{family}_{part}"
+        assert "Cure: " in str(refused.value)
