@@ -15,7 +15,7 @@ from ris.orders.models import PerformedStep, ScheduledStep
 from ris.orders.selectors import orders_for, step_for, steps_for
 from ris.orders.selectors_performed import suggestions
 from ris.orders.services import link_exam, unlink_exam
-from ris.orders.states import ACTIVE, CANCELLED
+from ris.orders.states import ACTIVE, CANCELLED, IN_PROGRESS
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -61,6 +61,7 @@ def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
         "mpps": mpps,
         "linked": performed.steps.select_related("procedure__order__patient", "device"),
         "suggestions": [one for one in found if one.step.procedure.order.site_id in sites],
+        "may_end": performed.state == IN_PROGRESS and Can.PERFORM_EXAMS in permissions_of(user),
         "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
         **_to_order(user, performed),
     }
@@ -139,3 +140,14 @@ def no_images(request: HttpRequest, performed_id: int) -> HttpResponse:
     reason = request.POST.get("reason", "")
     reconciling.expect_no_images(performed, reason=reason, actor=actor_of(request), at=now())
     return go(request, reverse("dicom:exceptions"), "Noted: no images are expected of this exam.")
+
+
+@require_POST
+@page(Can.PERFORM_EXAMS)
+def end(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """An exam that was never ended is ended by hand: ``how`` is completed or discontinued."""
+    performed = exam_for(user_of(request), performed_id)
+    completed = request.POST.get("how") == "completed"
+    reconciling.end_by_hand(performed, completed=completed, actor=actor_of(request), at=now())
+    said = "Done." if completed else "Broken off."
+    return go(request, reverse("dicom:exam", args=[performed.pk]), f"{said} The device can no longer change it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -14,7 +15,7 @@ from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import Conflict, Invalid
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure
-from ris.orders.services import link_exam, place_order
+from ris.orders.services import complete_exam, discontinue_exam, link_exam, place_order
 from ris.orders.services.filling import REPORTED_THEN_UNLINKED, flag
 from ris.patients.models import Patient
 from ris.patients.selectors import visible_patients
@@ -50,6 +51,17 @@ def back_fill(
     steps = order.procedures.get().steps.values_list("pk", flat=True)
     link_exam(performed.pk, list(steps), actor=actor, at=at)
     return order
+
+
+@transaction.atomic
+def end_by_hand(performed: PerformedStep, *, completed: bool, actor: Actor, at: datetime) -> PerformedStep:
+    """An exam that its device never ended is over: done, or broken off. Raises Conflict when it was ended before.
+
+    If its device ends it after all, it is told that the step may no longer be updated (A710).
+    """
+    end = complete_exam if completed else discontinue_exam
+    said: dict[str, Any] = {"series": performed.series, "dose": performed.dose}
+    return end(performed.mpps_uid, ended_at=at, actor=actor, at=at, **said)
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,10 +57,14 @@ def calling(remote: Remote | Place, *sop_classes: str, wait_s: int = 0) -> Itera
             association.release()
 
 
-def _context() -> object:
-    import ssl
-
-    return ssl.create_default_context()
+def _context() -> ssl.SSLContext:
+    """Whom we trust: RIS_DICOM_CA, else what this machine does. Who asks for a certificate of ours is shown it."""
+    files = settings.RIS.dicom_tls
+    context = ssl.create_default_context(cafile=(files.ca or None) if files else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if files:
+        context.load_cert_chain(files.cert, files.key)
+    return context
 
 
 def status_of(said: Dataset) -> int:

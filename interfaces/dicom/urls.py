@@ -22,6 +22,7 @@ urlpatterns = [
     path("exceptions/exams/<int:performed_id>/link/", exceptions.link, name="link"),
     path("exceptions/exams/<int:performed_id>/unlink/", exceptions.unlink, name="unlink"),
     path("exceptions/exams/<int:performed_id>/order/", exceptions.back_fill, name="back-fill"),
+    path("exceptions/exams/<int:performed_id>/end/", exceptions.end, name="exam-end"),
     path("exceptions/exams/<int:performed_id>/no-images/", exceptions.no_images, name="no-images"),
     path("prefetch/", pages.prefetch, name="prefetch"),
     path("reports-out/", reports.sends, name="reports"),

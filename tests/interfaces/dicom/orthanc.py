@@ -20,7 +20,11 @@ DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 
 class Orthanc:
-    def __init__(self, title: str, folder: Path, modalities: dict[str, tuple[str, int]]) -> None:
+    """``options`` are set in its configuration as they are."""
+
+    def __init__(
+        self, title: str, folder: Path, modalities: dict[str, tuple[str, int]], options: dict[str, Any] | None = None
+    ) -> None:
         self.title = title
         self.dicom, self.http = _free_port(), _free_port()
         config = {
@@ -37,7 +41,7 @@ class Orthanc:
             "DicomModalities": {name: [name, host, port] for name, (host, port) in modalities.items()},
             "Plugins": [DICOMWEB],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-        }
+        } | (options or {})
         file = folder / f"{title}.json"
         file.write_text(json.dumps(config))
         log = (folder / f"{title}.log").open("wb")
@@ -86,8 +90,10 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(title: str, folder: Path, **modalities: tuple[str, int]) -> Iterator[Orthanc]:
-    running = Orthanc(title, folder, modalities)
+def orthanc(
+    title: str, folder: Path, *, options: dict[str, Any] | None = None, **modalities: tuple[str, int]
+) -> Iterator[Orthanc]:
+    running = Orthanc(title, folder, modalities, options)
     try:
         yield running
     finally:

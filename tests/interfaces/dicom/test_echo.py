@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -18,6 +21,7 @@ from interfaces.dicom.echo import echo
 from interfaces.dicom.models import DeviceProfile
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device
+from ris.config_values import TlsFiles
 from ris.kernel.errors import Invalid
 from ris.people.roles import Role
 from tests.factories import NOON, TESTER, DeviceFactory, SiteFactory, make_user
@@ -31,11 +35,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def storescp(tmp_path: Path) -> Iterator[int]:
+@contextmanager
+def scp_running(folder: Path, *options: str) -> Iterator[int]:
     """DCMTK's storescp, which answers C-ECHO; its port."""
     port = free_port()
-    process = subprocess.Popen(["storescp", "-od", str(tmp_path), "-aet", "CT1", str(port)])
+    process = subprocess.Popen(["storescp", *options, "-od", str(folder), "-aet", "CT1", str(port)])
     for _ in range(100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -46,9 +50,23 @@ def storescp(tmp_path: Path) -> Iterator[int]:
     process.wait(10)
 
 
-def device_at(port: int) -> Device:
+@pytest.fixture
+def storescp(tmp_path: Path) -> Iterator[int]:
+    with scp_running(tmp_path) as port:
+        yield port
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path, certificate: tuple[Path, Path]) -> Iterator[int]:
+    """The same, that wants TLS and a certificate that it trusts."""
+    cert, key = map(str, certificate)
+    with scp_running(tmp_path, "+tls", key, cert, "+cf", cert, "-rc") as port:
+        yield port
+
+
+def device_at(port: int, **profile: bool) -> Device:
     device: Device = DeviceFactory()
-    DeviceProfile.objects.create(device=device, host="127.0.0.1", port=port)
+    DeviceProfile.objects.create(device=device, host="127.0.0.1", port=port, **profile)
     return device
 
 
@@ -63,6 +81,19 @@ def test_a_device_that_is_there_answers_on_its_page_and_it_is_audited(storescp: 
     assert "CT1 answered in" in shown.content.decode()
     event = AuditEvent.objects.get(action="device.echo")
     assert event.actor == "tech" and event.detail["answered"] is True
+
+
+def test_a_device_that_wants_tls_is_asked_over_tls_with_our_certificate(
+    encrypted: int, certificate: tuple[Path, Path], settings: Any
+) -> None:
+    cert, key = map(str, certificate)
+    device = device_at(encrypted, require_tls=True)
+    assert not echo(device, actor=TESTER, at=NOON).answered  # nobody here vouches for it
+    settings.RIS = dataclasses.replace(settings.RIS, dicom_tls=TlsFiles(cert, key, cert))
+    assert echo(device, actor=TESTER, at=NOON).words.startswith("CT1 answered in")
+    DeviceProfile.objects.update(require_tls=False)
+    device.dicom_profile.refresh_from_db()
+    assert not echo(device, actor=TESTER, at=NOON).answered
 
 
 def test_a_device_that_is_not_there_is_said_to_be_unreachable() -> None:

@@ -87,6 +87,7 @@ def test_the_command_says_it_in_words() -> None:
     assert "NOT on the list" in said.getvalue()
     assert "NO  modality" in said.getvalue()
     assert "asked: MR   is: CT" in said.getvalue()
+    assert "asked: North Hospital   is: North Hospital" in said.getvalue()
     assert AuditEvent.objects.filter(action="worklist.explain", patient=order.patient).exists()
     with pytest.raises(CommandError, match="There is no device 'CT9'"):
         call_command("mwl", "explain", device="CT9", accession=order.accession)

@@ -146,11 +146,29 @@ def test_a_report_of_an_exam_that_is_unlinked_is_alarmed_and_flagged() -> None:
 
 
 @pytest.mark.django_db
-def test_what_the_device_said_of_dose_and_supplies_is_on_the_exams_page() -> None:
+def test_what_the_device_said_of_dose_and_supplies_is_on_the_pages_of_exam_and_order() -> None:
     exam = perform(make_order().procedures.get())
     PerformedStep.objects.update(dose={"ctdivol": [21.5], "dlp": 401.0})
     used = {"code": "C1", "system": "99Z", "name": "ZZ contrast", "quantity": 80.0}
     Mpps.objects.create(performed=exam, uid=exam.mpps_uid, dataset=b"", supplies=[used], updated_at=NOON)
-    shown = office(Role.TECHNOLOGIST).get(reverse("dicom:exam", args=[exam.pk])).content.decode()
-    assert "21.5" in shown and "401" in shown and "ZZ contrast" in shown and "80" in shown
+    tech = office(Role.TECHNOLOGIST)
+    order = exam.steps.get().procedure.order
+    for page in (reverse("dicom:exam", args=[exam.pk]), reverse("orders:detail", args=[order.pk])):
+        shown = tech.get(page).content.decode()
+        assert "21.5</span> mGy" in shown and "401</span> mGy·cm" in shown
+        assert "ZZ contrast <span" in shown and ">80</span>" in shown
     assert AuditEvent.objects.filter(action="exam.view").exists()
+
+
+@pytest.mark.django_db
+def test_an_exam_that_was_never_ended_is_ended_by_hand() -> None:
+    exam = perform(make_order().procedures.get(), complete=False)
+    tech = office(Role.TECHNOLOGIST)
+    assert "Begun and never ended" in tech.get(reverse("dicom:exceptions")).content.decode()
+    page, end = reverse("dicom:exam", args=[exam.pk]), reverse("dicom:exam-end", args=[exam.pk])
+    assert end in tech.get(page).content.decode()
+    assert office(Role.SCHEDULER).post(end, {"how": "completed"}).status_code == 403
+    assert tech.post(end, {"how": "completed"}).status_code == 302
+    assert exam.reread().state == "completed" and exam.steps.get().state == "completed"
+    assert end not in tech.get(page).content.decode()
+    assert tech.post(end, {"how": "discontinued"}).status_code == 409

@@ -22,17 +22,17 @@ def test_no_station_in_the_query_gives_everyones_list() -> None:
 
 
 @pytest.mark.parametrize("star", ["*", " * ", "**"])
-def test_a_star_in_a_date_or_time_matches_everything(star: str) -> None:
+@pytest.mark.parametrize("element", [2, 3], ids=["date", "time"])
+def test_a_star_in_a_date_or_time_matches_everything(star: str, element: int) -> None:
     order = make_order()
     raw = query()
-    raw.ScheduledProcedureStepSequence[0].ScheduledProcedureStepStartDate = ""
     from pynetdicom.dsutils import encode
 
     plain = encode(raw, True, True)
     assert plain
-    empty_date = bytes.fromhex("4000 0200 00000000".replace(" ", ""))
+    empty = bytes((0x40, 0, element, 0, 0, 0, 0, 0))
     padded = star.encode() + b" " * (len(star) % 2)
-    longer = bytearray(plain.replace(empty_date, empty_date[:4] + len(padded).to_bytes(4, "little") + padded))
+    longer = bytearray(plain.replace(empty, empty[:4] + len(padded).to_bytes(4, "little") + padded))
     at = longer.index(bytes.fromhex("40000001"))
     for offset in (at + 4, at + 12):  # the lengths of the sequence and of its item grow with it
         grown = int.from_bytes(longer[offset : offset + 4], "little") + len(padded)
@@ -144,8 +144,14 @@ def test_several_station_titles_match_any() -> None:
 
 def test_values_are_cut_by_characters_to_their_vr_and_noted() -> None:
     long = "ä" * 70
-    make_order(reason=long, placer_number="P" * 20, placer_authority="EMR")
+    order = make_order(reason=long, placer_number="P" * 20, placer_authority="EMR")
+    step = StepIntent(start=NOON, station_aes=("CT1",), location="Room in the third building")
+    make_order(procedures=(ProcedureIntent(code=Code("CTHEADWO", system="L"), steps=(step,)),), accession="WITHROOM")
+    _, (roomy,), said = ask(query(AccessionNumber="WITHROOM", step__ScheduledProcedureStepLocation=""))
+    assert roomy.ScheduledProcedureStepSequence[0].ScheduledProcedureStepLocation == "Room in the thir"  # SH 16
+    assert "cut (0040,0011)" in said.notes
     asked = query(ReasonForTheRequestedProcedure="", PlacerOrderNumberImagingServiceRequest="")
+    asked.AccessionNumber = order.accession
     _, (entry,), outcome = ask(asked)
     assert entry.ReasonForTheRequestedProcedure == "ä" * 64
     assert entry.PlacerOrderNumberImagingServiceRequest == "P" * 20

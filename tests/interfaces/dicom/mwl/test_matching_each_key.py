@@ -7,10 +7,10 @@ import pytest
 
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
 from ris.orders.models import Order, ScheduledStep
-from ris.orders.services import hold_order
+from ris.orders.services import cancel_order, complete_exam, discontinue_exam, hold_order
 from ris.patients.models import Identifier, Patient
 from ris.patients.names import search_name
-from tests.factories import NOON, TESTER, DeviceFactory, SiteFactory, make_order
+from tests.factories import NOON, TESTER, DeviceFactory, SiteFactory, make_order, perform
 from tests.interfaces.dicom.asking import ask, found
 from tests.interfaces.dicom.scu import query
 
@@ -188,6 +188,21 @@ def test_several_values_match_any_of_them() -> None:
 def test_a_held_order_is_not_listed() -> None:
     hold_order(order().pk, reason="asked to wait", actor=TESTER, at=NOON)
     assert found(query()) == []
+
+
+@pytest.mark.parametrize("state", ["started", "completed", "cancelled", "discontinued"])
+def test_a_step_that_waits_no_more_is_hidden_unless_its_status_is_asked_for(state: str) -> None:
+    placed = order()
+    performed = perform(placed.procedures.get(), complete=False) if state != "cancelled" else None
+    if performed is None:
+        cancel_order(placed.pk, reason="not needed", actor=TESTER, at=NOON)
+    elif state == "completed":
+        complete_exam(performed.mpps_uid, ended_at=NOON, actor=TESTER, at=NOON)
+    elif state == "discontinued":
+        discontinue_exam(performed.mpps_uid, ended_at=NOON, actor=TESTER, at=NOON)
+    assert found(query()) == []
+    asked = query(step__ScheduledProcedureStepStatus=state.upper())
+    assert found(asked) == ([] if state == "cancelled" else [placed.accession])  # a cancelled order is gone for good
 
 
 def test_a_step_that_nobody_performed_leaves_the_list() -> None:

@@ -19,7 +19,7 @@ from ris.people.models import User
 from tests.interfaces.dicom.orthanc import Orthanc, orthanc
 from tests.interfaces.dicom.reports.conftest import SIGNED, archive_at, route_to, stored
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 Sign = Callable[..., ReportVersion]
 
 

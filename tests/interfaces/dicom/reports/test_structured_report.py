@@ -22,7 +22,7 @@ from ris.patients.models import Patient
 from ris.people.models import User
 from tests.interfaces.dicom.reports.conftest import SIGNED
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 Sign = Callable[..., ReportVersion]
 
 
