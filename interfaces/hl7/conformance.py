@@ -22,6 +22,7 @@ _VERBS = {
     fold.RELEASE: "released",
     fold.STATUS: "moved forward by ORC-5",
     "number": "given the placer's number",
+    "nothing": "left as it is: the children (CH) of a parent are orders of their own",
     "": "refused by name (AE, 103 at ORC-1)",
 }
 
@@ -68,6 +69,14 @@ def _orders() -> list[str]:
         "## Orders",
         "",
         "What holds is a fold over all that was said about an order, in the order of MSH-7: arrival does not matter.",
+        "",
+        "A cancellation never undoes an exam. What has begun stays, is read, and the order is flagged",
+        "“performed though cancelled”, whichever came first; the rest is cancelled. The message is answered AA,",
+        "in an order response UC (unable to cancel). If the exam comes to nothing after all, the cancellation",
+        "takes effect.",
+        "",
+        "SN asks for a filler number: the order is placed unless it is known, and the answer is an order response",
+        "with NA and the number in ORC-3, however the peer is set.",
         "",
         *_table("ORC-1", "the order is"),
         *controls,

@@ -39,6 +39,7 @@ def attach(item: ReadingItem, kind: str, said: Said, *, actor: Actor, at: dateti
         positive=said["positive"],
         score=said.get("score"),
         result_at=result_at,
+        expires_at=datetime.fromisoformat(said["expires_at"]) if said.get("expires_at") else None,
         actor=actor,
         at=max(at, result_at),  # it came after the exam ended and before the case was seen to be open
     )

@@ -30,8 +30,11 @@ def add(said: list[Words], utterance: Words) -> list[Words]:
 
 
 def fold(said: Iterable[Words]) -> Words:
-    """The picture: ``order`` fields, ``procedures`` with ``steps``, ``cancelled``, ``held``, ``progress``."""
-    picture: Words = {"order": {}, "procedures": [], "cancelled": False, "reason": "", "held": False, "progress": ""}
+    """The picture: ``order`` fields, ``procedures`` with ``steps``, ``cancelled``, ``held``, ``progress``.
+
+    ``progress`` maps the number of a procedure to how far it is; under "" what was said of the whole order.
+    """
+    picture: Words = {"order": {}, "procedures": [], "cancelled": False, "reason": "", "held": False, "progress": {}}
     unbooked = False
     for utterance in sorted(said, key=lambda u: (u["rank"], u["verb"])):
         unbooked = unbooked and utterance["verb"] != BOOK
@@ -47,14 +50,34 @@ def fold(said: Iterable[Words]) -> Words:
             _fold_booking(picture, utterance)
         elif verb == UNBOOK:
             unbooked = True
-        picture["progress"] = max(picture["progress"], utterance["progress"], key=_FURTHER.__getitem__)
+        _fold_progress(picture["progress"], utterance)
     picture["held"] = picture["held"] or unbooked
+    known = {p.get("number") for p in picture["procedures"]} if len(picture["procedures"]) > 1 else set()
+    for number in [n for n in picture["progress"] if n and n not in known]:
+        _further(picture["progress"], "", picture["progress"].pop(number))
     numbers = set(picture.pop("cancelled_numbers", ()))
     for procedure in picture["procedures"]:
         procedure["cancelled"] = procedure.get("cancelled", False) or procedure.get("number") in numbers
     if picture["procedures"] and all(p["cancelled"] for p in picture["procedures"]):
         picture["cancelled"] = True
     return picture
+
+
+def _fold_progress(progress: dict[str, str], utterance: Words) -> None:
+    """A status that names procedures by number is of those; any other of the whole order."""
+    if utterance["progress"]:
+        for number in [p["number"] for p in utterance["procedures"] if p.get("number")] or [""]:
+            _further(progress, number, utterance["progress"])
+
+
+def _further(progress: dict[str, str], number: str, said: str) -> None:
+    progress[number] = max(progress.get(number, ""), said, key=_FURTHER.__getitem__)
+
+
+def progress_of(picture: Words, number: str) -> str:
+    """How far the procedure of that number is."""
+    said = picture["progress"]
+    return max(str(said.get("", "")), str(said.get(number, "")), key=_FURTHER.__getitem__)
 
 
 def _fold_booking(picture: Words, utterance: Words) -> None:

@@ -32,6 +32,7 @@ def take_appointment(incoming: Incoming) -> str:
     utterance: Words = {
         "rank": list(incoming.rank),
         "verb": fold.UNBOOK if called_off else fold.BOOK,
+        "placer": placer,
         "status": "",
         "progress": "",
         "reason": sch.whole(6)[:250] if called_off else "",

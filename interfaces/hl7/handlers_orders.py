@@ -14,9 +14,9 @@ from .people_in import resolve
 from .trails import speak, take_number, trail_of
 from .visits_in import visit_of
 
-NUMBER = "number"
+NUMBER, NOTHING = "number", "nothing"
 CONTROL = {
-    "NW": fold.NEW, "RO": fold.NEW, "PA": "", "CH": "", "SN": "", "RF": "",
+    "NW": fold.NEW, "RO": fold.NEW, "SN": fold.NEW, "CH": fold.NEW, "PA": NOTHING, "RF": "",
     "XO": fold.CHANGE, "XX": fold.CHANGE, "RU": fold.CHANGE,
     "CA": fold.CANCEL, "DC": fold.CANCEL, "OC": fold.CANCEL, "OD": fold.CANCEL, "RP": fold.CANCEL,
     "HD": fold.HOLD, "OH": fold.HOLD,
@@ -24,6 +24,8 @@ CONTROL = {
     "SC": fold.STATUS, "NA": NUMBER,
 }  # fmt: skip
 """ORC-1 → what is done. Empty: known, and refused by name."""
+PARENT = "A parent order (PA) asks for nothing itself; its children (CH) are orders of their own."
+REFUSED = {"RF": "RF refills a prescription, which no imaging order is; send NW for another exam."}
 
 STATUS = {"IP": fold.STARTED, "CM": fold.COMPLETED}
 STATUS_CANCELS = frozenset({"CA", "DC"})
@@ -40,12 +42,16 @@ def take_orders(incoming: Incoming) -> str:
     patient = resolve(incoming, authoritative=False)
     visit = visit_of(incoming, patient)
     nothing = [reason for group in _merged(found, incoming) if (reason := _take(group, incoming, patient, visit))]
+    if not incoming.accession and any(group.orc and group.orc.text(1).upper() == "SN" for group in found):
+        raise Invalid("SN asks for the number of an order not known here; say what is ordered.", at="OBR-4", code="101")
     if incoming.effects:
         return ""
     return nothing[0] if nothing else "It says nothing new."
 
 
 def _take(utterance: Words, incoming: Incoming, patient: Patient, visit: Visit | None) -> str:
+    if utterance["verb"] == NOTHING:
+        return PARENT
     if not utterance["verb"]:
         return f"The status {utterance['status']} asks for nothing to be done here."
     keys = utterance.pop("keys")
@@ -105,6 +111,7 @@ def _utterance(group: Group, incoming: Incoming) -> Words:
     return {
         "rank": list(incoming.rank),
         "verb": verb,
+        "placer": placer,
         "status": orc.text(5).upper() if orc else "",
         "progress": progress,
         "reason": orc.whole(16)[:250] if orc and verb in (fold.CANCEL, fold.HOLD) else "",
@@ -132,7 +139,7 @@ def _verb(group: Group, incoming: Incoming) -> tuple[str, str]:
         raise Invalid(f"The order control code {control[:8]} is not known here.", at=place, code="table-value")
     verb = CONTROL[control]
     if not verb:
-        raise Invalid(f"The order control code {control} is not taken here.", at=place, code="table-value")
+        raise Invalid(REFUSED[control], at=place, code="table-value")
     if verb in (fold.STATUS, fold.CHANGE):
         return _by_status(verb, status, group, incoming)
     return verb, ""

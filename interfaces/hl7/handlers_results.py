@@ -10,6 +10,8 @@ from ris.orders.models import Order, RequestedProcedure
 from ris.orders.services import note_images
 from worklist.models import ReadingItem
 
+from . import times
+from .attributes import values_of
 from .build.results import SECTIONS as SECTION_CODES
 from .early_results import Said, attach, author_of, keep
 from .incoming import Incoming
@@ -81,6 +83,7 @@ def _findings(request: Request, incoming: Incoming) -> list[Said]:
         said = by_group.setdefault(obx.text(4) or obx.text(3), {"vendor": incoming.peer.name})
         moment = incoming.moment(obx, 14) or (incoming.moment(request.obr, 22) if request.obr else None)
         said["result_at"] = min(moment or incoming.message_at, incoming.at).isoformat()
+        said |= _expiry(obx, incoming)
         if obx.text(2) == "NM":
             said["score"] = _number(obx)
             said.setdefault("code", obx.text(3)[:40])
@@ -89,6 +92,20 @@ def _findings(request: Request, incoming: Incoming) -> list[Said]:
         if obx.text(8).upper() in POSITIVE or (obx.text(2) != "NM" and obx.text(5).upper() in YES):
             said["positive"] = True
     return [{"positive": False, **said} for said in by_group.values()]
+
+
+def _expiry(obx: Segment, incoming: Incoming) -> Said:
+    """Until when the result counts, where the peer's settings read a field of it, or of a Z-segment, as that."""
+    for text in values_of(incoming, "result.expires_at", [obx, *_others(incoming)]):
+        moment = times.moment(text, incoming.zone)
+        if moment is not None:
+            return {"expires_at": moment.isoformat()}
+        incoming.warn("The expiry of a result is not a time; ours counts.")
+    return {}
+
+
+def _others(incoming: Incoming) -> list[Segment]:
+    return [segment for segment in incoming.message.segments if segment.name != "OBX"]
 
 
 def _number(obx: Segment) -> float:

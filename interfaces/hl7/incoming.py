@@ -37,6 +37,8 @@ class Incoming:
     patient_id: int | None = None
     accession: str = ""
     placer_number: str = ""
+    unable: set[str] = field(default_factory=set)
+    """Placer numbers of orders that could not be cancelled, because their exam has begun."""
 
     @cached_property
     def actor(self) -> Actor:

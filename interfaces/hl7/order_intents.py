@@ -57,7 +57,7 @@ def procedure_intent(words: Words, *, number: str = "", uid: str = "") -> Proced
         study_uid=uid,
         modality=words.get("modality", ""),
         laterality=words.get("laterality", ""),
-        steps=tuple(step_intent(step) for step in words["steps"]),
+        steps=tuple(step_intent(step) for step in words["steps"] if not step.get("cancelled")),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ris.orders import states
-from ris.orders.models import Order, ScheduledStep
-from ris.orders.services import complete_by_hand, discontinue_by_hand, start_by_hand
+from ris.orders.intents import PerformedIntent
+from ris.orders.models import Order, PerformedStep, ScheduledStep
+from ris.orders.services import complete_exam, discontinue_exam, start_exam
 
 from . import fold
-from .incoming import Incoming
+from .acting import Acting
+from .fold import Words
 
 _REACHED = {
     fold.STARTED: frozenset({states.STARTED, states.COMPLETED, states.DISCONTINUED}),
@@ -16,16 +18,34 @@ _REACHED = {
 }
 
 
-def progress_to(order: Order, progress: str, incoming: Incoming) -> None:
-    """Move each step of the order forward to what was said; never back. Cancelled steps stay cancelled."""
-    steps = ScheduledStep.objects.filter(procedure__order=order).exclude(state=states.CANCELLED).order_by("pk")
+def progress_to(order: Order, picture: Words, acting: Acting) -> None:
+    """Move each step of the order forward to what was said of it; never back. A cancelled one was performed after all.
+
+    What a device itself says of an exam (MPPS) is left to it: a status neither ends nor doubles it.
+    """
+    steps = ScheduledStep.objects.filter(procedure__order=order).select_related("procedure", "device").order_by("pk")
     for step in steps:
-        if step.state in _REACHED[progress]:
-            continue
-        if step.state in states.WAITING:
-            start_by_hand(step.pk, actor=incoming.actor, at=incoming.at)
-        if progress == fold.COMPLETED:
-            complete_by_hand(step.pk, actor=incoming.actor, at=incoming.at)
-        elif progress == fold.DISCONTINUED:
-            discontinue_by_hand(step.pk, actor=incoming.actor, at=incoming.at)
-        incoming.did(progress, step)
+        said = fold.progress_of(picture, step.procedure.number)
+        if said and step.state not in _REACHED[said]:
+            _move(order, step, said, acting)
+            acting.did(said, step)
+
+
+def _move(order: Order, step: ScheduledStep, said: str, acting: Acting) -> None:
+    actor, at = acting.actor, acting.at
+    running = PerformedStep.objects.filter(steps=step, by_hand=True, state=states.IN_PROGRESS).order_by("pk").first()
+    if running is None:
+        intent = PerformedIntent(
+            started_at=at,
+            step_ids=(step.pk,),
+            study_uid=step.procedure.study_uid,
+            accession=order.accession,
+            station_ae=step.device.ae_title if step.device else "",
+            modality=step.modality,
+            by_hand=True,
+        )
+        running = start_exam(intent, actor=actor, at=at)
+    if said == fold.COMPLETED:
+        complete_exam(running.mpps_uid, ended_at=at, actor=actor, at=at)
+    elif said == fold.DISCONTINUED:
+        discontinue_exam(running.mpps_uid, ended_at=at, actor=actor, at=at)

@@ -6,32 +6,24 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from ris.kernel.errors import Conflict, Invalid, NotFound, Refusal
+from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.kept import Kept, insert
 from ris.kernel.locks import lock_name
 from ris.orders import states as order_states
 from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
 from ris.orders.selectors import find_order
-from ris.orders.services import (
-    cancel_order,
-    cancel_procedure,
-    hold_order,
-    number_order,
-    place_order,
-    release_order,
-    revise_order,
-)
+from ris.orders.services import number_order, place_order
 from ris.orders.services.filling import UNKNOWN_PROCEDURE
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 
 from . import fold
 from .fold import Words
+from .following import bring, revise
 from .incoming import Incoming
 from .models import OrderTrail
 from .order_intents import order_content, procedure_intent, site_id_for, study_uid
-from .progress import progress_to
 from .unknown import note_unknown
 
 OTHER_PATIENT = "This order belongs to another patient."
@@ -108,7 +100,8 @@ def speak(trail: OrderTrail, utterance: Words, *, patient: Patient, visit: Visit
         incoming.did("kept", trail)
         return
     incoming.accession = trail.order.accession
-    _move(trail.order, after, incoming)
+    if bring(trail.order, before, after, incoming):
+        incoming.unable.add(utterance["placer"])
 
 
 def _place(trail: OrderTrail, picture: Words, patient: Patient, visit: Visit | None, incoming: Incoming) -> None:
@@ -143,27 +136,15 @@ def _revise(
 ) -> None:
     if survivor(order.patient) != patient:
         raise Conflict(OTHER_PATIENT, at="PID-3", code="duplicate")
-    said, procedures = fold.difference(before, after)
     _check_fixed(order, after, incoming)
-    new_visit = visit.pk if visit and visit.pk != order.visit_id else None
-    content = order_content(said)
-    if not content and not procedures and new_visit is None:
-        return
     if order.state == order_states.CANCELLED:
-        incoming.warn("The order is cancelled; what this message says about it changes nothing.")
+        if fold.difference(before, after) != ({}, []):
+            incoming.warn(
+                "The order is cancelled; what this message says about it counts if it is performed after all."
+            )
         return
-    intent = OrderIntent(
-        site_id=order.site_id,
-        patient_id=order.patient_id,
-        visit_id=new_visit,
-        source=order.source,
-        procedures=tuple(procedure_intent(p, number=_number(order, was)) for was, p in procedures if p.get("code")),
-        **content,
-    )
-    revise_order(order.pk, intent, actor=incoming.actor, at=incoming.at)
-    incoming.did("revised", order)
-    order.refresh_from_db()
-    if procedures:
+    new_visit = visit.pk if visit and visit.pk != order.visit_id else None
+    if revise(order, before, after, incoming, visit_id=new_visit):
         _note_unknown_codes(order, incoming)
 
 
@@ -182,50 +163,3 @@ def _check_fixed(order: Order, after: Words, incoming: Incoming) -> None:
     standing = set(order.procedures.values_list("study_uid", flat=True))
     if any(p.get("study_uid") and p["study_uid"] not in standing for p in after["procedures"]):
         incoming.warn("A procedure has another Study Instance UID here; it is kept.")
-
-
-def _number(order: Order, was: Words | None) -> str:
-    """The number here of the procedure that stood as ``was``."""
-    if was is None:
-        return ""
-    for name in ("number", "study_uid", "code"):
-        value = was.get(name)
-        said = value[0] if name == "code" and value else value
-        found = order.procedures.filter(**{name: said}).order_by("pk").first() if said else None
-        if found:
-            return found.number
-    return ""
-
-
-def _move(order: Order, picture: Words, incoming: Incoming) -> None:
-    """Cancel, hold, release, and follow what was said of the exam's progress."""
-    if picture["cancelled"] and order.state != order_states.CANCELLED:
-        _or_refuse(lambda: cancel_order(order.pk, reason=picture["reason"], actor=incoming.actor, at=incoming.at))
-        incoming.did("cancelled", order)
-    elif not picture["cancelled"]:
-        for words in picture["procedures"]:
-            if words["cancelled"]:
-                _cancel_one(order, words, picture["reason"], incoming)
-        if picture["held"] and order.state == order_states.ACTIVE:
-            hold_order(order.pk, reason=picture["reason"], actor=incoming.actor, at=incoming.at)
-            incoming.did("held", order)
-        elif not picture["held"] and order.state == order_states.HELD:
-            release_order(order.pk, actor=incoming.actor, at=incoming.at)
-            incoming.did("released", order)
-    if picture["progress"]:
-        progress_to(order, picture["progress"], incoming)
-
-
-def _cancel_one(order: Order, words: Words, reason: str, incoming: Incoming) -> None:
-    found = order.procedures.filter(number=_number(order, words)).exclude(state=order_states.CANCELLED).first()
-    if found is not None:
-        _or_refuse(lambda: cancel_procedure(found.pk, reason=reason, actor=incoming.actor, at=incoming.at))
-        incoming.did("cancelled", found)
-
-
-def _or_refuse(act: object) -> None:
-    """Run a service; name the field in the sender's words when it refuses."""
-    try:
-        act()  # type: ignore[operator]
-    except Refusal as refusal:
-        raise type(refusal)(refusal.detail, at="ORC-1", code="207") from refusal

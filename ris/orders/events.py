@@ -38,6 +38,11 @@ class OrderCancelled(OrderEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrderReinstated(OrderEvent):
+    """It, or a procedure of it, was cancelled, and was performed all the same: it stands again, flagged."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProcedureEvent(OrderEvent):
     procedure_id: int
 

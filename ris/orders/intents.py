@@ -96,7 +96,7 @@ class PerformedIntent:
     """An exam that a device, or a technologist by hand, has begun.
 
     ``step_ids`` are primary keys of scheduled steps, empty for an unscheduled exam. An empty
-    ``mpps_uid`` gets one issued.
+    ``mpps_uid`` gets one issued. ``by_hand``: a person or another system says so, not the device.
     """
 
     started_at: datetime
@@ -107,3 +107,4 @@ class PerformedIntent:
     station_ae: str = ""
     modality: str = ""
     number: str = ""
+    by_hand: bool = False

@@ -153,6 +153,7 @@ class PerformedStep(Stateful):
 
     mpps_uid = models.CharField("SOP Instance UID", max_length=64, unique=True)
     number = models.CharField(max_length=16, blank=True, help_text="(0040,0253).")
+    by_hand = models.BooleanField(default=False, help_text="Said by a person or another system, not by the device.")
     steps = models.ManyToManyField(ScheduledStep, related_name="performed", blank=True)
     device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.PROTECT)
     station_ae = models.CharField(max_length=16, blank=True)

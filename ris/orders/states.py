@@ -7,6 +7,7 @@ ACTIVE, HELD, CANCELLED = "active", "held", "cancelled"
 HOLD = step("hold", [ACTIVE], HELD)
 RELEASE = step("release", [HELD], ACTIVE)
 CANCEL = step("cancel", [ACTIVE, HELD], CANCELLED)
+REINSTATE = step("reinstate", [CANCELLED], ACTIVE)
 
 # Scheduled Procedure Step: what is to be done on a device.
 SCHEDULED, ARRIVED, STARTED, COMPLETED, DISCONTINUED = "scheduled", "arrived", "started", "completed", "discontinued"
@@ -18,6 +19,11 @@ DISCONTINUE = step("discontinue", [SCHEDULED, ARRIVED, STARTED], DISCONTINUED)
 RETURN = step("put back", [STARTED, DISCONTINUED], SCHEDULED)
 UNLINK = step("unlink", [STARTED, COMPLETED, DISCONTINUED], SCHEDULED)
 CANCEL_STEP = step("cancel", [SCHEDULED, ARRIVED, DISCONTINUED], CANCELLED)
+REINSTATE_STEP = step("reinstate", [CANCELLED], SCHEDULED)
+PERFORM_CANCELLED = step("perform though cancelled", [CANCELLED], STARTED)
+
+BEGUN = frozenset({STARTED, COMPLETED})
+"""What was done to a patient stays done, whoever cancels."""
 
 WAITING = frozenset({SCHEDULED, ARRIVED})
 """Steps that a scanner may still pick from the worklist."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
@@ -33,11 +34,13 @@ def note_ai_result(
     positive: bool,
     score: float | None = None,
     result_at: datetime,
+    expires_at: datetime | None = None,
     actor: Actor,
     at: datetime,
 ) -> AiFlag:
     """Take in an AI result and price the case anew. The same result again changes nothing.
 
+    It counts until ``expires_at`` where its sender says so, else as long as is set for this site and class.
     A positive can make a case more urgent by the PPV known for this site and class; a negative never makes
     it less so. Raises Invalid for a result from the future, NotFound.
     """
@@ -49,7 +52,8 @@ def note_ai_result(
     known = _performance(item, vendor, code)
     ppv, lasts = (known.ppv, timedelta(minutes=known.expires_minutes)) if known else (UNMEASURED_PPV, UNMEASURED_EXPIRY)
     same = {"item": item, "vendor": vendor, "code": code, "result_at": result_at}
-    values = {"positive": positive, "score": score, "ppv": ppv, "received_at": at, "expires_at": result_at + lasts}
+    values: dict[str, Any] = {"positive": positive, "score": score, "ppv": ppv, "received_at": at}
+    values["expires_at"] = expires_at or result_at + lasts
     flag, fresh = AiFlag.objects.get_or_create(**same, defaults=values)
     if fresh:
         patient_id = item.procedure.order.patient_id

@@ -7,6 +7,13 @@ from .reconciling import link_exam, unlink_exam
 from .revising import revise_order
 from .scheduling import arrive, reschedule_step, undo_arrival
 from .separating import give_order
+from .withdrawing import (
+    reinstate_procedure,
+    reinstate_step,
+    withdraw_order,
+    withdraw_procedure,
+    withdraw_step,
+)
 
 __all__ = [
     "arrive",
@@ -22,6 +29,8 @@ __all__ = [
     "note_images",
     "number_order",
     "place_order",
+    "reinstate_procedure",
+    "reinstate_step",
     "release_order",
     "reschedule_step",
     "revise_order",
@@ -29,4 +38,7 @@ __all__ = [
     "start_exam",
     "undo_arrival",
     "unlink_exam",
+    "withdraw_order",
+    "withdraw_procedure",
+    "withdraw_step",
 ]

@@ -30,6 +30,7 @@ def start_by_hand(step_id: int, *, actor: Actor, at: datetime) -> PerformedStep:
         accession=procedure.order.accession,
         station_ae=step.device.ae_title if step.device else "",
         modality=step.modality,
+        by_hand=True,
     )
     return start_exam(intent, actor=actor, at=at)
 

@@ -1,8 +1,8 @@
 """Exams are performed: what devices say (MPPS, IHE RAD-6/7) and technologists do by hand.
 
 What was done to a patient is a fact, so nothing here refuses it for being
-unexpected: a cancelled order is flagged, an unknown one leaves the performed step
-without scheduled steps, for a person to reconcile.
+unexpected: a cancelled order stands again and is flagged, an unknown one leaves the
+performed step without scheduled steps, for a person to reconcile.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
@@ -20,12 +21,13 @@ from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.kernel.identifiers import new_uid
 from ris.kernel.locks import lock_name
+from ris.kernel.stateful import Stateful
 from ris.kernel.states import Step
 
 from .. import states
-from ..events import ExamCompleted, ExamDiscontinued, ExamStarted, ProcedureEvent, StudyArrived
+from ..events import ExamCompleted, ExamDiscontinued, ExamStarted, OrderReinstated, ProcedureEvent, StudyArrived
 from ..intents import PerformedIntent
-from ..models import PerformedStep, RequestedProcedure, ScheduledStep, Study
+from ..models import Order, PerformedStep, RequestedProcedure, ScheduledStep, Study
 from .filling import PERFORMED_THOUGH_CANCELLED, flag
 
 WRONG_ENTRY = "110514"
@@ -52,9 +54,10 @@ def start_exam(intent: PerformedIntent, *, actor: Actor, at: datetime) -> Perfor
         accession=intent.accession,
         modality=intent.modality,
         started_at=intent.started_at,
+        by_hand=intent.by_hand,
     )
     performed.steps.set(intent.step_ids)
-    procedures = move_steps(performed, states.START)
+    procedures = move_steps(performed, states.START, at=at)
     for procedure in procedures:
         tell(ExamStarted, procedure, at)
     record(actor, "exam.start", performed, patient_id=patient_of(procedures), at=at, steps=list(intent.step_ids))
@@ -78,7 +81,8 @@ def complete_exam(
     performed = PerformedStep.objects.take(
         states.FINISH_PERFORMED, _pk(mpps_uid), ended_at=ended_at, series=list(series), dose=dose or {}
     )
-    procedures = move_steps(performed, states.COMPLETE)
+    _end_by_hand(performed)
+    procedures = move_steps(performed, states.COMPLETE, at=at)
     tell_ended(procedures, at)
     record(actor, "exam.complete", performed, patient_id=patient_of(procedures), at=at)
     return performed
@@ -108,7 +112,8 @@ def discontinue_exam(
         dose=dose or {},
     )
     wrong_entry = reason_code == WRONG_ENTRY
-    procedures = move_steps(performed, states.RETURN if wrong_entry else states.DISCONTINUE)
+    _end_by_hand(performed)
+    procedures = move_steps(performed, states.RETURN if wrong_entry else states.DISCONTINUE, at=at)
     tell_ended(procedures, at)
     record(actor, "exam.discontinue", performed, patient_id=patient_of(procedures), at=at, reason_code=reason_code)
     return performed
@@ -121,7 +126,17 @@ def _pk(mpps_uid: str) -> int:
     return pk
 
 
-def move_steps(performed: PerformedStep, step: Step) -> list[RequestedProcedure]:
+def _end_by_hand(performed: PerformedStep) -> None:
+    """The device has spoken: what was said by hand of the same steps, and is still open, ended as it did."""
+    if not performed.by_hand:
+        said = PerformedStep.objects.filter(by_hand=True, state=states.IN_PROGRESS, steps__in=performed.steps.all())
+        ended = said.values_list("pk", flat=True)
+        PerformedStep.objects.filter(pk__in=list(ended)).update(
+            state=performed.state, ended_at=performed.ended_at, version=F("version") + 1
+        )
+
+
+def move_steps(performed: PerformedStep, step: Step, *, at: datetime) -> list[RequestedProcedure]:
     """Take ``step`` on the scheduled steps of ``performed``, as far as their other performed steps allow.
 
     Returns the procedures concerned, each once, in order.
@@ -131,17 +146,33 @@ def move_steps(performed: PerformedStep, step: Step) -> list[RequestedProcedure]
     for row in rows:
         concerned[row.procedure_id] = row.procedure
         others = set(row.performed.exclude(pk=performed.pk).values_list("state", flat=True))
-        if row.state == states.CANCELLED:
-            flag(row.procedure.order, PERFORMED_THOUGH_CANCELLED)
-        arrow = _allowed(step, others)
+        arrow = _allowed(step, others, performed)
+        if row.state == states.CANCELLED and step in (states.START, states.COMPLETE):
+            row = _reinstate(row, at)
         if arrow and row.state in arrow.sources:
             ScheduledStep.objects.take(arrow, row.pk)
     return list(concerned.values())
 
 
-def _allowed(step: Step, others: set[str]) -> Step | None:
-    """What ``step`` may become, given the states of the other performed steps of the same scheduled step."""
-    if step is states.START:
+def _reinstate(row: ScheduledStep, at: datetime) -> ScheduledStep:
+    """It was cancelled and is performed all the same: its procedure and order stand again, for a person to look at."""
+    procedure, order = row.procedure, row.procedure.order
+    row = ScheduledStep.objects.take(states.PERFORM_CANCELLED, row.pk)
+    flag(order, PERFORMED_THOUGH_CANCELLED)
+    rows: tuple[type[Stateful], ...] = (RequestedProcedure, Order)
+    for model, pk in zip(rows, (procedure.pk, order.pk), strict=True):
+        cancelled = model.objects.filter(pk=pk, state=states.CANCELLED)
+        cancelled.update(state=states.REINSTATE.target, version=F("version") + 1)
+    emit(OrderReinstated(stream=order.accession, at=at, order_id=order.pk))
+    return row
+
+
+def _allowed(step: Step, others: set[str], performed: PerformedStep) -> Step | None:
+    """What ``step`` may become, given the states of the other performed steps of the same scheduled step.
+
+    Who says by hand that it is done knows better than a device that has not said so yet.
+    """
+    if step is states.START or (performed.by_hand and step is states.COMPLETE):
         return step
     if states.IN_PROGRESS in others:
         return None

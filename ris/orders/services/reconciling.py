@@ -44,7 +44,7 @@ def link_exam(performed_id: int, step_ids: Sequence[int], *, actor: Actor, at: d
         raise Invalid("These steps are of different patients.", at="steps")
     _take_over_study(performed, steps[0].procedure)
     performed.steps.set(steps)
-    procedures = move_steps(performed, _MOVES[performed.state])
+    procedures = move_steps(performed, _MOVES[performed.state], at=at)
     for procedure in procedures:
         emit(OrderRevised(stream=procedure.order.accession, at=at, order_id=procedure.order_id))
         tell(ExamStarted, procedure, at)

@@ -92,13 +92,14 @@ def match_procedure(order: Order, intent: ProcedureIntent) -> RequestedProcedure
 
 
 def _revise_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime) -> None:
-    steps = list(procedure.steps.exclude(state=states.CANCELLED).order_by("pk"))
+    steps = list(procedure.steps.order_by("pk"))
     found = next((s for s in steps if intent.number and s.number == intent.number), None)
-    if found is None and len(steps) == 1 and not intent.number:
-        found = steps[0]
+    standing = [s for s in steps if s.state != states.CANCELLED] or steps
+    if found is None and len(standing) == 1 and not intent.number:
+        found = standing[0]
     if found is None:
         add_step(procedure, intent, at)
-    elif found.state in states.WAITING:
+    elif found.state in (*states.WAITING, states.CANCELLED):  # a cancelled one may be brought back
         _write_step(procedure, found, intent)
 
 

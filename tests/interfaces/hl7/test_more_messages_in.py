@@ -10,7 +10,7 @@ from ris.kernel.relay import deliver_owed
 from ris.orders.models import Order, ScheduledStep, Study
 from ris.patients.models import Identifier, Patient, Visit
 from tests.factories import make_order, perform
-from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, orc, order, pid, seg, take
+from tests.interfaces.hl7.hl7 import NOON, answer, message, msh, obr, orc, order, pid, seg, take
 from tests.worklist.reading import make_item, make_reader
 from worklist.models import AiFlag
 
@@ -136,11 +136,36 @@ def test_a_replaced_order_is_cancelled_and_its_replacement_placed():
     assert dict(Order.objects.values_list("placer_number", "state")) == {"P1": "cancelled", "P2": "active"}
 
 
-@pytest.mark.parametrize("control", ["PA", "CH", "SN", "RF"])
-def test_control_codes_that_are_not_taken_are_refused_by_name(control):
-    row = take(order(control))
+def test_a_refill_is_refused_by_name_and_with_the_cure():
+    row = take(order("RF"))
     assert (row.answer_code, row.faults[0][:2]) == ("AE", ["103", "ORC-1"])
-    assert control in row.reason
+    assert "NW" in row.reason
+
+
+def test_a_parent_asks_for_nothing_and_its_child_is_an_order_of_its_own():
+    row = take(message(msh("ORM^O01"), pid(), orc("PA", "P1"), obr("P1"), orc("CH", "P1A"), obr("P1A")))
+    assert row.state == "applied"
+    assert Order.objects.get().placer_number == "P1A"
+    alone = take(order("PA", "P9"))
+    assert (alone.answer_code, alone.state) == ("AA", "ignored")
+    assert "CH" in alone.reason
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_who_asks_for_a_filler_number_gets_it_in_the_answer(known):
+    if known:
+        take(order("NW", at="20260310110000"))
+    row = take(order("SN", control_id="ASKS"))
+    placed = Order.objects.get()
+    segments = answer(row)
+    assert segments[0][8] == "ORR^O02"
+    assert segments[1][:3] == ["MSA", "AA", "ASKS"]
+    assert segments[2][:4] == ["ORC", "NA", "P1^EMR", placed.filler_number]
+
+
+def test_who_asks_for_the_number_of_nothing_is_refused():
+    row = take(message(msh("ORM^O01"), pid(), "ORC|SN|P1^EMR"))
+    assert (row.answer_code, row.faults[0][:2]) == ("AE", ["101", "OBR-4"])
 
 
 def test_the_placer_gives_its_number_to_an_order_that_began_here():
@@ -208,6 +233,16 @@ def test_an_ai_result_is_attached_to_the_case_with_code_and_score():
     flag = AiFlag.objects.get()
     assert row.state == "applied"
     assert (flag.item, flag.code, flag.positive, flag.score) == (item, "RDE1", True, 0.93)
+
+
+@pytest.mark.parametrize(("place", "more"), [("OBX-19", ""), ("ZAI-1", "ZAI|202603101300+0000")])
+def test_an_ai_result_counts_as_long_as_its_sender_says_where_that_is_read(place, more):
+    Peer.objects.create(application="EMR", facility="NORTH", name="AI box", attributes={place: "result.expires_at"})
+    item = make_item()
+    flagged = seg("OBX", {1: "1", 2: "CWE", 3: "RDE1^ICH^AI", 4: "a", 5: "Y", 8: "A", 19: "202603101300+0000"})
+    row = take(oru(flagged, *filter(None, [more]), obr_fields={18: item.accession}))
+    assert row.state == "applied", row.reason
+    assert AiFlag.objects.get().expires_at == NOON + timedelta(hours=1)
 
 
 def test_an_ai_result_that_comes_before_the_exam_ends_is_attached_when_the_case_opens():

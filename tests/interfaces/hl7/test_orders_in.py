@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from interfaces.hl7.models import OrderTrail
-from ris.orders.models import Order, ScheduledStep
-from tests.interfaces.hl7.hl7 import answer, message, msh, obr, orc, order, pid, take
+from interfaces.hl7.models import OrderTrail, Peer
+from ris.kernel.relay import deliver_owed
+from ris.orders.models import Order, PerformedStep, ScheduledStep
+from ris.orders.services import complete_exam, discontinue_exam
+from tests.factories import TESTER, perform
+from tests.interfaces.hl7.hl7 import NOON, answer, message, msh, obr, orc, order, pid, take
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +162,85 @@ def test_an_order_of_another_patient_under_the_same_number_is_refused():
     row = take(message(msh("ORM^O01"), pid("T999", name="ZZTEST^OTHER"), orc("XO"), obr()))
     assert row.answer_code == "AE"
     assert Order.objects.get().patient.identifiers.get().value == "T100"
+
+
+BEGUN = "performed though cancelled"
+
+
+def status(code: str, minute: int) -> bytes:
+    return message(msh("ORM^O01", at=f"2026031012{minute:02d}00"), pid(), orc("SC", status=code), obr())
+
+
+def cancel(minute: int = 30) -> bytes:
+    return message(msh("ORM^O01", at=f"2026031012{minute:02d}00"), pid(), orc("CA"))
+
+
+def standing() -> tuple[object, ...]:
+    placed = Order.objects.get()
+    return placed.state, placed.flags, placed.procedures.get().state, ScheduledStep.objects.get().state
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_cancellation_of_what_has_begun_comes_to_the_same_whichever_came_first(first):
+    Peer.objects.create(application="EMR", facility="NORTH", name="EMR", ack_style="order")
+    take(order(at="20260310120000"))
+    rows = [take(raw) for raw in ((cancel(), status("IP", 10)) if first else (status("IP", 10), cancel()))]
+    deliver_owed(at=NOON)
+    assert standing() == ("active", [BEGUN], "active", "started")
+    assert [row.answer_code for row in rows] == ["AA", "AA"]
+    cancelled = next(row for row in rows if b"|CA|" in bytes(row.raw))
+    assert answer(cancelled)[2][1] == ("CR" if first else "UC")
+    assert any("has begun" in warning for warning in cancelled.warnings) is not first
+
+
+def test_a_begun_exam_that_comes_to_nothing_lets_the_cancellation_take_effect():
+    take(order(at="20260310120000"))
+    performed = perform(Order.objects.get().procedures.get(), complete=False)
+    take(cancel())
+    assert standing()[0] == "active"
+    discontinue_exam(performed.mpps_uid, ended_at=NOON, actor=TESTER, at=NOON)
+    deliver_owed(at=NOON)
+    assert standing() == ("cancelled", [], "cancelled", "cancelled")
+
+
+def test_of_a_cancelled_order_with_two_procedures_only_the_one_performed_stands_again():
+    two = [orc(), obr(fields={19: "RP1"}), orc(), obr(code="B2^Second^L", fields={19: "RP2"})]
+    take(message(msh("ORM^O01", at="20260310120000"), pid(), *two))
+    take(cancel())
+    change = obr(fields={19: "RP1", 31: "^Fall"})
+    late = take(message(msh("ORM^O01", at="20260310121000"), pid(), orc("XO", timing=""), change))
+    assert any("if it is performed after all" in warning for warning in late.warnings)
+    perform(Order.objects.get().procedures.get(number="RP1"))
+    deliver_owed(at=NOON + timedelta(hours=1))
+    placed = Order.objects.get()
+    assert (placed.state, placed.reason, placed.flags) == ("active", "Fall", ["unknown procedure", BEGUN])
+    states = placed.procedures.order_by("number").values_list("number", "state", "steps__state")
+    assert list(states) == [("RP1", "active", "completed"), ("RP2", "cancelled", "cancelled")]
+
+
+def test_a_status_that_names_one_of_several_procedures_is_of_that_one():
+    two = [orc(), obr(fields={19: "RP1"}), orc(), obr(code="B2^Second^L", fields={19: "RP2"})]
+    take(message(msh("ORM^O01", at="20260310120000"), pid(), *two))
+    done = obr(fields={19: "RP1"})
+    take(message(msh("ORM^O01", at="20260310130000"), pid(), orc("SC", status="CM"), done))
+    states = Order.objects.get().procedures.values_list("number", "steps__state")
+    assert dict(states) == {"RP1": "completed", "RP2": "scheduled"}
+
+
+@pytest.mark.parametrize("code", ["IP", "CM"])
+def test_a_status_neither_ends_nor_doubles_what_the_device_itself_says(code):
+    take(order(at="20260310120000"))
+    performed = perform(Order.objects.get().procedures.get(), complete=False)
+    take(status(code, 10))
+    performed.refresh_from_db()
+    assert performed.state == "in progress"
+    complete_exam(performed.mpps_uid, ended_at=NOON, series=[{"uid": "1.2", "instances": 3}], actor=TESTER, at=NOON)
+    assert ScheduledStep.objects.get().state == "completed"
+
+
+def test_what_was_said_of_an_exam_ends_with_what_the_device_says():
+    take(order(at="20260310120000"))
+    take(status("IP", 10))
+    perform(Order.objects.get().procedures.get())
+    assert set(PerformedStep.objects.values_list("state", "by_hand")) == {("completed", True), ("completed", False)}
+    assert ScheduledStep.objects.get().state == "completed"

@@ -12,7 +12,8 @@ from interfaces.hl7.retention import forget
 from interfaces.hl7.tables import drop_entry, export_csv, import_csv, set_entry
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Invalid
-from ris.orders.models import Order
+from ris.orders.models import Order, ScheduledStep
+from ris.orders.services import start_by_hand
 from tests.factories import TESTER, make_order
 from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, orc, order, pid, take
 
@@ -93,6 +94,48 @@ def test_a_step_left_out_is_cancelled_only_where_the_peer_sends_the_full_picture
     Peer.objects.update(full_picture=True)
     take(message(msh("ORM^O01", at="20260310122000"), pid(), *change))
     assert dict(Order.objects.get().procedures.values_list("number", "state")) == {"RP1": "active", "RP2": "cancelled"}
+
+
+IPC = "IPC|ACC1|RP1|1.2.3.4|{}|CT"
+
+
+def full(minute: int, *steps: str, control: str = "XO") -> None:
+    head = msh("OMI^O23", version="2.5.1", at=f"2026031012{minute:02d}00")
+    take(message(head, pid(), orc(control), obr(), *(IPC.format(step) for step in steps)))
+
+
+def steps_now() -> dict[str, str]:
+    return dict(Order.objects.get().procedures.get().steps.values_list("number", "state"))
+
+
+def test_a_single_step_left_out_of_a_full_picture_is_cancelled_and_comes_back_when_named_again(peer):
+    Peer.objects.update(full_picture=True)
+    full(1, "S1", "S2", control="NW")
+    full(2, "S1")
+    assert steps_now() == {"S1": "scheduled", "S2": "cancelled"}
+    full(3, "S1", "S2", "S3")
+    assert steps_now() == {"S1": "scheduled", "S2": "scheduled", "S3": "scheduled"}
+    full(2, "S2")  # said earlier, came late: what was said last holds
+    assert steps_now() == {"S1": "scheduled", "S2": "scheduled", "S3": "scheduled"}
+
+
+def test_a_step_left_out_that_has_begun_stays_and_the_order_is_flagged(peer):
+    Peer.objects.update(full_picture=True)
+    full(1, "S1", "S2", control="NW")
+    start_by_hand(ScheduledStep.objects.get(number="S2").pk, actor=TESTER, at=NOON)
+    full(2, "S1")
+    assert steps_now() == {"S1": "scheduled", "S2": "started"}
+    assert Order.objects.get().flags == ["performed though cancelled"]
+
+
+def test_a_procedure_left_out_comes_back_when_named_again(peer):
+    Peer.objects.update(full_picture=True)
+    both = [orc("XO"), obr(fields={19: "RP1"}), orc("XO"), obr(code="B2^Second^L", fields={19: "RP2"})]
+    take(message(msh("ORM^O01", at="20260310120000"), pid(), *both))
+    take(message(msh("ORM^O01", at="20260310121000"), pid(), *both[:2]))
+    take(message(msh("ORM^O01", at="20260310122000"), pid(), *both))
+    procedures = Order.objects.get().procedures
+    assert set(procedures.values_list("state", "steps__state")) == {("active", "scheduled")}
 
 
 def test_a_z_field_is_read_into_an_attribute(peer):
