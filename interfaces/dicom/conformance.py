@@ -13,7 +13,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
-from . import door, line, wire
+from . import conversation, door, line, wire
 from .callers import ADDRESS_UNKNOWN, CALLED_UNKNOWN, CALLING_UNKNOWN, NOT_ENCRYPTED, TOO_MANY
 from .charsets import SINGLE_BYTE
 from .engine import SOP_CLASSES
@@ -68,7 +68,7 @@ def _limits() -> str:
         ("of one caller", str(door.MOST_PER_CALLER)),
         ("silence before the request", f"{line.HELLO_S:.0f} s"),
         ("silence in an association", f"{line.IDLE_S:.0f} s"),
-        ("longest worklist identifier", f"{line.LONGEST_IDENTIFIER} bytes"),
+        ("longest worklist identifier", f"{conversation.LONGEST_IDENTIFIER} bytes"),
         ("queries are kept", f"{KEPT_DAYS} days"),
         ("character sets tried, in order", "ISO 646, " + ", ".join(SINGLE_BYTE) + ", ISO_IR 192"),
     ]

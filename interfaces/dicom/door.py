@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 
 import structlog
 
+from ris.kernel.clock import now
+
 from . import callers
 from .callers import Caller, Refused
 from .desk import Desk
 from .engine import Engine
-from .keeping import Keeper, note_rejection_now
-from .line import ADMITTING, BRIDGED, CLOSED, HELLO_S, IDLE_S, OPEN, SILENT, Line
+from .keeping import Keeper, Rejected
+from .line import ADMITTING, CLOSED, HELLO_S, IDLE_S, SILENT, Line
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +39,8 @@ class Door:
         self.ae_title = ae_title
         self.desk, self.keeper, self.engine = desk, keeper, engine
         self.lines: dict[Line, None] = {}
+        self._seated: set[Line] = set()
+        self._of_caller: Counter[tuple[str, str]] = Counter()
         self.loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
 
@@ -58,14 +63,23 @@ class Door:
     def left(self, line: Line) -> None:
         self.lines.pop(line, None)
 
-    def full(self, line: Line) -> bool:
-        """Whether one association more would be too many, in all or of this caller."""
-        there = [other for other in self.lines if other.state in (OPEN, BRIDGED)]
-        assert line.request is not None
-        same = [
-            o for o in there if o.request and (o.request.calling, o.address) == (line.request.calling, line.address)
-        ]
-        return len(there) >= MOST_ASSOCIATIONS or len(same) >= MOST_PER_CALLER
+    def seat(self, line: Line) -> bool:
+        """Give an association its place, unless that is one too many, in all or of this caller."""
+        caller = _caller_of(line)
+        if len(self._seated) >= MOST_ASSOCIATIONS or self._of_caller[caller] >= MOST_PER_CALLER:
+            return False
+        self._seated.add(line)
+        self._of_caller[caller] += 1
+        return True
+
+    def unseat(self, line: Line) -> None:
+        """The place is free again, if the line had one."""
+        if line in self._seated:
+            self._seated.remove(line)
+            caller = _caller_of(line)
+            self._of_caller[caller] -= 1
+            if not self._of_caller[caller]:
+                del self._of_caller[caller]
 
     def admit(self, line: Line) -> None:
         """Have the desk look the caller up, then go on with the line."""
@@ -92,8 +106,9 @@ class Door:
     def note_rejection(self, line: Line, refused: Refused) -> None:
         request = line.request
         assert request is not None
-        calling, called, address = request.calling, request.called, line.address
-        self.desk.give(lambda: note_rejection_now(calling, called, address, refused))
+        calling, called = request.calling[:16], request.called[:16]
+        log.info("dicom.rejected", calling=calling, called=called, address=line.address, reason=refused.words)
+        self.keeper.keep(Rejected(calling, called, line.address, refused.words, now()))
 
     def bridge(self, line: Line) -> None:
         """Give the line to pynetdicom, through a pair of sockets."""
@@ -128,6 +143,10 @@ class Door:
         for line in list(self.lines):
             line.hang_up()
             line.transport.close()
+
+
+def _caller_of(line: Line) -> tuple[str, str]:
+    return (line.request.calling if line.request else "", line.address)
 
 
 class _Inside(asyncio.Protocol):

@@ -13,7 +13,7 @@ from django.db import connections
 
 from ris.kernel.clock import now
 
-from . import wire
+from . import dimse, wire
 from .callers import Caller
 from .models import MwlQuery
 from .mwl.answering import OUT_OF_RESOURCES, UNABLE, Answer, Outcome, answers
@@ -90,15 +90,15 @@ class Find:
             cancelled=lambda: self._cancelled,
             outcome=outcome,
         )
-        commands: dict[int, bytes] = {}
+        envelopes: dict[int, wire.Envelope] = {}
         for answer in drawn:
             if answer.identifier is None:
                 parts.append(self._said(answer))
                 continue
-            command = commands.get(answer.status)
-            if command is None:
-                command = commands[answer.status] = self._command(answer)
-            parts.append(wire.message(self._context, command, answer.identifier, self._longest))
+            envelope = envelopes.get(answer.status)
+            if envelope is None:
+                envelope = envelopes[answer.status] = self._envelope(answer)
+            parts.append(envelope.message(answer.identifier))
             size += len(parts[-1])
             if size > SLICE:
                 if not self._cancelled:
@@ -114,19 +114,19 @@ class Find:
         self.room.wait(max(patience, 0))
         return perf_counter() - begun
 
-    def _command(self, answer: Answer) -> bytes:
-        has_dataset = answer.identifier is not None
-        return wire.response(
-            wire.C_FIND_RQ,
+    def _envelope(self, answer: Answer) -> wire.Envelope:
+        command = dimse.response(
+            dimse.C_FIND_RQ,
             wire.MODALITY_WORKLIST,
             self.message_id,
             answer.status,
-            dataset=has_dataset,
+            dataset=answer.identifier is not None,
             comment=answer.comment,
         )
+        return wire.Envelope(self._context, command, self._longest)
 
     def _said(self, answer: Answer) -> bytes:
-        return wire.message(self._context, self._command(answer), None, self._longest)
+        return self._envelope(answer).message(None)
 
     def _kept(self, outcome: Outcome) -> MwlQuery:
         return MwlQuery(

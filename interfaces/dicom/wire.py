@@ -1,4 +1,4 @@
-"""The DICOM upper layer's units (PS3.8 section 9.3) and DIMSE commands (PS3.7 annex E), as bytes.
+"""The DICOM upper layer's units (PS3.8 section 9.3), as bytes.
 
 Only what the door needs: the association request is read, a few answers are written. Everything
 raises Malformed for bytes that cannot be right; nothing here keeps state or touches a socket.
@@ -20,18 +20,12 @@ APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 IMPLEMENTATION_UID = "2.25.309411279406214532087212906842370425147"
 IMPLEMENTATION_NAME = "WETREAD"
 
-C_FIND_RQ, C_ECHO_RQ, C_CANCEL_RQ = 0x0020, 0x0030, 0x0FFF
-RESPONSE = 0x8000
-NO_DATASET = 0x0101
-
 LONGEST_PDU = 131_072
 """What we announce; a longer one is not read."""
 
 _HEADER = Struct(">BxL")
 _PDV = Struct(">LBB")
-_ELEMENT = Struct("<HHL")
-_US = Struct("<H").pack
-_UL = Struct("<L").pack
+_DATA = Struct(">BxLLBB").pack
 
 
 class Malformed(Exception):
@@ -158,61 +152,29 @@ def fragments(body: bytes) -> Iterator[tuple[int, bool, bool, bytes]]:
         at += 4 + length
 
 
-def command(raw: bytes) -> dict[int, bytes]:
-    """The elements of a DIMSE command set, by tag. Always Implicit VR Little Endian."""
-    found, at = {}, 0
-    while at < len(raw):
-        if at + 8 > len(raw):
-            raise Malformed("the command is cut short")
-        group, element, length = _ELEMENT.unpack_from(raw, at)
-        if group != 0 or at + 8 + length > len(raw):
-            raise Malformed("the command is no command")
-        found[element] = raw[at + 8 : at + 8 + length]
-        at += 8 + length
-    return found
+class Envelope:
+    """One command set, to be sent with many datasets: a worklist answer has as many as it has lines.
 
+    ``longest`` is the longest unit that the peer takes (0: any length).
+    """
 
-def number(elements: dict[int, bytes], tag: int) -> int:
-    """A US element of a command. Raises Malformed when it is not there."""
-    raw = elements.get(tag, b"")
-    if len(raw) != 2:
-        raise Malformed("the command lacks a number")
-    return int.from_bytes(raw, "little")
+    def __init__(self, context: int, command_set: bytes, longest: int) -> None:
+        self._context = context
+        self._room = max((longest or LONGEST_PDU) - 6, 64)
+        self._command = b"".join(_values(context, command_set, 1, self._room))
 
-
-def response(kind: int, sop_class: str, message_id: int, status: int, *, dataset: bool, comment: str = "") -> bytes:
-    """A response's command set: PS3.7 tables 9.3-3 and 9.3-13."""
-    uid = sop_class.encode()
-    uid += b"\0" * (len(uid) & 1)
-    said = comment.encode("ascii", "replace")[:64]
-    said += b" " * (len(said) & 1)
-    body = (
-        _ELEMENT.pack(0, 0x0002, len(uid))
-        + uid
-        + _ELEMENT.pack(0, 0x0100, 2)
-        + _US(kind | RESPONSE)
-        + _ELEMENT.pack(0, 0x0120, 2)
-        + _US(message_id)
-        + _ELEMENT.pack(0, 0x0800, 2)
-        + _US(0x0001 if dataset else NO_DATASET)
-        + _ELEMENT.pack(0, 0x0900, 2)
-        + _US(status)
-        + (_ELEMENT.pack(0, 0x0902, len(said)) + said if said else b"")
-    )
-    return _ELEMENT.pack(0, 0, 4) + _UL(len(body)) + body
-
-
-def message(context: int, command_set: bytes, dataset: bytes | None, longest: int) -> bytes:
-    """A whole message as P-DATA-TF units no longer than the peer takes (0: any length)."""
-    room = max((longest or LONGEST_PDU) - 6, 64)
-    parts = list(_values(context, command_set, 1, room))
-    if dataset is not None:
-        parts += _values(context, dataset, 0, room)
-    return b"".join(parts)
+    def message(self, dataset: bytes | None) -> bytes:
+        """The whole message as P-DATA-TF units."""
+        if dataset is None:
+            return self._command
+        size = len(dataset)
+        if size <= self._room:
+            return self._command + _DATA(P_DATA, size + 6, size + 2, self._context, 2) + dataset
+        return self._command + b"".join(_values(self._context, dataset, 0, self._room))
 
 
 def _values(context: int, data: bytes, is_command: int, room: int) -> Iterator[bytes]:
     for at in range(0, len(data), room):
         part = data[at : at + room]
         last = 2 if at + room >= len(data) else 0
-        yield _HEADER.pack(P_DATA, len(part) + 6) + _PDV.pack(len(part) + 2, context, is_command | last) + part
+        yield _DATA(P_DATA, len(part) + 6, len(part) + 2, context, is_command | last) + part

@@ -6,7 +6,7 @@ What is asked stays written as an ordinary queryset; where its text cannot be ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -122,6 +122,29 @@ def insert(row: M) -> M:
     else:
         built.run(row, values, wrapper)
     return row
+
+
+def insert_many(rows: Sequence[models.Model]) -> None:
+    """Insert new rows of one model, whose keys nobody is to know: a tenth of the work of ``bulk_create``.
+
+    Columns that the database fills by itself get what it fills in.
+    """
+    if not rows:
+        return
+    wrapper: Any = connections["default"]
+    meta = rows[0]._meta
+    given = [f for f in meta.local_concrete_fields if not f.generated and f is not meta.auto_field]
+    fields = [field for field in given if not field.has_db_default()]
+    values = [[f.get_db_prep_save(f.pre_save(row, add=True), wrapper) for f in fields] for row in rows]
+    quote = wrapper.ops.quote_name
+    into = f"{quote(meta.db_table)} ({', '.join(quote(field.column) for field in fields)})"
+    with wrapper.cursor() as cursor:
+        if wrapper.vendor != "postgresql":
+            cursor.executemany(f"INSERT INTO {into} VALUES ({', '.join(['%s'] * len(fields))})", values)  # noqa: S608
+            return
+        with wrapper.wrap_database_errors, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            for row in values:
+                copy.write_row(row)
 
 
 def _converters(compiler: Any, columns: Iterable[Any]) -> Converters:

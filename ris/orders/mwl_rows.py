@@ -1,4 +1,4 @@
-"""One line of the modality worklist: the columns that are fetched and how a row is read."""
+"""One line of the modality worklist: the columns that are fetched, how a row is read and told from its earlier self."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from zoneinfo import ZoneInfo
 
 Row = tuple[Any, ...]
 """As the driver returns it. Hashable; equal exactly when all that it says is equal."""
+
+
+class Line(NamedTuple):
+    """One line of an answer: equal keys mean equal rows. The row is left out where its key was known."""
+
+    key: Row
+    row: Row | None
+
 
 _FIELDS: dict[str, str] = {
     "step_id": "s.id",
@@ -92,9 +100,15 @@ _SPEAKS = {
     "sqlite": " LEFT JOIN patients_identifier pid ON pid.id = COALESCE("
     f"({_OF_PATIENT} {_OWN} AND i.kind = 'MR' LIMIT 1), ({_OF_PATIENT} {_OWN} LIMIT 1),"
     f" ({_OF_PATIENT} AND NOT i.retired AND i.kind = 'MR' LIMIT 1), ({_OF_PATIENT} ORDER BY i.retired, i.id LIMIT 1))",
-    "postgresql": " LEFT JOIN LATERAL (SELECT i.value, i.authority FROM patients_identifier i"
+    "postgresql": " LEFT JOIN LATERAL (SELECT i.id, i.xmin AS version, i.value, i.authority FROM patients_identifier i"
     " WHERE i.patient_id = p.id"
     " ORDER BY i.retired, i.authority <> site.assigning_authority, i.kind <> 'MR', i.id LIMIT 1) pid ON TRUE",
+}
+
+_VERSIONS = {
+    # Which row, and which transaction wrote it as it is: of a row that is visible there is one version, whose writer's
+    # number stays with it. The number of the next row follows from the version of the one that refers to it.
+    "postgresql": ["s.id", "s.xmin", "rp.xmin", "o.xmin", "p.xmin", "site.xmin", "v.xmin", "pid.id", "pid.version"],
 }
 
 
@@ -103,9 +117,18 @@ def sources(vendor: str) -> str:
     return _JOINS + _SPEAKS[vendor]
 
 
-def columns(vendor: str, *, other_ids: bool) -> str:
+def columns(vendor: str, *, other_ids: bool) -> list[str]:
     """What to select, in the order of :class:`Entry`."""
-    return ", ".join([*_FIELDS.values(), _OTHER_IDS[vendor] if other_ids else "NULL"])
+    return [*_FIELDS.values(), _OTHER_IDS[vendor] if other_ids else "NULL"]
+
+
+def versions(vendor: str, *, other_ids: bool) -> list[str]:
+    """What to select to tell a row from all its earlier and later selves; empty: the row itself is all there is.
+
+    To be compared within one era of the database only (:func:`ris.kernel.prepared.era`).
+    """
+    told = _VERSIONS.get(vendor, [])
+    return [*told, _OTHER_IDS[vendor]] if told and other_ids else told
 
 
 class Entry(NamedTuple):

@@ -3,22 +3,23 @@
 One statement joins a step with all that a worklist entry says about it. It is written by hand
 because it is asked a thousand times a second, and because a row must come back exactly as the
 database has it: two rows are equal when everything in them is equal, so whoever renders a row
-may keep the rendering by the row itself and can never be out of date.
+may keep the rendering by the row itself and can never be out of date. PostgreSQL can say which
+version of each row it is without saying the row, so there the versions are asked for first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, time
 
 from django.db import connection
 
-from ris.kernel.prepared import fetch
+from ris.kernel.prepared import era, fetch
 from ris.patients.names import fold
 
 from . import states
-from .mwl_rows import Entry, Row, columns, entry, sources
+from .mwl_rows import Entry, Line, Row, columns, entry, sources, versions
 from .mwl_sql import Clause, all_of, among, equal_any, json_has, like, like_folded_name, moment, wildcard_pattern
 
 MOST_ROWS = 2000
@@ -67,22 +68,32 @@ class MwlQuestion:
     limit: int = MOST_ROWS
 
 
-def modality_worklist(question: MwlQuestion, *, other_ids: bool = False) -> list[Row]:
-    """The rows that match, earliest start first, at most ``question.limit``.
+def modality_worklist(question: MwlQuestion, *, other_ids: bool = False, known: Container[Row] = ()) -> list[Line]:
+    """The lines that match, earliest start first, at most ``question.limit``.
 
-    Sees everything that was committed before the call. ``other_ids`` also fetches the patient's other
-    identifiers, which costs a look-up a row. Read a row with :func:`ris.orders.mwl_rows.entry`.
+    Sees everything that was committed before the call. ``other_ids`` also fetches the patient's other identifiers,
+    which costs a look-up a row. ``known``: keys of lines that the caller has; when it has all of them, none
+    comes with its row. Read a row with :func:`ris.orders.mwl_rows.entry`.
     """
-    checks = _checks(question)
+    vendor, checks = connection.vendor, _checks(question)
     limit = question.limit if not checks else MOST_ROWS * 10
     clauses = list(_narrowed(_clauses(question), question).values())
     where = " AND ".join(f"({clause.sql})" for clause in clauses) or "1 = 1"
     params = [param for clause in clauses for param in clause.params]
-    sql = f"SELECT {columns(connection.vendor, other_ids=other_ids)} FROM {sources(connection.vendor)} WHERE {where} ORDER BY s.start, s.id LIMIT {limit:d}"  # noqa: E501, S608
-    rows: list[Row] = fetch(sql, params)
-    if checks:
-        rows = [row for row in rows if all(check(entry(row)) for check in checks.values())][: question.limit]
-    return rows
+    tail = f"FROM {sources(vendor)} WHERE {where} ORDER BY s.start, s.id LIMIT {limit:d}"
+    told, wanted = versions(vendor, other_ids=other_ids), columns(vendor, other_ids=other_ids)
+    # A row that a transaction wrote twice has the same writer twice, which only that transaction can see.
+    if checks or not told or connection.in_atomic_block:
+        rows: list[Row] = fetch(f"SELECT {', '.join(wanted)} {tail}", params)
+        if checks:
+            rows = [row for row in rows if all(check(entry(row)) for check in checks.values())][: question.limit]
+        return [Line(row, row) for row in rows]
+    since = era()
+    keys = [(since, *version) for version in fetch(f"SELECT {', '.join(told)} {tail}", params)]
+    if all(key in known for key in keys):
+        return [Line(key, None) for key in keys]
+    rows = fetch(f"SELECT {', '.join([*told, *wanted])} {tail}", params)
+    return [Line((since, *row[: len(told)]), row[len(told) :]) for row in rows]
 
 
 def unmatched_keys(question: MwlQuestion, step_id: int) -> list[str]:
@@ -106,11 +117,9 @@ def unmatched_keys(question: MwlQuestion, step_id: int) -> list[str]:
 
 def step_row(step_id: int) -> Row | None:
     """The worklist row of one step, whatever its state; None when there is no such step."""
+    wanted = ", ".join(columns(connection.vendor, other_ids=True))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {columns(connection.vendor, other_ids=True)} FROM {sources(connection.vendor)} WHERE s.id = %s",  # noqa: S608
-            [step_id],
-        )
+        cursor.execute(f"SELECT {wanted} FROM {sources(connection.vendor)} WHERE s.id = %s", [step_id])  # noqa: S608
         found: Row | None = cursor.fetchone()
     return found
 

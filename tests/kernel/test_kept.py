@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device, Procedure, Site, Subspecialty
-from ris.kernel.kept import Kept, insert
+from ris.kernel.kept import Kept, insert, insert_many
 from ris.kernel.models import Record
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +93,19 @@ def test_an_insert_that_breaks_a_constraint_is_refused_as_ever() -> None:
     insert(north())
     with pytest.raises(IntegrityError), transaction.atomic():
         insert(north())
+
+
+def test_many_rows_are_inserted_as_the_orm_inserts_one() -> None:
+    def event(action: str) -> AuditEvent:
+        return AuditEvent(
+            at=AT, actor="ZZ\\N\ttab", action=action, subject="x", subject_id="1", detail={"a": ["é", None, "\\t"]}
+        )
+
+    event("one").save()
+    insert_many([event("many"), event("more")])
+    insert_many([])
+
+    one, *many = AuditEvent.objects.order_by("pk")
+    assert [row.action for row in many] == ["many", "more"]
+    for row in many:
+        assert (row.at, row.actor, row.detail, row.user_id) == (one.at, one.actor, one.detail, None)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ris.kernel.errors import Invalid
 from ris.orders import states
-from ris.orders.mwl_rows import Row, entry
+from ris.orders.mwl_rows import Line, Row, entry
 from ris.orders.selectors_mwl import MwlQuestion, modality_worklist
 
 from ..callers import Caller
@@ -51,7 +51,7 @@ class How(NamedTuple):
 
 
 class _Kept:
-    """Encodings kept by what they were made from: the row as the database has it, whole. Never out of date.
+    """Encodings kept by what they were made from: the row as the database has it, or its version. Never out of date.
 
     Threads may make the same one twice; that costs time and nothing else.
     """
@@ -65,9 +65,10 @@ class _Kept:
             self._by, self._count = {}, 0
         return self._by.setdefault(how, {})
 
-    def make(self, row: Row, how: How, into: dict[Row, Written]) -> Written:
-        written = write(entry(row), how.shape, implicit=how.implicit, preferred=how.preferred, cut=how.cut)
-        into[row] = written
+    def make(self, line: Line, how: How, into: dict[Row, Written]) -> Written:
+        assert line.row is not None
+        written = write(entry(line.row), how.shape, implicit=how.implicit, preferred=how.preferred, cut=how.cut)
+        into[line.key] = written
         self._count += 1
         return written
 
@@ -91,13 +92,13 @@ def answers(
     how = How(shape, implicit, caller.character_set, caller.cut_long_values)
     kept = _kept.of(how)
     status = PENDING_WARNING if asked.unsupported else PENDING
-    rows = modality_worklist(question_of(asked, caller, at), other_ids=not _OTHER_IDS.isdisjoint(shape.root))
-    for row in rows:
+    question, other_ids = question_of(asked, caller, at), not _OTHER_IDS.isdisjoint(shape.root)
+    for line in modality_worklist(question, other_ids=other_ids, known=kept):
         if cancelled():
             outcome.status = CANCEL
             yield Answer(CANCEL)
             return
-        written = kept.get(row) or _kept.make(row, how, kept)
+        written = kept.get(line.key) or _kept.make(line, how, kept)
         if written.cut or written.other_charset:
             outcome.notes.update((f"cut {tag}" for tag in written.cut), ["other character set"] * written.other_charset)
         outcome.rows += 1

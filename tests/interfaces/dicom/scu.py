@@ -34,12 +34,17 @@ STEP_KEYS = (
 )
 
 
-def findscu(port: int, *keys: str, calling: str = "CT1", called: str = "RIS", plain: bool = False) -> list[Dataset]:
-    """What DCMTK's findscu receives for these keys (``PatientID=…``), beside the usual return keys."""
+def findscu(
+    port: int, *keys: str, calling: str = "CT1", called: str = "RIS", plain: bool = False, tls: tuple[str, ...] = ()
+) -> list[Dataset]:
+    """What DCMTK's findscu receives for these keys (``PatientID=…``), beside the usual return keys.
+
+    ``tls``: its options for an encrypted association.
+    """
     asked = list(keys) if plain else [*RETURN_KEYS, *(STEP + key for key in STEP_KEYS), *keys]
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            ["findscu", "-W", "-X", "-od", folder, "-aet", calling, "-aec", called, "127.0.0.1", str(port)]
+            ["findscu", "-W", "-X", *tls, "-od", folder, "-aet", calling, "-aec", called, "127.0.0.1", str(port)]
             + [part for key in asked for part in ("-k", key)],
             capture_output=True,
             text=True,

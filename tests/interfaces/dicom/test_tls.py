@@ -12,7 +12,8 @@ from ris.config_values import Misconfigured, TlsFiles, tls_files
 from ris.kernel.clock import now
 from tests.factories import make_order
 from tests.interfaces.dicom.conftest import running
-from tests.interfaces.dicom.scu import associate
+from tests.interfaces.dicom.many import many_steps
+from tests.interfaces.dicom.scu import STEP, accessions, associate, findscu
 
 
 @pytest.fixture
@@ -41,6 +42,32 @@ def test_a_scanner_with_a_certificate_is_answered_while_others_never_shake_hands
         association.release()
     finally:
         for sock in silent:
+            sock.close()
+
+
+def test_dcmtk_asks_over_tls_and_gets_a_long_list_whole(encrypted: int, certificate: tuple[Path, Path]) -> None:
+    many_steps(150, at=now())
+    cert, key = map(str, certificate)
+
+    answers = findscu(encrypted, STEP + "ScheduledStationAETitle=CT1", tls=("+tls", key, cert, "+cf", cert))
+
+    assert len(set(accessions(answers))) == 150
+
+
+def test_whoever_stops_in_the_middle_of_the_handshake_or_speaks_something_else_holds_up_nobody(
+    encrypted: int, certificate: tuple[Path, Path]
+) -> None:
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"  # a ClientHello that never ends
+    odd = [hello, b"GET / HTTP/1.0\r\n\r\n", b"\x01\x00\x00\x00\x00\x44" + bytes(68)]
+    sockets = [socket.create_connection(("127.0.0.1", encrypted)) for _ in range(30)]
+    try:
+        for n, sock in enumerate(sockets):
+            sock.sendall(odd[n % len(odd)])
+        association = associate(encrypted, tls_args=(client(certificate), "127.0.0.1"))
+        assert association.send_c_echo().Status == 0x0000
+        association.release()
+    finally:
+        for sock in sockets:
             sock.close()
 
 

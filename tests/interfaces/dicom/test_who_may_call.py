@@ -65,6 +65,29 @@ def test_one_caller_cannot_take_all_the_room(dicom: int, monkeypatch: pytest.Mon
         scanner.close()
 
 
+def test_when_all_the_room_is_taken_the_next_is_told_so_until_somebody_leaves(
+    dicom: int, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., object]
+) -> None:
+    monkeypatch.setattr("interfaces.dicom.door.MOST_ASSOCIATIONS", 3)
+    held = [RawScanner(dicom, calling=f"CT{n}") for n in range(3)]
+    surplus = RawScanner(dicom, calling="MR1")
+    assert (surplus.kind, surplus.accepted[1:]) == (3, bytes((2, 3, 2)))  # transient: it may try again
+    surplus.sock.close()
+    assert eventually(lambda: Rejection.objects.filter(calling_ae="MR1", reason="too many associations").first())
+
+    held.pop().abort()
+
+    assert eventually(lambda: _gets_in(dicom, "MR1"))
+    for scanner in held:
+        scanner.close()
+
+
+def _gets_in(port: int, calling: str) -> bool:
+    scanner = RawScanner(port, calling=calling)
+    scanner.close() if scanner.kind == 2 else scanner.sock.close()
+    return scanner.kind == 2
+
+
 class TestAdmission:
     pytestmark = pytest.mark.django_db
 
