@@ -18,6 +18,11 @@ class ItemOpened(ItemEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ItemRevised(ItemEvent):
+    """What stands around the case changed: its order, its patient, its visit. Who has it open reads it again."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ItemRescored(ItemEvent):
     """Its class, due time or needs changed (order revised, AI result, priority change)."""
 

@@ -15,7 +15,7 @@ from ris.orders.events import (
     StudyArrived,
 )
 from ris.orders.models import RequestedProcedure
-from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated, VisitRevised
+from ris.patients.events import PatientRevised, PatientsEvent, PatientsMerged, PatientsSeparated, VisitRevised
 
 from . import services
 from .events import (
@@ -49,6 +49,13 @@ def close_when_unlinked(event: ExamUnlinked) -> None:
 def reprice_on_revision(event: OrderRevised) -> None:
     for pk in ReadingItem.objects.filter(procedure__order=event.order_id).values_list("pk", flat=True):
         services.reprice(pk, at=event.at, cause="order revised")
+    services.tell_revised(ReadingItem.objects.filter(procedure__order=event.order_id), at=event.at)
+
+
+@subscribe(PatientRevised)
+def show_revised_patient(event: PatientRevised) -> None:
+    """Who reads a case sees at once that the patient is called otherwise, or has an allergy."""
+    services.tell_revised(ReadingItem.objects.filter(procedure__order__patient=event.patient_id), at=event.at)
 
 
 @subscribe(OrderPlaced)
@@ -107,3 +114,4 @@ def reprice_on_visit(event: VisitRevised) -> None:
     waiting = ReadingItem.objects.filter(procedure__order__visit=event.visit_id, state__in=OPEN)
     for pk in waiting.values_list("pk", flat=True):
         services.reprice(pk, at=event.at, cause="visit changed")
+    services.tell_revised(waiting, at=event.at)

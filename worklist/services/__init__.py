@@ -22,6 +22,7 @@ from .offers import accept, decline, offer
 from .opening import look_for_missing, open_if_readable, stop_awaiting
 from .places import score_terms, turn_due
 from .prefetch import note_fetched, plan_priors
+from .revised import tell_revised
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
 from .shift_ends import hand_over, redistribute, redistribute_from
 
@@ -66,6 +67,7 @@ __all__ = [
     "suggest",
     "take_back_conflicts",
     "take_over",
+    "tell_revised",
     "to_signer",
     "turn_due",
     "widen_uncovered",
