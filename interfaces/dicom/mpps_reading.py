@@ -143,12 +143,14 @@ def supplies(dataset: Dataset) -> list[dict[str, Any]]:
     for item in dataset.get("BillingSuppliesAndDevicesSequence") or []:
         codes = item.get("BillingItemSequence") or []
         amounts = item.get("QuantitySequence") or []
+        units = (amounts[0].get("MeasuringUnitsSequence") or []) if amounts else []
         found.append(
             {
                 "code": text(codes[0], "CodeValue") if codes else "",
                 "system": text(codes[0], "CodingSchemeDesignator") if codes else "",
                 "name": text(codes[0], "CodeMeaning") if codes else "",
                 "quantity": number(amounts[0], "Quantity") if amounts else None,
+                "unit": text(units[0], "CodeValue") if units else "",
             }
         )
     return found

@@ -217,7 +217,7 @@ def test_dose_and_supplies_are_kept(line: Association) -> None:
     _, uid = create(line, begun(make_order(at=now()).procedures.get()))
     exposure, supply, quantity = Dataset(), Dataset(), Dataset()
     exposure.CTDIvol = 12.5
-    quantity.Quantity = "80"
+    quantity.Quantity, quantity.MeasuringUnitsSequence = "80", [code("ml")]
     supply.BillingItemSequence, supply.QuantitySequence = [code("IOHEXOL")], [quantity]
     told = ended(
         ExposureDoseSequence=[exposure],
@@ -228,8 +228,8 @@ def test_dose_and_supplies_are_kept(line: Association) -> None:
     assert set_(line, told, uid).Status == 0x0000
     kept = PerformedStep.objects.get(mpps_uid=uid)
     assert (kept.dose["ctdivol"], kept.dose["dlp"], kept.dose["dap"]) == ([12.5], 210.4, 3.5)
-    assert kept.mpps.supplies[0]["code"] == "IOHEXOL"
-    assert kept.mpps.supplies[0]["quantity"] == 80
+    (used,) = kept.mpps.supplies
+    assert (used["code"], used["quantity"], used["unit"]) == ("IOHEXOL", 80, "ml")
 
 
 def test_what_was_told_can_be_retrieved(dicom: int, line: Association) -> None:
