@@ -67,10 +67,8 @@ def emit(event: Event) -> Record:
     body = dataclasses.asdict(event)
     del body["stream"], body["at"]
     record = insert(Record(kind=event.kind, stream=event.stream, at=event.at, body=body))
-    Delivery.objects.bulk_create(
-        Delivery(record=record, subscriber=name, stream=event.stream, due_at=event.at)
-        for name in _subscribers[event.kind]
-    )
+    for name in _subscribers[event.kind]:
+        insert(Delivery(record=record, subscriber=name, stream=event.stream, due_at=event.at))
     doorbell.ring(doorbell.RELAY)
     return record
 

@@ -1,8 +1,8 @@
 """The relay: brings owed deliveries to their subscribers.
 
-Per (subscriber, stream) the oldest goes first and the next waits for it. The
+Per (subscriber, stream) the oldest goes first and the next waits for it. A
 subscriber's effects and the mark "done" are one transaction, so a crash between
-them undoes both. Failures back off; the tenth makes the delivery stuck, which
+them undoes both; those who hear of one record share one. Failures back off; the tenth makes the delivery stuck, which
 holds its lane and raises an alarm until a person retries it.
 """
 
@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import F
 
 from . import doorbell, events
 from .alarms import clear_alarm, raise_alarm
 from .errors import NotFound
+from .kept import Kept
 from .models import Delivery
+from .prepared import fetch
 
 log = structlog.get_logger(__name__)
 
@@ -26,43 +28,68 @@ STUCK_ALARM = "delivery-stuck"
 
 
 def deliver_owed(*, at: datetime, limit: int = 500) -> int:
-    """Deliver up to ``limit`` owed deliveries whose time has come; return how many were tried.
+    """Deliver owed deliveries whose time has come, until ``limit`` is reached; return how many were tried.
 
-    Safe to run any number of times at once: PostgreSQL workers skip each other's rows, SQLite
+    Safe to run any number of times at once: PostgreSQL workers skip each other's records, SQLite
     workers take turns.
     """
     tried = 0
-    while tried < limit and _deliver_next(at):
-        tried += 1
+    while tried < limit:
+        some = _deliver_record(at, limit - tried)
+        if some is None:
+            break
+        tried += some
     return tried
 
 
-def _heads(at: datetime) -> QuerySet[Delivery]:
-    """The first unfinished delivery of each lane, where it is owed and due."""
-    earlier = Delivery.objects.exclude(state=Delivery.DONE).filter(
-        subscriber=OuterRef("subscriber"), stream=OuterRef("stream"), record__lt=OuterRef("record")
-    )
-    return Delivery.objects.filter(state=Delivery.OWED, due_at__lte=at).exclude(Exists(earlier)).order_by("record")
+_HEAD = """
+d.state = 'owed' AND d.due_at <= %s AND NOT EXISTS (
+ SELECT 1 FROM kernel_delivery e WHERE e.state <> 'done' AND e.subscriber = d.subscriber AND e.stream = d.stream
+ AND e.record_id < d.record_id
+)
+"""
+"""Of a delivery: the first unfinished one of its lane, owed and due."""
+
+_RECORD = f"""
+SELECT d.record_id FROM kernel_delivery d JOIN kernel_record r ON r.id = d.record_id
+WHERE {_HEAD} ORDER BY d.record_id LIMIT 1
+"""  # noqa: S608  (pieces of ours)
+_SKIPPING = " FOR NO KEY UPDATE OF r SKIP LOCKED"
+_OF_RECORD = f"SELECT d.id FROM kernel_delivery d WHERE d.record_id = %s AND {_HEAD} ORDER BY d.id"  # noqa: S608
+
+_deliveries = Kept[Delivery](
+    lambda *ids: Delivery.objects.select_related("record").filter(pk__in=ids).order_by("pk"),
+)
 
 
-def _deliver_next(at: datetime) -> bool:
+def _deliver_record(at: datetime, most: int) -> int | None:
+    """Bring the oldest record that is due to all who wait for it and nothing before it; how many. None: there is none.
+
+    One worker has a record at a time, so that its subscribers, who work on the same exam, do not wait for each other.
+    """
+    moment = connection.ops.adapt_datetimefield_value(at)
+    skipping = _SKIPPING if connection.features.has_select_for_update_skip_locked else ""
     with transaction.atomic():
-        heads = _heads(at)
-        if connection.features.has_select_for_update_skip_locked:
-            heads = heads.select_for_update(skip_locked=True, of=("self",))
-        delivery = heads.select_related("record").first()
-        if delivery is None:
-            return False
-        try:
-            with transaction.atomic():
-                record = delivery.record
-                events.subscriber(record.kind, delivery.subscriber)(events.revive(record))
-        except Exception as error:
-            _note_failure(delivery, error, at)
-        else:
-            Delivery.objects.filter(pk=delivery.pk).update(
-                state=Delivery.DONE, attempts=delivery.attempts + 1, error=""
-            )
+        found = fetch(_RECORD + skipping, [moment])
+        if not found:
+            return None
+        # Asked for again under the lock: another worker may have brought it meanwhile, which makes it none.
+        ids = [pk for (pk,) in fetch(_OF_RECORD, [found[0][0], moment])[:most]]
+        heads = _deliveries.all(*ids) if ids else []
+        done = [delivery.pk for delivery in heads if _deliver(delivery, at)]
+        if done:
+            Delivery.objects.filter(pk__in=done).update(state=Delivery.DONE, attempts=F("attempts") + 1, error="")
+    return len(heads)
+
+
+def _deliver(delivery: Delivery, at: datetime) -> bool:
+    try:
+        with transaction.atomic():
+            record = delivery.record
+            events.subscriber(record.kind, delivery.subscriber)(events.revive(record))
+    except Exception as error:
+        _note_failure(delivery, error, at)
+        return False
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from ris.kernel.kept import Kept
 from ris.orders.models import RequestedProcedure
 from worklist.models import AiFlag, Conflict, ReadingItem, Skip
 from worklist.rules.classify import Finding
@@ -17,11 +18,21 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 PRIORS_LOOKED_AT = 5
 
 
+_with_context = Kept[RequestedProcedure](
+    lambda pk: RequestedProcedure.objects.select_related(
+        "order__site", "order__patient", "order__visit", "procedure__subspecialty"
+    ).filter(pk=pk)
+)
+_conflicts = Kept[Conflict](lambda patient_id: Conflict.objects.filter(patient=patient_id))
+_skips = Kept[Skip](lambda item_id: Skip.objects.filter(item=item_id))
+
+
 def procedure_with_context(procedure_id: int) -> RequestedProcedure:
     """The procedure with all of its order that rules ask for, in one query. Raises DoesNotExist."""
-    return RequestedProcedure.objects.select_related(
-        "order__site", "order__patient", "order__visit", "procedure__subspecialty"
-    ).get(pk=procedure_id)
+    found = _with_context.first(procedure_id)
+    if found is None:
+        raise RequestedProcedure.DoesNotExist
+    return found
 
 
 def facts_of(
@@ -105,8 +116,8 @@ def needs_of(item: ReadingItem, at: datetime) -> Needs:
         reserved_for=item.reserved_for_id,
         teaching=item.teaching,
         ordered_by=order.referrer_id,
-        conflicted=frozenset(Conflict.objects.filter(patient=order.patient_id).values_list("reader", flat=True)),
-        skipped_by=frozenset(Skip.objects.filter(item=item).values_list("reader", flat=True)),
+        conflicted=frozenset(row.reader_id for row in _conflicts.all(order.patient_id)),
+        skipped_by=frozenset(row.reader_id for row in _skips.all(item.pk)),
         prior_readers=prior_readers(item, order.patient_id),
         holders_of_patient=frozenset(pk for pk in held.values_list("reader", flat=True) if pk),
         team=_team_of(item),

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from django.db.models import Q, QuerySet
 
+from ris.kernel.kept import Kept
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -26,13 +27,17 @@ class InForce:
 
 def rules_in_force(site_id: int, at: datetime) -> InForce:
     """The rules that decided about a site's cases at a moment, past ones too."""
-    then = Q(in_force_from__lte=at) & (Q(in_force_until__isnull=True) | Q(in_force_until__gt=at))
-    sets = RuleSet.objects.filter(
-        then, Q(site=site_id) | Q(site__isnull=True), state__in=[RuleSet.LIVE, RuleSet.RETIRED]
-    )
-    rows = sorted(sets.values_list("site_id", "number", "rules"), key=lambda row: row[0] is None)
-    rules = tuple(rule for _, _, kept in rows for rule in _parse(json.dumps(kept)))
-    return InForce(",".join(f"{site or 0}#{number}" for site, number, _ in rows), rules)
+    rows = sorted(_in_force.all(at, at, site_id, RuleSet.DRAFT), key=lambda row: row.site_id is None)
+    rules = tuple(rule for row in rows for rule in _parse(json.dumps(row.rules)))
+    return InForce(",".join(f"{row.site_id or 0}#{row.number}" for row in rows), rules)
+
+
+def _sets_in_force(at: datetime, same: datetime, site_id: int, draft: str) -> QuerySet[RuleSet]:
+    then = Q(in_force_from__lte=at) & (Q(in_force_until__isnull=True) | Q(in_force_until__gt=same))
+    return RuleSet.objects.filter(then & (Q(site=site_id) | Q(site__isnull=True)) & ~Q(state=draft))
+
+
+_in_force = Kept[RuleSet](_sets_in_force)
 
 
 @lru_cache(maxsize=64)

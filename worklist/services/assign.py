@@ -10,6 +10,7 @@ from django.db.models import F
 
 from ris.kernel import doorbell
 from ris.kernel.events import emit
+from ris.kernel.kept import Kept, insert
 from worklist import states
 from worklist.events import ItemAssigned
 from worklist.live_bell import WORKLIST
@@ -21,6 +22,13 @@ from worklist.selectors.readers import note_suggested, readers_recent
 
 MOST_CANDIDATES_KEPT = 12
 
+with_order = Kept[ReadingItem](
+    lambda pk: ReadingItem.objects.select_related("procedure__order__patient", "preliminary_by__reader_profile").filter(
+        pk=pk
+    )
+)
+"""An item with what its needs are read from."""
+
 
 @transaction.atomic
 def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = None) -> int | None:
@@ -29,12 +37,8 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
     ``readers`` are those on shift, when the caller has them at hand. Idempotent: the same reader suggested
     again is no new event.
     """
-    item = (
-        ReadingItem.objects.select_related("procedure__order__patient", "preliminary_by__reader_profile")
-        .filter(pk=item_id, state__in=states.WAITING)
-        .first()
-    )
-    if item is None:
+    item = with_order.first(item_id)
+    if item is None or item.state not in states.WAITING:
         return None
     needs = needs_of(item, at)
     readers = readers_recent(at) if readers is None else readers
@@ -50,7 +54,7 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
     if not news:  # nobody then, nobody now: said once is enough
         return None
     body = {**_kept(needs, readers, out), "needs": {"reach": needs.reach}}
-    Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best.id if best else None, body=body)
+    insert(Decision(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best.id if best else None, body=body))
     if best:
         note_suggested(readers, best.id, item.reading_minutes)
         emit(ItemAssigned(stream=item.accession, at=at, item_id=item_id, reader_id=best.id))

@@ -13,6 +13,7 @@ from ris.kernel import doorbell
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
+from ris.kernel.kept import Kept, insert
 from ris.orders.models import RequestedProcedure
 from worklist import states
 from worklist.events import ItemCancelled, ItemOpened, ItemRescored
@@ -25,6 +26,8 @@ from .pricing import priced
 
 RULES = Actor.job("rules")
 
+_of_procedure = Kept[ReadingItem](lambda procedure_id: ReadingItem.objects.filter(procedure=procedure_id))
+
 TOLD_BY_RULE = "told-by-rule"
 """Alarm: a rule says that somebody is to be told of a case. A person clears it."""
 
@@ -36,7 +39,7 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
     One that was taken off (its exam was another's) is opened again, for anybody. Of two who race one opens it and
     both get it. Raises NotFound when there is no such procedure.
     """
-    found = ReadingItem.objects.filter(procedure=procedure_id).first()
+    found = _of_procedure.first(procedure_id)
     if found:
         return _reopen(found, at, actor) if found.state == states.CANCELLED else found
     try:
@@ -49,12 +52,12 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
         setattr(item, name, value)
     try:
         with transaction.atomic():
-            item.save(force_insert=True)
+            insert(item)
     except IntegrityError:
         return ReadingItem.objects.get(procedure=procedure_id)
     emit(ItemOpened(stream=item.accession, at=at, item_id=item.pk))
     record(actor, "item.open", item, patient_id=requested.order.patient_id, at=at, urgency=item.urgency)
-    Decision.objects.create(item=item, kind=Decision.OPENED, at=at, rule_set=made.rule_set, body=made.why)
+    insert(Decision(item=item, kind=Decision.OPENED, at=at, rule_set=made.rule_set, body=made.why))
     if made.notify:
         raise_alarm(TOLD_BY_RULE, f"{item.accession} for {made.notify}"[:160], detail=str(item.pk), at=at)
     doorbell.ring(WORKLIST)

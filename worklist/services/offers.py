@@ -21,7 +21,7 @@ from worklist.rules.eligible import MOST_URGENT
 from worklist.selectors.needs import needs_of
 from worklist.selectors.readers import readers_now
 
-from .assign import choose
+from .assign import choose, with_order
 from .claims import claim, skip
 
 ANSWER_WITHIN = timedelta(seconds=60)
@@ -35,12 +35,10 @@ def offer(item_id: int, *, at: datetime) -> Offer | None:
     Until they answer (a minute at most) nobody else is *given* it, though whoever picks it by hand is quicker.
     One offer stands at a time, whoever sweeps.
     """
-    item = (
-        ReadingItem.objects.select_related("procedure__order__patient", "preliminary_by__reader_profile")
-        .filter(pk=item_id, state__in=states.WAITING, urgency__lte=MOST_URGENT)
-        .first()
-    )
-    if item is None or Offer.objects.filter(item=item, outcome=Offer.OPEN).exists():
+    item = with_order.first(item_id)
+    if item is None or item.state not in states.WAITING or item.urgency > MOST_URGENT:
+        return None
+    if Offer.objects.filter(item=item, outcome=Offer.OPEN).exists():
         return None
     asked = set(Offer.objects.filter(item=item).values_list("reader", flat=True))
     willing = [reader for reader in readers_now(at) if reader.accepts_push and reader.id not in asked]

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.kept import Kept
 from ris.orders.models import RequestedProcedure
 from ris.orders.states import CANCELLED
 from worklist.models import AwaitedImages, ReadingItem, SiteReading
@@ -18,6 +19,14 @@ IMAGES_MISSING = "images-missing"
 """Alarm: an exam was done, and the images that its site reads from have not come in time."""
 MOST_AT_ONCE = 200
 
+_requested = Kept[RequestedProcedure](
+    lambda pk: RequestedProcedure.objects.select_related("order__site", "study").filter(pk=pk)
+)
+_settings = Kept[SiteReading](lambda site_id: SiteReading.objects.filter(site=site_id))
+_awaited = Kept[AwaitedImages](
+    lambda procedure_id: AwaitedImages.objects.select_related("procedure__order").filter(procedure=procedure_id)
+)
+
 
 @transaction.atomic
 def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> ReadingItem | None:
@@ -26,10 +35,12 @@ def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> Rea
     ``exam_done``: it is the exam's end that is told. An exam that is done before its images came is
     written down as awaited, once. Idempotent. A cancelled procedure is not opened.
     """
-    requested = RequestedProcedure.objects.select_related("order__site", "study").get(pk=procedure_id)
+    requested = _requested.first(procedure_id)
+    if requested is None:
+        raise RequestedProcedure.DoesNotExist
     if requested.state == CANCELLED:
         return None
-    setting = SiteReading.objects.filter(site=requested.order.site_id).first() or SiteReading()
+    setting = _settings.first(requested.order.site_id) or SiteReading()
     study = getattr(requested, "study", None)
     readable = {
         SiteReading.COMPLETED: exam_done,
@@ -49,7 +60,7 @@ def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> Rea
 @transaction.atomic
 def stop_awaiting(procedure_id: int, *, at: datetime) -> bool:
     """Its images came, or are wanted no more; say whether they were awaited. The alarm, if there is one, is over."""
-    row = AwaitedImages.objects.select_related("procedure__order").filter(procedure=procedure_id).first()
+    row = _awaited.first(procedure_id)
     if row is None:
         return False
     clear_alarm(IMAGES_MISSING, _subject(row), at=at)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from worklist.models import Lane, ReadingItem
+from django.db import connection
+
+from worklist.models import ReadingItem
 from worklist.rules.lanes import Place, lane_slope, place, reach_of
 from worklist.rules.score import Case, terms
 
 NOWHERE: dict[str, Any] = {"lane": None, "turns_at": None}
 """Columns of an item that nobody can be given; rank and slope stay, so that lists keep their order."""
+
+_NOTE = "INSERT INTO worklist_lane (number, reach, slope) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 
 
 def case_of(item: ReadingItem) -> Case:
@@ -33,9 +37,8 @@ def columns_of(where: Place) -> dict[str, Any]:
 
     There is no cache of known lanes: a rolled-back note would leave items where nobody looks.
     """
-    Lane.objects.bulk_create(
-        [Lane(number=where.lane, reach=reach_of(where.lane), slope=lane_slope(where.lane))], ignore_conflicts=True
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, [where.lane, reach_of(where.lane), lane_slope(where.lane)])
     return {"lane": where.lane, "rank": where.rank, "slope": where.slope, "turns_at": where.turns_at}
 
 
