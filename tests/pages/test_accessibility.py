@@ -24,7 +24,10 @@ SCREENS = {
     ],
     "tech": ["/board/", "/board/1/explain/", "/orders/", "/orders/1/", "/devices/", "/devices/1/"],
     "scheduler": ["/orders/new/", "/orders/new/for/1/", "/patients/1/", "/exceptions/"],
-    "analyst": ["/messages/", "/messages/?way=out", "/messages/in/1/", "/messages/in/1/edit/", "/alarms/"],
+    "analyst": [
+        "/messages/", "/messages/?way=out", "/messages/in/1/", "/messages/in/1/edit/", "/messages/peers/",
+        "/messages/peers/1/", "/messages/replays/", "/alarms/",
+    ],
 }  # fmt: skip
 
 
