@@ -30,6 +30,7 @@ WAKES = {
     "dicom-forward": "interfaces.dicom.tasks.send_forwards",
     "dicom-prefetch": "interfaces.dicom.tasks.prefetch",
     "dicom-reports": "interfaces.dicom.tasks.send_reports",
+    "escalation": "worklist.tasks.tell",
 }
 """Which task answers which bell (``ris.kernel.doorbell``)."""
 
@@ -47,6 +48,7 @@ EVERY = {
     "interfaces.dicom.tasks.forget": 3600.0,
     "worklist.tasks.sweep": 15.0,
     "worklist.tasks.look_ahead": 300.0,
+    "worklist.tasks.tell": 10.0,
 }
 """Seconds between two looks that nobody asked for."""
 

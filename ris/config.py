@@ -31,6 +31,7 @@ from .config_values import (
     is_loopback,
     networks,
     tls_files,
+    web_url,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -52,6 +53,9 @@ VARIABLES = {
     "RIS_EMR": "host:port that takes our results; unset: they wait",
     "RIS_DEMO": "1: fill an empty database with the demo hospital (default 1)",
     "RIS_ALLOW_PUBLIC": "1: let listeners bind other addresses than loopback (default 0)",
+    "RIS_URL": "address by which people reach the web pages, for links in messages (default http:// and RIS_HTTP)",
+    "RIS_MAIL": "smtp+tls://user:password@host:587, the mail server for messages (default the one on this machine)",
+    "RIS_MAIL_FROM": "the sender of these messages (default wetread@localhost)",
     "RIS_HOSTS": "host names by which browsers reach this, with commas between",
     "RIS_PROXY": "addresses of the TLS proxy in front of the web pages, with commas between",
     "RIS_SECRET_KEY": "the key that signs sessions; unset: made and kept in RIS_DATA",
@@ -60,7 +64,7 @@ VARIABLES = {
 }
 """Each variable and what it sets. A secret one can be read from a file: :data:`FROM_FILE`."""
 
-FROM_FILE = ("RIS_SECRET_KEY", "DATABASE_URL", "REDIS_URL")
+FROM_FILE = ("RIS_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "RIS_MAIL")
 """For each of these, ``NAME_FILE`` may hold the path of a file with the value."""
 
 
@@ -75,6 +79,8 @@ class Config:
     ae_title: str
     emr: Address | None
     demo: bool
+    url: str
+    """Of the web pages, as people reach them; without a slash at the end."""
     hosts: tuple[str, ...]
     proxy: tuple[str, ...]
     mllp_tls: TlsFiles | None
@@ -97,6 +103,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         ae_title=ae_title("RIS_AE_TITLE", env.get("RIS_AE_TITLE") or "RIS"),
         emr=address("RIS_EMR", env["RIS_EMR"]) if env.get("RIS_EMR") else None,
         demo=flag("RIS_DEMO", env.get("RIS_DEMO") or "1"),
+        url=web_url("RIS_URL", env.get("RIS_URL") or f"http://{env.get('RIS_HTTP') or '127.0.0.1:8000'}"),
         hosts=host_names("RIS_HOSTS", env.get("RIS_HOSTS", "")),
         proxy=networks("RIS_PROXY", env.get("RIS_PROXY", "")),
         mllp_tls=tls_files("RIS_MLLP", env),
@@ -154,6 +161,19 @@ def redis_url(env: Mapping[str, str]) -> str:
     if url and not url.startswith(("redis://", "rediss://", "unix://")):
         raise Misconfigured("REDIS_URL", "it is not a Redis URL.", "write it as redis://host:6379/0, or unset it")
     return url
+
+
+def mail_server(env: Mapping[str, str]) -> dict[str, Any]:
+    """Django's settings of the mail server that RIS_MAIL names; without it, the one on this machine (port 25)."""
+    url = secret(env, "RIS_MAIL") or "smtp://localhost:25"
+    cure = "write it as smtp://host:25, smtp+tls://user:password@host:587 or smtp+ssl://user:password@host:465"
+    if not url.startswith(("smtp://", "smtp+tls://", "smtp+ssl://")):
+        raise Misconfigured("RIS_MAIL", "it is not the URL of a mail server.", cure)
+    try:
+        parsed = dict(environ.Env.email_url_config(url))
+    except Exception:  # whatever the parser stumbles over; its message would show the password
+        raise Misconfigured("RIS_MAIL", "it is not the URL of a mail server.", cure) from None
+    return {name: value for name, value in parsed.items() if name.startswith("EMAIL_") and name != "EMAIL_FILE_PATH"}
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:

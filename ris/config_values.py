@@ -7,6 +7,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from operator import methodcaller
 from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
@@ -58,10 +59,10 @@ def tls_files(prefix: str, env: Mapping[str, str]) -> TlsFiles | None:
 def _check_pem(prefix: str, files: TlsFiles) -> None:
     """Load the files as a listener will. Raises Misconfigured for the one that does not fit."""
     for part, path in (("CERT", files.cert), ("CA", files.ca)):
-        if path and not _loads(lambda tls, path=path: tls.load_verify_locations(path)):
+        if path and not _loads(methodcaller("load_verify_locations", path)):
             cure = f"let {prefix}_{part} name a file with -----BEGIN CERTIFICATE-----"
             raise Misconfigured(f"{prefix}_{part}", f"{path} holds no certificate (PEM).", cure)
-    if not _loads(lambda tls: tls.load_cert_chain(files.cert, files.key, password=lambda: b"-")):
+    if not _loads(methodcaller("load_cert_chain", files.cert, files.key, password=lambda: b"-")):
         cure = f"let {prefix}_KEY name the private key (PEM, without a password) that {prefix}_CERT was made for"
         raise Misconfigured(f"{prefix}_KEY", f"{files.key} is no private key of {files.cert}.", cure)
 
@@ -72,6 +73,13 @@ def _loads(load: Callable[[ssl.SSLContext], object]) -> bool:
     except (OSError, ValueError):  # ssl.SSLError is an OSError
         return False
     return True
+
+
+def web_url(variable: str, text: str) -> str:
+    """``https://name`` or ``http://name:port``, perhaps with a path; without the slash at its end."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise Misconfigured(variable, "it is not the address of web pages.", "write it as https://ris.example")
+    return text.rstrip("/")
 
 
 def flag(variable: str, text: str) -> bool:

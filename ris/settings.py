@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from .config import BASE_DIR, database, read_config, redis_url, secret_key
+from .config import BASE_DIR, database, mail_server, read_config, redis_url, secret_key
 from .logs import logging_config
 
 RIS = read_config(os.environ)
@@ -140,6 +140,12 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- mail ------------------------------------------------------------------------------------------------------------
+
+globals().update(mail_server(os.environ))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("RIS_MAIL_FROM") or "wetread@localhost"
 
 # --- who may talk to the pages ---------------------------------------------------------------------------------------
 

@@ -11,7 +11,17 @@ from ris.kernel.clock import now
 from ris.people.backoffice import SetUp
 from ris.people.edge import actor_of
 
-from .models import AiPerformance, Holiday, Privilege, ReaderProfile, Shift, SiteReading, Skill
+from .models import (
+    AiPerformance,
+    ClockStart,
+    EscalationRoute,
+    Holiday,
+    Privilege,
+    ReaderProfile,
+    Shift,
+    SiteReading,
+    Skill,
+)
 from .services import revise_shift
 
 
@@ -36,11 +46,11 @@ class PrivilegeAdmin(SetUp):
 
 @admin.register(Shift)
 class ShiftAdmin(SetUp):
-    """Where a shift counts; when it is, is said on the roster."""
+    """Where a shift counts, and what those on call are called for; when it is, is said on the roster."""
 
     list_display = ("name", "reader", "kind", "first_day", "last_day", "active")
     list_filter = ("kind", "active")
-    fields = ("name", "reader", "sites", "subspecialties")
+    fields = ("name", "reader", "called_for", "sites", "subspecialties")
     readonly_fields = ("name", "reader")
     filter_horizontal = ("sites", "subspecialties")
 
@@ -55,6 +65,7 @@ class ShiftAdmin(SetUp):
         said = form.cleaned_data
         revise_shift(
             form.instance.pk,
+            called_for=said["called_for"],
             sites=said["sites"],
             subspecialties=said["subspecialties"],
             actor=actor_of(request),
@@ -82,3 +93,16 @@ class AiPerformanceAdmin(SetUp):
 @admin.register(SiteReading)
 class SiteReadingAdmin(SetUp):
     list_display = ("site", "opens_on", "images_within")
+
+
+@admin.register(ClockStart)
+class ClockStartAdmin(SetUp):
+    list_display = ("site", "urgency", "modality", "event")
+    removable = True
+
+
+@admin.register(EscalationRoute)
+class EscalationRouteAdmin(SetUp):
+    list_display = ("site", "rung", "urgency", "way", "address", "active")
+    list_filter = ("rung", "way", "active")
+    removable = True

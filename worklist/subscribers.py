@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
     ExamUnlinked,
     OrderCancelled,
+    OrderEvent,
     OrderPlaced,
     OrderRevised,
     PatientArrived,
@@ -29,13 +32,15 @@ from .events import (
     RosterChanged,
 )
 from .models import ReadingItem
-from .states import OPEN
+from .states import FINAL, OPEN
 
 
 @subscribe(ExamCompleted, StudyArrived)
 def open_when_readable(event: ProcedureEvent) -> None:
     """One subscriber for both, so that of one exam they are told one after the other."""
     services.open_if_readable(event.procedure_id, exam_done=isinstance(event, ExamCompleted), at=event.at)
+    if isinstance(event, StudyArrived) and event.complete:
+        services.start_clock_by_images(event.procedure_id, at=event.at)
 
 
 @subscribe(ExamUnlinked)
@@ -58,10 +63,12 @@ def show_revised_patient(event: PatientRevised) -> None:
     services.tell_revised(ReadingItem.objects.filter(procedure__order__patient=event.patient_id), at=event.at)
 
 
-@subscribe(OrderPlaced)
-def plan_priors_of_order(event: OrderPlaced) -> None:
-    for procedure in RequestedProcedure.objects.filter(order=event.order_id):
-        services.plan_priors(procedure.pk, at=event.at)
+@subscribe(OrderPlaced, OrderRevised)
+def plan_priors_of_order(event: OrderEvent) -> None:
+    """Again when it is revised: another procedure or side wants other priors. What is read already wants none."""
+    unread = RequestedProcedure.objects.exclude(reading_item__state=FINAL).filter(order=event.order_id)
+    for pk in unread.values_list("pk", flat=True):
+        services.plan_priors(pk, at=event.at)
 
 
 @subscribe(PatientArrived)
@@ -71,17 +78,19 @@ def check_priors_at_arrival(event: PatientArrived) -> None:
 
 @subscribe(ProcedureCancelled)
 def cancel_with_procedure(event: ProcedureCancelled) -> None:
-    services.cancel_item(event.procedure_id, at=event.at)
-    services.stop_awaiting(event.procedure_id, at=event.at)
+    _cancel(event.procedure_id, event.at)
 
 
 @subscribe(OrderCancelled)
 def cancel_with_order(event: OrderCancelled) -> None:
-    items = ReadingItem.objects.filter(procedure__order=event.order_id)
-    for item in items:
-        services.cancel_item(item.procedure_id, at=event.at)
-    for procedure in RequestedProcedure.objects.filter(order=event.order_id, awaited_images__isnull=False):
-        services.stop_awaiting(procedure.pk, at=event.at)
+    for pk in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
+        _cancel(pk, event.at)
+
+
+def _cancel(procedure_id: int, at: datetime) -> None:
+    services.cancel_item(procedure_id, at=at)
+    services.stop_awaiting(procedure_id, at=at)
+    services.cancel_plans(procedure_id, at=at)
 
 
 @subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed)

@@ -8,6 +8,7 @@ from ris.kernel.clock import now
 
 from .services.sweep import look_ahead as look_ahead_now
 from .services.sweep import sweep_all
+from .services.telling import send_owed
 
 
 @shared_task(ignore_result=True)
@@ -20,3 +21,9 @@ def sweep() -> None:
 def look_ahead() -> None:
     """Hours to come that nobody with the skill covers: one alarm for each site and subspecialty."""
     look_ahead_now(at=now())
+
+
+@shared_task(ignore_result=True)
+def tell() -> None:
+    """Called by the bell ``escalation`` and every few seconds: messages that the ladder owes."""
+    send_owed(at=now())

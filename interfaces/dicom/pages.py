@@ -105,7 +105,7 @@ def prefetch(request: HttpRequest) -> HttpResponse:
     plans = plans.select_related("procedure__order__patient", "prior__order").order_by("-planned_at", "-pk")
     if state:
         plans = plans.filter(state=state)
-    states = [PriorPlan.PLANNED, PriorPlan.FETCHED, PriorPlan.FAILED, PriorPlan.DROPPED]
+    states = [PriorPlan.PLANNED, PriorPlan.FETCHED, PriorPlan.FAILED, PriorPlan.DROPPED, PriorPlan.CANCELLED]
     shown = Paginator(plans, 100).get_page(request.GET.get("page"))
     record(actor_of(request), "prefetch.view", user, at=now())
     context = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ris.config import VARIABLES, database, read_config, redis_url, secret, secret_key
+from ris.config import VARIABLES, database, mail_server, read_config, redis_url, secret, secret_key
 from ris.config_values import Misconfigured
 from tests.serving import environment, ris
 
@@ -25,6 +25,7 @@ WRONG = [
     ({"RIS_ALLOW_PUBLIC": "2"}, "RIS_ALLOW_PUBLIC"),
     ({"RIS_HOSTS": "https://ris.example"}, "RIS_HOSTS"),
     ({"RIS_PROXY": "proxy.example"}, "RIS_PROXY"),
+    ({"RIS_URL": "ris.example"}, "RIS_URL"),
     ({"RIS_HTPP": "127.0.0.1:8000"}, "RIS_HTPP"),
     ({"RIS_DATA": "/proc/nowhere"}, "RIS_DATA"),
 ]
@@ -56,6 +57,19 @@ def test_a_database_url_is_refused_without_showing_its_password(url: str, data: 
     with pytest.raises(Misconfigured, match="DATABASE_URL") as refusal:
         database({"DATABASE_URL": url}, data)
     assert ":p@" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("url", ["mail.example", "imap://u:p@host", "smtp://u:p@host:port"])
+def test_a_mail_server_is_refused_without_showing_its_password(url: str) -> None:
+    with pytest.raises(Misconfigured, match="RIS_MAIL") as refusal:
+        mail_server({"RIS_MAIL": url})
+    assert ":p@" not in str(refusal.value)
+
+
+def test_a_mail_server_is_the_one_on_this_machine_unless_another_is_named() -> None:
+    assert mail_server({})["EMAIL_HOST"] == "localhost"
+    said = mail_server({"RIS_MAIL": "smtp+tls://us:secret@mail.example:587"})
+    assert (said["EMAIL_HOST"], said["EMAIL_PORT"], said["EMAIL_USE_TLS"]) == ("mail.example", 587, True)
 
 
 def test_a_redis_url_of_another_kind_is_refused() -> None:

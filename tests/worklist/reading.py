@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from ris.catalog.models import Procedure, Site, Subspecialty
-from ris.orders.models import RequestedProcedure
+from ris.orders.models import Order, RequestedProcedure
 from ris.people.models import User
 from ris.people.roles import Role
 from tests.factories import NOON, PatientFactory, SiteFactory, SubspecialtyFactory, make_order, make_user, perform
@@ -59,12 +59,17 @@ def make_item(*, at: datetime = NOON, **order: Any) -> ReadingItem:
 
 
 def make_many(number: int, *, at: datetime = NOON, site: Site | None = None) -> list[ReadingItem]:
-    """Many bare cases, without the road that leads to them: quick, for races and queues."""
+    """Many bare cases of one patient, each ordered by itself, without the road to them: quick, for races and queues."""
     first = make_item(at=at) if site is None else make_item(at=at, site=site)
     order = first.procedure.order
+    fields = {f.attname: getattr(order, f.attname) for f in Order._meta.concrete_fields if not f.unique}
+    orders = Order.objects.bulk_create(
+        Order(**fields | {"accession": f"B{order.pk}-{n}", "filler_number": f"B{order.pk}-{n}"})
+        for n in range(number - 1)
+    )
     procedures = RequestedProcedure.objects.bulk_create(
         RequestedProcedure(
-            order=order,
+            order=one,
             state="active",
             number=f"B{n}",
             study_uid=f"2.25.{uuid.uuid4().int}",
@@ -72,7 +77,7 @@ def make_many(number: int, *, at: datetime = NOON, site: Site | None = None) -> 
             code="CTHEADWO",
             modality="CT",
         )
-        for n in range(number - 1)
+        for n, one in enumerate(orders)
     )
     fields = {
         f.attname: getattr(first, f.attname)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from worklist.rules.eligible import Needs, ReaderNow, SkillNow
+from worklist.rules.distribute import distribute
+from worklist.rules.eligible import BINDING, Needs, ReaderNow, SkillNow, asked_of, ruled_out
 from worklist.rules.prefer import ORDER, preference, why
 
 NEEDS = Needs(site_id=1, pool=7, modality="CT", region="HEAD")
@@ -60,6 +61,37 @@ def test_a_teaching_case_goes_to_a_trainee_before_all_else_while_it_is_early() -
     trainee = reader(2, trainee=True)
     assert best(needs, reader(1), trainee) == 2
     assert best(replace(needs, reach=1), reader(1), trainee) == 1
+
+
+def test_those_on_call_are_spared_what_somebody_in_house_covers_unless_it_is_urgent() -> None:
+    called, here = reader(1, kind="on-call", called_for=2), reader(2, deficit=-60.0)
+    routine, stat = replace(NEEDS, urgency=4), replace(NEEDS, urgency=2)
+    assert ruled_out(called, asked_of(routine, [called, here])) == ["on call"]
+    assert ruled_out(called, asked_of(stat, [called, here])) == []
+    assert ruled_out(replace(called, called_for=4), asked_of(routine, [called, here])) == []
+
+
+def test_those_on_call_are_asked_for_anything_that_nobody_in_house_covers() -> None:
+    called, other_skill = reader(1, kind="on-call"), replace(reader(2), skills=(SkillNow(8, 1),))
+    routine = replace(NEEDS, urgency=4)
+    assert ruled_out(called, asked_of(routine, [called, other_skill])) == []
+    assert ruled_out(called, asked_of(routine, [called, reader(3, present=False)])) == []
+    assert ruled_out(called, asked_of(routine, [called, reader(3, held=3)])) == ["on call"]  # will be free soon
+
+
+def test_a_batch_spares_those_on_call_too() -> None:
+    called, here = reader(1, kind="on-call"), reader(2)
+    cases = {n: replace(NEEDS, urgency=4) for n in range(4)} | {9: replace(NEEDS, urgency=2)}
+    given = distribute(cases, [called, here])
+    assert {given[n] for n in range(4)} == {2}
+    assert given[9] == 1
+
+
+def test_another_team_is_not_given_what_the_residents_own_team_signs_first() -> None:
+    needs = replace(NEEDS, team="blue", team_first=True, awaits_signer=True, preliminary_by=9)
+    assert ruled_out(reader(1, team="green"), needs) == ["team"]
+    assert ruled_out(reader(2, team="blue"), needs) == []
+    assert ruled_out(reader(1, team="green"), needs, only=BINDING) == []  # by hand anybody may
 
 
 def test_why_names_every_term_of_the_order() -> None:

@@ -7,8 +7,10 @@ from datetime import date, timedelta
 import pytest
 
 from ris.kernel.relay import deliver_owed
-from tests.factories import NOON, PatientFactory, make_order
-from tests.worklist.reading import make_item
+from ris.orders.intents import Code, OrderIntent, ProcedureIntent
+from ris.orders.services import arrive, cancel_order, cancel_procedure, revise_order
+from tests.factories import NOON, TESTER, PatientFactory, make_order
+from tests.worklist.reading import make_item, other_procedure
 from worklist import services
 from worklist.models import PriorPlan, RuleSet
 from worklist.rules.priors import MOST, Exam, relevant
@@ -173,3 +175,71 @@ def test_what_was_at_hand_for_the_last_exam_counts_for_the_next() -> None:
     plans = {plan.study_uid: plan for plan in services.plan_priors(new.pk, at=NOON, found=[in_archive("1.2.4")])}
     assert "cited in the last report" in plans["1.2.4"].reasons
     assert "cited in the last report" not in plans[before.study_uid].reasons
+
+
+def states_of(procedure_id: int) -> list[str]:
+    return sorted(PriorPlan.objects.filter(procedure=procedure_id).values_list("state", flat=True))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("whole", [True, False], ids=["the order", "one procedure of two"])
+def test_plans_of_what_is_cancelled_are_cancelled_and_not_made_again(whole: bool) -> None:
+    patient = PatientFactory()
+    make_item(patient=patient, at=NOON - timedelta(days=30))
+    more = () if whole else (ProcedureIntent(code=Code("CTCHEST", system="L")),)
+    other_procedure("CTCHEST", "chest")
+    order = make_order(patient=patient, procedures=(ProcedureIntent(code=Code("CTHEADWO", system="L")), *more))
+    deliver_owed(at=NOON + timedelta(hours=1))
+    procedure = order.procedures.get(code="CTHEADWO")
+    assert states_of(procedure.pk) == ["planned"]
+    if whole:
+        cancel_order(order.pk, reason="double", actor=TESTER, at=NOON)
+    else:
+        cancel_procedure(procedure.pk, reason="double", actor=TESTER, at=NOON)
+    for _ in range(2):
+        deliver_owed(at=NOON + timedelta(hours=2))
+        assert services.plan_priors(procedure.pk, at=NOON, found=[in_archive("1.2.3")]) == []
+        assert states_of(procedure.pk) == ["cancelled"]
+
+
+@pytest.mark.django_db
+def test_another_procedure_or_side_is_planned_for_anew_when_the_order_is_revised() -> None:
+    patient = PatientFactory()
+    other_procedure("XRKNEE", "bone", modality="XR", body_region="KNEE")
+    knees = {
+        side: make_order(
+            patient=patient,
+            at=NOON - timedelta(days=400),
+            procedures=(ProcedureIntent(code=Code("XRKNEE", system="L"), laterality=side),),
+        ).procedures.get()
+        for side in "LR"
+    }
+    for knee in knees.values():
+        services.open_item(knee.pk, at=NOON - timedelta(days=1500))
+    head = make_item(patient=patient, at=NOON - timedelta(days=30)).procedure
+    order = make_order(patient=patient)
+    new = order.procedures.get()
+    deliver_owed(at=NOON + timedelta(hours=1))
+
+    def best() -> int | None:
+        return new.prior_plans.filter(state=PriorPlan.PLANNED).order_by("-score").values_list("prior", flat=True)[0]
+
+    assert best() == head.pk
+    for side in "LR":
+        said = ProcedureIntent(number=new.number, code=Code("XRKNEE", system="L"), laterality=side)
+        intent = OrderIntent(site_id=order.site_id, patient_id=patient.pk, source="test", procedures=(said,))
+        revise_order(order.pk, intent, actor=TESTER, at=NOON + timedelta(hours=2))
+        deliver_owed(at=NOON + timedelta(hours=3))
+        assert best() == knees[side].pk
+    assert new.prior_plans.get(prior=head.pk).state == PriorPlan.DROPPED
+
+
+@pytest.mark.django_db
+def test_priors_are_looked_at_again_at_arrival() -> None:
+    patient = PatientFactory()
+    order = make_order(patient=patient)
+    deliver_owed(at=NOON)
+    late = make_item(patient=patient, at=NOON + timedelta(hours=1)).procedure  # done after the order was placed
+    arrive(order.procedures.get().steps.get().pk, actor=TESTER, at=NOON + timedelta(hours=2))
+    deliver_owed(at=NOON + timedelta(hours=3))
+    assert [plan.prior_id for plan in order.procedures.get().prior_plans.filter(state="planned")] == [late.pk]

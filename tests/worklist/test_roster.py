@@ -15,16 +15,16 @@ from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.people.roles import Role
 from tests.factories import NOON, TESTER, SiteFactory, make_user
-from tests.worklist.reading import make_item, make_reader, make_shift
+from tests.worklist.reading import make_item, make_many, make_reader, make_shift
 from worklist import services
 from worklist.ical import read_calendar, write_calendar
-from worklist.models import Holiday, Shift
+from worklist.models import Holiday, ReadingItem, Shift
 from worklist.rules.recurrence import Duty, check, spans
 from worklist.selectors.coverage import coverage, gaps_ahead
 from worklist.selectors.readers import readers_now
 from worklist.selectors.roster import on_shift
 from worklist.services.roster import import_calendar, undo_change
-from worklist.services.sweep import look_ahead
+from worklist.services.sweep import look_ahead, sweep_all
 
 CHICAGO = "America/Chicago"
 
@@ -129,6 +129,65 @@ def test_a_sick_call_gives_the_work_to_others() -> None:
 
 
 @pytest.mark.django_db
+def test_a_sick_call_with_many_waiting_cases_is_spread_evenly_over_those_who_are_there() -> None:
+    gone = make_reader("gone", seniority=9)
+    items = make_many(6)
+    ReadingItem.objects.update(assigned_to=gone, assigned_at=NOON)
+    others = [make_reader(f"other{n}") for n in range(3)]
+    services.change_day(gone.shifts.get().pk, NOON.date(), kind="sick", actor=TESTER, at=NOON)
+    deliver_owed(at=NOON)
+    assert sorted(item.reread().assigned_to_id for item in items) == sorted([one.pk for one in others] * 2)
+
+
+@pytest.mark.django_db
+def test_half_an_hour_before_a_shift_ends_what_waits_with_its_reader_goes_to_others_once() -> None:
+    leaving = make_reader("leaving", on_shift=False)
+    make_shift(leaving, start_time=time(8), end_time=time(16))
+    item = make_item()
+    services.suggest(item.pk, at=NOON)
+    assert item.reread().assigned_to == leaving
+    staying = make_reader("staying")
+    end = NOON + timedelta(hours=4)
+    assert sweep_all(at=end - timedelta(minutes=31))["moved on"] == 0
+    assert sweep_all(at=end - timedelta(minutes=29))["moved on"] == 1
+    assert item.reread().assigned_to == staying
+    assert sweep_all(at=end - timedelta(minutes=28))["moved on"] == 0
+
+
+@pytest.mark.django_db
+def test_a_locum_is_given_nothing_after_the_last_day() -> None:
+    locum = make_reader("locum", on_shift=False)
+    make_shift(locum, last_day=NOON.date(), start_time=time(8), end_time=time(20))
+    make_many(2)
+    asked = {"actor": TESTER, "at": NOON}
+    assert services.next_case(locum, **asked) is not None
+    with pytest.raises(Conflict) as refused:
+        services.next_case(locum, **(asked | {"at": NOON + timedelta(days=1)}))
+    assert refused.value.code == "off-shift"
+
+
+@pytest.mark.django_db
+def test_a_holiday_of_one_site_closes_the_shifts_of_that_site_only() -> None:
+    here, there = make_reader("here", on_shift=False), make_reader("there", on_shift=False)
+    south = SiteFactory(code="south")
+    for reader, site in ((here, SiteFactory()), (there, south)):
+        make_shift(reader).sites.add(site)
+    Holiday.objects.create(day=NOON.date(), name="Feast", site=south)
+    assert set(on_shift(NOON)) == {here.pk}
+
+
+@pytest.mark.django_db
+def test_what_was_read_in_a_shift_is_remembered_over_a_log_out() -> None:
+    busy, fresh = make_reader("busy", seniority=9), make_reader("fresh")
+    done, new = make_item(), make_item()
+    services.claim(done.pk, reader=busy, actor=TESTER, at=NOON)
+    services.finish(done.pk, reader=busy, actor=TESTER, at=NOON)
+    for state in ("signed out", "available"):
+        services.set_presence(busy, state, actor=TESTER, at=NOON)
+    assert services.suggest(new.pk, at=NOON) == fresh.pk
+
+
+@pytest.mark.django_db
 def test_shifts_do_not_take_place_on_holidays_unless_they_say_so() -> None:
     plain, keen = make_reader("plain"), make_reader("keen", on_shift=False)
     make_shift(keen, holidays=True)
@@ -158,6 +217,8 @@ def test_coverage_says_who_and_where_nobody() -> None:
     assert covered == list(range(8, 16))
     assert {(cell.site_id, cell.pool, cell.modality) for cell in cells} == {(item.site_id, item.pool, "CT")}
     assert len(gaps_ahead(NOON, hours=8)) == 4  # 12 to 16 is covered, 16 to 20 is not
+    make_shift(reader, start_time=time(16), end_time=time(20), kind="teaching")  # teaches, and covers nothing
+    assert len(gaps_ahead(NOON, hours=8)) == 4
 
 
 @pytest.mark.django_db

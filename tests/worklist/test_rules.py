@@ -16,8 +16,9 @@ from ris.kernel.errors import Conflict, Invalid
 from tests.worklist.reading import NOON, make_item, make_reader
 from worklist.models import RuleSet
 from worklist.rules.checking import check
+from worklist.rules.conditions import holds
 from worklist.rules.facts import Facts
-from worklist.rules.language import evaluate, holds, parse
+from worklist.rules.language import evaluate, parse
 from worklist.rules.sentences import sentence
 from worklist.services.rulesets import draft_rules, put_in_force, read_yaml, retire, write_yaml
 
@@ -77,6 +78,20 @@ def test_the_first_rule_that_sets_an_effect_has_set_it() -> None:
     outcome = evaluate(rules, Facts(modality="CT"), DAY)
     assert (outcome.effects, outcome.fired) == ({"sla": 30, "points": 1.0}, ("a", "b"))
     assert outcome.by == {"sla": "a", "points": "b"}
+
+
+def test_evaluation_looks_at_each_test_once_at_most() -> None:
+    class Counted(Facts):
+        asked = 0
+
+        def get(self, name: str) -> Any:
+            Counted.asked += 1
+            return super().get(name)
+
+    nested = {"any": [{"modality": "MR"}, {"not": {"any": [{"region": "HEAD"}, {"age": {"at least": 1}}]}}], "sex": "M"}
+    rules = parse([{"name": f"r{n}", "when": nested, "then": {"points": 1}} for n in range(200)])
+    evaluate(rules, Counted(modality="CT", region="CHEST", age=0, sex="F"), date(2026, 3, 10))
+    assert Counted.asked == 200 * 4  # every rule has five tests, and its last is not looked at when it is decided
 
 
 def test_stop_and_dates() -> None:

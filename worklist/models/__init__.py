@@ -1,21 +1,27 @@
 """Rows of the worklist, by aggregate."""
 
-from .items import AiFlag, AiPerformance, ClockPause, Escalation, Lane, Offer, ReadingItem, Skip
+from .escalations import Escalation, EscalationMessage, EscalationRoute
+from .handling import Offer, Skip
+from .items import Lane, ReadingItem
 from .readers import Conflict, Presence, Privilege, ReaderProfile, Skill
 from .records import Decision, PriorPlan
 from .roster import Holiday, Shift, ShiftChange
 from .rulesets import RuleSet
 from .sites import AwaitedImages, SiteReading
 from .stamps import Stamp
+from .urgency import AiFlag, AiPerformance, ClockPause, ClockStart
 
 __all__ = [
     "AiFlag",
     "AiPerformance",
     "AwaitedImages",
     "ClockPause",
+    "ClockStart",
     "Conflict",
     "Decision",
     "Escalation",
+    "EscalationMessage",
+    "EscalationRoute",
     "Holiday",
     "Lane",
     "Offer",

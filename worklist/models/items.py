@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q
 
 from ris.catalog.models import Site, Subspecialty
 from ris.kernel.stateful import Stateful
@@ -54,6 +53,15 @@ class ReadingItem(Stateful):
         help_text="Who holds it (claimed) or signed it (final).",
     )
     claimed_at = models.DateTimeField(null=True, blank=True)
+    claimed_with = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
+        help_text="Of linked exams that were claimed in one action: the one that was asked for.",
+    )
     lease_until = models.DateTimeField(null=True, blank=True, help_text="The claim ends here unless it is extended.")
     assigned_to = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -80,6 +88,8 @@ class ReadingItem(Stateful):
         related_name="+",
         help_text="Whose preliminary report waits for a signer.",
     )
+    team = models.CharField(max_length=40, blank=True, help_text="Of the resident: its signers are given it first.")
+    team_until = models.DateTimeField(null=True, blank=True, help_text="Until then nobody else is given it.")
     second_reader = models.BooleanField(default=False, help_text="The signer must not be the first reader.")
     teaching = models.BooleanField(default=False, help_text="Good for a trainee, while there is time.")
     marks = models.JSONField(default=list, blank=True, help_text="Such as 'patient waiting', 'discharge pending'.")
@@ -145,129 +155,6 @@ class ReadingItem(Stateful):
 
     def __str__(self) -> str:
         return f"{self.accession}/{self.procedure_id}"
-
-
-class Skip(models.Model):
-    """A reader declined an item, and why. They are not offered it again."""
-
-    item = models.ForeignKey(ReadingItem, on_delete=models.CASCADE, related_name="skips")
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    reason = models.CharField(max_length=250)
-    at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["reader", "item"], name="skip_once")]
-
-    def __str__(self) -> str:
-        return f"Skip of item {self.item_id}"
-
-
-class Offer(models.Model):
-    """A most urgent item pushed to one reader, who accepts, declines, or lets it lapse."""
-
-    OPEN, ACCEPTED, DECLINED, LAPSED = "open", "accepted", "declined", "lapsed"
-
-    item = models.ForeignKey(ReadingItem, on_delete=models.CASCADE, related_name="offers")
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="offers")
-    offered_at = models.DateTimeField()
-    until = models.DateTimeField()
-    outcome = models.CharField(max_length=8, default=OPEN)
-    answered_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["item"], condition=Q(outcome="open"), name="offer_one_open"),
-        ]
-        indexes = [models.Index(fields=["outcome", "until"], name="offer_lapsing")]
-
-    def __str__(self) -> str:
-        return f"Offer of item {self.item_id}"
-
-
-class ClockPause(models.Model):
-    """A time in which an item's SLA clock stood still (waiting for priors, for a call back)."""
-
-    item = models.ForeignKey(ReadingItem, on_delete=models.CASCADE, related_name="pauses")
-    reason = models.CharField(max_length=250)
-    since = models.DateTimeField()
-    until = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["item"], condition=Q(until__isnull=True), name="pause_one_open"),
-        ]
-
-    def __str__(self) -> str:
-        return f"Pause of item {self.item_id}"
-
-
-class AiPerformance(models.Model):
-    """How often a positive of this algorithm is true, by site and urgency class: what its flag is worth."""
-
-    vendor = models.CharField(max_length=64)
-    code = models.CharField(max_length=64, help_text="What it finds, such as ICH.")
-    site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.CASCADE, help_text="Empty: everywhere.")
-    urgency = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: every class.")
-    ppv = models.FloatField("PPV", help_text="Positive predictive value, 0 to 1.")
-    expires_minutes = models.PositiveIntegerField(default=720, help_text="A flag counts for so long, minutes.")
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(ppv__range=(0, 1)), name="ai_performance_ppv"),
-            models.UniqueConstraint(
-                F("vendor"),
-                F("code"),
-                Coalesce("site", Value(0)),
-                Coalesce("urgency", Value(0)),
-                name="ai_performance_once",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.vendor} {self.code}"
-
-
-class AiFlag(models.Model):
-    """What an algorithm said about an item. A positive can raise it; a negative never lowers it."""
-
-    item = models.ForeignKey(ReadingItem, on_delete=models.CASCADE, related_name="ai_flags")
-    vendor = models.CharField(max_length=64)
-    code = models.CharField(max_length=64)
-    positive = models.BooleanField()
-    score = models.FloatField(null=True, blank=True, help_text="As the vendor gives it.")
-    ppv = models.FloatField(help_text="As it was known for this site and class when the result came.")
-    result_at = models.DateTimeField()
-    received_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    over = models.BooleanField(default=False, help_text="It expired, and the item was priced without it.")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["item", "vendor", "code", "result_at"], name="ai_flag_once"),
-        ]
-        indexes = [models.Index(fields=["over", "expires_at"], name="ai_flag_expiry")]
-
-    def __str__(self) -> str:
-        return f"{self.vendor} {self.code}"
-
-
-class Escalation(models.Model):
-    """A rung of the ladder that an item reached; one row each, so it happens once however many sweeps run."""
-
-    item = models.ForeignKey(ReadingItem, on_delete=models.CASCADE, related_name="escalations")
-    rung = models.PositiveSmallIntegerField()
-    at = models.DateTimeField()
-    acknowledged_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    acknowledged_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["item", "rung"], name="escalation_once")]
-        indexes = [models.Index(fields=["-at"], name="escalation_recent")]
-
-    def __str__(self) -> str:
-        return f"Item {self.item_id}, rung {self.rung}"
 
 
 class Lane(models.Model):

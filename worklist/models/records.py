@@ -32,7 +32,9 @@ class Decision(models.Model):
 class PriorPlan(models.Model):
     """An earlier study worth having at hand before this exam is read. Carried out by the DICOM side."""
 
-    PLANNED, FETCHED, FAILED, DROPPED = "planned", "fetched", "failed", "dropped"
+    PLANNED, FETCHED, FAILED = "planned", "fetched", "failed"
+    DROPPED, CANCELLED = "dropped", "cancelled"
+    """No longer worth it; its exam will not be."""
 
     procedure = models.ForeignKey(RequestedProcedure, on_delete=models.CASCADE, related_name="prior_plans")
     study_uid = models.CharField("Study Instance UID", max_length=64)
@@ -51,7 +53,7 @@ class PriorPlan(models.Model):
     description = models.CharField(max_length=64, blank=True, help_text="Study Description, of an archive.")
     score = models.FloatField()
     reasons = models.JSONField(default=list, help_text="Names of the terms that chose it.")
-    state = models.CharField(max_length=8, default=PLANNED)
+    state = models.CharField(max_length=9, default=PLANNED)
     planned_at = models.DateTimeField()
     checked_at = models.DateTimeField(help_text="When it was last found still to be right.")
 

@@ -34,6 +34,11 @@ class Shift(models.Model):
     subspecialties = models.ManyToManyField(
         Subspecialty, blank=True, related_name="shifts", help_text="Empty: all of the reader's."
     )
+    called_for = models.PositiveSmallIntegerField(
+        default=2,
+        help_text="On call: cases of this class and of more urgent ones come as to anybody; others only when nobody "
+        "in-house covers them. 0: none.",
+    )
     holidays = models.BooleanField("works on holidays", default=False)
     uid = models.CharField(max_length=120, unique=True, help_text="iCalendar UID.")
     active = models.BooleanField(default=True)

@@ -14,8 +14,9 @@ from datetime import date
 from itertools import product
 from typing import Any
 
+from .conditions import All, Condition, Not, Test
 from .facts import NAMES
-from .language import All, Condition, Not, Rule, Test
+from .language import Rule
 
 MOST_BOXES = 64
 

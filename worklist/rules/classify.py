@@ -48,22 +48,23 @@ def preset_urgency(facts: Facts) -> int:
 def price(
     facts: Facts,
     *,
-    opened_at: datetime,
+    began_at: datetime,
     paused: timedelta = timedelta(0),
     urgency: int | None = None,
     sla_minutes: float | None = None,
     points: float = 0.0,
     findings: Iterable[Finding] = (),
 ) -> Pricing:
-    """Put numbers on a case. ``urgency`` and ``sla_minutes`` are what rules decided, if they did.
+    """Put numbers on a case whose SLA clock began at ``began_at`` and stood still for ``paused``.
 
+    ``urgency`` and ``sla_minutes`` are what rules decided, if they did.
     A positive finding can bring the due time forward and raise the weight; nothing it says, and no
     negative one, ever makes a case less urgent.
     """
     urgency = urgency or preset_urgency(facts)
     sla = float(sla_minutes or CLASS_SLA[urgency])
     weight = CLASS_WEIGHT[urgency]
-    due = opened_at + timedelta(minutes=sla) + paused
+    due = began_at + timedelta(minutes=sla) + paused
     ai = ""
     for finding in sorted(findings, key=lambda f: (f.result_at, f.code)):
         if not finding.positive:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .eligible import Needs, ReaderNow, ruled_out
+from .eligible import Needs, ReaderNow, asked_of, ruled_out
 from .prefer import preference
 
 OFF_SKILL_COST = 1.25
@@ -21,6 +21,7 @@ def distribute(cases: Mapping[int, Needs], readers: list[ReaderNow]) -> dict[int
     load = {reader.id: reader.held_minutes for reader in readers}
     chosen: dict[int, int] = {}
     for case, needs in cases.items():
+        needs = asked_of(needs, readers)
         fit = [reader for reader in readers if not ruled_out(replace(reader, held=0), needs)]
         if not fit:
             continue

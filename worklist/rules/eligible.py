@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from .lanes import PRIMARY, SECONDARY
 
 MOST_URGENT = 1
+IN_HOUSE, ON_CALL = "in-house", "on-call"
 OVERTIME_MINUTES = 10.0
 """A case may end so long after the shift."""
 
@@ -38,7 +38,8 @@ class SkillNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a case asks of its reader."""
+    """What a case asks of its reader. ``team_first``: a resident's, whose own team is there to sign it;
+    ``in_house``: somebody covers it who is not on call."""
 
     site_id: int
     pool: int
@@ -59,6 +60,8 @@ class Needs:
     prior_readers: frozenset[int] = frozenset()
     holders_of_patient: frozenset[int] = frozenset()
     team: str = ""
+    team_first: bool = False
+    in_house: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,8 @@ class ReaderNow:
     trainee: bool = False
     team: str = ""
     accepts_push: bool = True
-    kind: str = field(default="in-house")
+    kind: str = IN_HOUSE
+    called_for: int = 2
 
     def level(self, needs: Needs) -> int | None:
         """The best level of a fitting skill: 1, 2, or None."""
@@ -152,13 +156,19 @@ def _skipped(reader: ReaderNow, needs: Needs) -> bool:
     return reader.id in needs.skipped_by
 
 
+def _other_team(reader: ReaderNow, needs: Needs) -> bool:
+    return needs.team_first and reader.team != needs.team
+
+
+def _on_call(reader: ReaderNow, needs: Needs) -> bool:
+    return needs.in_house and reader.kind == ON_CALL and needs.urgency > reader.called_for
+
+
 def _full(reader: ReaderNow, needs: Needs) -> bool:
     return reader.held >= reader.most_claims or (
         reader.held > 0 and reader.held_minutes + needs.reading_minutes > reader.most_minutes
     )
 
-
-Moment = Literal["offer", "claim"]
 
 FILTERS: dict[str, tuple[str, Callable[[ReaderNow, Needs], bool]]] = {
     "site": ("does not read for this site", _no_site),
@@ -173,6 +183,8 @@ FILTERS: dict[str, tuple[str, Callable[[ReaderNow, Needs], bool]]] = {
     "shift's end": ("could not end it before the shift does", _shift_ends),
     "presence": ("is away", _away),
     "skill": ("does not have the skill that is asked for yet", _no_skill),
+    "team": ("is not of the resident's team, who sign it first", _other_team),
+    "on call": ("is on call, and somebody in-house covers it", _on_call),
     "skipped": ("declined it", _skipped),
     "full": ("holds as many cases as allowed", _full),
 }
@@ -186,3 +198,12 @@ def ruled_out(reader: ReaderNow, needs: Needs, *, only: Iterable[str] | None = N
     """Names of the filters that rule the reader out; empty: eligible."""
     names = FILTERS if only is None else only
     return [name for name in names if FILTERS[name][1](reader, needs)]
+
+
+def asked_of(needs: Needs, readers: Iterable[ReaderNow]) -> Needs:
+    """The needs, with what depends on who is there: those on call are spared what somebody in-house covers.
+
+    Somebody who only holds as many cases as allowed at this moment covers it.
+    """
+    covering = (reader for reader in readers if reader.kind != ON_CALL)
+    return replace(needs, in_house=any(set(ruled_out(reader, needs)) <= {"full"} for reader in covering))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 
-from .classify import Finding, Pricing, price
+from .classify import Finding, Pricing, preset_urgency, price
 from .facts import Facts
 from .language import CLASSES, Outcome, Rule, evaluate
 
@@ -15,18 +15,19 @@ def decide(
     rules: Iterable[Rule],
     day: date,
     *,
-    opened_at: datetime,
+    clock: Callable[[int], datetime],
     paused: timedelta = timedelta(0),
     findings: Iterable[Finding] = (),
 ) -> tuple[Outcome, Pricing]:
-    """What the rules say of a case, and how urgent that makes it."""
+    """What the rules say of a case, and how urgent that makes it. ``clock``: class → when its SLA clock began."""
     outcome = evaluate(rules, facts, day)
     effects = outcome.effects
+    urgency = CLASSES.get(effects.get("class", "")) or preset_urgency(facts)
     pricing = price(
         facts,
-        opened_at=opened_at,
+        began_at=clock(urgency),
         paused=paused,
-        urgency=CLASSES.get(effects.get("class", "")),
+        urgency=urgency,
         sla_minutes=effects.get("sla"),
         points=effects.get("points", 0.0),
         findings=findings,

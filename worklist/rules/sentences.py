@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .language import All, AnyOf, Condition, Not, Rule, Test
+from .conditions import All, AnyOf, Condition, Not, Test
+from .language import Rule
 
 _FACTS = {
     "patient_class": "the patient's class",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ris.people.models import User
-from worklist.models import Decision, Escalation, ReadingItem, Skip
+from worklist.models import ClockStart, Decision, Escalation, ReadingItem, Skip
 from worklist.rules.eligible import FILTERS
 from worklist.rules.score import Case, terms
 from worklist.rules.sentences import sentence
@@ -56,10 +56,17 @@ def _priced(item: ReadingItem, decision: Decision, at: datetime) -> dict[str, An
         "urgency": body["urgency"],
         "sla_minutes": kept["sla"],
         "due_at": due,
+        "clock": _clock(body["clock"]) if "clock" in body else None,
         "ai": body["ai"],
         "terms": {name: round(value, 4) for name, value in then.items()},
         "score": round(sum(then.values()), 4),
     }
+
+
+def _clock(kept: dict[str, Any]) -> dict[str, Any]:
+    """Since when the SLA clock ran, by what, and how long it had stood still."""
+    what = dict(ClockStart.EVENTS)[kept["event"]]
+    return {**kept, "began": datetime.fromisoformat(kept["began"]), "what": what}
 
 
 def _assigned(decision: Decision) -> dict[str, Any]:

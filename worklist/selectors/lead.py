@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
-from worklist.models import Escalation, Offer, Shift
+from worklist.models import Escalation, EscalationMessage, Offer, Shift
 from worklist.states import OPEN
 
 
 def open_escalations(viewer: User, *, lowest: int = 3) -> QuerySet[Escalation]:
-    """The coordinator's screen: rungs (from ``lowest`` on) of cases that are still open, not yet seen to."""
+    """The coordinator's screen: rungs of cases that are still open, not yet seen to.
+
+    From ``lowest`` on, and lower ones that the house asked to see there (``EscalationRoute``).
+    """
     sites = list(sites_for(viewer, Can.LEAD_READING).values_list("pk", flat=True))
-    found = Escalation.objects.filter(
-        item__site__in=sites, item__state__in=OPEN, rung__gte=lowest, acknowledged_at__isnull=True
-    )
+    here = Escalation.objects.filter(item__site__in=sites, item__state__in=OPEN, acknowledged_at__isnull=True)
+    asked_for = EscalationMessage.objects.filter(state=EscalationMessage.SHOWN).values("escalation")
+    found = here.filter(Q(rung__gte=lowest) | Q(pk__in=asked_for))
     return found.select_related("item__procedure__order__patient", "item__site", "item__reader").order_by("-rung", "at")
 
 

@@ -120,7 +120,8 @@ def needs_of(item: ReadingItem, at: datetime) -> Needs:
         skipped_by=frozenset(row.reader_id for row in _skips.all(item.pk)),
         prior_readers=prior_readers(item, order.patient_id),
         holders_of_patient=frozenset(pk for pk in held.values_list("reader", flat=True) if pk),
-        team=_team_of(item),
+        team=item.team or _team_of(item),
+        team_first=item.state == PRELIMINARY and item.team_until is not None and at < item.team_until,
     )
 
 

@@ -102,6 +102,7 @@ def shift_parts(shift: OnShift | None, at: datetime, done: float) -> dict[str, A
         "shift_pools": shift.pools,
         "deficit": (at - shift.span.start) / minute - done,
         "kind": shift.kind,
+        "called_for": shift.called_for,
     }
 
 

@@ -40,6 +40,7 @@ class Past:
     accession: str
     site_zone: str
     opened_at: datetime
+    began_at: datetime
     facts: Facts
     pool: int
     kept: dict[str, Any]
@@ -99,11 +100,17 @@ def _cases(sites: Sequence[int], since: datetime, until: datetime) -> list[Past]
         facts["reason"] = item.procedure.order.reason
         found.append(
             Past(
-                item.pk, item.accession, item.site.time_zone, item.opened_at, Facts(**facts), item.pool,
-                row.body["case"], row.body["urgency"], _took(item),
+                item.pk, item.accession, item.site.time_zone, item.opened_at, _began(row, item), Facts(**facts),
+                item.pool, row.body["case"], row.body["urgency"], _took(item),
             )
         )  # fmt: skip
     return found
+
+
+def _began(row: Decision, item: ReadingItem) -> datetime:
+    """When its SLA clock began, as it was kept."""
+    clock = row.body.get("clock")
+    return datetime.fromisoformat(clock["began"]) if clock else item.opened_at
 
 
 def _took(item: ReadingItem) -> float:
@@ -125,7 +132,7 @@ def _job(n: int, case: Past) -> Job:
 
 def _drafted(n: int, case: Past, rules: Sequence[Rule], pools: dict[str, int]) -> Job:
     day = case.opened_at.astimezone(ZoneInfo(case.site_zone)).date()
-    outcome, pricing = decide(case.facts, rules, day, opened_at=case.opened_at)
+    outcome, pricing = decide(case.facts, rules, day, clock=lambda urgency: case.began_at)
     due = minutes(pricing.case.due_at)
     return replace(
         _job(n, case),

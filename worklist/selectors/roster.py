@@ -26,6 +26,7 @@ class OnShift:
     span: Span
     sites: frozenset[int] | None
     pools: frozenset[int] | None
+    called_for: int = 2
     substitute_for: int | None = None
 
 
@@ -114,7 +115,7 @@ def _load(database: str, stamp: str | None) -> Roster:
         duty = duty_of(shift, off=frozenset(off[shift.pk] | closed))
         pools = frozenset(s.pk for s in shift.subspecialties.all()) or None
         nowhen = Span(shift.first_day, EPOCH, EPOCH)
-        proto = OnShift(shift.reader_id, shift.pk, shift.kind, nowhen, sites, pools)
+        proto = OnShift(shift.reader_id, shift.pk, shift.kind, nowhen, sites, pools, shift.called_for)
         entries.append(_Entry(duty, proto, substitutes[shift.pk]))
     return Roster(entries)
 

@@ -1,29 +1,20 @@
 """Named promises of the worklist."""
 
 from .assign import suggest
-from .claims import (
-    claim,
-    expire_leases,
-    extend_lease,
-    finish,
-    park,
-    release,
-    resume,
-    skip,
-    take_over,
-    to_signer,
-)
+from .claims import claim, finish, release, take_over, to_signer
 from .conflicts import copy_conflicts, take_back_conflicts
 from .escalate import acknowledge, climb_due, widen_uncovered
 from .facts_change import note_ai_result, pause_clock, resume_clock, set_mark, set_priority
 from .items import cancel_item, open_item, reprice
+from .leases import expire_leases, extend_lease
 from .next_case import next_case
 from .offers import accept, decline, offer
-from .opening import look_for_missing, open_if_readable, stop_awaiting
+from .opening import look_for_missing, open_if_readable, start_clock_by_images, stop_awaiting
 from .places import score_terms, turn_due
-from .prefetch import note_fetched, plan_priors
+from .prefetch import cancel_plans, note_fetched, plan_priors
 from .revised import tell_revised
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
+from .setting_aside import park, resume, skip
 from .shift_ends import hand_over, redistribute, redistribute_from
 
 __all__ = [
@@ -31,6 +22,7 @@ __all__ = [
     "acknowledge",
     "add_shift",
     "cancel_item",
+    "cancel_plans",
     "change_day",
     "claim",
     "climb_due",
@@ -63,6 +55,7 @@ __all__ = [
     "set_presence",
     "set_priority",
     "skip",
+    "start_clock_by_images",
     "stop_awaiting",
     "suggest",
     "take_back_conflicts",

@@ -15,7 +15,7 @@ from worklist import states
 from worklist.events import ItemAssigned
 from worklist.live_bell import WORKLIST
 from worklist.models import Decision, ReadingItem
-from worklist.rules.eligible import Needs, ReaderNow, ruled_out
+from worklist.rules.eligible import Needs, ReaderNow, asked_of, ruled_out
 from worklist.rules.prefer import preference, why
 from worklist.selectors.needs import needs_of
 from worklist.selectors.readers import note_suggested, readers_recent
@@ -64,6 +64,7 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
 
 def choose(needs: Needs, readers: list[ReaderNow]) -> tuple[ReaderNow | None, dict[int, list[str]]]:
     """The best eligible reader, and for everyone else who is not eligible, by what."""
+    needs = asked_of(needs, readers)
     out = {reader.id: ruled_out(reader, needs) for reader in readers}
     eligible = [reader for reader in readers if not out[reader.id]]
     best = min(eligible, key=lambda reader: (*preference(reader, needs), reader.id), default=None)

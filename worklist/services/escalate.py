@@ -25,6 +25,7 @@ from worklist.rules.ladder import NAMES, next_rung_at, rung_at, widens_at
 from worklist.rules.lanes import POOL, PRIMARY, SECONDARY
 
 from .places import standing
+from .telling import owe
 
 LADDER = Actor.job("ladder")
 BREACH_ALARM = "sla-breach"
@@ -53,7 +54,8 @@ def _climb(item: ReadingItem) -> bool:
             here = ReadingItem.objects.filter(pk=item.pk, rung=item.rung, due_at=item.due_at, state__in=states.OPEN)
             if not here.update(rung=rung, next_rung_at=following, version=F("version") + 1):
                 return False
-            Escalation.objects.create(item=item, rung=rung, at=reached)
+            row = Escalation.objects.create(item=item, rung=rung, at=reached)
+            owe(row, item, at=reached)
             emit(ItemEscalated(stream=item.accession, at=reached, item_id=item.pk, rung=rung))
             patient_id = item.procedure.order.patient_id
             record(LADDER, "item.escalate", item, patient_id=patient_id, at=reached, rung=rung, what=NAMES[rung])

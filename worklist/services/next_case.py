@@ -21,7 +21,8 @@ from worklist.rules.eligible import OVERTIME_MINUTES, ReaderNow
 from worklist.rules.lanes import PRIMARY, SECONDARY, minutes
 from worklist.selectors.asking import Asking, asking_now
 
-from .claims import LEASE, refuse_full, say
+from .holding import LEASE, refuse_full, say
+from .linked import bring_along
 from .next_parts import Probe
 from .next_sql import claim_best, looked_at
 from .places import score_terms, turn_due
@@ -63,7 +64,9 @@ def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None
         assert item is not None  # it was claimed in this transaction
         rest = looked_at(probes, values, most=CONSIDERED)
         insert(_why(item, asking.reader, rest, at))
-        return say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+        say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+        bring_along(item, reader=reader, asking=asking.reader, actor=actor, at=at)
+        return item
 
 
 def _why(item: ReadingItem, asking: ReaderNow, rest: list[tuple[int, float, str]], at: datetime) -> Decision:
@@ -112,6 +115,7 @@ def question(asking: Asking, at: datetime) -> tuple[list[Probe], dict[str, Any]]
         "reader": reader.id,
         "can_sign": reader.can_sign,
         "trainee": reader.trainee,
+        "team": reader.team,
         "at": connection.ops.adapt_datetimefield_value(at),
         "lease_until": connection.ops.adapt_datetimefield_value(at + LEASE),
         "minutes": minutes(at),

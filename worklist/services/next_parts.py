@@ -31,6 +31,7 @@ AGAINST = """CASE
  WHEN i.reserved_for_id <> %(reader)s THEN 'reserved'
  WHEN i.preliminary_by_id IS NOT NULL AND NOT %(can_sign)s THEN 'signer'
  WHEN i.preliminary_by_id = %(reader)s THEN 'own preliminary'
+ WHEN i.team_until > %(at)s AND i.team <> %(team)s THEN 'team'
  WHEN i.urgency > 1 AND i.reading_minutes * %(pace)s > %(minutes_left)s THEN 'shift''s end'
  WHEN (SELECT n FROM held) > 0 AND (SELECT m FROM held) + i.reading_minutes > %(most_minutes)s THEN 'full'
  WHEN EXISTS (SELECT 1 FROM worklist_skip s WHERE s.reader_id = %(reader)s AND s.item_id = i.id) THEN 'skipped'

@@ -34,10 +34,11 @@ _SPILLED = "(SELECT number, slope FROM worklist_lane WHERE reach = 2) p"
 _AGAINST = AGAINST.format(excluded="i.id = ANY(%(excluded)s)")
 
 _TYPES = {
-    "reader": "bigint", "can_sign": "boolean", "trainee": "boolean", "at": "timestamptz", "lease_until": "timestamptz",
-    "minutes": "float8", "pace": "float8", "minutes_left": "float8", "most_minutes": "float8", "most_claims": "bigint",
-    "suggested": "float8", "teaching": "float8", "sites": "bigint[]", "excluded": "bigint[]", "pools": "bigint[]",
-    "lanes": "int[]", "modalities": "text[]", "regions": "text[]", "born_after": "text[]", "born_until": "text[]",
+    "reader": "bigint", "can_sign": "boolean", "trainee": "boolean", "team": "text", "at": "timestamptz",
+    "lease_until": "timestamptz", "minutes": "float8", "pace": "float8", "minutes_left": "float8",
+    "most_minutes": "float8", "most_claims": "bigint", "suggested": "float8", "teaching": "float8",
+    "sites": "bigint[]", "excluded": "bigint[]", "pools": "bigint[]", "lanes": "int[]", "modalities": "text[]",
+    "regions": "text[]", "born_after": "text[]", "born_until": "text[]",
 }  # fmt: skip
 """Of each parameter, so that one plan serves all values."""
 

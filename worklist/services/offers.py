@@ -22,7 +22,8 @@ from worklist.selectors.needs import needs_of
 from worklist.selectors.readers import readers_now
 
 from .assign import choose, with_order
-from .claims import claim, skip
+from .claims import claim
+from .setting_aside import skip
 
 ANSWER_WITHIN = timedelta(seconds=60)
 UNANSWERED_ALARM = "offer-unanswered"

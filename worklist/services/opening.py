@@ -11,9 +11,10 @@ from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.kept import Kept
 from ris.orders.models import RequestedProcedure
 from ris.orders.states import CANCELLED
-from worklist.models import AwaitedImages, ReadingItem, SiteReading
+from worklist import states
+from worklist.models import AwaitedImages, ClockStart, ReadingItem, SiteReading
 
-from .items import open_item
+from .items import open_item, reprice
 
 IMAGES_MISSING = "images-missing"
 """Alarm: an exam was done, and the images that its site reads from have not come in time."""
@@ -55,6 +56,18 @@ def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> Rea
             procedure=requested, defaults={"site_id": requested.order.site_id, "since": at}
         )
     return None
+
+
+@transaction.atomic
+def start_clock_by_images(procedure_id: int, *, at: datetime) -> bool:
+    """All images are there: price a case whose clock they start, somewhere; whether there was one. Idempotent."""
+    if not ClockStart.objects.filter(event=ClockStart.COMPLETE_IMAGES).exists():
+        return False
+    item = ReadingItem.objects.filter(procedure=procedure_id, state__in=states.OPEN).first()
+    if item is None:
+        return False
+    reprice(item.pk, at=at, cause="all images are there")
+    return True
 
 
 @transaction.atomic

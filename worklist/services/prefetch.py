@@ -1,4 +1,4 @@
-"""Plans which priors should be at hand: at order, at arrival, and when an archive was searched.
+"""Plans which priors should be at hand: at order, when it is revised, at arrival, and when an archive was searched.
 
 The one place where that is decided. The DICOM side says what archives have, and carries the plans out.
 """
@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from ris.kernel.locks import lock_name
+from ris.orders import states as orders
 from ris.orders.models import RequestedProcedure
 from worklist.models import PriorPlan
 from worklist.rules.language import evaluate
@@ -51,10 +52,14 @@ def plan_priors(procedure_id: int, *, at: datetime, found: Sequence[Earlier] = (
     found to have before. A study that was ordered here is taken at its order's word. What is no longer worth
     it and was not fetched yet is dropped; what was dropped, or could not be fetched, and is worth it is planned
     again. A rule's ``prefetch`` says how many; without one it is MOST, and never fewer than the latest of the same
-    procedure. Of two who plan at once one waits. Returned: the plans that are still to be carried out.
+    procedure. Of two who plan at once one waits. Returned: the plans that are still to be carried out; none for an
+    exam that is cancelled (see :func:`cancel_plans`).
     """
     lock_name(f"priors:{procedure_id}")
     requested = procedure_with_context(procedure_id)
+    if orders.CANCELLED in (requested.state, requested.order.state):
+        cancel_plans(procedure_id, at=at)
+        return []
     zone = ZoneInfo(requested.order.site.time_zone)
     earlier = _earlier(requested, found, zone)
     cited = _cited(requested)
@@ -70,6 +75,17 @@ def plan_priors(procedure_id: int, *, at: datetime, found: Sequence[Earlier] = (
     stale = owed.exclude(study_uid__in=[earlier[prior.id].study_uid for prior in wanted])
     stale.update(state=PriorPlan.DROPPED, checked_at=at)
     return list(owed.order_by("-score", "pk"))
+
+
+@transaction.atomic
+def cancel_plans(procedure_id: int, *, at: datetime) -> int:
+    """The exam will not be: nothing that was planned for it is owed any more; how many plans. Idempotent."""
+    lock_name(f"priors:{procedure_id}")
+    owed = PriorPlan.objects.filter(procedure=procedure_id, state=PriorPlan.PLANNED)
+    return owed.update(state=PriorPlan.CANCELLED, checked_at=at)
+
+
+_OFF = (PriorPlan.DROPPED, PriorPlan.FAILED, PriorPlan.CANCELLED)
 
 
 def _write(requested: RequestedProcedure, one: Earlier, prior: Prior, at: datetime) -> None:
@@ -88,7 +104,7 @@ def _write(requested: RequestedProcedure, one: Earlier, prior: Prior, at: dateti
         procedure=requested, study_uid=one.study_uid, defaults={**said, "planned_at": at}
     )
     if not fresh:
-        again = {"state": PriorPlan.PLANNED} if plan.state in (PriorPlan.DROPPED, PriorPlan.FAILED) else {}
+        again = {"state": PriorPlan.PLANNED} if plan.state in _OFF else {}
         PriorPlan.objects.filter(pk=plan.pk).update(**said, **again)
 
 

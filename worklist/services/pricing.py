@@ -16,6 +16,7 @@ from worklist.rules.lanes import PRIMARY, place
 from worklist.rules.language import REACHES, Outcome
 from worklist.rules.pricing import decide
 from worklist.rules.score import terms
+from worklist.selectors.clocks import clock_of
 from worklist.selectors.needs import facts_of, findings_of
 from worklist.selectors.rulesets import rules_in_force
 
@@ -40,9 +41,11 @@ def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Pr
     site = requested.order.site
     in_force = rules_in_force(site.pk, at)
     day = at.astimezone(ZoneInfo(site.time_zone)).date()
+    clock, paused = clock_of(requested, item.opened_at), paused_for(item, at)
     outcome, pricing = decide(
-        facts, in_force.rules, day, opened_at=item.opened_at, paused=paused_for(item, at), findings=findings
+        facts, in_force.rules, day, clock=lambda urgency: clock(urgency).at, paused=paused, findings=findings
     )
+    began = clock(pricing.urgency)
     item.reach = max(item.reach if item.pk else PRIMARY, REACHES.get(outcome.effects.get("pool", ""), PRIMARY))
     columns: dict[str, Any] = {
         **columns_of(place(pricing.case, at, reach=item.reach)),
@@ -66,6 +69,12 @@ def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Pr
             "due": pricing.case.due_at.isoformat(),
             "sla": pricing.case.sla_minutes,
             "points": pricing.case.points,
+        },
+        "clock": {
+            "event": began.event,
+            "known": began.known,
+            "began": began.at.isoformat(),
+            "paused": round(paused / timedelta(minutes=1), 1),
         },
         "ai": pricing.ai,
     }

@@ -21,7 +21,10 @@ from worklist.models import Presence, Shift, ShiftChange
 from worklist.rules.recurrence import check
 from worklist.selectors.roster import duty_of, occurs_on
 
-FIELDS = ("name", "kind", "zone", "first_day", "last_day", "start_time", "end_time", "rrule", "breaks", "holidays")
+FIELDS = (
+    "name", "kind", "zone", "first_day", "last_day", "start_time", "end_time", "rrule", "breaks", "holidays",
+    "called_for",
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -143,6 +146,8 @@ def _known(fields: dict[str, Any]) -> dict[str, Any]:
 def _check(shift: Shift) -> None:
     if shift.kind not in dict(Shift.KINDS):
         raise Invalid(f"A shift is {', '.join(dict(Shift.KINDS))}.", at="kind")
+    if not 0 <= shift.called_for <= 5:
+        raise Invalid("A class is 1 to 5; 0: only when nobody in-house covers.", at="called_for")
     if shift.last_day and shift.last_day < shift.first_day:
         raise Invalid("It would end before it begins.", at="last_day")
     try:

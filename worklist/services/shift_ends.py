@@ -24,7 +24,7 @@ from worklist.selectors.needs import needs_of
 from worklist.selectors.readers import readers_now
 from worklist.selectors.roster import on_shift
 
-from .claims import LEASE, give_back, say
+from .holding import LEASE, give_back, say
 from .items import RULES
 
 

@@ -18,12 +18,13 @@ from worklist.selectors.coverage import gaps_ahead
 from worklist.selectors.readers import readers_now
 
 from .assign import suggest
-from .claims import expire_leases, resume_due
 from .escalate import climb_due, widen_uncovered
 from .facts_change import expire_ai
+from .leases import expire_leases
 from .offers import lapse_due
 from .opening import look_for_missing
 from .places import turn_due
+from .setting_aside import resume_due
 
 SUGGEST_AGAIN = timedelta(minutes=5)
 """A waiting case whose suggested reader has left, or that has none, is looked at again so often."""
@@ -41,11 +42,33 @@ def sweep_all(*, at: datetime) -> dict[str, int]:
         "widened": widen_uncovered(at, readers),
         "offers lapsed": lapse_due(at),
         "images missing": look_for_missing(at),
+        "moved on": move_on_from_those_who_leave(at, readers),
         "suggested": suggest_again(at, readers),
     }
     if any(done.values()):
         doorbell.ring(WORKLIST)
     return done
+
+
+LEAVING = timedelta(minutes=30)
+"""So long before the end of their shift, what waits with a reader is suggested to others."""
+
+
+def move_on_from_those_who_leave(at: datetime, readers: list[ReaderNow]) -> int:
+    """Suggest to others, once for each shift's end, what waits with readers who leave soon; how many found one.
+
+    What nobody else is there for is without a suggestion until it is looked at again.
+    """
+    ends = {one.id: at + timedelta(minutes=one.minutes_left) for one in readers if one.minutes_left is not None}
+    leaving = {pk: end - LEAVING for pk, end in ends.items() if end - LEAVING <= at}
+    staying = [one for one in readers if one.id not in leaving]
+    found = 0
+    for reader_id, since in leaving.items():
+        theirs = ReadingItem.objects.filter(assigned_to=reader_id, state__in=states.WAITING, assigned_at__lt=since)
+        waiting = theirs.exclude(reserved_for=reader_id).order_by("urgency", "due_at")
+        for pk in list(waiting.values_list("pk", flat=True)):
+            found += suggest(pk, at=at, readers=staying) is not None
+    return found
 
 
 UNCOVERED_ALARM = "uncovered"

@@ -28,7 +28,7 @@ def apply_ai(job: Job, now: float) -> bool:
     finding = Finding("AI", job.ai_positive, job.ai_ppv, moment(now))
     priced = price(
         Facts(reading_minutes=job.expected),
-        opened_at=moment(job.arrive),
+        began_at=moment(job.arrive),
         urgency=job.urgency,
         sla_minutes=job.due - job.arrive,
         findings=[finding],

@@ -1,0 +1,43 @@
+"""Linked exams: of the same order or visit, opened about the same time. One reader should read them together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q
+
+from worklist.models import ReadingItem
+from worklist.states import CLAIMED
+
+LINKED_WITHIN = timedelta(hours=1)
+"""Exams of one visit that were opened further apart are read one by one."""
+
+
+def linked_with(item: ReadingItem) -> list[ReadingItem]:
+    """Those that wait and are linked with an item, the most urgent first. Its order should be at hand.
+
+    They are locked for the caller's transaction; what another is taking at this moment is passed over, so that two
+    who take linked exams do not wait for each other in a ring.
+    """
+    order = item.procedure.order
+    same = Q(procedure__order=order.pk)
+    if order.visit_id:
+        same |= Q(procedure__order__visit=order.visit_id)
+    near = (item.opened_at - LINKED_WITHIN, item.opened_at + LINKED_WITHIN)
+    found = ReadingItem.objects.filter(
+        same, lane__isnull=False, site=item.site_id, opened_at__range=near, procedure__order__patient=order.patient_id
+    )
+    rows = found.exclude(pk=item.pk).order_by("urgency", "due_at", "pk")
+    rows = rows.select_related("procedure__order__patient", "preliminary_by__reader_profile")
+    return list(rows.select_for_update(of=("self",), skip_locked=True))
+
+
+def held_together(item: ReadingItem) -> list[ReadingItem]:
+    """What its holder still holds of those that were claimed in one action with an item, itself among them.
+
+    Locked for the caller's transaction, in the order of their ids.
+    """
+    first = item.claimed_with_id or item.pk
+    held = ReadingItem.objects.filter(reader=item.reader_id, state=CLAIMED)
+    rows = held.filter(Q(pk=first) | Q(claimed_with=first) | Q(pk=item.pk)).order_by("pk")
+    return list(rows.select_related("procedure__order__patient").select_for_update(of=("self",)))
