@@ -173,6 +173,7 @@ class PerformedStep(Stateful):
                 name="performed_step_state",
             ),
         ]
+        indexes = [models.Index(fields=["state", "ended_at"], name="performed_ended")]
 
     def __str__(self) -> str:
         return self.mpps_uid

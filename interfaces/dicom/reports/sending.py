@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from dicomweb_client import DICOMwebClient
+from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef
 from pydicom.dataset import Dataset
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.errors import Conflict
 
 from ..models import Archive, ReportRoute, ReportSend
 from ..remote import Unreachable, calling, status_of
@@ -74,7 +76,7 @@ def _send_to(archive: Archive, way: str, due: list[ReportSend], at: datetime) ->
                     held.add(current.procedure_id)  # another worker has it, or an earlier one waits
                     continue
                 try:
-                    store(read(file_of(current.object_id)))
+                    store(_made(current))
                 except NotTaken as refusal:
                     wrong = str(refusal)
                     _postpone(current, wrong, at)
@@ -87,9 +89,26 @@ def _send_to(archive: Archive, way: str, due: list[ReportSend], at: datetime) ->
         _postpone(current, wrong, at)
     if wrong:
         raise_alarm(ALARM, archive.name, detail=wrong, at=at)
-    elif sent:
-        clear_alarm(ALARM, archive.name, at=at)
+    else:
+        clear_if_well(archive, at=at)
     return sent
+
+
+def clear_if_well(archive: Archive, *, at: datetime) -> None:
+    """The archive's alarm is over once nothing waits for it that was tried in vain."""
+    if not ReportSend.objects.filter(archive=archive, state=states.QUEUED, attempts__gt=0).exists():
+        clear_alarm(ALARM, archive.name, at=at)
+
+
+def _made(send: ReportSend) -> Dataset:
+    """Its document. One that cannot be made must not keep the others from being sent."""
+    try:
+        return read(file_of(send.object_id))
+    except DatabaseError:
+        raise
+    except Exception as error:
+        log.exception("dicom.report-not-made", object=send.object_id)
+        raise NotTaken(f"The document cannot be made ({type(error).__name__})") from None
 
 
 def _claim(send: ReportSend, at: datetime) -> bool:
@@ -98,8 +117,12 @@ def _claim(send: ReportSend, at: datetime) -> bool:
     return bool(same.update(due_at=at + CLAIMED))
 
 
+@transaction.atomic
 def _mark_sent(send: ReportSend, at: datetime) -> None:
-    ReportSend.objects.take(states.MARK_SENT, send.pk, sent_at=at, attempts=send.attempts + 1, error="")
+    try:
+        ReportSend.objects.take(states.MARK_SENT, send.pk, sent_at=at, attempts=send.attempts + 1, error="")
+    except Conflict:  # it was skipped while it was on its way
+        return
     patient_id = send.procedure.order.patient_id
     record(Actor.job("reports"), "report.store", send, patient_id=patient_id, at=at, archive=send.archive_id)
 

@@ -10,8 +10,9 @@ from pydicom.uid import BasicTextSRStorage
 from pynetdicom import AE, evt
 
 from interfaces.dicom.models import ReportObject, ReportSend
-from interfaces.dicom.reports import states
+from interfaces.dicom.reports import making, states
 from interfaces.dicom.reports.making import file_of, read
+from interfaces.dicom.reports.mending import skip
 from interfaces.dicom.reports.owing import owe_version
 from interfaces.dicom.reports.sending import ALARM, CLAIMED, _claim, send_owed
 from reporting.models import ReportVersion
@@ -20,7 +21,7 @@ from ris.audit.actor import Actor
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.people.models import User
-from tests.factories import SiteFactory
+from tests.factories import TESTER, SiteFactory
 from tests.interfaces.dicom.reports.conftest import SIGNED, archive_at, route_to
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +158,37 @@ def test_an_archive_that_takes_no_such_object_is_named(signed: Sign, scp: Scp) -
     assert send_owed(at=SIGNED) == 1
     waiting = ReportSend.objects.exclude(state=states.SENT).get()
     assert waiting.error == "ARCHIVE accepts no Encapsulated PDF Storage"
+
+
+def test_a_document_that_cannot_be_made_keeps_no_other_from_being_sent(
+    signed: Sign, scp: Scp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route_to(archive_at(port=scp.port))
+    bad, good = signed(), signed()
+    made = making.structured
+
+    def broken(object_: ReportObject, version: ReportVersion) -> object:
+        if version == bad:
+            raise KeyError("ZZTEST^SECRET")
+        return made(object_, version)
+
+    monkeypatch.setitem(making._MAKERS, "SR", broken)
+    assert send_owed(at=SIGNED) == 1
+    assert scp.heard == uids(good)
+    waiting = ReportSend.objects.get(state=states.QUEUED)
+    assert waiting.error == "The document cannot be made (KeyError)"
+    assert Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
+    skip(waiting.pk, reason="known bad", actor=TESTER, at=SIGNED)
+    assert not Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
+
+
+def test_the_alarm_stands_as_long_as_anything_was_tried_in_vain(signed: Sign, scp: Scp) -> None:
+    route_to(archive_at(port=scp.port))
+    scp.refused = set(uids(signed()))
+    send_owed(at=SIGNED)
+    signed()
+    assert send_owed(at=SIGNED) == 1  # the other one
+    assert Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
 
 
 def test_a_corrected_report_follows_what_it_corrects(signed: Sign, reader: User, scp: Scp) -> None:
