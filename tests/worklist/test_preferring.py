@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from worklist.rules.covering import asked_of
 from worklist.rules.distribute import distribute
-from worklist.rules.eligible import BINDING, Needs, ReaderNow, SkillNow, asked_of, ruled_out
+from worklist.rules.eligible import BINDING, Needs, ReaderNow, SkillNow, ruled_out
 from worklist.rules.prefer import ORDER, preference, why
 
 NEEDS = Needs(site_id=1, pool=7, modality="CT", region="HEAD")

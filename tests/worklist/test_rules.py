@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ris.audit.actor import Actor
 from ris.kernel.errors import Conflict, Invalid
-from tests.worklist.reading import NOON, make_item, make_reader
+from tests.worklist.reading import NOON, PatientFactory, make_item, make_reader
+from worklist import services
 from worklist.models import RuleSet
 from worklist.rules.checking import check
 from worklist.rules.conditions import holds
@@ -198,6 +199,28 @@ def test_rules_in_force_price_what_comes_and_only_what_comes_after() -> None:
     assert decision.body["effects"]["sla"] == [20, "Stroke"]
     retire(row.pk, actor=JOB, at=NOON + timedelta(minutes=2))
     assert make_item(at=NOON + timedelta(minutes=3), priority="STAT").urgency == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("there", [True, False])
+def test_a_rule_can_ask_whether_somebody_with_the_skill_is_on_shift(there: bool) -> None:
+    rules = [rule(when={"covered": False}, then={"pool": "everybody"})]
+    put_in_force(draft_rules(rules, site=None, maker=None, actor=JOB, at=NOON).pk, actor=JOB, at=NOON)
+    make_reader(skills=("neuro",) if there else ("chest",))
+    assert make_item().lane == (0 if there else 2)
+
+
+@pytest.mark.django_db
+def test_a_rule_can_ask_whether_somebody_read_the_prior() -> None:
+    rules = [rule(when={"prior_reader": True}, then={"points": 1})]
+    put_in_force(draft_rules(rules, site=None, maker=None, actor=JOB, at=NOON).pk, actor=JOB, at=NOON)
+    patient, reader = PatientFactory(), make_reader()
+    before = make_item(patient=patient)
+    assert before.points == 0.0
+    services.claim(before.pk, reader=reader, actor=JOB, at=NOON)
+    services.finish(before.pk, reader=reader, actor=JOB, at=NOON)
+    assert make_item(patient=patient).points == 1.0
+    assert make_item().points == 0.0
 
 
 @pytest.mark.django_db

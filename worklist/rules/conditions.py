@@ -118,6 +118,14 @@ def _count(condition: Condition) -> int:
     return sum(_count(part) for part in condition.parts)
 
 
+def named_in(condition: Condition) -> frozenset[str]:
+    """Names of the facts that a condition asks for."""
+    if isinstance(condition, Test):
+        return frozenset([condition.fact])
+    parts = (condition.part,) if isinstance(condition, Not) else condition.parts
+    return frozenset().union(*map(named_in, parts))
+
+
 def holds(condition: Condition, facts: Facts) -> bool:
     """Whether a condition is true of the facts."""
     if isinstance(condition, Test):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .eligible import Needs, ReaderNow, asked_of, ruled_out
+from .covering import asked_of
+from .eligible import Needs, ReaderNow, ruled_out
 from .prefer import preference
 
 OFF_SKILL_COST = 1.25

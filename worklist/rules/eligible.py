@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .lanes import PRIMARY, SECONDARY
 
@@ -198,12 +198,3 @@ def ruled_out(reader: ReaderNow, needs: Needs, *, only: Iterable[str] | None = N
     """Names of the filters that rule the reader out; empty: eligible."""
     names = FILTERS if only is None else only
     return [name for name in names if FILTERS[name][1](reader, needs)]
-
-
-def asked_of(needs: Needs, readers: Iterable[ReaderNow]) -> Needs:
-    """The needs, with what depends on who is there: those on call are spared what somebody in-house covers.
-
-    Somebody who only holds as many cases as allowed at this moment covers it.
-    """
-    covering = (reader for reader in readers if reader.kind != ON_CALL)
-    return replace(needs, in_house=any(set(ruled_out(reader, needs)) <= {"full"} for reader in covering))

@@ -42,8 +42,12 @@ def facts_of(
     item: ReadingItem | None = None,
     findings: list[Finding] | None = None,
     covered: bool = True,
+    compared: bool = False,
 ) -> Facts:
-    """The facts of a case at a moment. ``requested`` as from :func:`procedure_with_context`."""
+    """The facts of a case at a moment. ``requested`` as from :func:`procedure_with_context`.
+
+    ``covered``, ``compared``: whether somebody with the skill is on shift, and whether it is known who read the prior.
+    """
     order, kind = requested.order, requested.procedure
     local = at.astimezone(ZoneInfo(order.site.time_zone))
     marks = item.marks if item else []
@@ -70,7 +74,7 @@ def facts_of(
         discharge_pending="discharge pending" in marks or bool(order.visit and order.visit.discharge_pending),
         ai_positive=bool(positive),
         ai_findings=tuple(sorted(positive)),
-        prior_reader=bool(item and prior_readers(item, order.patient_id)),
+        prior_reader=compared,
         covered=covered,
         flags=tuple(order.flags),
     )

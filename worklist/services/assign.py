@@ -15,7 +15,8 @@ from worklist import states
 from worklist.events import ItemAssigned
 from worklist.live_bell import WORKLIST
 from worklist.models import Decision, ReadingItem
-from worklist.rules.eligible import Needs, ReaderNow, asked_of, ruled_out
+from worklist.rules.covering import asked_of
+from worklist.rules.eligible import Needs, ReaderNow, ruled_out
 from worklist.rules.prefer import preference, why
 from worklist.selectors.needs import needs_of
 from worklist.selectors.readers import note_suggested, readers_recent

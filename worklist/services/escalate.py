@@ -20,9 +20,10 @@ from worklist import states
 from worklist.events import ItemEscalated
 from worklist.live_bell import WORKLIST
 from worklist.models import Decision, Escalation, ReadingItem
+from worklist.rules.covering import coverage_gap
 from worklist.rules.eligible import ReaderNow
 from worklist.rules.ladder import NAMES, next_rung_at, rung_at, widens_at
-from worklist.rules.lanes import POOL, PRIMARY, SECONDARY
+from worklist.rules.lanes import PRIMARY
 
 from .places import standing
 from .telling import owe
@@ -96,21 +97,6 @@ def widen_uncovered(at: datetime, readers: list[ReaderNow]) -> int:
             if widens_at(item.opened_at, item.urgency) <= at:
                 widened += _widen(item, reach, at)
     return widened
-
-
-def coverage_gap(readers: list[ReaderNow], site: int, pool: int, modality: str) -> int:
-    """PRIMARY when somebody with the primary skill is there; else how far it must reach to find anybody."""
-    levels = {
-        skill.level
-        for reader in readers
-        if reader.present
-        and site in reader.sites - reader.unlicensed
-        and (reader.shift_sites is None or site in reader.shift_sites)
-        and (reader.shift_pools is None or pool in reader.shift_pools)
-        for skill in reader.skills
-        if skill.pool == pool and (not skill.modalities or modality in skill.modalities)
-    }
-    return PRIMARY if 1 in levels else SECONDARY if 2 in levels else POOL
 
 
 @transaction.atomic

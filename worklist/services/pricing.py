@@ -11,13 +11,15 @@ from ris.catalog.models import Subspecialty
 from ris.orders.models import RequestedProcedure
 from ris.people.models import User
 from worklist.models import ReadingItem
+from worklist.rules.covering import coverage_gap
 from worklist.rules.ladder import next_rung_at
 from worklist.rules.lanes import PRIMARY, place
 from worklist.rules.language import REACHES, Outcome
 from worklist.rules.pricing import decide
 from worklist.rules.score import terms
 from worklist.selectors.clocks import clock_of
-from worklist.selectors.needs import facts_of, findings_of
+from worklist.selectors.needs import facts_of, findings_of, prior_readers
+from worklist.selectors.readers import readers_recent
 from worklist.selectors.rulesets import rules_in_force
 
 from .places import columns_of
@@ -37,9 +39,9 @@ class Priced:
 def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Priced:
     """Price a case by the rules in force at its site at that moment."""
     findings = findings_of(item, at) if item.pk else []
-    facts = facts_of(requested, at, item=item if item.pk else None, findings=findings)
     site = requested.order.site
     in_force = rules_in_force(site.pk, at)
+    facts = facts_of(requested, at, item=item, findings=findings, **_dear(item, requested, in_force.facts, at))
     day = at.astimezone(ZoneInfo(site.time_zone)).date()
     clock, paused = clock_of(requested, item.opened_at), paused_for(item, at)
     outcome, pricing = decide(
@@ -80,6 +82,18 @@ def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Pr
     }
     effects = outcome.effects
     return Priced(columns, why, in_force.label, effects.get("notify", ""), effects.get("prefetch"))
+
+
+def _dear(item: ReadingItem, requested: RequestedProcedure, asked: frozenset[str], at: datetime) -> dict[str, bool]:
+    """Facts that take more than the case itself to know: when it is opened (a draft may ask for them when it is tried
+    on the past), and where some rule asks for them."""
+    found, fresh = dict[str, bool](), item.pk is None
+    if fresh or "covered" in asked:
+        site = requested.order.site_id
+        found["covered"] = coverage_gap(readers_recent(at), site, item.pool, item.modality) == PRIMARY
+    if fresh or "prior_reader" in asked:
+        found["compared"] = bool(prior_readers(item, requested.order.patient_id))
+    return found
 
 
 def _asked(outcome: Outcome) -> dict[str, Any]:
