@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from dicomweb_client import DICOMwebClient
 from pydicom.dataset import Dataset
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
 
@@ -16,6 +17,7 @@ from .mwl import moments
 from .remote import Unreachable, calling, status_of
 
 MOST_STUDIES = 500
+HTTP_S = 60
 _RETURNED = {
     "StudyInstanceUID": "",
     "StudyDate": "",
@@ -63,14 +65,19 @@ def _by_cfind(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
 
 
 def _by_qido(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
-    from dicomweb_client import DICOMwebClient
-
     try:
-        client = DICOMwebClient(url=archive.dicomweb)
+        client = dicomweb(archive)
         answers = client.search_for_studies(search_filters=keys, fields=list(_RETURNED), limit=MOST_STUDIES)
     except Exception as error:  # whatever the HTTP library raises; its words may quote the query
         raise Unreachable(f"QIDO-RS failed ({type(error).__name__})") from None
     return [_read(Dataset.from_json(answer)) for answer in answers]
+
+
+def dicomweb(archive: Archive) -> DICOMwebClient:
+    """A client of the archive's DICOMweb address that tries once: our queues know when to try again."""
+    client = DICOMwebClient(url=archive.dicomweb, timeout=HTTP_S)
+    client.set_http_retry_params(retry=False)
+    return client
 
 
 def _read(said: Dataset) -> FoundStudy:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import structlog
-from dicomweb_client import DICOMwebClient
 from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef
 from pydicom.dataset import Dataset
@@ -17,6 +16,7 @@ from ris.audit.services import record
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.errors import Conflict
 
+from ..archives import dicomweb
 from ..models import Archive, ReportRoute, ReportSend
 from ..remote import Unreachable, calling, status_of
 from . import states
@@ -28,7 +28,6 @@ ALARM = "report-not-stored"
 LONGEST_PAUSE = timedelta(minutes=10)
 CLAIMED = timedelta(minutes=2)
 """Whoever takes a send has so long before another may take it: longer than a send lasts."""
-STOW_S = 60
 TAKEN = frozenset({0x0000, 0xB000, 0xB006, 0xB007, 0x0111})
 """C-STORE statuses with which the archive has it: success, its warnings (PS3.4 B.2.3), duplicate SOP instance."""
 
@@ -158,7 +157,7 @@ def _line(archive: Archive, way: str, due: list[ReportSend]) -> Iterator[Store]:
 def _stow(archive: Archive) -> Store:
     if not archive.dicomweb:
         raise Unreachable(f"{archive.name} has no DICOMweb address")
-    client = DICOMwebClient(url=archive.dicomweb, timeout=STOW_S)
+    client = dicomweb(archive)
 
     def store(said: Dataset) -> None:
         try:

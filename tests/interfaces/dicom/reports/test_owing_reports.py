@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import BasicTextSRStorage
 from pynetdicom import AE, evt
 
 from interfaces.dicom.models import ReportObject, ReportSend
-from interfaces.dicom.reports import making, states
+from interfaces.dicom.reports import making, sending, states
 from interfaces.dicom.reports.making import file_of, read
 from interfaces.dicom.reports.mending import skip
 from interfaces.dicom.reports.owing import owe_version
@@ -209,3 +210,30 @@ def test_a_corrected_report_follows_what_it_corrects(signed: Sign, reader: User,
     assert texts == ["The other side.", "Normal.", "One word more."]
     before = document.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
     assert [before.ReferencedSOPInstanceUID] == uids(more)
+
+
+@pytest.mark.parametrize(
+    ("failed", "state", "error"),
+    [
+        (0xA700, states.QUEUED, "STOW-RS: not stored, reason A700"),
+        (0x0111, states.SENT, ""),  # it has it already
+        (None, states.SENT, ""),
+    ],
+)
+def test_what_a_stow_answer_says_of_the_instance_counts(
+    signed: Sign, monkeypatch: pytest.MonkeyPatch, failed: int | None, state: str, error: str
+) -> None:
+    class Client:
+        def store_instances(self, datasets: list[Dataset], **_: object) -> Dataset:
+            answer, item = Dataset(), Dataset()
+            if failed is not None:
+                item.ReferencedSOPInstanceUID, item.FailureReason = datasets[0].SOPInstanceUID, failed
+                answer.FailedSOPSequence = [item]
+            return answer
+
+    monkeypatch.setattr(sending, "dicomweb", lambda archive: Client())
+    route_to(archive_at(dicomweb="http://192.0.2.1/dicom-web"), way="stow")
+    signed()
+    send_owed(at=SIGNED)
+    send = ReportSend.objects.get()
+    assert (send.state, send.error) == (state, error)
