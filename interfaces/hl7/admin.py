@@ -13,7 +13,10 @@ from ris.kernel.errors import Invalid
 from ris.people.backoffice import SetUp, SetUpForm, networks
 
 from .attributes import checked
-from .models import Destination, MapEntry, Peer
+from .models import ConformanceProfile, Destination, MapEntry, Peer
+from .profiles import read_profile
+from .tls import tls_faults
+from .wants import check
 
 
 class PeerForm(SetUpForm):
@@ -63,9 +66,64 @@ def _tables_changed() -> None:
     Peer.objects.update(version=F("version") + 1)
 
 
+class DestinationForm(SetUpForm):
+    """What nobody would ever look at is refused: a kind, filter or option that does not exist; a file that is none."""
+
+    class Meta:
+        model = Destination
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        try:
+            check(given.get("kinds", []), given.get("filters", {}), given.get("options", {}))
+        except Invalid as refusal:
+            self.add_error(refusal.at, refusal.detail)
+        for name, wrong in tls_faults(given).items():
+            self.add_error(name, wrong)
+        return given
+
+
 @admin.register(Destination)
 class DestinationAdmin(SetUp):
     """What the sender keeps of a destination (pauses, failures) is shown and left to it."""
 
+    form = DestinationForm
     list_display = ("name", "host", "port", "enabled", "paused_at", "last_error")
     readonly_fields = ("paused_at", "paused_reason", "failures", "retry_at", "last_error", "last_sent_at")
+
+
+class ConformanceProfileForm(SetUpForm):
+    class Meta:
+        model = ConformanceProfile
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        try:
+            profile = read_profile(given.get("xml", ""))
+        except Invalid as refusal:
+            self.add_error("xml", f"{refusal.at}: {refusal.detail}")
+            return given
+        to = given.get("destination")
+        if to and profile.version and profile.version != to.hl7_version:
+            wrong = (
+                f"HL7Version: it is of {profile.version}, and {to} is sent {to.hl7_version}. Give one of that version."
+            )
+            self.add_error("xml", wrong)
+        others = ConformanceProfile.objects.filter(destination=to, structure=profile.structure)
+        if to and others.exclude(pk=self.instance.pk).exists():
+            self.add_error("xml", f"{to} has a profile of {profile.structure} already. Change that one.")
+        self.instance.structure = profile.structure
+        return given
+
+
+@admin.register(ConformanceProfile)
+class ConformanceProfileAdmin(SetUp):
+    """A profile that cannot be read is refused with the place in it; a message that does not fit one is held."""
+
+    form = ConformanceProfileForm
+    list_display = ("destination", "structure")
+    list_filter = ("destination",)
+    readonly_fields = ("structure",)
+    removable = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import dispatch, fold
 from .acks import ERRORS, REJECTED
+from .build.results import CRITICAL, SECTIONS
 from .charset import CODECS
 from .codec import VERSIONS as WRITTEN
 from .framing import MOST_BYTES
@@ -13,6 +14,7 @@ from .models import MapEntry, Peer
 from .order_answers import RESPONSES
 from .reading import MOST_SEGMENTS
 from .telling import KINDS
+from .wants import FILTERS, OPTIONS
 
 _VERBS = {
     fold.NEW: "placed (or, if it is known, changed)",
@@ -117,5 +119,34 @@ def _answers() -> list[str]:
 
 
 def _sent() -> list[str]:
-    rows = [_row(f"`{kind}`", meaning) for kind, meaning in KINDS.items()]
-    return ["## Messages sent", "", *_table("kind", "message"), *rows]
+    kinds = [_row(f"`{kind}`", meaning) for kind, meaning in KINDS.items()]
+    filters = [_row(f"`{name}`", values) for name, values in FILTERS.items()]
+    options = [_row(f"`{name}`", values, does) for name, (values, _, does) in OPTIONS.items()]
+    observations = [_row(name, *code) for name, code in SECTIONS.items()]
+    critical = [_row(level, *code) for level, code in CRITICAL.items()]
+    return [
+        "## Messages sent",
+        "",
+        *_table("kind", "message"),
+        *kinds,
+        "",
+        *_table("filter of a destination", "lets pass"),
+        *filters,
+        "",
+        *_table("option of a destination", "values", "does"),
+        *options,
+        "",
+        "### Results",
+        "",
+        "OBX 1 names the study: HD, `113014^DICOM Study^DCM`. Each section follows line by line (TX); its lines share",
+        "OBX-4. OBX-11 is P, F or C; OBX-14 says when the text was signed.",
+        "",
+        *_table("section", "OBX-3 (LOINC)", "name"),
+        *observations,
+        "",
+        *_table("critical finding", "OBX-5 (RADLEX) of OBX ACTIONABLE^^99WETREAD", "name"),
+        *critical,
+        "",
+        "A message is held, shown and alarmed unless it is valid by the destination's own profile of its structure, if",
+        "it has one, or else by its HL7 version.",
+    ]

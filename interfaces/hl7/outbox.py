@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from ris.kernel.locks import lock_name
 from . import states
 from .build.writing import new_control_id
 from .charset import codec_named
-from .codec import why_invalid
+from .codec import structure_of, why_invalid
 from .models import Destination, OutboundMessage
+from .profiles import read_profile
 
 if TYPE_CHECKING:
     from .telling import Telling
@@ -34,26 +35,35 @@ Builder = Callable[[Destination, str, datetime], list[str]]
 
 
 def tell(event: Event, destinations: list[Destination]) -> int:
-    """Owe each of the destinations what it wants to hear of the event; return how many messages are owed for it."""
+    """Owe each of the destinations what it wants to hear of the event; return how many messages that is.
+
+    Those that were owed before are not owed again, and not counted.
+    """
+    fresh = 0
+    for destination, telling in owing(event, destinations):
+        _, new = owe(
+            destination,
+            kind=telling.kind,
+            lane=event.stream,
+            source=telling.source,
+            build=telling.build,
+            patient_id=telling.patient_id,
+            site_id=telling.site_id,
+            at=event.at,
+        )
+        fresh += new
+    return fresh
+
+
+def owing(event: Event, destinations: list[Destination]) -> Iterator[tuple[Destination, Telling]]:
+    """Which of the destinations wants to hear what of the event."""
     from .telling import tellings  # it needs Builder from here
 
     wanted = frozenset(kind for destination in destinations for kind in destination.kinds)
-    owed = 0
     for telling in tellings(event, wanted):
         for destination in destinations:
             if telling.kind in destination.kinds and _passes(destination, telling):
-                owe(
-                    destination,
-                    kind=telling.kind,
-                    lane=event.stream,
-                    source=telling.source,
-                    build=telling.build,
-                    patient_id=telling.patient_id,
-                    site_id=telling.site_id,
-                    at=event.at,
-                )
-                owed += 1
-    return owed
+                yield destination, telling
 
 
 def _passes(destination: Destination, telling: Telling) -> bool:
@@ -76,8 +86,10 @@ def owe(
     patient_id: int | None = None,
     site_id: int | None = None,
     at: datetime,
-) -> OutboundMessage:
+) -> tuple[OutboundMessage, bool]:
     """Queue what ``build`` makes, unless the same (kind, source) was queued for the destination before.
+
+    Return the message, and whether it is new.
 
     A message that does not validate strictly is kept as invalid: it holds its lane and raises an alarm,
     and is not sent until a person resends or skips it.
@@ -85,10 +97,10 @@ def owe(
     lock_name(f"hl7-lane:{destination.pk}:{lane}")  # so that id order is commit order within the lane
     known = OutboundMessage.objects.filter(destination=destination, kind=kind, source=source).first()
     if known is not None:
-        return known
+        return known, False
     control_id = new_control_id()
     text = "\r".join(build(destination, control_id, at)) + "\r"
-    wrong = why_invalid(text)
+    wrong = _why_held(destination, text)
     message = OutboundMessage.objects.create(
         destination=destination,
         lane=lane,
@@ -105,7 +117,13 @@ def owe(
     if wrong:
         raise_alarm(INVALID_ALARM, destination.name, detail=f"Message {message.pk}", at=at)
     ring(SEND)
-    return message
+    return message, True
+
+
+def _why_held(destination: Destination, text: str) -> str:
+    """What is wrong with a message by the destination's own profile, or else by its version."""
+    own = destination.profiles.filter(structure=structure_of(text)).first()
+    return why_invalid(text, read_profile(own.xml).reference if own else None)
 
 
 def encode(text: str, destination: Destination) -> bytes:

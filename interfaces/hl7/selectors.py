@@ -127,7 +127,7 @@ def queues(viewer: User) -> list[QueueTally]:
 def destination_for(viewer: User, destination_id: int) -> Destination:
     """One destination. Raises NotFound."""
     require(viewer, Can.SEE_MESSAGES)
-    return _one(Destination.objects.all(), destination_id)
+    return one_of(Destination.objects.all(), destination_id)
 
 
 def peers_for(viewer: User) -> QuerySet[Peer]:
@@ -137,7 +137,7 @@ def peers_for(viewer: User) -> QuerySet[Peer]:
 
 def peer_for(viewer: User, peer_id: int) -> Peer:
     """One of them. Raises NotFound."""
-    return _one(peers_for(viewer), peer_id)
+    return one_of(peers_for(viewer), peer_id)
 
 
 def require_house(viewer: User) -> None:
@@ -158,13 +158,14 @@ def entries_for(viewer: User, peer_id: int | None) -> QuerySet[MapEntry]:
 def entry_for(viewer: User, entry_id: int) -> MapEntry:
     """One line that the viewer may see. Raises NotFound."""
     require(viewer, Can.SEE_MESSAGES)
-    entry = _one(MapEntry.objects.all(), entry_id)
+    entry = one_of(MapEntry.objects.all(), entry_id)
     if entry.peer_id is not None:
         peer_for(viewer, entry.peer_id)
     return entry
 
 
-def _one(rows: QuerySet[M], pk: int) -> M:
+def one_of(rows: QuerySet[M], pk: int) -> M:
+    """The row with this id. Raises NotFound."""
     found = rows.filter(pk=pk).first()
     if found is None:
         raise NotFound("There is no such thing.")

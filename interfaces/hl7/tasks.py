@@ -11,7 +11,7 @@ from django.conf import settings
 from ris.kernel.clock import now
 from ris.kernel.doorbell import ring
 
-from . import intake, replaying, retention, sender
+from . import backfill, intake, replaying, retention, sender
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,17 @@ def replay() -> None:
             pass
     if replaying.running():
         ring(replaying.REPLAY)
+
+
+@shared_task(ignore_result=True)
+def back_fill() -> None:
+    """Called by the bell ``hl7-back-fill`` and every few seconds: work at the jobs for a while."""
+    until = now() + AT_A_STRETCH
+    for job_id in backfill.running():
+        while now() < until and backfill.take_some(job_id, at=now()):
+            pass
+    if backfill.running():
+        ring(backfill.BACK_FILL)
 
 
 @shared_task(ignore_result=True)

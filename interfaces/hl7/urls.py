@@ -3,8 +3,9 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import pages, pages_peers, pages_replays
+from . import pages, pages_destinations, pages_peers, pages_replays
 from .api import (
+    BackFillViewSet,
     DestinationViewSet,
     InboundViewSet,
     MapEntryViewSet,
@@ -19,6 +20,7 @@ router = SimpleRouter()
 router.register("hl7/inbound", InboundViewSet, basename="hl7-inbound")
 router.register("hl7/outbound", OutboundViewSet, basename="hl7-outbound")
 router.register("hl7/destinations", DestinationViewSet, basename="hl7-destination")
+router.register("hl7/back-fills", BackFillViewSet, basename="hl7-back-fill")
 router.register("hl7/peers", PeerViewSet, basename="hl7-peer")
 router.register("hl7/entries", MapEntryViewSet, basename="hl7-entry")
 router.register("hl7/replays", ReplayJobViewSet, basename="hl7-replay")
@@ -40,6 +42,11 @@ urlpatterns = [
     path("messages/out/<int:message_id>/", pages.outbound, name="outbound"),
     path("messages/out/<int:message_id>/resend/", pages.resend, name="resend"),
     path("messages/out/<int:message_id>/skip/", pages.skip, name="skip"),
+    path("messages/to/<int:destination_id>/", pages_destinations.destination, name="destination"),
+    path("messages/to/<int:destination_id>/back-fill/", pages_destinations.back_fill, name="back-fill"),
+    path(
+        "messages/to/<int:destination_id>/back-fill/<int:job_id>/stop/", pages_destinations.halt, name="back-fill-stop"
+    ),
     path("messages/to/<int:destination_id>/pause/", pages.destination, {"act": "pause"}, name="pause"),
     path("messages/to/<int:destination_id>/resume/", pages.destination, {"act": "resume"}, name="resume"),
     path("messages/to/<int:destination_id>/try/", pages.destination, {"act": "try"}, name="try-now"),

@@ -1,10 +1,12 @@
 from .inbound import InboundMessage
 from .jobs import ReplayJob
-from .outbound import Destination, OutboundMessage
+from .outbound import BackFill, ConformanceProfile, Destination, OutboundMessage
 from .peers import MapEntry, Peer, UnknownValue
 from .trails import EarlyResult, OrderTrail
 
 __all__ = [
+    "BackFill",
+    "ConformanceProfile",
     "Destination",
     "EarlyResult",
     "InboundMessage",

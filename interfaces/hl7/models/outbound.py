@@ -48,6 +48,54 @@ class Destination(models.Model):
         return self.name
 
 
+class ConformanceProfile(models.Model):
+    """What a destination says a message must look like; ours are held unless they do (HL7 2.5, chapter 2.12)."""
+
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="profiles")
+    structure = models.CharField(max_length=8, editable=False, help_text="Of which message, such as ORU_R01.")
+    xml = models.TextField("XML", help_text="An HL7v2xConformanceProfile; begin from ./bin/ris hl7 profile ORU_R01.")
+
+    class Meta:
+        ordering = ["destination", "structure"]
+        constraints = [models.UniqueConstraint(fields=["destination", "structure"], name="profile_once")]
+
+    def __str__(self) -> str:
+        return f"{self.structure} for {self.destination}"
+
+
+class BackFill(Stateful):
+    """What a destination is told of after the fact, and how far that is. Whoever works at it may die."""
+
+    destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="back_fills")
+    since = models.DateTimeField()
+    until = models.DateTimeField(help_text="Facts from since to before this moment, UTC.")
+    last_id = models.BigIntegerField(help_text="Facts up to this id: what is written later is no part of it.")
+    cursor = models.BigIntegerField(default=0, help_text="The fact that was gone through last.")
+    total = models.PositiveIntegerField(help_text="Facts to go through.")
+    done = models.PositiveIntegerField(default=0)
+    owed = models.PositiveIntegerField(default=0, help_text="Messages that were queued for them.")
+    reason = models.CharField(max_length=250)
+    actor = models.CharField(max_length=120)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=[states.RUNNING, states.HALTED, states.DONE]), name="back_fill_state"
+            ),
+        ]
+        indexes = [models.Index(fields=["id"], name="back_fill_running", condition=Q(state=states.RUNNING))]
+
+    def __str__(self) -> str:
+        return f"Back-fill {self.pk} of {self.destination}"
+
+    @property
+    def percent(self) -> int:
+        return 100 if self.state == states.DONE else min(99, 100 * self.done // max(self.total, 1))
+
+
 class OutboundMessage(Stateful):
     """A message owed to a destination. Within its lane (the accession number) they go in order of id."""
 

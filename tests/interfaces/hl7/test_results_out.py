@@ -109,7 +109,7 @@ def test_a_character_the_destination_cannot_write_is_escaped_not_lost(emr):
 def test_a_message_that_does_not_validate_is_held_shown_and_alarmed(emr, monkeypatch):
     from interfaces.hl7 import outbox
 
-    monkeypatch.setattr(outbox, "why_invalid", lambda text: "OBR is missing")
+    monkeypatch.setattr(outbox, "why_invalid", lambda text, profile: "OBR is missing")
     signed()
     owed = OutboundMessage.objects.get()
     assert (owed.state, owed.error) == ("invalid", "OBR is missing")

@@ -5,16 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.hl7.backfill import back_fill
 from interfaces.hl7.conformance import statement
-from interfaces.hl7.models import Destination, InboundMessage, MapEntry, OutboundMessage, Peer
+from interfaces.hl7.models import InboundMessage, MapEntry, Peer
 from interfaces.hl7.retention import forget
 from interfaces.hl7.tables import drop_entry, export_csv, import_csv, set_entry
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Invalid
 from ris.orders.models import Order, ScheduledStep
 from ris.orders.services import start_by_hand
-from tests.factories import TESTER, make_order
+from tests.factories import TESTER
 from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, orc, order, pid, take
 
 pytestmark = pytest.mark.django_db
@@ -143,15 +142,6 @@ def test_a_z_field_is_read_into_an_attribute(peer):
     take(message(msh("ADT^A08"), pid(), "ZPI|1|Falls risk~Latex"))
     assert Order.objects.count() == 0
     assert InboundMessage.objects.get().patient.alerts == ["Falls risk", "Latex"]
-
-
-def test_a_destination_added_later_is_back_filled_once(hospital):
-    make_order()
-    to = Destination.objects.create(name="PACS", kinds=["order.scheduled"])
-    span = {"since": NOON - timedelta(days=1), "until": NOON + timedelta(days=1)}
-    assert back_fill(to.pk, **span, **WHO) == 1
-    back_fill(to.pk, **span, **WHO)
-    assert OutboundMessage.objects.count() == 1
 
 
 def test_old_messages_are_forgotten_and_those_that_need_somebody_are_not(hospital):

@@ -1,4 +1,4 @@
-"""``./bin/ris hl7 send FILE | replay ID … | replay --state refused … | lint FILE | forget --days N | conformance``."""
+"""``./bin/ris hl7 VERB …``: for interface analysts and their scripts; ``./bin/ris hl7 --help`` lists the verbs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from interfaces.hl7 import replaying, services
+from interfaces.hl7 import backfill, replaying, services
 from interfaces.hl7.asking import STATES, Asked
+from interfaces.hl7.codec import structure_as_profile
 from interfaces.hl7.conformance import statement
 from interfaces.hl7.framing import Deframer, frame
-from interfaces.hl7.models import Peer
+from interfaces.hl7.models import Destination, Peer
 from interfaces.hl7.preview import Preview, preview
 from interfaces.hl7.retention import forget
 from interfaces.hl7.showing import raw_text
@@ -46,6 +47,17 @@ class Command(BaseCommand):
         replay.add_argument("--preview", action="store_true", help="only say what it would change")
         forget = verbs.add_parser("forget", help="delete messages that were decided or sent long ago")
         forget.add_argument("--days", type=int, required=True, help="keep this many days")
+        fill = verbs.add_parser("backfill", help="tell a destination of what happened before it was there")
+        fill.add_argument("destination", help="its name")
+        fill.add_argument(
+            "--from", dest="since", required=True, help="facts at or after this moment, as 2026-03-10T14:30"
+        )
+        fill.add_argument("--to", dest="until", required=True, help="facts before this moment")
+        fill.add_argument("--reason", default="back-filled from the command line")
+        fill.add_argument("--dry-run", action="store_true", help="only say what would be queued")
+        profile = verbs.add_parser("profile", help="print a version's message structure as a profile to begin from")
+        profile.add_argument("structure", help="such as ORU_R01")
+        profile.add_argument("--hl7-version", default="2.5.1")
         verbs.add_parser("conformance", help="print the conformance statement (docs/interfaces/hl7.md)")
         lint = verbs.add_parser("lint", help="say what this system would do with a message; changes nothing")
         lint.add_argument("file", type=Path)
@@ -120,6 +132,33 @@ class Command(BaseCommand):
             total += gone
         self.stdout.write(f"{total} messages deleted.")
 
+    def backfill(self, destination: str, since: str, until: str, reason: str, dry_run: bool, **options: Any) -> None:
+        """A job as on the page; worked at here, and by a worker should this command be killed."""
+        to = Destination.objects.filter(name=destination).first()
+        if to is None:
+            raise CommandError(f"There is no destination of that name. Known: {', '.join(_names()) or 'none'}.")
+        asked = Asked.of({"since": since, "until": until})
+        assert asked.since and asked.until
+        if dry_run:
+            counted = backfill.count(to.pk, since=asked.since, until=asked.until)
+            kinds = ", ".join(f"{number} {kind}" for kind, number in counted.kinds.items())
+            self.stdout.write(f"{counted.facts} facts. {counted.total} messages would be queued: {kinds or 'none'}.")
+            self.stdout.write(f"{counted.known} are known to {to.name} and would not be queued again.")
+            return
+        actor = Actor(getpass.getuser(), None, "command line")
+        job = backfill.start(to.pk, since=asked.since, until=asked.until, reason=reason, actor=actor, at=now())
+        self.stdout.write(f"Back-fill {job.pk}: {job.total} facts. Ctrl-C stops it.")
+        try:
+            while backfill.take_some(job.pk, at=now()):
+                pass
+        except KeyboardInterrupt:
+            backfill.halt(job.pk, reason="Ctrl-C", actor=actor, at=now())
+        job.refresh_from_db()
+        self.stdout.write(f"{job.done} of {job.total} facts: {job.owed} messages queued. {job.state.capitalize()}.")
+
+    def profile(self, structure: str, hl7_version: str, **options: Any) -> None:
+        self.stdout.write(structure_as_profile(structure, hl7_version), ending="")
+
     def conformance(self, **options: Any) -> None:
         self.stdout.write(statement(), ending="")
 
@@ -136,6 +175,10 @@ class Command(BaseCommand):
         lines += [f"  {verb} {kind} {pk}" for verb, kind, pk in found.effects]
         lines += [f"  would audit: {c.action} {c.subject} {c.detail or ''}".rstrip() for c in found.changes]
         self.stdout.write("\n".join(lines))
+
+
+def _names() -> list[str]:
+    return list(Destination.objects.order_by("name").values_list("name", flat=True))
 
 
 def as_message(raw: bytes) -> bytes:
