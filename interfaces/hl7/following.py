@@ -6,7 +6,7 @@ from typing import Any
 
 from ris.kernel.events import subscribe
 from ris.orders import states as order_states
-from ris.orders.events import ExamDiscontinued, ExamUnlinked, OrderEvent, OrderReinstated
+from ris.orders.events import ExamDiscontinued, ExamReturned, ExamUnlinked, OrderEvent, OrderReinstated
 from ris.orders.intents import OrderIntent
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
 from ris.orders.services import (
@@ -132,7 +132,7 @@ def _number(order: Order, was: Words | None) -> str:
     return ""
 
 
-@subscribe(OrderReinstated, ExamDiscontinued, ExamUnlinked)
+@subscribe(OrderReinstated, ExamDiscontinued, ExamReturned, ExamUnlinked)
 def follow_what_was_said(event: OrderEvent) -> None:
     """Bring an order once more to all that was said of it: it stands again, or its exam has come to nothing."""
     trail = OrderTrail.objects.select_for_update(of=("self",)).filter(order=event.order_id).first()
@@ -142,4 +142,5 @@ def follow_what_was_said(event: OrderEvent) -> None:
     nothing = fold.fold([])
     if isinstance(event, OrderReinstated) and order.state != order_states.CANCELLED:
         revise(order, nothing, picture, acting)
-    bring(order, nothing, picture, acting)
+    if picture["cancelled"] or any(p["cancelled"] for p in picture["procedures"]):
+        bring(order, nothing, picture, acting)

@@ -40,7 +40,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     out = request.GET.get("way") == "out"
     text = request.POST.get("text", "").strip()
-    asked = Asked.of(request.GET)
+    asked = Asked() if out else Asked.of(request.GET)
     found: QuerySet[Any] = selectors.outbound_for(user) if out else asked.of_rows(selectors.inbound_for(user))
     if text:
         found = found.filter(_matching(user, text, out))

@@ -17,7 +17,7 @@ from ris.kernel.errors import Invalid, NotFound
 
 from .entries import entry_of
 from .models import MapEntry, Peer
-from .unknown import is_known
+from .unknown import forget_unknown
 
 COLUMNS = ("table", "given", "meant", "text")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -78,7 +78,7 @@ def import_csv(peer_id: int | None, text: str, *, actor: Actor, at: datetime) ->
     MapEntry.objects.filter(peer=peer_id).delete()
     MapEntry.objects.bulk_create(entries.values())
     for table, given in entries:
-        is_known(peer_id, table, given)
+        forget_unknown(peer_id, table, given)
     _tell(peer_id, "hl7.import-tables", actor, at, count=len(entries))
     return len(entries)
 
@@ -106,7 +106,7 @@ def set_entry(
     entry = entry_of(peer_id, cells)
     MapEntry.objects.filter(peer=peer_id, table=table, given__iexact=entry.given).delete()
     entry.save()
-    is_known(peer_id, table, entry.given)
+    forget_unknown(peer_id, table, entry.given)
     _tell(peer_id, "hl7.set-entry", actor, at, table=table)
     return entry
 

@@ -24,7 +24,7 @@ def unknown_of(peer: Peer) -> QuerySet[UnknownValue]:
     return UnknownValue.objects.filter(peer=peer).order_by("-times", "table", "given")
 
 
-def is_known(peer_id: int | None, table: str, given: str) -> None:
+def forget_unknown(peer_id: int | None, table: str, given: str) -> None:
     """It is mapped now (None: for all peers)."""
     whose = Q() if peer_id is None else Q(peer=peer_id)
     UnknownValue.objects.filter(whose, table=table, given=given.upper()).delete()

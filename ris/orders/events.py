@@ -80,6 +80,11 @@ class ExamDiscontinued(ProcedureEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExamReturned(ProcedureEvent):
+    """The device had picked the wrong entry of its worklist: it is as if the exam had not begun."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyArrived(ProcedureEvent):
     """Images of this procedure are known to be in the archive."""
 

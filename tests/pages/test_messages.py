@@ -74,6 +74,21 @@ def test_messages_are_found_by_patient_accession_and_control_id(analyst: Client)
         )
 
 
+@pytest.mark.parametrize("state", ["queued", "stopped", "invalid", "sent"])
+def test_what_goes_out_is_shown_by_its_own_states(analyst: Client, state: str) -> None:
+    assert analyst.get(reverse("hl7:messages"), {"way": "out", "state": state}).status_code == 200
+
+
+def test_what_came_in_is_narrowed_by_sender_type_and_time(analyst: Client) -> None:
+    message = take(NW.format(number=6))
+    row, where = reverse("hl7:inbound", args=[message.pk]), reverse("hl7:messages")
+    shown = {"type": "ORM^O01", "peer_id": message.peer_id, "since": "2026-03-01T00:00"}
+    assert row in analyst.get(where, shown).content.decode()
+    for hidden in ({"type": "ADT"}, {"peer_id": 999}, {"until": "2026-03-01T00:00"}):
+        assert row not in analyst.get(where, hidden).content.decode()
+    assert analyst.get(where, {"since": "soon"}).status_code == 400
+
+
 def test_a_destination_is_paused_with_a_reason_and_resumed(analyst: Client) -> None:
     emr, _ = Destination.objects.get_or_create(name="EMR")
     pause = reverse("hl7:pause", args=[emr.pk])

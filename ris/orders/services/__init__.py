@@ -1,7 +1,8 @@
 """Promises about orders and exams. Each is one transaction that audits itself and tells its events."""
 
 from .by_hand import complete_by_hand, discontinue_by_hand, start_by_hand
-from .performing import complete_exam, discontinue_exam, note_images, start_exam
+from .imaging import note_images
+from .performing import complete_exam, discontinue_exam, start_exam
 from .placing import cancel_order, cancel_procedure, hold_order, number_order, place_order, release_order
 from .reconciling import link_exam, unlink_exam
 from .revising import revise_order

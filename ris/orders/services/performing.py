@@ -25,9 +25,9 @@ from ris.kernel.stateful import Stateful
 from ris.kernel.states import Step
 
 from .. import states
-from ..events import ExamCompleted, ExamDiscontinued, ExamStarted, OrderReinstated, ProcedureEvent, StudyArrived
+from ..events import ExamCompleted, ExamDiscontinued, ExamReturned, ExamStarted, OrderReinstated, ProcedureEvent
 from ..intents import PerformedIntent
-from ..models import Order, PerformedStep, RequestedProcedure, ScheduledStep, Study
+from ..models import Order, PerformedStep, RequestedProcedure, ScheduledStep
 from .filling import PERFORMED_THOUGH_CANCELLED, flag
 
 WRONG_ENTRY = "110514"
@@ -114,6 +114,9 @@ def discontinue_exam(
     wrong_entry = reason_code == WRONG_ENTRY
     _end_by_hand(performed)
     procedures = move_steps(performed, states.RETURN if wrong_entry else states.DISCONTINUE, at=at)
+    if wrong_entry:
+        for procedure in procedures:
+            tell(ExamReturned, procedure, at)
     tell_ended(procedures, at)
     record(actor, "exam.discontinue", performed, patient_id=patient_of(procedures), at=at, reason_code=reason_code)
     return performed
@@ -198,40 +201,3 @@ def tell(event: type[ProcedureEvent], procedure: RequestedProcedure, at: datetim
 def patient_of(procedures: Sequence[RequestedProcedure]) -> int | None:
     """The patient whose exam it is, as far as known."""
     return procedures[0].order.patient_id if procedures else None
-
-
-@transaction.atomic
-def note_images(
-    study_uid: str, *, instances: int, complete: bool, retrieve_ae: str = "", actor: Actor, at: datetime
-) -> Study:
-    """Images of this Study Instance UID are known to be in the archive.
-
-    The first object, completeness and later growth are different facts; the first two are told as
-    StudyArrived once the study belongs to a procedure. Hearing the same again changes nothing.
-    """
-    lock_name(f"study:{study_uid}")
-    procedure = RequestedProcedure.objects.select_related("order").filter(study_uid=study_uid).first()
-    study, new = Study.objects.get_or_create(
-        study_uid=study_uid, defaults={"first_seen_at": at, "procedure": procedure}
-    )
-    newly_complete = complete and study.complete_at is None
-    study.procedure = study.procedure or procedure
-    study.instances = max(study.instances, instances)
-    study.retrieve_ae = retrieve_ae or study.retrieve_ae
-    study.complete_at = at if newly_complete else study.complete_at
-    study.save()
-    if new or newly_complete:
-        patient_id = procedure.order.patient_id if procedure else None
-        record(actor, "study.arrive", study, patient_id=patient_id, at=at, instances=instances, complete=complete)
-        if procedure:
-            order = procedure.order
-            emit(
-                StudyArrived(
-                    stream=order.accession,
-                    at=at,
-                    order_id=order.pk,
-                    procedure_id=procedure.pk,
-                    complete=study.complete_at is not None,
-                )
-            )
-    return study

@@ -8,6 +8,7 @@ from interfaces.hl7.models import OrderTrail, Peer
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import Order, PerformedStep, ScheduledStep
 from ris.orders.services import complete_exam, discontinue_exam
+from ris.orders.services.performing import WRONG_ENTRY
 from tests.factories import TESTER, perform
 from tests.interfaces.hl7.hl7 import NOON, answer, message, msh, obr, orc, order, pid, take
 
@@ -193,12 +194,13 @@ def test_a_cancellation_of_what_has_begun_comes_to_the_same_whichever_came_first
     assert any("has begun" in warning for warning in cancelled.warnings) is not first
 
 
-def test_a_begun_exam_that_comes_to_nothing_lets_the_cancellation_take_effect():
+@pytest.mark.parametrize("reason_code", ["", WRONG_ENTRY])
+def test_a_begun_exam_that_comes_to_nothing_lets_the_cancellation_take_effect(reason_code):
     take(order(at="20260310120000"))
     performed = perform(Order.objects.get().procedures.get(), complete=False)
     take(cancel())
     assert standing()[0] == "active"
-    discontinue_exam(performed.mpps_uid, ended_at=NOON, actor=TESTER, at=NOON)
+    discontinue_exam(performed.mpps_uid, ended_at=NOON, reason_code=reason_code, actor=TESTER, at=NOON)
     deliver_owed(at=NOON)
     assert standing() == ("cancelled", [], "cancelled", "cancelled")
 

@@ -1,0 +1,52 @@
+"""Images of an exam are known to be in an archive."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.events import emit
+from ris.kernel.locks import lock_name
+
+from ..events import StudyArrived
+from ..models import RequestedProcedure, Study
+
+
+@transaction.atomic
+def note_images(
+    study_uid: str, *, instances: int, complete: bool, retrieve_ae: str = "", actor: Actor, at: datetime
+) -> Study:
+    """Images of this Study Instance UID are known to be in the archive.
+
+    The first object, completeness and later growth are different facts; the first two are told as
+    StudyArrived once the study belongs to a procedure. Hearing the same again changes nothing.
+    """
+    lock_name(f"study:{study_uid}")
+    procedure = RequestedProcedure.objects.select_related("order").filter(study_uid=study_uid).first()
+    study, new = Study.objects.get_or_create(
+        study_uid=study_uid, defaults={"first_seen_at": at, "procedure": procedure}
+    )
+    newly_complete = complete and study.complete_at is None
+    study.procedure = study.procedure or procedure
+    study.instances = max(study.instances, instances)
+    study.retrieve_ae = retrieve_ae or study.retrieve_ae
+    study.complete_at = at if newly_complete else study.complete_at
+    study.save()
+    if new or newly_complete:
+        patient_id = procedure.order.patient_id if procedure else None
+        record(actor, "study.arrive", study, patient_id=patient_id, at=at, instances=instances, complete=complete)
+        if procedure:
+            order = procedure.order
+            emit(
+                StudyArrived(
+                    stream=order.accession,
+                    at=at,
+                    order_id=order.pk,
+                    procedure_id=procedure.pk,
+                    complete=study.complete_at is not None,
+                )
+            )
+    return study
