@@ -3,7 +3,7 @@ from rest_framework.routers import SimpleRouter
 
 from . import pages
 from . import pages_exceptions as exceptions
-from .api import ExplainView, LinkView, StableStudyView, UnlinkView
+from .api import BackFillView, EndView, ExamsView, ExplainView, LinkView, NoImagesView, StableStudyView, UnlinkView
 from .reports import pages as reports
 from .reports.api import ReportSendViewSet
 
@@ -31,6 +31,10 @@ urlpatterns = [
 ]
 api_patterns = [
     path("dicom/explain/", ExplainView.as_view(), name="dicom-explain"),
+    path("dicom/exams/", ExamsView.as_view(), name="dicom-exams"),
+    path("dicom/exams/<int:performed_id>/order/", BackFillView.as_view(), name="dicom-exam-order"),
+    path("dicom/exams/<int:performed_id>/end/", EndView.as_view(), name="dicom-exam-end"),
+    path("dicom/exams/<int:performed_id>/no-images/", NoImagesView.as_view(), name="dicom-exam-no-images"),
     path("dicom/exams/<int:performed_id>/link/", LinkView.as_view(), name="dicom-exam-link"),
     path("dicom/exams/<int:performed_id>/unlink/", UnlinkView.as_view(), name="dicom-exam-unlink"),
     path("dicom/stable-study/", StableStudyView.as_view(), name="dicom-stable-study"),

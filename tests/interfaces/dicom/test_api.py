@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from pynetdicom.dsutils import encode
 from rest_framework.test import APIClient
@@ -12,7 +14,7 @@ from ris.orders.intents import PerformedIntent
 from ris.orders.models import PerformedStep, ScheduledStep, Study
 from ris.orders.services import start_exam
 from ris.people.roles import Role
-from tests.factories import NOON, TESTER, SiteFactory, make_order, make_user, perform
+from tests.factories import NOON, TESTER, PatientFactory, SiteFactory, make_order, make_user, perform
 from tests.interfaces.dicom.scu import query
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +65,37 @@ def test_an_exam_is_linked_and_unlinked() -> None:
     assert reader.post(url + "link/", {"steps": [step.pk]}, format="json").status_code in (403, 404)
     assert PerformedStep.objects.get().steps.count() == 0
     assert order.accession
+
+
+def test_exams_that_need_a_person_are_listed_and_seen_to() -> None:
+    Archive.objects.create(name="archive", ae_title="ARCHIVE", host="192.0.2.1", poll="cfind")
+    done = perform(make_order().procedures.get(), at=now() - timedelta(hours=5))
+    begun = perform(make_order().procedures.get(), at=now() - timedelta(hours=5), complete=False)
+    strange = start_exam(
+        PerformedIntent(started_at=now(), station_ae="CT1", study_uid="2.25.7"), actor=TESTER, at=now()
+    )
+    desk, tech = client_of(Role.SCHEDULER, Role.TECHNOLOGIST), client_of(Role.TECHNOLOGIST, site="south")
+
+    def listed(client: APIClient = desk) -> dict[str, list[int]]:
+        return {kind: [one["id"] for one in rows] for kind, rows in client.get("/api/dicom/exams/").json().items()}
+
+    assert listed() == {"unscheduled": [strange.pk], "never_ended": [begun.pk], "without_images": [done.pk]}
+    assert listed(tech) == {"unscheduled": [], "never_ended": [], "without_images": []}
+    where = "/api/dicom/exams/{}/{}/"
+    for verb, exam, body in (
+        ("end", begun, {"completed": False}),
+        ("no-images", done, {"reason": "fluoroscopy only"}),
+        ("order", strange, {"patient": "T9", "code": "CTHEADWO", "site": "north"}),
+    ):
+        assert tech.post(where.format(exam.pk, verb), body, format="json").status_code in (403, 404)
+    PatientFactory(number="T9")
+    assert desk.post(where.format(begun.pk, "end"), {"completed": False}, format="json").status_code == 204
+    assert desk.post(where.format(done.pk, "no-images"), {"reason": "none"}, format="json").status_code == 204
+    form = {"patient": "T9", "code": "CTHEADWO", "site": "north"}
+    order = desk.post(where.format(strange.pk, "order"), form, format="json")
+    assert order.status_code == 201
+    assert strange.steps.get().procedure.order.accession == order.json()["accession"]
+    assert listed() == {"unscheduled": [], "never_ended": [], "without_images": []}
 
 
 class TestStableStudies:

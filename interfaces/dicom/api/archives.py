@@ -1,0 +1,54 @@
+"""What archives call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ris.kernel.clock import now
+
+from .. import services
+
+
+class ArchiveAuthentication(BaseAuthentication):
+    """``Authorization: Bearer`` with the token of an archive. It opens this one door."""
+
+    def authenticate(self, request: Request) -> None:
+        return None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class StableStudyForm(serializers.Serializer[Any]):
+    study_uid = serializers.RegexField(r"^[0-9.]{1,64}$", help_text="Study Instance UID")
+    instances = serializers.IntegerField(min_value=1)
+    complete = serializers.BooleanField(default=True)
+
+
+class StableStudyView(APIView):
+    authentication_classes = [ArchiveAuthentication]
+    permission_classes = [AllowAny]
+
+    @extend_schema(request=StableStudyForm, responses={204: None}, operation_id="dicom_stable_study")
+    def post(self, request: Request) -> Response:
+        """An archive says that a study has stopped growing (Orthanc: OnStableStudy). With the archive's own token."""
+        kind, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
+        archive = services.archive_of_token(token.strip()) if kind.lower() == "bearer" else None
+        if archive is None:
+            raise AuthenticationFailed("This is not the token of an archive.")
+        form = StableStudyForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        said = form.validated_data
+        services.hear_of_stable_study(
+            archive, said["study_uid"], instances=said["instances"], complete=said["complete"], at=now()
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
