@@ -1,9 +1,11 @@
 """Measures the modality worklist: this server on SQLite and PostgreSQL, wlmscpfs and Orthanc, interleaved.
 
-    .venv/bin/python bench/mwl.py --postgres postgres://user@host:port/name     # about 15 minutes
-    .venv/bin/python bench/mwl.py --quick                                       # SQLite and peers, small
+    .venv/bin/python bench/mwl.py            # all that is published: about ten minutes on two quiet cores
+    .venv/bin/python bench/mwl.py --quick    # two minutes, nothing is written
 
-The PostgreSQL database is emptied. Writes docs/interfaces/mwl-bench.json and .svg, prints a table.
+Needs DCMTK, Orthanc and PostgreSQL installed; of the last it starts one of its own. All servers, of every number of
+entries, stand at once and are asked in turn, so that a noisy moment hits them alike and every ratio is of one run.
+Writes docs/interfaces/mwl-bench.json and .svg and the tables in docs/interfaces/dicom.md.
 """
 
 from __future__ import annotations
@@ -11,97 +13,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from mwl_fill import ROWS_A_DAY, Plan, accession, first_day, write_files  # noqa: E402
+from mwl_databases import environments, private_postgres  # noqa: E402
+from mwl_files import write_files  # noqa: E402
+from mwl_fill import Plan, first_day  # noqa: E402
 from mwl_peers import HERE, Peer, start_orthanc, start_ours, start_wlmscpfs  # noqa: E402
+from mwl_queries import QUERIES, identifiers  # noqa: E402
 
-OURS = ("ours, SQLite", "ours, PostgreSQL")
-PEERS = ("wlmscpfs", "Orthanc")
-QUERIES = {"own AE and day": ROWS_A_DAY, "accession": 1, "name*": 10}
+MOST_FOR_PEERS = 10_000
+SHARED_AT = 10_000
+"""Entries at which several processes share a port."""
 
-
-def identifiers(query: str, plan: Plan) -> list[str]:
-    """A hundred different queries of one kind, encoded, as hexadecimal."""
-    from pydicom.dataset import Dataset
-    from pynetdicom.dsutils import encode
-
-    found = []
-    for n in range(100):
-        i = n * 7919 % plan.entries
-        asked, step = Dataset(), Dataset()
-        for name in (
-            "PatientName",
-            "PatientID",
-            "PatientBirthDate",
-            "PatientSex",
-            "AccessionNumber",
-            "StudyInstanceUID",
-            "ReferringPhysicianName",
-            "RequestingPhysician",
-            "AdmissionID",
-            "RequestedProcedureID",
-            "RequestedProcedureDescription",
-            "RequestedProcedurePriority",
-            "ReasonForTheRequestedProcedure",
-            "PlacerOrderNumberImagingServiceRequest",
-            "FillerOrderNumberImagingServiceRequest",
-        ):
-            setattr(asked, name, "")
-        asked.RequestedProcedureCodeSequence = []
-        for name in (
-            "Modality",
-            "ScheduledStationAETitle",
-            "ScheduledProcedureStepStartDate",
-            "ScheduledProcedureStepStartTime",
-            "ScheduledPerformingPhysicianName",
-            "ScheduledProcedureStepDescription",
-            "ScheduledProcedureStepID",
-            "ScheduledStationName",
-            "ScheduledProcedureStepLocation",
-        ):
-            setattr(step, name, "")
-        if query == "accession":
-            asked.AccessionNumber = accession(i)
-        elif query == "name*":
-            asked.PatientName = plan.name(i) + "*"
-        else:
-            step.ScheduledStationAETitle = plan.station(i)
-            step.ScheduledProcedureStepStartDate = f"{first_day() + timedelta(days=plan.day(i)):%Y%m%d}"
-        asked.ScheduledProcedureStepSequence = [step]
-        encoded = encode(asked, True, True)
-        assert encoded
-        found.append(encoded.hex())
-    return found
-
-
-def measure(peer: Peer, plan: Plan, query: str, *, new: bool, clients: int, seconds: float) -> dict[str, Any]:
-    job = {
-        "port": peer.port,
-        "called": peer.called,
-        "calling": "BENCH00",
-        "identifiers": identifiers(query, plan),
-        "rows": QUERIES[query],
-        "new": new,
-        "clients": clients,
-        "seconds": seconds,
-    }
-    done = subprocess.run(
-        [sys.executable, str(HERE / "mwl_client.py")], input=json.dumps(job), capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(f"{peer.name}, {query}: {done.stderr[-500:]}")
-    return json.loads(done.stdout)
+Cell = tuple[str, bool, int]
+"""What is asked: the query, whether each time on a new association, by how many clients at once."""
 
 
 def serve(port: int) -> None:
@@ -112,117 +49,145 @@ def serve(port: int) -> None:
     django.setup()
     from interfaces.dicom.server import serve as run
 
-    run("127.0.0.1", port, "RIS", threading.Event(), on_listening=lambda _: None)
+    run("127.0.0.1", port, "RIS", threading.Event(), on_listening=lambda _: None, share_port=True)
 
 
-def prepare(env: dict[str, str], entries: int) -> None:
-    """Migrate and fill one of our databases, in a process of its own."""
-    code = f"import django; django.setup(); from mwl_fill import Plan, fill; fill(Plan({entries}))"
-    env = os.environ | env | {"PYTHONPATH": f"{ROOT}:{HERE}", "DJANGO_SETTINGS_MODULE": "ris.settings"}
-    subprocess.run([sys.executable, str(ROOT / "manage.py"), "migrate", "-v0"], env=env, check=True)
-    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+def ask(peer: Peer, cell: Cell, *, seconds: float, at_least: int = 1) -> dict[str, Any]:
+    """One turn of a client that runs in a process of its own."""
+    query, new, clients = cell
+    job = {
+        "port": peer.port,
+        "called": peer.called,
+        "calling": "BENCH00",
+        "identifiers": identifiers(query, Plan(peer.entries)),
+        "rows": QUERIES[query],
+        "new": new,
+        "clients": clients,
+        "seconds": seconds,
+        "at_least": at_least,
+    }
+    before = peer.processor_seconds()
+    command = [sys.executable, str(HERE / "mwl_client.py")]
+    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{peer.name}, {peer.entries}, {cell}: {done.stderr[-500:]}")
+    return json.loads(done.stdout) | {"processor": peer.processor_seconds() - before}
 
 
-def findscu_seconds(peer: Peer, plan: Plan) -> float:
+def findscu_ms(peer: Peer) -> float:
     """One run of DCMTK's findscu, own AE and day, start to end."""
+    elsewhere = [folder for folder in os.environ["PATH"].split(":") if folder != str(Path(sys.executable).parent)]
+    program = shutil.which("findscu", path=":".join(elsewhere)) or "findscu"  # pynetdicom brings one too
     step = "ScheduledProcedureStepSequence[0]"
-    station = f"{step}.ScheduledStationAETitle={plan.station(0)}"
-    call = f"findscu -W -aet BENCH00 -aec {peer.called} 127.0.0.1 {peer.port}"
-    day = f"{step}.ScheduledProcedureStepStartDate={first_day():%Y%m%d}"
+    keys = ["PatientName", f"{step}.ScheduledStationAETitle={Plan(peer.entries).station(0)}"]
+    keys += [f"{step}.ScheduledProcedureStepStartDate={first_day():%Y%m%d}"]
+    command = [program, "-W", "-aet", "BENCH00", "-aec", peer.called, "127.0.0.1", str(peer.port)]
     begun = time.perf_counter()
-    for _ in range(5):
-        subprocess.run(
-            f"{call} -k PatientName -k {station} -k {day}".split(),
-            capture_output=True,
-            check=True,
-        )
-    return (time.perf_counter() - begun) / 5
+    for _ in range(3):
+        subprocess.run([*command, *(part for key in keys for part in ("-k", key))], capture_output=True, check=True)
+    return (time.perf_counter() - begun) / 3 * 1000
+
+
+def start_all(numbers: list[int], folder: Path, open_until: ExitStack) -> Iterator[Peer]:
+    server = open_until.enter_context(private_postgres(folder / "postgres"))
+    for (kind, entries), env in environments(folder, server, numbers).items():
+        name = f"Wetread, {kind}"
+        yield start_ours(name, entries, env, folder)
+        if entries == SHARED_AT:
+            yield start_ours(f"{name}, 2 processes", entries, env, folder, processes=2)
+    for entries in numbers:
+        if entries <= MOST_FOR_PEERS:
+            write_files(Plan(entries), folder / f"files-{entries}" / "RIS")
+            yield start_wlmscpfs(entries, folder / f"files-{entries}" / "RIS")
+            yield start_orthanc(entries, folder / f"files-{entries}" / "RIS", folder / f"orthanc-{entries}")
 
 
 def bench(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    environments = {OURS[0]: {"RIS_DATA": str(folder / "sqlite")}}
-    if args.postgres:
-        environments[OURS[1]] = {"RIS_DATA": str(folder / "postgres"), "DATABASE_URL": args.postgres}
-    results = []
-    for entries in args.entries:
-        plan = Plan(entries)
-        peers: list[Peer] = []
-        try:
-            for name, env in environments.items():
-                prepare(env, entries)
-                peers.append(start_ours(name, env | {"DJANGO_SETTINGS_MODULE": "ris.settings"}, folder))
-            if entries <= args.most_for_peers:
-                write_files(plan, folder / "files" / "RIS")
-                peers += [start_wlmscpfs(folder / "files" / "RIS"), start_orthanc(folder / "files" / "RIS", folder)]
-            results += _rounds(args, plan, peers)
-        finally:
-            for peer in peers:
-                peer.process.terminate()
-                peer.process.wait(20)
-    return results
+    with ExitStack() as open_until:
+        peers = []
+        for peer in start_all(args.entries, folder, open_until):
+            open_until.callback(peer.stop)
+            peers.append(peer)
+        for peer in peers:
+            peer.wait_until_ready()
+        print(f"filled and started after {time.perf_counter() - args.begun:.0f} s", flush=True)
+        results = [_first_time(peer, query) for query in QUERIES for peer in peers if peer.name.startswith("Wetread")]
+        one = [(query, new, 1) for query in QUERIES for new in (False, True)]
+        many = [(query, new, 16) for query in QUERIES for new in (False, True)]
+        alone = [peer for peer in peers if len(peer.processes) == 1]
+        results += _rounds(args.rounds, args.seconds, one, alone)
+        results += _rounds(args.rounds_of_many, args.seconds, many, peers)
+        results += [
+            {"server": peer.name, "entries": peer.entries, "findscu_ms": round(findscu_ms(peer), 1)} for peer in alone
+        ]
+        return results
 
 
-def _rounds(args: argparse.Namespace, plan: Plan, peers: list[Peer]) -> list[dict[str, Any]]:
-    """Every peer in turn, several times over: a noisy moment hits all of them alike."""
-    gathered: dict[tuple[str, str, bool, int], list[dict[str, Any]]] = {}
-    for _ in range(args.rounds):
-        for query in args.queries:
-            for new in (False, True):
-                for clients in args.clients:
-                    for peer in peers:
-                        got = measure(peer, plan, query, new=new, clients=clients, seconds=args.seconds)
-                        gathered.setdefault((peer.name, query, new, clients), []).append(got)
-    results = []
-    for (name, query, new, clients), rounds in gathered.items():
-        latencies = sorted(value for one in rounds for value in one["latencies"])
-        rate = statistics.median(len(one["latencies"]) / one["took"] for one in rounds)
-        row = {
-            "server": name,
-            "entries": plan.entries,
-            "query": query,
-            "association": "new" if new else "persistent",
-            "clients": clients,
-            "per_second": round(rate, 1),
-            "p50_ms": round(1000 * latencies[len(latencies) // 2], 3),
-            "p95_ms": round(1000 * latencies[int(len(latencies) * 0.95)], 3),
-        }
-        results.append(row)
-        print(
-            "{server:18} N={entries:<8} {query:15} {association:10} ×{clients:<3} {per_second:9.1f}/s "
-            "p50 {p50_ms:8.2f} ms  p95 {p95_ms:8.2f} ms".format(**row),
-            flush=True,
-        )
-    for peer in peers:
-        seconds = findscu_seconds(peer, plan)
-        results.append({"server": peer.name, "entries": plan.entries, "findscu_ms": round(1000 * seconds, 1)})
-        print(f"{peer.name:18} N={plan.entries:<8} one findscu: {1000 * seconds:.0f} ms", flush=True)
-    return results
+def _first_time(peer: Peer, query: str) -> dict[str, Any]:
+    """Each of the hundred asked once: nothing of it is warm. Then they are, as on every day but the first."""
+    latencies = ask(peer, (query, False, 1), seconds=0, at_least=100)["latencies"]
+    ask(peer, (query, False, 16), seconds=0, at_least=5)
+    return {"server": peer.name, "entries": peer.entries, "asked_first": query} | _percentiles(latencies)
+
+
+def _rounds(rounds: int, seconds: float, cells: list[Cell], peers: list[Peer]) -> list[dict[str, Any]]:
+    """Every cell and server in turn, several times over, every second time the other way round."""
+    gathered: dict[tuple[Peer, Cell], list[dict[str, Any]]] = {}
+    for turn in range(rounds):
+        for cell in cells:
+            for peer in peers[:: -1 if turn % 2 else 1]:
+                gathered.setdefault((peer, cell), []).append(ask(peer, cell, seconds=seconds))
+        print(f"{cells[0][2]} clients, round {turn + 1} of {rounds}", flush=True)
+    return [_row(peer, cell, got) for (peer, cell), got in gathered.items()]
+
+
+def _row(peer: Peer, cell: Cell, got: list[dict[str, Any]]) -> dict[str, Any]:
+    query, new, clients = cell
+    latencies = [value for one in got for value in one["latencies"]]
+    row = {
+        "server": peer.name,
+        "entries": peer.entries,
+        "query": query,
+        "association": "new" if new else "persistent",
+        "clients": clients,
+        "per_second": round(statistics.median(len(one["latencies"]) / one["took"] for one in got), 1),
+        "processor_ms": round(1000 * sum(one["processor"] for one in got) / len(latencies), 3),
+    }
+    return row | _percentiles(latencies)
+
+
+def _percentiles(latencies: list[float]) -> dict[str, float]:
+    ordered = sorted(latencies)
+    return {
+        "p50_ms": round(1000 * ordered[len(ordered) // 2], 3),
+        "p95_ms": round(1000 * ordered[int(len(ordered) * 0.95)], 3),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
-    parser.add_argument("--postgres", metavar="URL", help="a database that may be emptied")
     parser.add_argument("--entries", type=int, nargs="+", default=[100, 1_000, 10_000, 100_000, 1_000_000])
-    parser.add_argument("--most-for-peers", type=int, default=10_000)
-    parser.add_argument("--queries", nargs="+", default=list(QUERIES))
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=5, help="with one client")
+    parser.add_argument("--rounds-of-many", type=int, default=1, help="with sixteen clients")
+    parser.add_argument("--quick", action="store_true", help="100 and 1,000 entries, one round")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "interfaces" / "mwl-bench")
     args = parser.parse_args()
     if args.serve:
         serve(args.serve)
         return
     if args.quick:
-        args.entries, args.rounds, args.clients = [100, 1000], 1, [1]
+        args.entries, args.rounds = [100, 1000], 1
+    args.begun, load = time.perf_counter(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="mwl-bench-") as folder:
+        os.chmod(folder, 0o711)  # PostgreSQL, as another user, goes through it
         results = bench(args, Path(folder))
-    if not args.quick:
-        from mwl_report import report
+    from mwl_report import report
 
-        report(results, args.out)
+    where = {"cores": os.cpu_count(), "load_before": round(load, 1), "load_after": round(os.getloadavg()[0], 1)}
+    report(results, where, None if args.quick else args.out)
+    print(f"after {time.perf_counter() - args.begun:.0f} s")
 
 
 if __name__ == "__main__":

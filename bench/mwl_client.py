@@ -1,6 +1,6 @@
 """A small raw-socket worklist client, so that what is measured is the server.
 
-``python mwl_client.py '{"port": …}'`` prints the latencies of its queries, in seconds, as JSON.
+``python mwl_client.py`` reads what to do and prints the latencies of its queries, in seconds, both as JSON.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import json
 import socket
 import struct
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 MWL = b"1.2.840.10008.5.1.4.31"
 IMPLICIT = b"1.2.840.10008.1.2"
@@ -72,9 +73,11 @@ class Line:
             _, body = self.unit()
             if body[5] != 3:  # not a whole command: a dataset
                 continue
-            at = body.index(FINAL_STATUS) + 8
+            at = body.rindex(FINAL_STATUS) + 8
             if body[at + 1] != 0xFF:
-                return rows if body[at : at + 2] == b"\0\0" else -1
+                if body[at : at + 2] != b"\0\0":
+                    raise AssertionError(f"status {body[at : at + 2].hex()}: {body[at + 2 :]!r}")
+                return rows
             rows += 1
 
     def close(self) -> None:
@@ -83,14 +86,14 @@ class Line:
         self.sock.close()
 
 
-def run(job: dict[str, object], latencies: list[float], offset: int, until: float) -> None:
-    identifiers = [bytes.fromhex(text) for text in job["identifiers"]]  # type: ignore[attr-defined]
+def run(job: dict[str, Any], latencies: list[float], offset: int, until: float) -> None:
+    identifiers = [bytes.fromhex(text) for text in job["identifiers"]]
     port, called, calling, rows = job["port"], job["called"], job["calling"], job["rows"]
-    line = None if job["new"] else Line(port, called, calling)  # type: ignore[arg-type]
+    line = None if job["new"] else Line(port, called, calling)
     n = offset
-    while time.perf_counter() < until or not latencies:
+    while time.perf_counter() < until or len(latencies) < job["at_least"]:
         begun = time.perf_counter()
-        asking = line or Line(port, called, calling)  # type: ignore[arg-type]
+        asking = line or Line(port, called, calling)
         found = asking.find(identifiers[n % len(identifiers)])
         if line is None:
             asking.close()
@@ -103,20 +106,16 @@ def run(job: dict[str, object], latencies: list[float], offset: int, until: floa
 
 
 def main() -> None:
+    """So many clients ask at once for so many seconds, each at least so often. Fails if one is answered wrongly."""
     job = json.loads(sys.stdin.read())
     latencies: list[list[float]] = [[] for _ in range(job["clients"])]
     begun = time.perf_counter()
-    until = begun + job["seconds"]
-    threads = [threading.Thread(target=run, args=(job, own, k * 7, until)) for k, own in enumerate(latencies)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(job["clients"]) as threads:
+        clients = [threads.submit(run, job, own, k * 7, begun + job["seconds"]) for k, own in enumerate(latencies)]
+        for client in clients:
+            client.result()
     took = time.perf_counter() - begun
-    everything = sorted(value for own in latencies for value in own)
-    if any(not own for own in latencies):
-        raise SystemExit("a client got no answer")
-    sys.stdout.write(json.dumps({"took": took, "latencies": everything}))
+    sys.stdout.write(json.dumps({"took": took, "latencies": sorted(value for own in latencies for value in own)}))
 
 
 if __name__ == "__main__":

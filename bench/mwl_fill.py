@@ -1,4 +1,4 @@
-"""Fills a database with worklist entries, and writes the same entries as files for the peers.
+"""Fills a database with worklist entries: ``python bench/mwl_fill.py ENTRIES``, with the server's settings.
 
 Entry ``i`` belongs to one of ``devices`` scanners and one of ``days`` days, twenty to each; ten
 neighbours share a family name. So every number of entries has the same three questions: own AE and
@@ -7,9 +7,9 @@ day (20 rows), accession number (1), name with a wildcard (10).
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime
 from typing import Any
 
 ROWS_A_DAY = 20
@@ -33,6 +33,10 @@ class Plan:
     def name(self, i: int) -> str:
         return f"ZZBENCH{i // 10:06d}"
 
+    def minute(self, i: int) -> int:
+        """Of the day; every seven from midnight on, so that a day's twenty stay in it."""
+        return (i // self.devices) % ROWS_A_DAY * 7
+
 
 def accession(i: int) -> str:
     return f"B{i:07d}"
@@ -43,13 +47,17 @@ def first_day() -> date:
 
 
 def fill(plan: Plan) -> None:
-    """Replace all orders, patients and devices of the database by the plan's. Django is set up."""
+    """Replace all orders, patients and devices of the database by the plan's, and leave nothing to be tidied up.
+
+    Django is set up. Else the database would be busy with its own affairs while it is measured.
+    """
     from django.db import connection, transaction
 
     from ris.catalog.models import Device, Site
     from ris.orders.models import Order, RequestedProcedure, ScheduledStep
     from ris.patients.models import Identifier, Patient
 
+    _hurry()
     with transaction.atomic():
         for model in (ScheduledStep, RequestedProcedure, Order, Identifier, Patient):
             _empty(model)
@@ -118,8 +126,26 @@ def fill(plan: Plan) -> None:
             station_names=_json(connection.vendor, plan),
             description="'CT head without contrast'",
         )
+    tidy = ("VACUUM ANALYZE", "CHECKPOINT") if connection.vendor == "postgresql" else ("ANALYZE", _EMPTY_WAL)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        for statement in tidy:
+            cursor.execute(statement)
+
+
+_EMPTY_WAL = "PRAGMA wal_checkpoint(TRUNCATE)"
+
+
+def _hurry() -> None:
+    """Check no reference and wait for no disk, on this connection: it is all known, and can be written again."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        hurry = ["SET session_replication_role = replica", "SET maintenance_work_mem = '256MB'"]
+    else:
+        hurry = ["PRAGMA foreign_keys = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -300000"]
+    with connection.cursor() as cursor:
+        for statement in hurry:
+            cursor.execute(statement)
 
 
 def _empty(model: Any) -> None:
@@ -142,7 +168,7 @@ def _json(vendor: str, plan: Plan) -> str:
 
 
 def _start_of_day(vendor: str, midnight: datetime, plan: Plan) -> str:
-    """Every seven minutes from midnight on, so that a day's twenty stay in it."""
+    """``plan.day`` and ``plan.minute``, in SQL."""
     day = f"i / {plan.devices * ROWS_A_DAY}"
     minute = f"((i / {plan.devices}) % {ROWS_A_DAY}) * 7"
     base = f"{midnight:%Y-%m-%d %H:%M:%S}"
@@ -182,50 +208,8 @@ def _literal(value: Any) -> str:
     )
 
 
-def write_files(plan: Plan, folder: Path) -> None:
-    """The plan's entries as worklist files, as wlmscpfs and Orthanc read them."""
-    from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+if __name__ == "__main__":
+    import django
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.wl"):
-        old.unlink()
-    (folder / "lockfile").touch()
-    for i in range(plan.entries):
-        entry = Dataset()
-        step = Dataset()
-        minutes = ((i // plan.devices) % ROWS_A_DAY) * 7
-        on = first_day() + timedelta(days=plan.day(i))
-        step.Modality = "CT"
-        step.ScheduledStationAETitle = plan.station(i)
-        step.ScheduledProcedureStepStartDate = f"{on:%Y%m%d}"
-        step.ScheduledProcedureStepStartTime = f"{minutes // 60:02d}{minutes % 60:02d}00"
-        step.ScheduledPerformingPhysicianName = ""
-        step.ScheduledProcedureStepDescription = "CT head without contrast"
-        step.ScheduledProcedureStepID = "1"
-        step.ScheduledStationName = plan.station(i)
-        step.ScheduledProcedureStepLocation = "Room 1"
-        code = Dataset()
-        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "CTHEADWO", "L", "CT head without contrast"
-        entry.SpecificCharacterSet = "ISO_IR 100"
-        entry.AccessionNumber = accession(i)
-        entry.ReferringPhysicianName = ""
-        entry.PatientName = f"{plan.name(i)}^Alpha"
-        entry.PatientID, entry.PatientBirthDate, entry.PatientSex = f"P{i:07d}", "19500102", "F"
-        entry.StudyInstanceUID = f"2.25.{100000000 + i}"
-        entry.RequestingPhysician = "ZZDOCTOR^BETA"
-        entry.RequestedProcedureDescription = "CT head without contrast"
-        entry.RequestedProcedureCodeSequence = [code]
-        entry.AdmissionID = ""
-        entry.ScheduledProcedureStepSequence = [step]
-        entry.RequestedProcedureID, entry.RequestedProcedurePriority = "1", "ROUTINE"
-        entry.ReasonForTheRequestedProcedure = "Made up"
-        entry.PlacerOrderNumberImagingServiceRequest = f"PL{i:07d}"
-        entry.FillerOrderNumberImagingServiceRequest = f"F{i:07d}"
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = "1.2.276.0.7230010.3.1.0.1"
-        meta.MediaStorageSOPInstanceUID = f"2.25.{900000000 + i}"
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        FileDataset(str(folder / f"{i:07d}.wl"), entry, file_meta=meta, preamble=bytes(128)).save_as(
-            folder / f"{i:07d}.wl", enforce_file_format=True
-        )
+    django.setup()
+    fill(Plan(int(sys.argv[1])))

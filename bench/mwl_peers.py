@@ -16,12 +16,43 @@ HERE = Path(__file__).resolve().parent
 ORTHANC_PLUGIN = "/usr/share/orthanc/plugins/libModalityWorklists.so"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Peer:
+    """A server that is measured; ``entries`` are on its worklist. Several processes share its port."""
+
     name: str
+    entries: int
     port: int
     called: str
-    process: subprocess.Popen[bytes]
+    processes: tuple[subprocess.Popen[bytes], ...]
+
+    def wait_until_ready(self) -> None:
+        for _ in range(600):
+            if any(process.poll() is not None for process in self.processes):
+                raise RuntimeError(f"{self.name} ended at once")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            raise RuntimeError(f"{self.name} does not listen")
+        if len(self.processes) > 1:
+            time.sleep(3)  # one of them listens; the others began when it did
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(20)
+
+    def processor_seconds(self) -> float:
+        """Spent so far by its processes, without the database server's."""
+        spent = 0
+        for process in self.processes:
+            for task in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+                spent += int(task.read_text().split()[0])
+        return spent / 1e9
 
 
 def free_port() -> int:
@@ -30,16 +61,17 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def start_ours(name: str, env: dict[str, str], folder: Path) -> Peer:
+def start_ours(name: str, entries: int, env: dict[str, str], folder: Path, processes: int = 1) -> Peer:
     port = free_port()
-    log = (folder / f"{name}.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "mwl.py"), "--serve", str(port)], env=os.environ | env, stdout=log, stderr=log
-    )
-    return _ready(Peer(name, port, "RIS", process))
+    log = (folder / f"{name}-{entries}.log").open("wb")
+    command = [sys.executable, str(HERE / "mwl.py"), "--serve", str(port)]
+    started = [
+        subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=subprocess.STDOUT) for _ in range(processes)
+    ]
+    return Peer(name, entries, port, "RIS", tuple(started))
 
 
-def start_wlmscpfs(files: Path) -> Peer:
+def start_wlmscpfs(entries: int, files: Path) -> Peer:
     """``files`` is the folder RIS of its database."""
     port = free_port()
     process = subprocess.Popen(
@@ -48,11 +80,12 @@ def start_wlmscpfs(files: Path) -> Peer:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    return _ready(Peer("wlmscpfs", port, "RIS", process))
+    return Peer("wlmscpfs", entries, port, "RIS", (process,))
 
 
-def start_orthanc(files: Path, folder: Path) -> Peer:
+def start_orthanc(entries: int, files: Path, folder: Path) -> Peer:
     port = free_port()
+    folder.mkdir()
     config = {
         "Name": "BENCH",
         "StorageDirectory": str(folder / "orthanc"),
@@ -71,16 +104,4 @@ def start_orthanc(files: Path, folder: Path) -> Peer:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    return _ready(Peer("Orthanc", port, "RIS", process))
-
-
-def _ready(peer: Peer) -> Peer:
-    for _ in range(300):
-        if peer.process.poll() is not None:
-            raise RuntimeError(f"{peer.name} ended at once")
-        try:
-            socket.create_connection(("127.0.0.1", peer.port), timeout=1).close()
-            return peer
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"{peer.name} does not listen")
+    return Peer("Orthanc", entries, port, "RIS", (process,))
