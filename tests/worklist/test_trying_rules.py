@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
+from ris.audit.actor import Actor
 from ris.kernel.errors import Invalid
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_user
-from tests.worklist.reading import make_item, make_reader
-from worklist.models import Decision, ReadingItem
+from tests.worklist.reading import make_item, make_reader, make_shift
+from worklist import services
+from worklist.api.rules import Trial, _Gone
+from worklist.models import ClockPause, Decision, ReadingItem
 from worklist.rules.language import parse
 from worklist.selectors.replay import replay
 
@@ -75,3 +79,57 @@ def test_over_rest_it_tells_its_progress_and_then_the_result() -> None:
     reader = APIClient()
     reader.force_authenticate(make_reader("plain"))
     assert reader.post("/api/rules/try/", body).status_code == 403
+
+
+@pytest.mark.django_db
+def test_an_ai_result_comes_again_when_it_came() -> None:
+    make_reader()
+    items = [make_item(at=NOON + n * timedelta(seconds=1)) for n in range(4)]
+    services.note_ai_result(
+        items[3].pk, vendor="v", code="ICH", positive=True, result_at=NOON, actor=Actor.job("t"), at=NOON + DAY / 1440
+    )
+    found = tried([{"name": "AI", "when": {"ai_positive": True}, "then": {"class": "critical", "sla": 20}}])
+    (changed,) = found["changed"]
+    assert changed["item"] == items[3].pk
+    assert (changed["before"]["urgency"], changed["after"]["urgency"]) == (5, 1)
+    assert found["before"]["tat_median"] == found["after"]["tat_median"]  # it was raised in both
+
+
+@pytest.mark.django_db
+def test_a_case_whose_clock_stood_still_was_nobody_s_to_read_then() -> None:
+    make_reader()
+    make_item(at=NOON)
+    held = make_item(at=NOON + timedelta(seconds=1))
+    ClockPause.objects.create(item=held, reason="priors", since=NOON + DAY / 1440, until=NOON + 2 * DAY / 24)
+    found = tried([])
+    assert found["before"]["tat_p90"] >= 120
+    assert found["changed"] == []
+
+
+@pytest.mark.django_db
+def test_a_case_that_was_reserved_waits_for_its_reader_and_a_draft_can_reserve() -> None:
+    make_reader("early")
+    late = make_reader("late", on_shift=False)
+    make_shift(late, start_time=time(15))
+    ReadingItem.objects.filter(pk=make_item().pk).update(reserved_for=late)
+    assert tried([])["before"]["tat_median"] >= 180
+    make_item(at=NOON + timedelta(seconds=1))
+    found = tried([{"name": "theirs", "when": {"modality": "CT"}, "then": {"reserve": "late"}}])
+    assert found["after"]["tat_p90"] >= 180
+    assert len(found["changed"]) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_under_asgi_progress_is_told_while_it_runs_and_a_reader_who_goes_ends_it() -> None:
+    make_reader()
+    make_item()
+    trial = Trial(parse(URGENT), sites=[SiteFactory().pk], since=NOON - DAY, until=NOON + DAY)
+
+    async def read() -> list[dict[str, Any]]:
+        return [json.loads(line) async for line in trial.told()]
+
+    lines = asyncio.run(read())
+    assert lines[0] == {"progress": 0.2}
+    assert lines[-1]["result"]["cases"] == 1
+    with pytest.raises(_Gone):
+        trial._progress(1.0)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from django.core.handlers.asgi import ASGIRequest
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
@@ -87,8 +89,9 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         rules, _ = checked(said["rules"])
         mine = sites_for(user, Can.LEAD_READING)
         sites = list((mine.filter(pk=said["site"].pk) if said["site"] else mine).values_list("pk", flat=True))
-        lines = _tried(rules, sites=sites, since=said["since"], until=said["until"])
-        return StreamingHttpResponse(lines, content_type="application/x-ndjson")
+        trial = Trial(rules, sites=sites, since=said["since"], until=said["until"])
+        live = isinstance(request._request, ASGIRequest)  # where an ordinary iterator would be read to its end first
+        return StreamingHttpResponse(trial.told() if live else trial.lines(), content_type="application/x-ndjson")
 
     @extend_schema(request=None, responses=RuleSetSerializer)
     @action(detail=True, methods=["post"], url_path="put-in-force")
@@ -116,24 +119,49 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         return HttpResponse(write_yaml(self.get_object().rules), content_type="application/yaml; charset=utf-8")
 
 
-def _tried(rules: Any, **period: Any) -> Iterator[str]:
-    """Lines for the caller, from a thread that replays."""
-    lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
+class _Gone(Exception):
+    """Nobody reads the answer any more."""
 
-    def run() -> None:
+
+class Trial:
+    """A replay in a thread of its own, told line by line as it goes. It ends early when its reader goes."""
+
+    def __init__(self, rules: Any, **period: Any) -> None:
+        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._gone = threading.Event()
+        threading.Thread(target=self._run, args=(rules, period), name="try-rules", daemon=True).start()
+
+    def _run(self, rules: Any, period: dict[str, Any]) -> None:
         try:
-            lines.put(
-                {"result": replay(rules, progress=lambda part: lines.put({"progress": round(part, 3)}), **period)}
-            )
+            self._queue.put({"result": replay(rules, progress=self._progress, **period)})
         except Refusal as refused:
-            lines.put({"refused": refused.detail, "at": refused.at, "code": refused.code})
+            self._queue.put({"refused": refused.detail, "at": refused.at, "code": refused.code})
+        except _Gone:
+            pass
         finally:
-            lines.put(None)
+            self._queue.put(None)
             connection.close()
 
-    threading.Thread(target=run, name="try-rules", daemon=True).start()
-    while (line := lines.get()) is not None:
-        yield json.dumps(line) + "\n"
+    def _progress(self, part: float) -> None:
+        if self._gone.is_set():
+            raise _Gone
+        self._queue.put({"progress": round(part, 3)})
+
+    def lines(self) -> Iterator[str]:
+        """For a server that reads in a thread."""
+        try:
+            while (line := self._queue.get()) is not None:
+                yield json.dumps(line) + "\n"
+        finally:
+            self._gone.set()
+
+    async def told(self) -> AsyncIterator[str]:
+        """For one that reads in an event loop, which nothing may hold up."""
+        try:
+            while (line := await asyncio.to_thread(self._queue.get)) is not None:
+                yield json.dumps(line) + "\n"
+        finally:
+            self._gone.set()
 
 
 def rules_said(said: dict[str, Any]) -> dict[str, Any]:

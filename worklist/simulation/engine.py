@@ -34,6 +34,8 @@ class Job:
     ai_positive: bool = False
     ai_ppv: float = 0.0
     truth: bool = False
+    only: int = -1
+    """The reader for whom it is reserved."""
     start: float = -1.0
     finish: float = -1.0
     reader: int = -1

@@ -16,7 +16,9 @@ Entry = tuple[float, int, int, Job]
 
 
 def fits(job: Job, reader: Reader, room: float) -> bool:
-    """Whether it can be read before the shift is over (the most urgent are exempt)."""
+    """Whether it is for this reader, and can be read before the shift is over (the most urgent are exempt)."""
+    if job.only not in (-1, reader.id):
+        return False
     if job.urgency <= MOST_URGENT or room == math.inf:
         return True
     return job.expected * (1.0 if job.pool in reader.primary else OFF_SKILL) <= room
@@ -96,7 +98,7 @@ class Lanes:
         return apply_ai(job, now)
 
     def may(self, reader: Reader, job: Job, now: float) -> bool:
-        return reach_of(self._lane_of[job.id]) >= needed_reach(reader, job.pool)
+        return job.only in (-1, reader.id) and reach_of(self._lane_of[job.id]) >= needed_reach(reader, job.pool)
 
     def take(self, reader: Reader, now: float, room: float) -> Job | None:
         best: tuple[float, list[Entry]] | None = None
