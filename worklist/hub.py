@@ -39,13 +39,17 @@ DEEPEST = 64
 """Messages that wait for one client; further ones are dropped and the client re-reads."""
 
 
+SIGNED_OUT, FORBIDDEN = 4401, 4403
+"""Close codes, after the HTTP statuses."""
+
+
 class Client:
-    """A screen, as the hub sees it."""
+    """A screen, as the hub sees it. ``closed``: the code with which it is to be closed; 0 while it is not."""
 
     def __init__(self, session_key: str, user_id: int, sites: frozenset[int]) -> None:
         self.session_key, self.user_id, self.sites = session_key, user_id, sites
         self.seq = 0
-        self.closed = False
+        self.closed = 0
         self._queue: asyncio.Queue[str] = asyncio.Queue(DEEPEST)
         self._dropped = False
 
@@ -62,8 +66,8 @@ class Client:
         if self._queue.empty():
             self._queue.put_nowait(self._quiet())
 
-    def close(self) -> None:
-        self.closed = True
+    def close(self, code: int) -> None:
+        self.closed = code
         if self._queue.empty():
             self._queue.put_nowait(self._quiet())
 
@@ -156,7 +160,7 @@ class Hub:
         for client in list(self.clients):
             standing = standings.get(client.session_key)
             if standing is None or not standing.sites:
-                client.close()
+                client.close(SIGNED_OUT if standing is None else FORBIDDEN)
             else:
                 client.sites = standing.sites
         await self._keep_present()

@@ -23,13 +23,10 @@ from django.urls import path
 
 from ris.people.models import User
 
-from .hub import Client, hub
+from .hub import FORBIDDEN, SIGNED_OUT, Client, hub
 from .selectors.access import standing_of
 
 log = structlog.get_logger(__name__)
-
-SIGNED_OUT, FORBIDDEN = 4401, 4403
-"""Close codes, after the HTTP statuses."""
 
 SLOWEST_SEND = 20.0
 """Seconds that one message may take before the client is given up."""
@@ -85,7 +82,7 @@ class WorklistConsumer(AsyncWebsocketConsumer):
 
     async def _hang_up(self, client: Client) -> None:
         with contextlib.suppress(Exception):  # it may be gone already, which is as well
-            await self.close(SIGNED_OUT if client.closed else 1011)
+            await self.close(client.closed or 1011)
 
 
 websocket_urlpatterns: list[Any] = [path("ws/worklist/", WorklistConsumer.as_asgi())]

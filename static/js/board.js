@@ -1,6 +1,7 @@
 // The device board: read again every few seconds and after each move; the chosen card stays chosen, lanes stay scrolled.
 import { wallClock } from "./clocks.js";
 import { choose } from "./rows.js";
+import { leaveIfSignedOut } from "./signed_out.js";
 
 const board = document.getElementById("board");
 const peek = document.getElementById("peek");
@@ -13,7 +14,7 @@ async function read() {
   reading = true;
   try {
     const answer = await fetch(board.dataset.url, { headers: { "HX-Request": "true", "X-By-Itself": "1" } });
-    if (answer.status === 401) { location.reload(); return; }
+    if (answer.status === 401 && await leaveIfSignedOut()) return;
     if (answer.ok) { heard = Date.now(); draw(await answer.text()); }
   } catch { /* the badge tells */ }
   reading = false;

@@ -1,6 +1,7 @@
 // The live line: {seq, ids} from the server, which repeats its last number every five seconds. A number that is
 // missing, or a line that was down, means: read everything again. The badge says "stale since" within ten seconds.
 import { wallClock } from "./clocks.js";
+import { leaveIfSignedOut } from "./signed_out.js";
 
 const PATIENCE = 7500, SIGNED_OUT = 4401;
 
@@ -27,10 +28,10 @@ export function listen({ onIds, onAll }) {
       else if (news.ids.length) onIds(news.ids);
       seq = news.seq;
     });
-    mine.addEventListener("close", (event) => {
-      if (event.code === SIGNED_OUT) { location.reload(); return; }
+    mine.addEventListener("close", async (event) => {
       if (mine !== socket) return;
       lost();
+      if (event.code === SIGNED_OUT && await leaveIfSignedOut()) return;
       setTimeout(connect, wait);
       wait = Math.min(wait * 1.7, 8000);
     });

@@ -2,6 +2,7 @@
 import { now, tick } from "./clocks.js";
 import { listen } from "./live.js";
 import { choose, mark, rowsOf } from "./rows.js";
+import { leaveIfSignedOut } from "./signed_out.js";
 
 const list = document.getElementById("list");
 const body = document.getElementById("rows");
@@ -25,7 +26,7 @@ async function read(ids) {
   const counts = countsDue;
   countsDue = false;
   const answer = await fetch(url + (ids ? "&ids=" + ids.join(",") : "") + (counts ? "&counts=1" : ""), { headers: { "HX-Request": "true", "X-By-Itself": "1" } });
-  if (answer.status === 401) { location.reload(); return; }
+  if (answer.status === 401) { await leaveIfSignedOut(); return; }
   if (!answer.ok) return;
   const held = document.createElement("template");
   held.innerHTML = await answer.text();

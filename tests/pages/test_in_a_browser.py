@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browsing import log_in
 from tests.journeys import road
@@ -203,3 +203,24 @@ def test_the_theme_is_the_users_and_no_script_or_style_is_refused(served: Served
     page.goto("/orders/")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert said == []
+
+
+def test_nobody_who_is_logged_in_has_their_page_reloaded(served: Served, browser: Browser) -> None:
+    """A line is closed as signed out when the session's key changes, too: by a log-in elsewhere, a new password."""
+    page = reader(served, browser)
+    lines: list[WebSocketRoute] = []
+
+    def answer(line: WebSocketRoute) -> None:
+        lines.append(line)
+        line.close(code=4401) if len(lines) == 1 else line.connect_to_server()
+
+    page.route_web_socket("**/ws/worklist/", answer)
+    page.goto("/reading/?list=all")
+    page.evaluate("window.stayed = true")
+    expect(page.locator("[data-live]")).to_have_attribute("data-state", "live", timeout=5_000)
+    assert page.evaluate("window.stayed")
+    assert len(lines) == 2
+
+    page.context.clear_cookies()
+    lines[-1].close(code=4401)
+    page.wait_for_url("**/login/**", timeout=5_000)
