@@ -17,9 +17,8 @@ from ris.orders.events import (
     StepRescheduled,
 )
 from ris.orders.models import RequestedProcedure
-from worklist.events import ItemAssigned, ItemClaimed, ItemTakenOver, ReaderEvent
 
-from .prefetch.planning import bring_to, stop, want
+from .prefetch.planning import stop, want
 from .reconciling import note_unlinked
 from .reports.owing import owe_version
 
@@ -50,11 +49,6 @@ def stop_all(event: OrderCancelled) -> None:
 @subscribe(ProcedureCancelled)
 def stop_one(event: ProcedureCancelled) -> None:
     stop(event.procedure_id, at=event.at)
-
-
-@subscribe(ItemAssigned, ItemClaimed, ItemTakenOver)
-def bring_priors_to_reader(event: ReaderEvent) -> None:
-    bring_to(event.item_id, event.reader_id, at=event.at)
 
 
 @subscribe(PreliminaryReleased, ReportSigned, AddendumAdded, ReportCorrected)

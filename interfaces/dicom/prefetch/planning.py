@@ -8,12 +8,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.doorbell import ring
 from ris.orders import states as orders
 from ris.orders.models import RequestedProcedure
+from worklist import states as items
 from worklist.models import PriorPlan, ReadingItem
 
 from ..models import Archive, Prefetch, PriorDestination, PriorMove
@@ -71,33 +73,32 @@ def destinations(procedure: RequestedProcedure, archive: Archive) -> list[str]:
     return list(dict.fromkeys(title for title in titles if title))
 
 
-@transaction.atomic
-def bring_to(item_id: int, reader_id: int, *, at: datetime) -> int:
-    """The case is this reader's: what was found for it goes to their own place too, if they have one. Idempotent."""
-    destination = PriorDestination.objects.filter(reader=reader_id).first()
-    procedure_id = ReadingItem.objects.filter(pk=item_id).values_list("procedure", flat=True).first()
-    if destination is None or procedure_id is None:
-        return 0
-    wanted = PriorPlan.objects.filter(procedure=procedure_id, state__in=[PriorPlan.PLANNED, PriorPlan.FETCHED])
-    found = PriorMove.objects.filter(study_uid__in=wanted.values("study_uid")).order_by("study_uid", "pk")
+def bring_to_readers(*, at: datetime) -> int:
+    """What was found for cases that readers hold, or are suggested, goes to their own places too; how many moves.
+
+    Looked for by the round, not told by events: a claim must cost nothing here. Idempotent.
+    """
     queued = 0
-    for move in {move.study_uid: move for move in found}.values():
-        _, new = PriorMove.objects.get_or_create(
-            study_uid=move.study_uid,
-            destination=destination.ae_title,
-            defaults={
-                "archive_id": move.archive_id,
-                "prefetch_id": move.prefetch_id,
-                "state": states.QUEUED,
-                "urgent": move.urgent,
-                "score": move.score,
-                "due_at": at,
-            },
+    for place in PriorDestination.objects.filter(reader__isnull=False):
+        theirs = ReadingItem.objects.filter(
+            Q(reader=place.reader_id) | Q(assigned_to=place.reader_id), state__in=items.OPEN
         )
-        queued += new
-    if queued:
-        ring(PREFETCH)
+        wanted = PriorPlan.objects.filter(
+            procedure__in=theirs.values("procedure"), state__in=[PriorPlan.PLANNED, PriorPlan.FETCHED]
+        )
+        there = PriorMove.objects.filter(destination=place.ae_title).values("study_uid")
+        found = PriorMove.objects.filter(study_uid__in=wanted.values("study_uid")).exclude(study_uid__in=there)
+        for move in {move.study_uid: move for move in found.order_by("pk")}.values():
+            queued += _queue_too(move, place.ae_title, at)
     return queued
+
+
+def _queue_too(move: PriorMove, destination: str, at: datetime) -> bool:
+    said = {name: getattr(move, name) for name in ("archive_id", "prefetch_id", "urgent", "score")}
+    _, new = PriorMove.objects.get_or_create(
+        study_uid=move.study_uid, destination=destination, defaults={**said, "state": states.QUEUED, "due_at": at}
+    )
+    return new
 
 
 @transaction.atomic

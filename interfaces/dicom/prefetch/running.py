@@ -22,7 +22,7 @@ from ..remote import Unreachable
 from . import states
 from .describing import described
 from .moving import move
-from .planning import destinations
+from .planning import bring_to_readers, destinations
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ def run(*, at: datetime, limit: int = 20) -> int:
     for wish in _due_wishes(at)[:limit]:
         done += _search(wish, at)
     _queue_the_stuck(at)
+    bring_to_readers(at=at)
     for archive in Archive.objects.filter(enabled=True):
         done += _move_some(archive, at, limit)
     return done
