@@ -8,9 +8,12 @@ from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.reading import Message, read
 from interfaces.hl7.sender import Courier
 from interfaces.hl7.telling import KINDS
+from reporting import services
 from ris.kernel.relay import deliver_owed
-from ris.orders.services import cancel_order, reschedule_step
-from ris.patients.services import merge_patients
+from ris.orders.intents import OrderIntent
+from ris.orders.services import cancel_order, discontinue_exam, reschedule_step, revise_order
+from ris.patients.intents import PatientIntent
+from ris.patients.services import merge_patients, resolve_patient
 from tests.factories import NOON, TESTER, PatientFactory, make_order, perform
 from tests.interfaces.hl7.emr import destination, emr, msa
 from tests.interfaces.hl7.test_results_out import signed
@@ -77,8 +80,38 @@ def test_moving_and_cancelling_are_told_to_placer_image_manager_and_scheduler(ev
     assert [m.get("ORC", 1) for kind, m in messages if kind == "order.status"] == ["OC"]
 
 
+def test_a_changed_order_is_told_with_its_changed_appointment(everything):
+    placed = make_order(placer_number="P1", placer_authority="EMR")
+    said = OrderIntent(
+        site_id=placed.site_id, patient_id=placed.patient_id, priority="STAT", source="test", procedures=()
+    )
+    revise_order(placed.pk, said, actor=TESTER, at=NOON + timedelta(minutes=5))
+    messages = told()
+    assert [m.header.text(9, 2) for kind, m in messages if kind == "appointment"] == ["S12", "S14"]
+    updated = next(m for kind, m in messages if kind == "order.updated")
+    assert (updated.get("ORC", 1), updated.get("ORC", 7, 6)) == ("XO", "S")
+
+
+def test_an_exam_that_is_broken_off_is_told(everything):
+    performed = perform(make_order().procedures.get(), complete=False)
+    discontinue_exam(performed.mpps_uid, ended_at=NOON, **WHO)
+    statuses = [m.get("ORC", 5) for kind, m in told() if kind == "order.status"]
+    assert statuses == ["IP", "DC"]
+
+
+def test_what_becomes_known_of_a_patient_is_forwarded(everything):
+    patient = PatientFactory(number="T1")
+    intent = PatientIntent(identifiers=(("T1", "NORTH", "MR"),), family_name="ZZNEW", given_name="NAME")
+    resolve_patient(intent, authoritative=True, actor=TESTER, at=NOON + timedelta(minutes=5))
+    message = first("patient")
+    assert (message.header.text(9, 2), message.get("PID", 5)) == ("A08", "ZZNEW")
+    assert message.get("PID", 3) == patient.identifiers.get().value
+
+
 def test_a_final_report_is_charged_once_with_cpt_and_rvu(everything):
-    signed()
+    version, by = signed()
+    services.add_addendum(version.report_id, text="Also a cyst.", **by)
+    services.correct(version.report_id, revision=1, sections={"impression": "A bleed."}, reason="Late", **by)
     charges = [m for kind, m in told() if kind == "charge"]
     assert [(m.get("FT1", 7), m.get("FT1", 9)) for m in charges] == [("70450", "RVU 0.85")]
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from interfaces.hl7.models import InboundMessage
+from interfaces.hl7.sender import Courier
 from interfaces.hl7.tls import tls_context
 from ris.config import read_config
 from ris.config_values import Misconfigured, TlsFiles
 from ris.orders.models import Order
+from tests.interfaces.hl7.emr import destination, owed
 from tests.interfaces.hl7.hl7 import order
 from tests.interfaces.hl7.wire import Client, listening
 
@@ -101,3 +103,39 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_by_the_name_of_its_sett
             read_config({"RIS_DATA": str(tmp_path)} | right | {f"{family}_{part}": str(wrong)})
         assert refused.value.variable == f"{family}_{part}"
         assert "Cure: " in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def both(files: TlsFiles) -> str:
+    """Certificate and key in one file, as a destination wants them."""
+    path = Path(files.cert).with_name("both.pem")
+    path.write_text(Path(files.cert).read_text() + Path(files.key).read_text())
+    return str(path)
+
+
+def test_an_outgoing_message_goes_over_mutual_tls_to_a_peer_that_is_believed(files: TlsFiles, both: str) -> None:
+    with listening(tls=tls_context(files)) as port:
+        to = destination(port, name="PEER", tls="mutual", ca_file=files.cert, cert_file=both, timeout=10)
+        message = owed(to)
+        Courier(to.pk).drain()
+    assert message.reread().answer_code == "AE"  # our own listener has no use for it, and says so
+    assert InboundMessage.objects.get().control_id == message.control_id
+
+
+@pytest.mark.parametrize(
+    ("wrong", "peer_wants_one"),
+    [({"ca_file": ""}, False), ({"tls": "tls", "cert_file": ""}, True), ({"tls": ""}, False)],
+    ids=["a peer that nobody vouches for", "no certificate of ours", "no TLS at all"],
+)
+def test_nothing_goes_out_over_a_line_that_is_not_as_it_was_set_up(
+    files: TlsFiles, both: str, wrong: dict[str, str], peer_wants_one: bool
+) -> None:
+    with listening(tls=tls_context(files if peer_wants_one else files._replace(ca=""))) as port:
+        right = {"name": "PEER", "tls": "mutual", "ca_file": files.cert, "cert_file": both, "timeout": 3}
+        to = destination(port, **(right | wrong))
+        message = owed(to)
+        assert Courier(to.pk).drain() == 0
+    assert message.reread().state == "queued"
+    to.refresh_from_db()
+    assert to.last_error
+    assert not InboundMessage.objects.exists()
