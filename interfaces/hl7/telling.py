@@ -38,7 +38,7 @@ KINDS = {
     "order.scheduled": "ORM^O01 NW with ZDS, or OMI^O23 with IPC: a procedure is scheduled (IHE RAD-4)",
     "order.updated": "ORM^O01 XO or CA with ZDS, or OMI^O23: it was changed or cancelled (IHE RAD-13)",
     "order.number": "ORM^O01 SN: an order that began here asks for a placer number (IHE RAD-3)",
-    "order.status": "ORM^O01 SC (ORC-5 IP, CM, DC) or OC: how far the exam is (IHE RAD-3)",
+    "order.status": "ORM^O01 SC (ORC-5 IP, CM, DC; SC: it waits again) or OC: how far the exam is (IHE RAD-3)",
     "appointment": "SIU^S12, S13, S14, S15: the appointment was made, moved, changed, cancelled (IHE RAD-48)",
     "charge": "DFT^P03: the report is final; CPT code and relative value units (IHE RAD-35)",
     "patient": "ADT^A08, ADT^A40: what is known here of a patient; merges",
