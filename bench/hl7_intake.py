@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -25,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+RATE = 100
+"""Orders a second of the senders who send when it is time to."""
 START, END = b"\x0b", b"\x1c\r"
 
 
@@ -49,13 +52,19 @@ def order(number: int, run: str, *, enhanced: bool) -> bytes:
     return START + ("\r".join(segments) + "\r").encode("latin-1") + END
 
 
-async def _one_connection(port: int, messages: list[bytes], times: list[float], depth: int) -> int:
-    """Send all, ``depth`` of them at a time unanswered; return how many were accepted."""
+async def _one_connection(port: int, messages: list[bytes], times: list[float], depth: int, every: float) -> int:
+    """Send all, ``depth`` of them at a time unanswered; return how many were accepted.
+
+    ``every`` so many seconds one is due; it counts from then, even when the one before it is not answered yet.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    accepted = 0
+    accepted, due = 0, time.perf_counter() + random.random() * every
     for at in range(0, len(messages), depth):
         batch = messages[at : at + depth]
-        began = time.perf_counter()
+        if every:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        began = due if every else time.perf_counter()
+        due += every
         writer.write(b"".join(batch))
         for _ in batch:
             answer = await reader.readuntil(END)
@@ -65,32 +74,45 @@ async def _one_connection(port: int, messages: list[bytes], times: list[float], 
     return accepted
 
 
-def _send(port: int, connections: int, count: int, run: str, enhanced: bool, depth: int, out: Any) -> None:
+def _send(port: int, connections: int, count: int, run: str, enhanced: bool, depth: int, rate: float, out: Any) -> None:
     async def everything() -> None:
         per = count // connections
         times: list[float] = []
         batches = [[order(c * per + n, run, enhanced=enhanced) for n in range(per)] for c in range(connections)]
         began = time.perf_counter()
-        accepted = await asyncio.gather(*(_one_connection(port, batch, times, depth) for batch in batches))
+        every = connections / rate if rate else 0.0
+        accepted = await asyncio.gather(*(_one_connection(port, batch, times, depth, every) for batch in batches))
         out.put((sum(accepted), per * connections, time.perf_counter() - began, sorted(times)))
 
     asyncio.run(everything())
 
 
-def measure(name: str, port: int, *, connections: int, count: int, enhanced: bool = False, depth: int = 1) -> float:
-    """Run the senders in their own process; print a line; return messages/s."""
+def measure(
+    name: str,
+    port: int,
+    *,
+    connections: int,
+    count: int,
+    enhanced: bool = False,
+    depth: int = 1,
+    rate: float = 0,
+) -> float:
+    """Run the senders in their own process; print a line; return messages/s.
+
+    Each connection sends its next when it has its answer; with ``rate``, when it is due, so many a second in all.
+    """
     out: Any = multiprocessing.get_context("spawn").Queue()
     run = f"{int(time.time() * 1000) % 10**9}-"
     sender = multiprocessing.get_context("spawn").Process(
-        target=_send, args=(port, connections, count, run, enhanced, depth, out)
+        target=_send, args=(port, connections, count, run, enhanced, depth, rate, out)
     )
     sender.start()
     accepted, sent, seconds, times = out.get(timeout=600)
     sender.join()
     p50, p95, p99 = (times[min(int(len(times) * q), len(times) - 1)] * 1000 for q in (0.5, 0.95, 0.99))
-    shape = f"{connections} × {depth}" if depth > 1 else str(connections)
+    shape = f"{connections} × {depth}" if depth > 1 else f"{connections} @ {rate:g}/s" if rate else str(connections)
     print(
-        f"{name:<42}{shape:>8}{sent / seconds:>10.0f}{p50:>9.1f}{p95:>9.1f}{p99:>9.1f}{accepted:>9}/{sent}", flush=True
+        f"{name:<42}{shape:>10}{sent / seconds:>10.0f}{p50:>9.1f}{p95:>9.1f}{p99:>9.1f}{accepted:>9}/{sent}", flush=True
     )
     return sent / seconds
 
@@ -199,13 +221,14 @@ def main() -> None:
     folder, count = Path(os.environ["RIS_DATA"]), arguments.count
     database = "PostgreSQL" if os.environ.get("DATABASE_URL") else "SQLite"
     print(f"{database}, {os.cpu_count()} cores, disk syncs {fsyncs(folder):,.0f}/s, {arguments.stored:,} stored before")
-    print(f"{'':<42}{'conns':>8}{'msg/s':>10}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'accepted':>10}")
+    print(f"{'':<42}{'conns':>10}{'msg/s':>10}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'accepted':>10}")
     rates: dict[tuple[str, int], float] = {}
 
     def ours(port: int) -> None:
         measure("(warming up)", port, connections=4, count=100)
         for connections in (1, 16):
             rates["applied", connections] = measure("applied before AA", port, connections=connections, count=count)
+        measure("applied before AA, as they are due", port, connections=16, count=count, rate=RATE)
 
     def stored(port: int) -> None:
         for connections, depth in ((1, 1), (1, 50), (16, 1), (16, 50)):

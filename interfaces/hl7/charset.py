@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ris.kernel.errors import Invalid
 
@@ -62,6 +63,7 @@ def label_of(raw: bytes) -> tuple[str, ...]:
     return tuple(part.strip() for part in fields[17].split(repeat)) if len(fields) > 17 else ()
 
 
+@lru_cache(maxsize=256)
 def codec_named(label: str) -> str | None:
     """The Python codec of an MSH-18 value, aliases and odd spellings included."""
     bare = re.sub(r"[^A-Z0-9]", "", label.upper())

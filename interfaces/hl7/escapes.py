@@ -52,9 +52,12 @@ class Escapes:
         return raw.decode("latin-1")
 
 
+_HARMLESS = re.compile(r"[\w .,:;/+-]*")
 _WRITE = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\", "\n": "\\.br\\"})
 
 
 def escape(text: str) -> str:
     """``text`` so that it cannot leave its sub-component, whatever it holds. Lines are kept as ``\\.br\\``."""
+    if _HARMLESS.fullmatch(text):
+        return text
     return _CONTROLS.sub("", _NEWLINES.sub("\n", text)).translate(_WRITE)

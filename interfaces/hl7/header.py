@@ -70,19 +70,28 @@ def header_of(message: Message) -> Header:
     )
 
 
+_MSH = re.compile(rb"MSH([^\w\s][^\r\n]*)")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
 def recover(raw: bytes) -> Header:
     """What can be made out of the header of a message that cannot be read; at least never an error."""
-    found = re.search(r"MSH([^\w\s])([^\r\n]*)", raw[:8192].decode("latin-1"))
+    found = _MSH.search(raw, 0, 8192)
     if not found:
         return Header()
-    separator = found.group(1)
-    fields = ["MSH", separator, *found.group(2).split(separator)]
+    line = found.group(1).decode("latin-1")
+    separator = line[0]
+    fields = ["MSH", *line.split(separator)]
+    fields[1] = separator
     component = fields[2][:1] or DEFAULT_DELIMITERS[1]
 
     def text(field: int, part: int = 1) -> str:
-        parts = fields[field].split(component) if field < len(fields) else []
+        whole = fields[field] if field < len(fields) else ""
+        if not whole:
+            return ""
+        parts = whole.split(component)
         value = parts[part - 1].strip() if part <= len(parts) else ""
-        return re.sub(r"[^\x20-\x7e]", "", value)[:199]
+        return (value if value.isascii() and value.isprintable() else _UNPRINTABLE.sub("", value))[:199]
 
     return Header(
         sending_application=text(3),

@@ -19,7 +19,7 @@ from .mapping import Mapping, mapping_of
 from .models import Peer
 from .reading import Message, Segment
 
-_SITES = Kept(lambda *codes: Site.objects.filter(code__in=codes))
+_SITES = Kept(lambda *codes: Site.objects.filter(code__in=codes), steady=True)
 
 
 @dataclass

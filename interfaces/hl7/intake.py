@@ -11,33 +11,26 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
-import structlog
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
-from ris.kernel.alarms import raise_alarm
-from ris.kernel.errors import Refusal
-from ris.kernel.kept import Kept, insert
-from ris.kernel.locks import lock_name
+from ris.kernel.kept import Kept
+from ris.kernel.many import Many
+from ris.kernel.together import together
 
-from . import acks, states
-from .acks import Fault
-from .dispatch import apply, entry_for
-from .header import Header, header_of, recover
-from .incoming import Incoming
-from .models import InboundMessage, Peer
-from .one_transaction import no_savepoints
-from .order_answers import order_answer
-from .peers import identify
-from .reading import Message, read
+from . import deciding, states
+from .deciding import DecidedMeanwhile
+from .header import Header, recover
+from .models import InboundMessage
 
-log = structlog.get_logger(__name__)
-
-FAILED_ALARM = "hl7-message-failed"
 _DEADLOCKS = 3
+_PATIENCE = "200ms"
+"""How long several messages wait for a lock that somebody else holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arrival:
     """Bytes off the wire. ``fault`` says why they cannot be taken as a message."""
 
@@ -46,44 +39,38 @@ class Arrival:
     at: datetime
     fault: str = ""
 
+    @cached_property
+    def header(self) -> Header:
+        return recover(self.raw)
+
+
+_ARRIVED = Many(
+    InboundMessage,
+    *("address", "received_at", "raw", "sha256", "fault", "kind", "event", "control_id", "version"),
+)
+
 
 def store(arrivals: Sequence[Arrival]) -> list[int]:
     """Keep the raw bytes, in order, in one transaction; return their ids. When this returns they are on disk."""
-    rows = []
-    for arrival in arrivals:
-        header = recover(arrival.raw)
-        rows.append(
-            InboundMessage(
-                address=arrival.address[:64],
-                received_at=arrival.at,
-                raw=arrival.raw,
-                sha256=hashlib.sha256(arrival.raw).hexdigest(),
-                fault=arrival.fault,
-                kind=header.kind[:16],
-                event=header.event[:16],
-                control_id=header.control_id,
-                version=header.version[:16],
-            )
-        )
-    return [row.pk for row in ([insert(rows[0])] if len(rows) == 1 else InboundMessage.objects.bulk_create(rows))]
+    with transaction.atomic():
+        return _ARRIVED.insert([_row(arrival, arrival.header) for arrival in arrivals])
 
 
-_STORED = Kept(lambda pk: InboundMessage.objects.filter(pk=pk))
-_SAME = Kept(
-    lambda control_id, peer_id, *not_in: (
-        InboundMessage.objects.filter(control_id=control_id, peer=peer_id, edit_of=None)
-        .exclude(state__in=not_in)
-        .order_by("pk")[:1]
+def _row(arrival: Arrival, header: Header) -> tuple[Any, ...]:
+    return (
+        arrival.address[:64],
+        arrival.at,
+        arrival.raw,
+        hashlib.sha256(arrival.raw).hexdigest(),
+        arrival.fault,
+        header.kind[:16],
+        header.event[:16],
+        header.control_id,
+        header.version[:16],
     )
-)
-_NO_FIRST = (*states.OPEN, states.DUPLICATE)
 
 
-def _stored(message_id: int) -> InboundMessage:
-    row = _STORED.first(message_id)
-    if row is None:
-        raise InboundMessage.DoesNotExist
-    return row
+_STORED = Kept(lambda *pks: InboundMessage.objects.filter(pk__in=pks).order_by("pk"))
 
 
 def decide(message_id: int, *, at: datetime) -> InboundMessage:
@@ -95,8 +82,9 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
     for attempt in range(1, _DEADLOCKS + 1):
         try:
             with transaction.atomic():
-                return _decide(_stored(message_id), at)
-        except _DecidedMeanwhile:
+                (row,) = _STORED.all(message_id)
+                return deciding.decide(row, at)
+        except DecidedMeanwhile:
             continue  # the next look finds it decided
         except OperationalError as error:
             if attempt == _DEADLOCKS or "deadlock" not in str(error):
@@ -104,142 +92,19 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
     raise AssertionError("unreachable")
 
 
-def _decide(row: InboundMessage, at: datetime) -> InboundMessage:
-    if row.state not in states.OPEN:
-        return row
-    raw = bytes(row.raw)
-    try:
-        message, header, peer = _open(row, raw)
-    except Refusal as refusal:
-        header = recover(raw)
-        return _refuse(row, header, acks.fault_of(refusal), at)
-    if header.control_id:
-        lock_name(f"hl7:{peer.pk}:{header.control_id}")
-    row.peer, row.charset = peer, message.codec
-    row.kind, row.event = header.kind[:16], header.event[:16]
-    row.control_id, row.version = header.control_id[:199], header.version[:16]
-    if row.edit_of_id is None:
-        first = _first_of(row)
-        if first is not None and first.sha256 == row.sha256:
-            return _duplicate(row, first, at)
-        if first is not None:
-            fault = Fault("205", "MSH-10", "This message control id was used before, for another message.")
-            return _refuse(row, header, fault, at)
-    return _apply(
-        row, Incoming(message, header, peer, row.address, at, warnings=message.warnings, message_id=row.pk), at
-    )
+def decide_together(message_ids: Sequence[int], *, at: datetime) -> list[InboundMessage]:
+    """Apply several stored messages, in the order of their ids, in one transaction with one commit.
 
-
-def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
-    """Read the message and find out who sent it. Raises Refusal."""
-    if row.fault:
-        raise Refusal(row.fault, at="MSH", code="unreadable")
-    recovered = recover(raw)
-    peer = identify(recovered, row.address)
-    message = read(raw, charset=peer.charset)
-    header = header_of(message)
-    if (header.sending_application, header.sending_facility) != (peer.application, peer.facility):
-        peer = identify(header, row.address)
-    return message, header, peer
-
-
-def _first_of(row: InboundMessage) -> InboundMessage | None:
-    """The first decided message of the same peer and control id."""
-    return _SAME.first(row.control_id, row.peer_id, *_NO_FIRST)
-
-
-def _duplicate(row: InboundMessage, first: InboundMessage, at: datetime) -> InboundMessage:
-    """A resend: the first answer again, and nothing changes."""
-    mended = first.edits.filter(state__in=[states.APPLIED, states.IGNORED], sha256=row.sha256).last()
-    row.state, row.duplicate_of, first = states.DUPLICATE, first, mended or first
-    row.reason = "The same message was taken before; its answer was given again."
-    row.site_id, row.patient_id = first.site_id, first.patient_id
-    row.accession, row.placer_number = first.accession, first.placer_number
-    row.answer_code, row.answer, row.decided_at = first.answer_code, first.answer, at
-    return _write(row)
-
-
-def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMessage:
-    entry = entry_for(incoming.header, incoming.message)
-    if isinstance(entry, Fault):
-        return _refuse(row, incoming.header, entry, at, incoming)
-    try:
-        with transaction.atomic(), no_savepoints():
-            ignored = apply(entry, incoming)
-    except Refusal as refusal:
-        incoming.effects.clear()
-        return _refuse(row, incoming.header, acks.fault_of(refusal), at, incoming)
-    except OperationalError:
-        raise
-    except Exception as error:  # our own mistake: kept, shown, alarmed; the listener goes on
-        return _fail(row, incoming, error, at)
-    row.state = states.IGNORED if ignored else states.APPLIED
-    row.reason = ignored[:250]
-    return _close(row, incoming.header, acks.ACCEPT, (), at, incoming)
-
-
-def _refuse(
-    row: InboundMessage, header: Header, fault: Fault, at: datetime, incoming: Incoming | None = None
-) -> InboundMessage:
-    row.state, row.reason = states.REFUSED, fault.text[:250]
-    return _close(row, header, fault.ack, (fault,), at, incoming)
-
-
-def _fail(row: InboundMessage, incoming: Incoming, error: Exception, at: datetime) -> InboundMessage:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""
-    log.error("hl7.failed", message=row.pk, error=type(error).__name__, place=place)
-    raise_alarm(
-        FAILED_ALARM, incoming.peer.name[:160], detail=f"Message {row.pk}: {type(error).__name__} {place}", at=at
-    )
-    incoming.effects.clear()
-    fault = Fault("207", "", "This system could not apply the message; its people are told.")
-    row.state, row.reason = states.FAILED, f"{type(error).__name__} at {place}"
-    return _close(row, incoming.header, incoming.peer.busy_answer, (fault,), at, incoming)
-
-
-def _close(
-    row: InboundMessage,
-    header: Header,
-    code: str,
-    faults: tuple[Fault, ...],
-    at: datetime,
-    incoming: Incoming | None,
-) -> InboundMessage:
-    """Write the disposition and the answer."""
-    if incoming is not None:
-        row.warnings, row.effects = incoming.warnings, [list(effect) for effect in incoming.effects]
-        row.patient_id, row.accession = incoming.patient_id if code == acks.ACCEPT else None, incoming.accession[:16]
-        row.placer_number, row.message_at = incoming.placer_number[:64], incoming.message_at
-        row.site = incoming.known_site
-    row.faults = [[fault.code, fault.place, fault.text] for fault in faults]
-    row.answer_code, row.decided_at = code, at
-    structure, body = order_answer(header, incoming, code) if incoming else ("ACK", ())
-    row.answer = acks.acknowledge(
-        header, code, control_id=f"R{row.pk}", at=at, text=row.reason, faults=faults, structure=structure, body=body
-    )
-    return _write(row)
-
-
-def _write(row: InboundMessage) -> InboundMessage:
-    """Write the outcome, unless somebody else did since the row was read: then all of ours is undone."""
-    outcome = {name: getattr(row, name) for name in _OUTCOME}
-    if not InboundMessage.objects.filter(pk=row.pk, state__in=states.OPEN).update(**outcome):
-        raise _DecidedMeanwhile
-    return row
-
-
-_OUTCOME = (
-    "peer", "kind", "event", "control_id", "version", "charset", "message_at", "state", "reason", "faults", "warnings",
-    "effects", "answer_code", "answer", "decided_at", "site", "patient_id", "accession", "placer_number",
-    "duplicate_of",
-)  # fmt: skip
-
-
-class _DecidedMeanwhile(Exception):
-    """Somebody else decided the message at the same time."""
+    All or none, except that one which is refused or fails changes nothing and hurts none of the others. Waits for
+    nobody's lock for long. Whatever it raises, none is decided: :func:`decide` each by itself then.
+    """
+    with transaction.atomic(), together():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+        rows = _STORED.all(*message_ids)
+        deciding.lock_control_ids(*{row.control_id for row in rows if row.control_id})
+        return [deciding.decide(row, at) for row in rows]
 
 
 def undecided(*, before: datetime, limit: int = 500) -> list[int]:

@@ -19,7 +19,10 @@ from .header import Header
 from .models import Peer
 
 _NAMED = Kept(
-    lambda application, facility: Peer.objects.select_related("site").filter(application=application, facility=facility)
+    lambda application, facility: Peer.objects.select_related("site").filter(
+        application=application, facility=facility
+    ),
+    steady=True,
 )
 
 

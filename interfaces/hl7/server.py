@@ -1,21 +1,21 @@
 """The MLLP listener: one event loop for the sockets, a few threads for the database.
 
 A message is stored (committed, synced) before anything is answered; then applied
-in one transaction; then answered. Sockets that are silent, dead or trickling cost
-a file descriptor and nothing else.
+in one transaction; then answered. Messages that wait at the same moment share
+their commits: those to be stored one, those to be applied another.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from django.db import connection
@@ -23,10 +23,14 @@ from django.db import connection
 from ris.kernel.clock import now
 
 from . import answering, intake
-from .framing import MOST_BYTES, Deframer, Frame, frame
-from .header import recover
+from .framing import MOST_BYTES
+from .line import Line, Patience, Taken
+from .models import InboundMessage
 from .outbox import follow_settings
-from .workers import Batches, Later, Workers
+from .workers import Batches, Later, Workers, over_database, writers_turn
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 log = structlog.get_logger(__name__)
 
@@ -45,112 +49,81 @@ class Limits:
     write: float = 30
     """For the peer to take an answer."""
     workers: int = 6
-    batch: int = 200
-
-
-@dataclass(slots=True, eq=False)
-class _Line:
-    """One connection: when it last said something, and how to close it."""
-
-    heard_at: float
-    writer: asyncio.StreamWriter
-    busy: bool = False
+    """For messages that could not be applied together with others."""
+    stored_together: int = 200
+    applied_together: int = 16
 
 
 class Listener:
-    """Serves connections until it is closed."""
+    """Serves connections until it is closed. Made, used and closed on its event loop's thread."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lines: set[_Line] = set()
-        self._storing = Batches(intake.store, most=limits.batch, name="hl7-store")
-        self._stored_at = 0.0
-        self._later = Later(self._storing_now, name="hl7-later")
-        self._workers = Workers(1 if connection.vendor == "sqlite" else limits.workers, "hl7-apply")
+        self._loop = asyncio.get_running_loop()
+        self._lines: set[Line] = set()
+        self._served_at = 0.0
+        self._storing = Batches(_store, self._from_thread(self._stored), most=limits.stored_together, name="hl7-store")
+        self._applying = Batches(
+            _apply_together, self._from_thread(self._applied), most=limits.applied_together, name="hl7-apply"
+        )
+        self._workers = Workers(1 if connection.vendor == "sqlite" else limits.workers, "hl7-alone")
+        self._later = Later(_apply_later, self._serving, most=limits.applied_together, name="hl7-later")
 
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection to its end."""
-        sock = writer.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        line = _Line(time.monotonic(), writer)
+    def _from_thread(self, then: Callable[[A, B], None]) -> Callable[[A, B], object]:
+        return lambda what, outcome: self._loop.call_soon_threadsafe(then, what, outcome)
+
+    def line(self) -> Line:
+        """For a new connection."""
         self._make_room()
-        self._lines.add(line)
-        try:
-            await self._converse(reader, line)
-        except (ConnectionError, TimeoutError, ssl.SSLError):
-            pass  # the peer went away or stopped listening; what was not answered it will send again
-        finally:
-            self._lines.discard(line)
-            writer.close()
-            with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
-                await asyncio.wait_for(writer.wait_closed(), 1)
-
-    def _storing_now(self) -> bool:
-        """Whether messages that only have to be stored are pouring in."""
-        return time.monotonic() - self._stored_at < 0.05
+        limits = self._limits
+        return Line(
+            self._lines,
+            most_bytes=limits.message_bytes,
+            patience=Patience(idle=limits.idle, message=limits.message, write=limits.write),
+            take=self._storing.submit,
+            decide=self._applying.submit,
+        )
 
     def _make_room(self) -> None:
         while len(self._lines) >= self._limits.connections:
             quiet = min((n for n in self._lines if not n.busy), key=lambda n: n.heard_at, default=None)
             if quiet is None:
                 return
-            self._lines.discard(quiet)
-            quiet.writer.transport.abort()
+            quiet.abort()
 
-    async def _converse(self, reader: asyncio.StreamReader, line: _Line) -> None:
-        peername = line.writer.get_extra_info("peername")
-        address = str(peername[0]) if peername else ""
-        deframer = Deframer(self._limits.message_bytes)
-        deadline: float | None = None
-        while True:
-            patience = self._limits.idle if deadline is None else deadline - time.monotonic()
-            try:
-                data = await asyncio.wait_for(reader.read(65536), max(patience, 0.01))
-            except TimeoutError:
-                if deframer.unfinished:
-                    late = Frame(deframer.unfinished, f"The message did not end within {self._limits.message:.0f} s.")
-                    await self._take([late], address, line)
-                return
-            if not data:
-                return
-            line.heard_at = time.monotonic()
-            frames = deframer.feed(data)
-            if frames:
-                await self._take(frames, address, line)
-            if not deframer.begun:
-                deadline = None
-            elif deadline is None or frames:
-                deadline = time.monotonic() + self._limits.message
+    def look(self) -> None:
+        """Called now and then: see to connections that take too long."""
+        at = time.monotonic()
+        for line in list(self._lines):
+            line.look(at)
 
-    async def _take(self, frames: list[Frame], address: str, line: _Line) -> None:
-        """Store all, then decide and answer each in order."""
-        line.busy = True
-        try:
-            arrivals = [intake.Arrival(f.body, address, now(), f.fault) for f in frames]
-            waiting = [asyncio.wrap_future(self._storing.submit(arrival)) for arrival in arrivals]
-            for arrival, stored in zip(arrivals, waiting, strict=True):
-                for answer in await self._answers(arrival, stored):
-                    line.writer.write(frame(answer))
-                await asyncio.wait_for(line.writer.drain(), self._limits.write)
-        finally:
-            line.busy = False
+    def _serving(self) -> bool:
+        """Whether messages are pouring in."""
+        return time.monotonic() - self._served_at < 0.05
 
-    async def _answers(self, arrival: intake.Arrival, stored: asyncio.Future[int]) -> list[bytes]:
-        header = recover(arrival.raw)
-        try:
-            message_id = await stored
-            said = answering.on_stored(header, message_id, arrival.at)
-            if answering.stored_is_enough(header):
-                self._stored_at = time.monotonic()
-                self._later.submit(lambda: intake.decide(message_id, at=now()))
-                return said
-            decision = self._workers.submit(lambda: intake.decide(message_id, at=now()))
-            return said + answering.on_decided(header, await asyncio.wrap_future(decision))
-        except Exception as error:  # the database is away, or worse: say so and go on listening
-            log.error("hl7.busy", error=type(error).__name__)
-            return answering.on_busy(header, arrival.at)
+    def _stored(self, batch: list[Taken], error: Exception | None) -> None:
+        if error is not None:
+            _busy(batch, error)
+        self._served_at = time.monotonic()
+        for taken in batch:
+            if error is None and taken.answers is not None:
+                self._later.submit(taken.message_id)
+        _advance(batch)
+
+    def _applied(self, batch: list[Taken], error: Exception | None) -> None:
+        """Where it did not go together (an error in one that undid all, a lock, a deadlock), each goes by itself."""
+        if error is None:
+            _advance(batch)
+            return
+        for taken in batch:
+            job = self._workers.submit(partial(_apply_alone, taken))
+            job.add_done_callback(partial(self._from_thread(self._applied_alone), taken))
+
+    def _applied_alone(self, taken: Taken, job: Future[None]) -> None:
+        error = job.exception()
+        if error is not None:
+            _busy([taken], error)
+        _advance([taken])
 
     async def close(self) -> None:
         """Let messages in work finish, then end all connections and threads."""
@@ -159,10 +132,9 @@ class Listener:
                 break
             await asyncio.sleep(0.05)
         for line in list(self._lines):
-            line.writer.close()
-        await asyncio.to_thread(self._storing.close)
-        await asyncio.to_thread(self._workers.close)
-        await asyncio.to_thread(self._later.close)
+            line.close()
+        for threads in (self._storing, self._applying, self._workers, self._later):
+            await asyncio.to_thread(threads.close)
 
     def begin(self) -> None:
         """Beside the traffic: follow the settings, and decide what an earlier run stored and did not decide."""
@@ -171,9 +143,66 @@ class Listener:
 
         def decide_all() -> None:
             for message_id in intake.undecided(before=before):
-                self._later.submit(partial(intake.decide, message_id, at=before))
+                self._later.submit(message_id)
 
         self._workers.submit(decide_all)
+
+
+def _store(batch: list[Taken]) -> None:
+    """Store all; and answer those whose senders wait for no more."""
+    arrivals = [taken.arrival for taken in batch]
+    message_ids = over_database(lambda: intake.store(arrivals))
+    for taken, message_id in zip(batch, message_ids, strict=True):
+        taken.message_id, header = message_id, taken.arrival.header
+        if answering.stored_is_enough(header):
+            taken.answers = answering.on_stored(header, message_id, taken.arrival.at)
+
+
+def _apply_together(batch: list[Taken]) -> None:
+    with writers_turn():
+        try:
+            rows = intake.decide_together([taken.message_id for taken in batch], at=now())
+        except Exception:
+            connection.close()
+            raise
+    for taken, row in zip(batch, rows, strict=True):
+        _answer(taken, row)
+
+
+def _apply_alone(taken: Taken) -> None:
+    _answer(taken, intake.decide(taken.message_id, at=now()))
+
+
+def _apply_later(message_ids: list[int]) -> None:
+    if len(message_ids) > 1:
+        try:
+            with writers_turn():
+                intake.decide_together(message_ids, at=now())
+            return
+        except Exception:
+            connection.close()
+    for message_id in message_ids:
+        try:
+            over_database(partial(intake.decide, message_id, at=now()))
+        except Exception as error:  # it is stored: the sweep comes
+            log.warning("hl7.later", message=message_id, error=type(error).__name__)
+
+
+def _answer(taken: Taken, row: InboundMessage) -> None:
+    header = taken.arrival.header
+    taken.answers = answering.on_stored(header, row.pk, taken.arrival.at) + answering.on_decided(header, row)
+
+
+def _busy(batch: list[Taken], error: BaseException) -> None:
+    """The database is away, or worse: say so and go on listening."""
+    log.error("hl7.busy", error=type(error).__name__)
+    for taken in batch:
+        taken.answers = answering.on_busy(taken.arrival.header, taken.arrival.at)
+
+
+def _advance(batch: list[Taken]) -> None:
+    for line in {taken.line for taken in batch}:
+        line.advance()
 
 
 def serve(
@@ -202,14 +231,14 @@ async def _serve(
 ) -> None:
     listener = Listener(limits)
     try:
-        patience = 10.0 if tls else None
-        server = await asyncio.start_server(
-            listener.connected, host, port, ssl=tls, backlog=512, ssl_handshake_timeout=patience
+        server = await asyncio.get_running_loop().create_server(
+            listener.line, host, port, ssl=tls, backlog=512, ssl_handshake_timeout=10.0 if tls else None
         )
         listener.begin()
         on_listening(server.sockets[0].getsockname()[1])
         while not stop.is_set():
             await asyncio.sleep(0.1)
+            listener.look()
         server.close()
     finally:
         await listener.close()

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from django.db import transaction
 
 from ris.kernel.errors import Conflict, Invalid, NotFound
-from ris.kernel.kept import Kept, insert
+from ris.kernel.kept import Kept, save
 from ris.kernel.locks import lock_name
 from ris.orders import states as order_states
 from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
 from ris.orders.selectors import find_order
 from ris.orders.services import number_order, place_order
-from ris.orders.services.filling import UNKNOWN_PROCEDURE
+from ris.orders.services.filling import UNKNOWN_PROCEDURE, lock_placer
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 
@@ -41,7 +41,7 @@ def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, ac
     Locked until the end of the transaction. Raises Invalid when the message names no order.
     """
     if placer:
-        lock_name(f"trail:{authority}:{placer}")
+        lock_placer(authority, placer)
         return _trail(authority, placer, lambda: find_order(authority, placer))
     if not filler and not accession:
         raise Invalid("Say which order is meant: ORC-2 is empty.", at="ORC-2", code="required")
@@ -50,7 +50,7 @@ def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, ac
         known = Order.objects.filter(accession=accession)
     order = known.order_by("pk").first()
     if order and order.placer_number:
-        lock_name(f"trail:{order.placer_authority}:{order.placer_number}")
+        lock_placer(order.placer_authority, order.placer_number)
         return _trail(order.placer_authority, order.placer_number, known.first)
     number = f"accession:{order.accession if order else accession}" if order or accession else f"filler:{filler}"
     lock_name(f"trail:{authority}:{number}")
@@ -94,7 +94,7 @@ def speak(trail: OrderTrail, utterance: Words, *, patient: Patient, visit: Visit
         _place(trail, after, patient, visit, incoming)
     else:
         _revise(trail.order, before, after, patient, visit, incoming)
-    trail.save() if trail.pk else insert(trail)
+    save(trail)
     if trail.order is None:
         incoming.warn("No order of this number is known yet; what was said is kept and counts when it comes.")
         incoming.did("kept", trail)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, connections
@@ -74,84 +74,99 @@ class Workers:
             connections.close_all()
 
 
-class Later:
-    """One thread for what nobody waits for: at work while it is quiet, and a little even when it is not.
+class Batches(Generic[T]):
+    """One thread that handles whatever has queued up in one go, in order: a group commit.
 
-    ``busy`` says whether somebody is being served just now; a job then waits, for ``most`` seconds.
+    ``done`` is told, on that thread, of each batch, with the error if ``handle`` raised one.
     """
 
-    def __init__(self, busy: Callable[[], bool], *, most: float = 0.2, name: str) -> None:
-        self._busy, self._most = busy, most
-        self._jobs: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
-        self._closing = False
+    def __init__(
+        self,
+        handle: Callable[[list[T]], object],
+        done: Callable[[list[T], Exception | None], object],
+        *,
+        most: int,
+        name: str,
+    ) -> None:
+        self._handle, self._done, self._most = handle, done, most
+        self._items: queue.SimpleQueue[T | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, job: Callable[[], Any]) -> None:
-        self._jobs.put(job)
+    def submit(self, item: T) -> None:
+        self._items.put(item)
 
     def close(self, seconds: float = 10) -> None:
-        """Finish the job at hand. The rest is in the database, for the next run or the sweep."""
-        self._closing = True
-        self._jobs.put(None)
-        self._thread.join(seconds)
-
-    def _run(self) -> None:
-        try:
-            while (job := self._jobs.get()) is not None and not self._closing:
-                until = time.monotonic() + self._most
-                while self._busy() and time.monotonic() < until and not self._closing:
-                    time.sleep(0.01)
-                try:
-                    over_database(job)
-                except Exception as error:
-                    log.warning("hl7.later", error=type(error).__name__)
-        finally:
-            connections.close_all()
-
-
-class Batches:
-    """One thread that handles whatever has queued up in one go: a group commit.
-
-    ``handle`` gets the items in order and returns a result for each.
-    """
-
-    def __init__(self, handle: Callable[[list[Any]], list[Any]], *, most: int, name: str) -> None:
-        self._handle = handle
-        self._most = most
-        self._items: queue.SimpleQueue[tuple[Any, Future[Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def submit(self, item: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        self._items.put((item, future))
-        return future
-
-    def close(self, seconds: float = 10) -> None:
+        """Finish what is queued, then end the thread and its connection."""
         self._items.put(None)
         self._thread.join(seconds)
 
     def _run(self) -> None:
         try:
             while (first := self._items.get()) is not None:
-                batch = [first]
-                while len(batch) < self._most and not self._items.empty():
-                    more = self._items.get()
-                    if more is None:
-                        self._items.put(None)
-                        break
-                    batch.append(more)
-                self._handle_batch(batch)
+                batch = [first, *_waiting(self._items, self._most - 1)]
+                error: Exception | None = None
+                try:
+                    self._handle(batch)
+                except Exception as raised:
+                    error = raised
+                self._done(batch, error)
         finally:
             connections.close_all()
 
-    def _handle_batch(self, batch: list[tuple[Any, Future[Any]]]) -> None:
+
+class Later(Generic[T]):
+    """One thread for what nobody waits for: at work while it is quiet, and a little even when it is not.
+
+    ``busy`` says whether somebody is being served just now; an item then waits, for ``patience`` seconds, and
+    goes alone. When it is quiet ``handle`` gets up to ``most`` at once.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[list[T]], object],
+        busy: Callable[[], bool],
+        *,
+        most: int,
+        patience: float = 0.2,
+        name: str,
+    ) -> None:
+        self._handle, self._busy, self._most, self._patience = handle, busy, most, patience
+        self._items: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, item: T) -> None:
+        self._items.put(item)
+
+    def close(self, seconds: float = 10) -> None:
+        """Finish what is at hand. The rest is in the database, for the next run or the sweep."""
+        self._closing = True
+        self._items.put(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
         try:
-            results = over_database(lambda: self._handle([item for item, _ in batch]))
-        except BaseException as error:
-            for _, future in batch:
-                future.set_exception(error)
-            return
-        for (_, future), result in zip(batch, results, strict=True):
-            future.set_result(result)
+            while (first := self._items.get()) is not None and not self._closing:
+                until = time.monotonic() + self._patience
+                while (busy := self._busy()) and time.monotonic() < until and not self._closing:
+                    time.sleep(0.01)
+                try:
+                    self._handle([first, *_waiting(self._items, 0 if busy else self._most - 1)])
+                except Exception as error:
+                    log.warning("hl7.later", error=type(error).__name__)
+        finally:
+            connections.close_all()
+
+
+def _waiting(items: queue.SimpleQueue[T | None], most: int) -> list[T]:
+    """Up to so many that are queued already; the end of the queue stays in it."""
+    found: list[T] = []
+    while len(found) < most and not items.empty():
+        item = items.get()
+        if item is None:
+            items.put(None)
+            break
+        found.append(item)
+    return found

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db.models import Model
 
-from ris.kernel.kept import insert
+from ris.kernel.many import insert_all
+from ris.kernel.together import at_end
 
 from .actor import Actor
 from .models import AuditEvent
@@ -25,20 +26,24 @@ def record(
 ) -> AuditEvent:
     """Append who did ``action`` (``report.sign``, ``patient.view``) to ``subject``.
 
-    Written in the caller's transaction, so it stands exactly when the change stands. ``detail`` takes
-    ids, states and counts: no names and no report text.
+    Written in the caller's transaction, so it stands exactly when the change stands; together with other
+    work, at the end of that. ``detail`` takes ids, states and counts: no names and no report text.
     """
-    return insert(
-        AuditEvent(
-            at=at,
-            user_id=actor.user_id,
-            actor=actor.name,
-            source=actor.source,
-            action=action,
-            subject=subject._meta.object_name or "",
-            subject_id=str(subject.pk),
-            patient_id=patient_id,
-            reason=reason,
-            detail=detail,
-        )
+    event = AuditEvent(
+        at=at,
+        user_id=actor.user_id,
+        actor=actor.name,
+        source=actor.source,
+        action=action,
+        subject=subject._meta.object_name or "",
+        subject_id=str(subject.pk),
+        patient_id=patient_id,
+        reason=reason,
+        detail=detail,
     )
+    at_end(_append, event)
+    return event
+
+
+def _append(events: list[AuditEvent]) -> None:
+    insert_all(events)

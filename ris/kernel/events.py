@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
 from . import doorbell
-from .kept import insert
 from .locks import lock_name
+from .many import insert_all
 from .models import Delivery, Record
+from .together import at_end
 
 E = TypeVar("E", bound="Event")
 Subscriber = Callable[[Any], None]
@@ -61,16 +62,27 @@ def subscribe(*events: type[E]) -> Callable[[Callable[[E], None]], Callable[[E],
 def emit(event: Event) -> Record:
     """Write the fact down in the caller's transaction and ring the relay's bell after commit.
 
-    The stream is locked first, so that id order is commit order within it.
+    Together with other work the Record has its id at the end of that only.
     """
-    lock_name(f"stream:{event.stream}")
     body = dataclasses.asdict(event)
     del body["stream"], body["at"]
-    record = insert(Record(kind=event.kind, stream=event.stream, at=event.at, body=body))
-    for name in _subscribers[event.kind]:
-        insert(Delivery(record=record, subscriber=name, stream=event.stream, due_at=event.at))
-    doorbell.ring(doorbell.RELAY)
+    record = Record(kind=event.kind, stream=event.stream, at=event.at, body=body)
+    at_end(_write_down, record)
     return record
+
+
+def _write_down(records: list[Record]) -> None:
+    """The streams are locked first, so that id order is commit order within each."""
+    lock_name(*{f"stream:{record.stream}" for record in records})
+    insert_all(records)
+    insert_all(
+        [
+            Delivery(record=record, subscriber=name, stream=record.stream, due_at=record.at)
+            for record in records
+            for name in _subscribers[record.kind]
+        ]
+    )
+    doorbell.ring(doorbell.RELAY)
 
 
 def revive(record: Record) -> Event:

@@ -6,14 +6,17 @@ What is asked stays written as an ordinary queryset; where its text cannot be ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from django.db import connections, models
+from django.db import connection, connections, models
 from django.db.models import query as orm
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import InsertQuery
+
+from .prepared import ask, change
+from .together import present
 
 M = TypeVar("M", bound=models.Model)
 Converters = list[tuple[int, list[Callable[..., Any]], Any]]
@@ -25,14 +28,26 @@ class Kept(Generic[M]):
     Every parameter of the statement is one of the values, in their order (``lambda *codes: …code__in=codes``
     is kept for each number of codes; ``filter`` takes its names by the alphabet); else, and for None, the
     ORM runs it. No patterns (``contains``, ``iexact``): the ORM writes those values another way.
+
+    ``steady``: pieces of work that run together (``ris.kernel.together``) do not change these rows, and read
+    the same ones once.
     """
 
-    def __init__(self, rows: Callable[..., models.QuerySet[M]]) -> None:
-        self._rows = rows
+    def __init__(self, rows: Callable[..., models.QuerySet[M]], *, steady: bool = False) -> None:
+        self._rows, self._steady = rows, steady
         self._built: WeakKeyDictionary[Any, dict[int, _Select]] = WeakKeyDictionary()
 
     def all(self, *values: Any) -> list[M]:
         """The rows, for these values."""
+        shared = present() if self._steady else None
+        if shared is None:
+            return self._ask(values)
+        found = shared.known.get((self, values)) or self._ask(values)
+        if found:
+            shared.known[self, values] = found
+        return found
+
+    def _ask(self, values: tuple[Any, ...]) -> list[M]:
         wrapper: Any = connections["default"]
         kept = self._built.setdefault(wrapper, {})
         built = kept.get(len(values))
@@ -68,10 +83,7 @@ class _Select:
         self._converters = _converters(compiler, [column[0] for column in compiler.select])
 
     def run(self, wrapper: Any, values: tuple[Any, ...]) -> list[Any]:
-        with wrapper.cursor() as cursor:
-            cursor.execute(self.sql, values)
-            found = cursor.fetchall()
-        return [self._object(_converted(row, self._converters, wrapper)) for row in found]
+        return [self._object(_converted(row, self._converters, wrapper)) for row in ask(self.sql, values)]
 
     def _object(self, row: list[Any]) -> Any:
         made = self._model.from_db(self._db, self._names, row[self._slice])
@@ -99,12 +111,51 @@ class _Insert:
 
     def run(self, row: models.Model, values: list[Any], wrapper: Any) -> None:
         params = [field.get_db_prep_save(value, wrapper) for field, value in zip(self.fields, values, strict=True)]
-        with wrapper.cursor() as cursor:
-            cursor.execute(self.sql, params)
-            answer = _converted(cursor.fetchone(), self._converters, wrapper)
+        (returned,) = ask(self.sql, params)
+        answer = _converted(returned, self._converters, wrapper)
         for field, value in zip(self._returning, answer, strict=True):
             setattr(row, field.attname, value)
         row._state.adding, row._state.db = False, wrapper.alias
+
+
+class _Update:
+    """The text of an UPDATE of one row of a model on any connection."""
+
+    def __init__(self, row: models.Model, names: Sequence[str], among: Mapping[str, Collection[Any]]) -> None:
+        meta: Any = row._meta
+        whole = [f for f in meta.local_concrete_fields if not (f.generated or f.primary_key)]
+        self.fields: list[Any] = [meta.get_field(name) for name in names] or whole
+        self.guards: list[Any] = [meta.get_field(name) for name in among]
+        quote = connection.ops.quote_name
+        changed = ", ".join(f"{quote(field.column)} = %s" for field in self.fields)
+        guards = (
+            f" AND {quote(field.column)} IN ({', '.join(['%s'] * len(values))})"
+            for field, values in zip(self.guards, among.values(), strict=True)
+        )
+        where = f"{quote(meta.pk.column)} = %s{''.join(guards)}"
+        self.sql = f"UPDATE {quote(meta.db_table)} SET {changed} WHERE {where}"  # noqa: S608  (names of columns)
+
+    def run(self, row: models.Model, among: Mapping[str, Collection[Any]]) -> bool:
+        wrapper: Any = connections["default"]
+        params = [field.get_db_prep_save(field.pre_save(row, add=False), wrapper) for field in self.fields]
+        params.append(row.pk)
+        for field, values in zip(self.guards, among.values(), strict=True):
+            params += [field.get_db_prep_save(value, wrapper) for value in values]
+        return change(self.sql, params) == 1
+
+
+_updates: dict[tuple[Any, ...], _Update] = {}
+
+
+def update(row: models.Model, *names: str, **among: Collection[Any]) -> bool:
+    """Write these fields (none named: all) of a row that is there, as ``save(update_fields=names)`` does.
+
+    But for the signals, to which nobody listens. ``among`` guards it: fields of which the row must have one of
+    these values. False: no such row was there.
+    """
+    key = (type(row), names, tuple((name, len(values)) for name, values in among.items()))
+    built = _updates.get(key) or _updates.setdefault(key, _Update(row, names, among))
+    return built.run(row, among)
 
 
 _inserts: WeakKeyDictionary[Any, dict[type[models.Model], _Insert]] = WeakKeyDictionary()
@@ -122,6 +173,14 @@ def insert(row: M) -> M:
     else:
         built.run(row, values, wrapper)
     return row
+
+
+def save(row: models.Model) -> None:
+    """Insert the row if it is new, else write all of it."""
+    if row.pk is None:
+        insert(row)
+    else:
+        update(row)
 
 
 def insert_many(rows: Sequence[models.Model]) -> None:

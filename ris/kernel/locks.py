@@ -6,6 +6,9 @@ import hashlib
 
 from django.db import connection
 
+from .prepared import ask
+from .together import present
+
 
 def lock_name(*names: str) -> None:
     """Let one transaction at a time past this line for each of ``names``, until it commits or rolls back.
@@ -15,8 +18,14 @@ def lock_name(*names: str) -> None:
     PostgreSQL: an advisory transaction lock. SQLite: every transaction here begins IMMEDIATE, so
     there is one writer at a time and nothing is left to lock.
     """
-    if connection.vendor == "postgresql":
+    if connection.vendor != "postgresql":
+        return
+    shared = present()
+    if shared is not None:
+        names = tuple(name for name in names if name not in shared.locked)
+    if names:
         digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
         keys = sorted(int.from_bytes(digest, "big", signed=True) for digest in digests)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {', '.join(['pg_advisory_xact_lock(%s)'] * len(keys))}", keys)
+        ask(f"SELECT {', '.join(['pg_advisory_xact_lock(%s)'] * len(keys))}", keys)
+    if shared is not None:
+        shared.locked |= set(names)

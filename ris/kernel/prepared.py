@@ -1,30 +1,67 @@
-"""Reading the same shape of statement over and over, without planning it over and over."""
+"""Running the same statement over and over, without parsing and planning it over and over.
+
+PostgreSQL takes longer to parse and plan a statement of these sizes than to run it, so there it is prepared
+on its connection. SQLite's driver keeps statements by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import connection
+from django.db import connections
 
-_settled: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-"""Connections that are set up, and the era of the database that each is connected to."""
+Params = Sequence[Any] | Mapping[str, Any]
+Answer = Callable[[Any], Any]
+
+MOST_KEPT = 1000
+"""Statements that one connection keeps; a NULL among the values makes another one of it."""
 
 
-def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+@dataclass(slots=True)
+class _Settled:
+    """A connection that is set up: since when its server runs, and whether it plans once for all values."""
+
+    era: str
+    one_plan: bool = False
+
+
+_settled: WeakKeyDictionary[Any, _Settled] = WeakKeyDictionary()
+
+
+def fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
     """The rows of a SELECT (or what RETURNING returns), as the driver gives them.
 
-    PostgreSQL plans a join of seven tables longer than it takes to run it, so there the statement is
-    prepared on this connection, with one plan for all parameters: use it only for statements whose
-    best plan does not depend on the values. SQLite's driver keeps statements by itself.
+    PostgreSQL plans a join of seven tables longer than it takes to run it, so it plans it once for all values:
+    use it only for statements whose best plan does not depend on them. Such a plan uses no partial index whose
+    condition is about a value.
     """
-    if connection.vendor != "postgresql":
-        with connection.cursor() as cursor:
+    wrapper: Any = connections["default"]
+    if wrapper.vendor != "postgresql":
+        with wrapper.cursor() as cursor:
             cursor.execute(sql, params)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
-    return _fetch_prepared(sql, params)
+            return list(cursor.fetchall())
+    with wrapper.wrap_database_errors:
+        settled = _settle(wrapper)
+        if not settled.one_plan:
+            wrapper.connection.execute("SET plan_cache_mode = force_generic_plan")
+            settled.one_plan = True
+    found: list[tuple[Any, ...]] = _run(wrapper, sql, params, _rows)
+    return found
+
+
+def ask(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows that a plain statement answers with, planned as the database sees fit."""
+    found: list[tuple[Any, ...]] = _plain(sql, params, _rows)
+    return found
+
+
+def change(sql: str, params: Sequence[Any]) -> int:
+    """Run a plain statement that answers with no rows; return how many it changed."""
+    changed: int = _plain(sql, params, _count)
+    return changed
 
 
 def era() -> str:
@@ -33,30 +70,55 @@ def era() -> str:
     What a transaction wrote is known by its number, and numbers are given once only, but for a server whose files
     were put back to an earlier state. That takes a restart, so numbers are comparable within one era.
     """
-    if connection.vendor != "postgresql":
+    wrapper: Any = connections["default"]
+    if wrapper.vendor != "postgresql":
         return ""
-    with connection.wrap_database_errors:
-        return _settle()[1]
+    with wrapper.wrap_database_errors:
+        return _settle(wrapper).era
 
 
-def _settle() -> tuple[Any, str]:
-    """The connection, set up, and its era."""
-    connection.ensure_connection()
-    raw = connection.connection
+def _rows(cursor: Any) -> list[tuple[Any, ...]]:
+    return list(cursor.fetchall())
+
+
+def _count(cursor: Any) -> int:
+    return int(cursor.rowcount)
+
+
+def _plain(sql: str, params: Sequence[Any], answer: Answer) -> Any:
+    """Prepared, where nobody listens to statements and the connection is not one that plans for all values."""
+    wrapper: Any = connections["default"]
+    prepared = wrapper.vendor == "postgresql" and not (wrapper.execute_wrappers or wrapper.queries_logged)
+    if prepared:
+        with wrapper.wrap_database_errors:
+            prepared = not _settle(wrapper).one_plan
+    if not prepared:
+        with wrapper.cursor() as cursor:
+            cursor.execute(sql, params)
+            return answer(cursor)
+    from psycopg.types.numeric import Int8
+
+    wrapper.validate_no_broken_transaction()
+    # integers of one width, or each width would be a statement of its own
+    return _run(wrapper, sql, [Int8(value) if type(value) is int else value for value in params], answer)
+
+
+def _settle(wrapper: Any) -> _Settled:
+    wrapper.ensure_connection()
+    raw = wrapper.connection
     found = _settled.get(raw)
     if found is None:
         raw.prepare_threshold = 5  # Django says never; its own statements bind on the client and stay unprepared
-        raw.execute("SET plan_cache_mode = force_generic_plan")
+        raw.prepared_max = MOST_KEPT
         raw.execute("SET jit = off")  # takes longer than the statement
         raw.execute("SET max_parallel_workers_per_gather = 0")  # so does calling workers
-        found = _settled[raw] = str(raw.execute("SELECT pg_postmaster_start_time()").fetchone()[0])
-    return raw, found
+        found = _settled[raw] = _Settled(str(raw.execute("SELECT pg_postmaster_start_time()").fetchone()[0]))
+    return found
 
 
-def _fetch_prepared(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _run(wrapper: Any, sql: str, params: Params, answer: Answer) -> Any:
     import psycopg
 
-    with connection.wrap_database_errors:
-        raw, _ = _settle()
-        with psycopg.Cursor(raw) as cursor:  # binds on the server, as preparing needs
-            return cursor.execute(sql, params, prepare=True).fetchall()
+    with wrapper.wrap_database_errors, psycopg.Cursor(wrapper.connection) as cursor:  # binds on the server
+        cursor.execute(sql, params, prepare=True)
+        return answer(cursor)

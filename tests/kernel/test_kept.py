@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device, Procedure, Site, Subspecialty
-from ris.kernel.kept import Kept, insert, insert_many
+from ris.kernel.kept import Kept, insert, insert_many, save, update
+from ris.kernel.many import Many, insert_all
 from ris.kernel.models import Record
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +94,41 @@ def test_an_insert_that_breaks_a_constraint_is_refused_as_ever() -> None:
     insert(north())
     with pytest.raises(IntegrityError), transaction.atomic():
         insert(north())
+
+
+def test_an_update_writes_what_it_names_of_a_row_that_is_there_and_as_it_must_be() -> None:
+    north, changed = site("north"), site("south")
+    changed.name, changed.time_zone = "Far south", "Europe/Oslo"
+
+    assert update(changed, "name", code=["south", "west"])
+    assert not update(changed, "time_zone", code=["west"])
+    changed.refresh_from_db()
+    assert (changed.name, changed.time_zone) == ("Far south", north.time_zone)
+    changed.time_zone = "Europe/Oslo"
+    save(changed)
+    assert Site.objects.get(pk=changed.pk).time_zone == "Europe/Oslo"
+    assert vars(Site.objects.get(code="north"))["name"] == "North"
+
+
+def test_many_rows_are_inserted_in_their_order() -> None:
+    events = [
+        AuditEvent(at=AT, actor="ZZTEST", action="x", subject="x", subject_id=str(n), detail={"n": n}) for n in range(3)
+    ]
+    insert_all(events)
+    assert [event.subject_id for event in AuditEvent.objects.order_by("pk")] == ["0", "1", "2"]
+    assert [AuditEvent.objects.get(pk=event.pk).detail for event in events] == [{"n": n} for n in range(3)]
+    insert_all([])
+
+    insert_all([Record(kind="x", stream=str(n), at=AT, body={}) for n in range(2)])
+    assert all(row.written_at for row in Record.objects.all())
+
+
+def test_of_many_rows_what_is_not_said_is_as_ever() -> None:
+    sites = Many(Site, "code", "name", "accession_prefix", "assigning_authority")
+    keys = sites.insert([("north", "Nörth", "N", "X"), ("south", "S", "S", "X")])
+
+    assert [Site.objects.get(pk=key).name for key in keys] == ["Nörth", "S"]
+    assert Site.objects.get(code="south").time_zone == Site().time_zone
 
 
 def test_many_rows_are_inserted_as_the_orm_inserts_one() -> None:

@@ -11,6 +11,7 @@ from ris.catalog.models import Device, Procedure, Site
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.identifiers import new_uid
 from ris.kernel.kept import Kept, insert
+from ris.kernel.locks import lock_name
 
 from .. import states
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
@@ -26,13 +27,20 @@ REPORTED_THEN_UNLINKED = "reported, then unlinked"
 
 
 _CATALOG = Kept(
-    lambda code: Procedure.objects.alias(folded=Upper("code")).filter(folded=Upper(Value(code)), active=True)
+    lambda code: Procedure.objects.alias(folded=Upper("code")).filter(folded=Upper(Value(code)), active=True),
+    steady=True,
 )
 _FIRST_DEVICE = Kept(
-    lambda modality, site_id: Device.objects.filter(modality=modality, site=site_id, active=True).order_by("pk")[:1]
+    lambda modality, site_id: Device.objects.filter(modality=modality, site=site_id, active=True).order_by("pk")[:1],
+    steady=True,
 )
-_SITE = Kept(lambda site_id: Site.objects.filter(pk=site_id))
+_SITE = Kept(lambda site_id: Site.objects.filter(pk=site_id), steady=True)
 _OF_ACCESSION = Kept(lambda *accessions: Order.objects.filter(accession__in=accessions))
+
+
+def lock_placer(authority: str, number: str) -> None:
+    """Let one transaction at a time speak about the order of this placer number, placed or not."""
+    lock_name(f"placer:{authority}:{number}")
 
 
 def locked_order(order_id: int) -> Order:

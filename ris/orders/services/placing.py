@@ -11,8 +11,7 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
-from ris.kernel.kept import insert
-from ris.kernel.locks import lock_name
+from ris.kernel.kept import insert, update
 from ris.kernel.states import Step
 
 from .. import states
@@ -28,7 +27,7 @@ from ..events import (
 from ..intents import OrderIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 from ..selectors import find_order
-from .filling import add_procedure, check_accession, check_words, issue_accession, locked_order
+from .filling import add_procedure, check_accession, check_words, issue_accession, lock_placer, locked_order
 
 
 @transaction.atomic
@@ -43,7 +42,7 @@ def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
         raise Invalid("An order needs at least one procedure.", at="procedures")
     check_words(intent)
     if intent.placer_number:
-        lock_name(f"placer:{intent.placer_authority}:{intent.placer_number}")
+        lock_placer(intent.placer_authority, intent.placer_number)
         if find_order(intent.placer_authority, intent.placer_number):
             raise Conflict("This placer order number was used before.", at="placer_number", code="duplicate")
     if intent.accession:
@@ -64,7 +63,7 @@ def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
     if not order.accession:
         order.accession = issue_accession(order)
     order.filler_number = order.filler_number or f"F{order.pk}"
-    order.save(update_fields=["accession", "filler_number"])
+    update(order, "accession", "filler_number")
     for number, procedure in enumerate(intent.procedures, start=1):
         add_procedure(order, procedure, at, nth=number)
     record(actor, "order.place", order, patient_id=order.patient_id, at=at, accession=order.accession)
@@ -142,7 +141,7 @@ def number_order(order_id: int, *, placer_number: str, placer_authority: str, ac
 
     Raises NotFound; Conflict when it has a number already, or when another order has this one.
     """
-    lock_name(f"placer:{placer_authority}:{placer_number}")
+    lock_placer(placer_authority, placer_number)
     order = locked_order(order_id)
     if order.placer_number:
         raise Conflict("This order has a placer number already.", at="placer_number")

@@ -10,8 +10,9 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.events import emit
-from ris.kernel.kept import Kept, insert
+from ris.kernel.kept import Kept, insert, save
 from ris.kernel.locks import lock_name
+from ris.kernel.many import insert_all
 
 from ..events import PatientRevised
 from ..intents import PatientIntent
@@ -76,7 +77,7 @@ def _add_identifiers(
         for value, authority, kind in intent.identifiers
         if (value, authority) not in known
     ]
-    Identifier.objects.bulk_create(new)
+    insert_all(new)
     return bool(new)
 
 
@@ -100,7 +101,7 @@ def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: 
     )
     if changed and patient.pk is not None:
         patient.version += 1
-    patient.save() if patient.pk else insert(patient)
+    save(patient)
     return changed
 
 

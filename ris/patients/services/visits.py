@@ -12,7 +12,7 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
-from ris.kernel.kept import Kept, insert
+from ris.kernel.kept import Kept, save
 from ris.kernel.locks import lock_name
 
 from ..events import VisitRevised
@@ -49,7 +49,7 @@ def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: date
     if known is None or said:
         visit.updated_at = max(filter(None, [visit.updated_at, moment]))
         visit.version += 1 if known is not None and changed else 0
-        visit.save() if known else insert(visit)
+        save(visit)
     if known is None or changed:
         record(actor, "visit.write", visit, patient_id=patient_id, at=at, fields=sorted(changed))
     if known is not None and changed & _TOLD:

@@ -15,7 +15,7 @@ import django
 
 django.setup()
 
-from interfaces.hl7 import intake, server  # noqa: E402
+from interfaces.hl7 import deciding, intake, server  # noqa: E402
 
 POINT, AFTER = sys.argv[1], int(sys.argv[2])
 calls = 0
@@ -41,7 +41,7 @@ def wrapped(name: str) -> None:
     setattr(intake, name, killing)
 
 
-real_write = intake._write
+real_write = deciding.write
 
 
 def dying_write(row: Any) -> Any:
@@ -50,6 +50,6 @@ def dying_write(row: Any) -> Any:
 
 
 wrapped("store")
-wrapped("decide")
-intake._write = dying_write
+wrapped("decide_together")
+deciding.write = dying_write
 server.serve("127.0.0.1", 0, threading.Event(), on_listening=lambda port: print(port, flush=True))  # noqa: T201

@@ -6,9 +6,10 @@ import subprocess
 import pytest
 from django.db import OperationalError
 
-from interfaces.hl7 import intake
+from interfaces.hl7 import deciding, intake
 from interfaces.hl7.models import InboundMessage
 from interfaces.hl7.peer_line import PeerLine
+from ris.kernel.many import Many
 from ris.orders.models import Order
 from tests.interfaces.hl7.emr import destination
 from tests.interfaces.hl7.hl7 import order
@@ -29,21 +30,21 @@ def test_while_the_database_is_away_no_aa_is_sent_and_it_goes_on_by_itself_after
     with listening() as port, Client(port) as sender:
         assert sender.ask(order(control_id="A"))[1][1] == "AA"
         with monkeypatch.context() as patch:
-            patch.setattr(type(InboundMessage.objects), "bulk_create", away)
+            patch.setattr(Many, "insert", away)
             assert sender.ask(order(control_id="B", placer="P2"))[1][1] == "AR"
         assert sender.ask(order(control_id="B", placer="P2"))[1][1] == "AA"
     assert Order.objects.count() == 2
 
 
 def test_when_it_cannot_be_applied_now_it_is_kept_rejected_and_taken_when_it_comes_again(monkeypatch):
-    real, failing = intake.decide, [True]
+    real, failing = deciding.decide, [True]
 
-    def locked(message_id, *, at):
+    def locked(row, at):
         if failing[0]:
             raise OperationalError("locked")
-        return real(message_id, at=at)
+        return real(row, at)
 
-    monkeypatch.setattr(intake, "decide", locked)
+    monkeypatch.setattr(deciding, "decide", locked)
     with listening() as port, Client(port) as sender:
         assert sender.ask(order(control_id="B"))[1][1] == "AR"
         failing[0] = False
