@@ -57,6 +57,12 @@ STATES: dict[str, tuple[str, str, str]] = {
     "running": ("loader", "blue", "Running"),
     "halted": ("circle-stop", "amber", "Stopped"),
     "done": ("circle-check", "green", "Done"),
+    # priors on their way
+    "wanted": ("hourglass", "blue", "Wanted"),
+    "searched": ("check", "green", "Searched"),
+    "moving": ("loader", "amber", "Moving"),
+    "moved": ("check", "green", "Moved"),
+    "missed": ("triangle-alert", "red", "Missed"),
     # rules, readers, plans, associations
     "live": ("circle-check", "green", "In force"),
     "retired": ("archive", "", "Retired"),

@@ -112,11 +112,11 @@ def test_an_archive_that_is_away_is_tried_until_it_is_back(signed: Sign, scp: Sc
     route_to(archive)
     version = signed()
     at = SIGNED
-    for _ in range(20):
+    for _ in range(6):
         assert send_owed(at=at) == 0
         at += timedelta(hours=1)
     waiting = ReportSend.objects.get()
-    assert (waiting.attempts, waiting.error) == (20, "ARCHIVE at 127.0.0.1:9 cannot be reached")
+    assert (waiting.attempts, waiting.error) == (6, "ARCHIVE at 127.0.0.1:9 cannot be reached")
     assert waiting.due_at <= at
     assert Alarm.objects.filter(kind=ALARM, cleared_at=None).count() == 1
     archive.port = scp.port
