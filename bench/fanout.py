@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +48,8 @@ class Screen(asyncio.Protocol):
         self._up, self._bytes, self._shaken = up, b"", False
         self.seq = self.heard = self.gaps = 0
         self.delays: list[float] = []
-        self.closed = False
+        self.ended = ""
+        """Why the line ended: the answer to the handshake, or the code of a close frame."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
@@ -61,7 +63,8 @@ class Screen(asyncio.Protocol):
             if not found:
                 return
             self._shaken, self._bytes = True, rest
-            self.closed = b" 101 " not in head.split(b"\r\n", 1)[0]
+            if b" 101 " not in head.split(b"\r\n", 1)[0]:
+                self.ended = head.split(b"\r\n", 1)[0].decode()
         while len(self._bytes) >= 2:
             kind, size, begin = self._bytes[0] & 15, self._bytes[1], 2
             if size == 126:
@@ -71,6 +74,8 @@ class Screen(asyncio.Protocol):
             said, self._bytes = self._bytes[begin : begin + size], self._bytes[begin + size :]
             if kind == 1:
                 self._hear(json.loads(said), at)
+            elif kind == 8:
+                self.ended = str(int.from_bytes(said[:2], "big"))
             elif kind == 9:
                 self._transport.write(bytes([0x8A, 0x80 | size, 0, 0, 0, 0]) + said)  # a pong, masked with zeros
 
@@ -82,7 +87,7 @@ class Screen(asyncio.Protocol):
         self.delays += [at - began[pk] for pk in message["ids"]]
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.closed = True
+        self.ended = self.ended or f"cut off: {error}"
         self._up.set()
 
 
@@ -188,7 +193,9 @@ async def watch(host: str, cookies: list[str], change: Callable[[int], None], ev
     lost = sum(number - screen.heard for screen in screens)
     ordered = sorted(delays)
     print(f"{len(screens)} clients, {number / took:.1f} changes/s for {took:.0f} s: {len(delays)} heard, {lost} lost,")
-    print(f"  {sum(s.gaps for s in screens)} gaps, {sum(s.closed for s in screens)} sockets closed;")
+    print(
+        f"  {sum(s.gaps for s in screens)} gaps; lines that ended: {dict(Counter(s.ended for s in screens if s.ended))}"
+    )
     print(f"  change → screen: {percentiles(delays)}  p99 {1000 * ordered[int(len(ordered) * 0.99)]:7.2f} ms")
 
 

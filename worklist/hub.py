@@ -155,9 +155,10 @@ class Hub:
 
     async def _watch_sessions(self) -> None:
         await asyncio.sleep(CHECK)
-        keys = list({client.session_key for client in self.clients})
+        asked = list(self.clients)  # who joins while the database is asked was not asked about, and is not closed
+        keys = list({client.session_key for client in asked})
         standings = await database_sync_to_async(standing_of)(keys)
-        for client in list(self.clients):
+        for client in asked:
             standing = standings.get(client.session_key)
             if standing is None or not standing.sites:
                 client.close(SIGNED_OUT if standing is None else FORBIDDEN)

@@ -19,8 +19,9 @@ from tests.factories import NOON, SiteFactory, make_user
 from tests.worklist.reading import make_item, make_reader
 from tests.worklist.sockets import cookie, hear, served, session_of
 from worklist import services
-from worklist.hub import DEEPEST, Client
+from worklist.hub import DEEPEST, Client, Hub
 from worklist.models import Presence
+from worklist.selectors.access import Standing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,6 +92,42 @@ def test_a_revoked_session_closes_its_socket_within_five_seconds() -> None:
 
     with served() as url:
         assert asyncio.run(watch(url)) == 4401
+
+
+def test_who_joins_while_sessions_are_looked_at_is_not_taken_for_signed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worklist.hub.CHECK", 0.0)
+    here = Client("here", 1, frozenset({1}))
+    late = Client("late", 2, frozenset({1}))
+
+    async def look() -> None:
+        one = Hub(asyncio.get_running_loop())
+        one.clients = {here}
+
+        def standing(keys: Any) -> dict[str, Standing]:
+            one.clients.add(late)
+            return {key: Standing(1, frozenset({1})) for key in keys}
+
+        monkeypatch.setattr("worklist.hub.standing_of", standing)
+        monkeypatch.setattr("worklist.hub.seen", lambda readers, at: None)
+        await one._watch_sessions()
+
+    asyncio.run(look())
+    assert (here.closed, late.closed) == (0, 0)
+
+
+def test_a_slow_client_holds_up_nobody_else() -> None:
+    """The hub never waits for a client: what one does not take is dropped, and the others have all of it."""
+    slow, quick = Client("slow", 1, frozenset({1})), Client("quick", 2, frozenset({1}))
+
+    async def hand_out() -> list[int]:
+        heard = []
+        for n in range(3 * DEEPEST):
+            for client in (slow, quick):
+                client.tell(f"[{n}]")
+            heard.append(json.loads(await quick.next_message())["seq"])
+        return heard
+
+    assert asyncio.run(hand_out()) == list(range(1, 3 * DEEPEST + 1))
 
 
 def test_what_happened_without_a_bell_is_heard_from_the_database(monkeypatch: pytest.MonkeyPatch) -> None:

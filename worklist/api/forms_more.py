@@ -9,7 +9,7 @@ from rest_framework import serializers
 from ris.catalog.models import Site, Subspecialty
 from ris.orders.models import Order
 from ris.people.models import User
-from worklist.models import AiFlag, Escalation, Holiday, Offer, Presence, RuleSet, Shift, ShiftChange
+from worklist.models import AiFlag, Escalation, Holiday, Offer, Presence, PriorPlan, RuleSet, Shift, ShiftChange
 from worklist.rules.checking import check
 from worklist.rules.language import parse
 from worklist.rules.sentences import sentence
@@ -55,6 +55,22 @@ class HandOverForm(serializers.Serializer[Any]):
 
 class HandedOver(serializers.Serializer[Any]):
     items = serializers.ListField(child=serializers.IntegerField())
+
+
+class ReserveForm(serializers.Serializer[Any]):
+    reader = serializers.PrimaryKeyRelatedField(
+        queryset=User.objects.filter(is_active=True), allow_null=True, help_text="null: for anybody again."
+    )
+    reason = serializers.CharField(max_length=250)
+
+
+class PriorPlanSerializer(serializers.ModelSerializer[PriorPlan]):
+    class Meta:
+        model = PriorPlan
+        fields = [
+            "id", "study_uid", "prior", "day", "modality", "region", "side", "description", "score", "reasons", "state",
+            "planned_at", "checked_at",
+        ]  # fmt: skip
 
 
 class OfferSerializer(serializers.ModelSerializer[Offer]):

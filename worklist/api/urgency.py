@@ -22,7 +22,7 @@ from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
 from ris.people.serializers import ReasonForm
 from worklist import selectors, services
-from worklist.models import Escalation, Offer, ReadingItem
+from worklist.models import Escalation, Offer, PriorPlan, ReadingItem
 from worklist.selectors.explain import explain
 from worklist.selectors.lead import offers_to, open_escalations
 
@@ -37,6 +37,8 @@ from .forms_more import (
     OfferSerializer,
     PresenceSerializer,
     PriorityForm,
+    PriorPlanSerializer,
+    ReserveForm,
 )
 
 _AT = OpenApiParameter("at", OpenApiTypes.DATETIME, description="As of this moment; without it: now.")
@@ -83,6 +85,24 @@ class UrgencyCalls(viewsets.GenericViewSet[ReadingItem]):
         patient_id = item.procedure.order.patient_id
         record(actor_of(request), "item.explain", item, patient_id=patient_id, at=now())
         return Response(explain(item, at, viewer=user_of(request)))
+
+    @extend_schema(request=ReserveForm, responses=ItemSerializer)
+    @action(detail=True, methods=["post"])
+    def reserve(self, request: Request, pk: str) -> Response:
+        """Let only the named reader be given this case, or anybody again. For those who lead the reading."""
+        item = _readable(request, int(pk))
+        require(user_of(request), Can.LEAD_READING, item.site_id)
+        return self._change(services.reserve, ReserveForm)
+
+    @extend_schema(responses=PriorPlanSerializer(many=True))
+    @action(detail=True)
+    def priors(self, request: Request, pk: str) -> Response:
+        """Earlier studies that are planned to be at hand, best first, and how fetching each went."""
+        item = _readable(request, int(pk))
+        patient_id = item.procedure.order.patient_id
+        record(actor_of(request), "item.priors", item, patient_id=patient_id, at=now())
+        plans = PriorPlan.objects.filter(procedure=item.procedure_id).order_by("-score", "pk")
+        return Response(PriorPlanSerializer(plans, many=True).data)
 
     def _change(self, service: Any, form: Any = None) -> Response:
         said: dict[str, Any] = {}

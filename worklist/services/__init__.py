@@ -12,6 +12,7 @@ from .offers import accept, decline, offer
 from .opening import look_for_missing, open_if_readable, start_clock_by_images, stop_awaiting
 from .places import score_terms, turn_due
 from .prefetch import cancel_plans, note_fetched, plan_priors
+from .reserving import reserve
 from .revised import tell_revised
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
 from .setting_aside import park, resume, skip
@@ -47,6 +48,7 @@ __all__ = [
     "redistribute_from",
     "release",
     "reprice",
+    "reserve",
     "resume",
     "resume_clock",
     "revise_shift",
