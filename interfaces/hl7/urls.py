@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import pages, pages_destinations, pages_peers, pages_replays
+from . import pages, pages_destinations, pages_list, pages_peers, pages_replays
 from .api import (
     BackFillViewSet,
     DestinationViewSet,
@@ -26,7 +26,7 @@ router.register("hl7/entries", MapEntryViewSet, basename="hl7-entry")
 router.register("hl7/replays", ReplayJobViewSet, basename="hl7-replay")
 
 urlpatterns = [
-    path("messages/", pages.messages, name="messages"),
+    path("messages/", pages_list.messages, name="messages"),
     path("messages/in/<int:message_id>/", pages.inbound, name="inbound"),
     path("messages/in/<int:message_id>/edit/", pages.edit, name="edit"),
     path("messages/in/<int:message_id>/replay/", pages.replay, name="replay"),

@@ -79,6 +79,15 @@ def test_what_goes_out_is_shown_by_its_own_states(analyst: Client, state: str) -
     assert analyst.get(reverse("hl7:messages"), {"way": "out", "state": state}).status_code == 200
 
 
+def test_what_there_is_to_mend_is_counted_until_it_is_mended(analyst: Client) -> None:
+    message = take(NW.format(number=7).replace("ORM^O01", "ORM^Q99"))
+    assert "<b>1</b>" in analyst.get(reverse("hl7:messages"), {"state": "attention"}).content.decode()
+    said = {"text": NW.format(number=7).replace("\r", "\n"), "do": "replay", "reason": "Wrong event"}
+    analyst.post(reverse("hl7:edit", args=[message.pk]), said)
+    shown = analyst.get(reverse("hl7:messages"), {"state": "attention"}).content.decode()
+    assert "No message here" in shown and reverse("hl7:inbound", args=[message.pk]) not in shown
+
+
 def test_what_came_in_is_narrowed_by_sender_type_and_time(analyst: Client) -> None:
     message = take(NW.format(number=6))
     row, where = reverse("hl7:inbound", args=[message.pk]), reverse("hl7:messages")
