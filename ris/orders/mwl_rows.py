@@ -11,7 +11,7 @@ Row = tuple[Any, ...]
 """As the driver returns it. Hashable; equal exactly when all that it says is equal."""
 
 
-class Line(NamedTuple):
+class Listed(NamedTuple):
     """One line of an answer: equal keys mean equal rows. The row is left out where its key was known."""
 
     key: Row

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ris.kernel.errors import Invalid
 from ris.orders import states
-from ris.orders.mwl_rows import Line, Row, entry
+from ris.orders.mwl_rows import Listed, Row, entry
 from ris.orders.selectors_mwl import MwlQuestion, modality_worklist
 
 from ..callers import Caller
@@ -65,7 +65,7 @@ class _Kept:
             self._by, self._count = {}, 0
         return self._by.setdefault(how, {})
 
-    def make(self, line: Line, how: How, into: dict[Row, Written]) -> Written:
+    def make(self, line: Listed, how: How, into: dict[Row, Written]) -> Written:
         assert line.row is not None
         written = write(entry(line.row), how.shape, implicit=how.implicit, preferred=how.preferred, cut=how.cut)
         into[line.key] = written
