@@ -24,6 +24,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from common_worklist import ROOT, make_house, make_items, migrate, percentiles, start_django
@@ -165,7 +166,15 @@ def by_rest(host: str, items: list[Any], users: list[Any]) -> Callable[[int], No
     return change
 
 
-async def watch(host: str, cookies: list[str], change: Callable[[int], None], events: float, seconds: float) -> None:
+def processor_seconds(pid: int) -> float:
+    """What a process has used so far (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def watch(
+    host: str, pid: int, cookies: list[str], change: Callable[[int], None], events: float, seconds: float
+) -> None:
     address, port = host.split(":")
     screens: list[Screen] = []
     for cookie in cookies:
@@ -183,12 +192,13 @@ async def watch(host: str, cookies: list[str], change: Callable[[int], None], ev
             change(n)
 
     actor = threading.Thread(target=act)
-    begin = time.monotonic()
+    begin, used = time.monotonic(), processor_seconds(pid)
     actor.start()
     while actor.is_alive():
         await asyncio.sleep(0.1)
     took = time.monotonic() - begin
     await asyncio.sleep(2.0)
+    used = processor_seconds(pid) - used
     delays = [delay for screen in screens for delay in screen.delays]
     lost = sum(number - screen.heard for screen in screens)
     ordered = sorted(delays)
@@ -196,6 +206,7 @@ async def watch(host: str, cookies: list[str], change: Callable[[int], None], ev
     print(
         f"  {sum(s.gaps for s in screens)} gaps; lines that ended: {dict(Counter(s.ended for s in screens if s.ended))}"
     )
+    print(f"  server: {used:.1f} s of processor time, {1e6 * used / max(len(delays), 1):.0f} µs a delivery")
     print(f"  change → screen: {percentiles(delays)}  p99 {1000 * ordered[int(len(ordered) * 0.99)]:7.2f} ms")
 
 
@@ -217,7 +228,7 @@ def main() -> None:
     server, host = start_server()
     try:
         change = by_rows(items, users) if os.environ.get("REDIS_URL") else by_rest(host, items, users)
-        asyncio.run(watch(host, cookies, change, said.events, said.seconds))
+        asyncio.run(watch(host, server.pid, cookies, change, said.events, said.seconds))
     finally:
         server.terminate()
         server.wait()

@@ -74,7 +74,8 @@ class WorklistConsumer(AsyncWebsocketConsumer):
         while not client.closed:
             text = await client.next_message()
             try:
-                await asyncio.wait_for(self.send(text), SLOWEST_SEND)
+                async with asyncio.timeout(SLOWEST_SEND):
+                    await self.send(text)
             except (TimeoutError, RuntimeError, OSError) as error:
                 log.info("live.client_lost", error=type(error).__name__)
                 break
