@@ -47,21 +47,17 @@ def send_owed(*, at: datetime, limit: int = 200) -> int:
     sent = 0
     for archive in Archive.objects.filter(enabled=True, report_sends__state=states.QUEUED).distinct().order_by("pk"):
         for way, _ in ReportRoute.WAYS:
-            due = _due(archive, way, at)[:limit]
+            due = _due(archive, way, at, limit)
             if due:
                 sent += _send_to(archive, way, due, at)
     return sent
 
 
-def _due(archive: Archive, way: str, at: datetime) -> list[ReportSend]:
+def _due(archive: Archive, way: str, at: datetime, limit: int) -> list[ReportSend]:
     owed = ReportSend.objects.filter(archive=archive, state=states.QUEUED)
     held = owed.filter(procedure=OuterRef("procedure"), pk__lt=OuterRef("pk"), due_at__gt=at)
-    return list(
-        owed.filter(way=way, due_at__lte=at)
-        .exclude(Exists(held))
-        .select_related("object", "procedure__order")
-        .order_by("pk")
-    )
+    due = owed.filter(way=way, due_at__lte=at).exclude(Exists(held)).order_by("pk")[:limit]
+    return list(due.select_related("object", "procedure__order").defer("object__file"))
 
 
 def _send_to(archive: Archive, way: str, due: list[ReportSend], at: datetime) -> int:
