@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from ris.kernel.alarms import clear_alarm, raise_alarm
@@ -69,6 +69,7 @@ class Courier:
         self._clock = clock
         self._sleep = sleep
         self._line: PeerLine | None = None
+        self._ours_until: datetime | None = None
 
     def drain(self) -> int:
         """Send until nothing can be sent now; return how many were accepted. Does nothing if another is at it."""
@@ -98,24 +99,36 @@ class Courier:
         return bool(destination.host and destination.paused_at is None and not waiting)
 
     def _take_lease(self) -> bool:
-        """Take or renew the lease for one exchange and a margin."""
+        """Take or renew the lease for one exchange, which a closed connection can begin anew, and a margin."""
         at = self._clock()
         free = Q(lease_until=None) | Q(lease_until__lt=at) | Q(lease_holder=self._holder)
         timeout = Destination.objects.values_list("timeout", flat=True).get(pk=self._id)
-        until = at + timedelta(seconds=2 * timeout + 10)
+        until = at + _lease(timeout)
         mine = Destination.objects.filter(free, pk=self._id).update(lease_holder=self._holder, lease_until=until)
+        self._ours_until = until if mine else None
         return bool(mine)
+
+    def _covered(self, destination: Destination) -> bool:
+        """Whether the lease was renewed a moment ago, with the answer to the message before."""
+        fresh = _lease(destination.timeout) - timedelta(seconds=5)
+        return self._ours_until is not None and self._clock() + fresh <= self._ours_until
 
     def _send(self, destination: Destination, message: OutboundMessage) -> bool:
         """One exchange; whether the queue may go on."""
-        if not self._take_lease():
+        if not self._covered(destination) and not self._take_lease():
             raise LeaseLost
-        OutboundMessage.objects.filter(pk=message.pk).update(attempts=F("attempts") + 1)
         try:
             answer = self._line_to(destination).exchange(bytes(message.raw), message.control_id)
         except NoAnswer as error:
+            OutboundMessage.objects.filter(pk=message.pk).update(attempts=F("attempts") + 1)
             self._note_outage(destination, str(error))
             return False
+        self._note(destination, message, answer)
+        return True
+
+    @transaction.atomic
+    def _note(self, destination: Destination, message: OutboundMessage, answer: Answer) -> None:
+        """All that the answer means, or nothing: in one transaction, since each costs the disk a sync."""
         at = self._clock()
         self._note_answer(destination, at)
         if answer.code in ACCEPTED:
@@ -125,12 +138,12 @@ class Courier:
         else:
             self._mark(message, states.STOP, answer, error=(answer.text or "No reason was given.")[:250])
             raise_alarm(REFUSED_ALARM, destination.name, detail=f"Message {message.pk}: {answer.code}", at=at)
-        return True
 
     def _mark(self, message: OutboundMessage, step: Step, answer: Answer, **changes: object) -> None:
         """Under our lease only: raises Conflict when it is another's by now."""
         ours = OutboundMessage.objects.filter(destination__lease_holder=self._holder)
-        ours.take(step, message.pk, answer_code=answer.code, answer=answer.raw, **changes)
+        tried = F("attempts") + 1
+        ours.take(step, message.pk, answer_code=answer.code, answer=answer.raw, attempts=tried, **changes)
 
     def _line_to(self, destination: Destination) -> PeerLine:
         if self._line is None or self._line.key != connection_key(destination):
@@ -151,9 +164,18 @@ class Courier:
             raise_alarm(DOWN_ALARM, destination.name, detail=why[:250], at=at)
 
     def _note_answer(self, destination: Destination, at: datetime) -> None:
-        Destination.objects.filter(pk=self._id).update(failures=0, retry_at=None, last_error="", last_sent_at=at)
+        """It answers; and the lease is renewed in the same breath. Raises LeaseLost."""
+        until = at + _lease(destination.timeout)
+        ours = Destination.objects.filter(pk=self._id, lease_holder=self._holder)
+        if not ours.update(failures=0, retry_at=None, last_error="", last_sent_at=at, lease_until=until):
+            raise LeaseLost
+        self._ours_until = until
         if destination.failures:
             clear_alarm(DOWN_ALARM, destination.name, at=at)
+
+
+def _lease(timeout: int) -> timedelta:
+    return timedelta(seconds=2 * timeout + 10)
 
 
 class _Post:
