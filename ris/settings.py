@@ -188,6 +188,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": None,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "InboundState": "interfaces.hl7.models.inbound.InboundMessage.STATES",
+        "InboundListed": "interfaces.hl7.serializers.STATES",
+    },
     "DISABLE_ERRORS_AND_WARNINGS": True,  # a test reads them, not the log of a running system
 }
 
