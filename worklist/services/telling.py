@@ -63,11 +63,11 @@ def _send(pk: int, at: datetime) -> bool:
     mine = EscalationMessage.objects.filter(pk=pk, state=EscalationMessage.OWED, due_at__lte=at)
     if not mine.update(due_at=at + UNDER_WAY, attempts=F("attempts") + 1):
         return False  # somebody else is at it
-    message = EscalationMessage.objects.select_related("escalation__item__procedure__order", "escalation__item__site")
-    one = message.get(pk=pk)
+    rows = EscalationMessage.objects.select_related("escalation__item__procedure__order", "escalation__item__site")
+    one = rows.get(pk=pk)
     try:
         _SEND[one.way](one)
-    except (OSError, httpx.HTTPError) as error:  # smtplib's refusals are OSErrors, too
+    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:  # smtplib's refusals are OSErrors, too
         _postpone(one, type(error).__name__, at)
         return False
     EscalationMessage.objects.filter(pk=pk).update(state=EscalationMessage.SENT, sent_at=at, error="")
