@@ -98,9 +98,9 @@ def reinstate_step(step_id: int, *, actor: Actor, at: datetime) -> None:
 
 
 def _begun(order: Order) -> set[int]:
-    """The procedures of which a step is under way or done."""
-    steps = ScheduledStep.objects.filter(procedure__order=order, state__in=states.BEGUN)
-    return {pk for pk in steps.values_list("procedure", flat=True) if pk}
+    """The procedures of which a step is under way or done. All steps are locked: who begins one now waits."""
+    steps = ScheduledStep.objects.filter(procedure__order=order).select_for_update(of=("self",)).order_by("pk")
+    return {step.procedure_id for step in steps if step.state in states.BEGUN}
 
 
 def _cancel(steps: object) -> int:

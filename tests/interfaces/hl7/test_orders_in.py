@@ -11,6 +11,7 @@ from ris.orders.services import complete_exam, discontinue_exam
 from ris.orders.services.performing import WRONG_ENTRY
 from tests.factories import TESTER, perform
 from tests.interfaces.hl7.hl7 import NOON, answer, message, msh, obr, orc, order, pid, take
+from tests.racing import race
 
 pytestmark = pytest.mark.django_db
 
@@ -192,6 +193,15 @@ def test_a_cancellation_of_what_has_begun_comes_to_the_same_whichever_came_first
     cancelled = next(row for row in rows if b"|CA|" in bytes(row.raw))
     assert answer(cancelled)[2][1] == ("CR" if first else "UC")
     assert any("has begun" in warning for warning in cancelled.warnings) is not first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancellation_that_races_with_the_scanner_comes_to_the_same_end_too():
+    take(order(at="20260310120000"))
+    procedure = Order.objects.get().procedures.get()
+    race(2, lambda n: take(cancel()) if n else perform(procedure, complete=False))
+    deliver_owed(at=NOON)
+    assert standing() == ("active", [BEGUN], "active", "started")
 
 
 @pytest.mark.parametrize("reason_code", ["", WRONG_ENTRY])
