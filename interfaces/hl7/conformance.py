@@ -148,5 +148,11 @@ def _sent() -> list[str]:
         *critical,
         "",
         "A message is held, shown and alarmed unless it is valid by the destination's own profile of its structure, if",
-        "it has one, or else by its HL7 version.",
+        "it has one, or else by its HL7 version. `./bin/ris hl7 profile ORU_R01` prints a version's structure to begin",
+        "a profile from; it is given under *Set-up*. `./bin/ris hl7 backfill NAME --from … --to … [--dry-run]` tells a",
+        "destination of what happened before it was there, as its page does; messages that retention has deleted are not",
+        "known any more, and would go out again.",
+        "",
+        "How fast a queue drains (`bench/hl7_drain.py`, one connection, two cores shared with other work): 36 messages/s on",
+        "SQLite at a load average of 12, 11 to 15 on PostgreSQL at 17; the sender itself uses 6 ms of processor a message.",
     ]
