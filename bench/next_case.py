@@ -137,8 +137,10 @@ def put_back() -> None:
     from django.db import connection, connections
 
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE worklist_readingitem")  # while some are claimed, as it is on any working day
         cursor.execute(PUT_BACK)
-        cursor.execute("VACUUM ANALYZE worklist_readingitem" if connection.vendor == "postgresql" else "ANALYZE")
+        if connection.vendor == "postgresql":
+            cursor.execute("VACUUM worklist_readingitem")
     connections.close_all()
 
 

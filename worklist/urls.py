@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import pages, pages_lead, pages_roster, pages_rules
+from . import pages, pages_cases, pages_lead, pages_roster, pages_rules
 from .api.urls import api_patterns as api_patterns
 
 app_name = "worklist"
@@ -8,14 +8,14 @@ app_name = "worklist"
 urlpatterns = [
     path("reading/", pages.reading_list, name="list"),
     path("reading/rows/", pages.rows, name="rows"),
-    path("reading/next/", pages.next_case, name="next"),
+    path("reading/next/", pages_cases.next_case, name="next"),
     path("reading/<int:item_id>/peek/", pages.peek, name="peek"),
-    path("reading/<int:item_id>/claim/", pages.claim, name="claim"),
-    path("reading/<int:item_id>/take-over/", pages.take_over, name="take-over"),
-    path("reading/<int:item_id>/release/", pages.release, name="release"),
-    path("reading/<int:item_id>/skip/", pages.skip, name="skip"),
-    path("reading/<int:item_id>/park/", pages.park, name="park"),
-    path("reading/<int:item_id>/resume/", pages.resume, name="resume"),
+    path("reading/<int:item_id>/claim/", pages_cases.claim, name="claim"),
+    path("reading/<int:item_id>/take-over/", pages_cases.take_over, name="take-over"),
+    path("reading/<int:item_id>/release/", pages_cases.release, name="release"),
+    path("reading/<int:item_id>/skip/", pages_cases.skip, name="skip"),
+    path("reading/<int:item_id>/park/", pages_cases.park, name="park"),
+    path("reading/<int:item_id>/resume/", pages_cases.resume, name="resume"),
     path("reading/<int:item_id>/explain/", pages_lead.explained, name="explain"),
     path("reading/offers/", pages_lead.offers, name="offers"),
     path("reading/offers/<int:offer_id>/accept/", pages_lead.accept, name="accept"),
