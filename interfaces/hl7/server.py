@@ -52,6 +52,8 @@ class Limits:
     """For messages that could not be applied together with others."""
     stored_together: int = 200
     applied_together: int = 16
+    appliers: int = 2
+    """So that one works while the other waits for the database."""
 
 
 class Listener:
@@ -63,10 +65,15 @@ class Listener:
         self._lines: set[Line] = set()
         self._served_at = 0.0
         self._storing = Batches(_store, self._from_thread(self._stored), most=limits.stored_together, name="hl7-store")
+        one_writer = connection.vendor == "sqlite"
         self._applying = Batches(
-            _apply_together, self._from_thread(self._applied), most=limits.applied_together, name="hl7-apply"
+            _apply_together,
+            self._from_thread(self._applied),
+            most=limits.applied_together,
+            name="hl7-apply",
+            threads=1 if one_writer else limits.appliers,
         )
-        self._workers = Workers(1 if connection.vendor == "sqlite" else limits.workers, "hl7-alone")
+        self._workers = Workers(1 if one_writer else limits.workers, "hl7-alone")
         self._later = Later(_apply_later, self._serving, most=limits.applied_together, name="hl7-later")
 
     def _from_thread(self, then: Callable[[A, B], None]) -> Callable[[A, B], object]:

@@ -75,7 +75,7 @@ class Workers:
 
 
 class Batches(Generic[T]):
-    """One thread that handles whatever has queued up in one go, in order: a group commit.
+    """A thread, or a few, that handles whatever has queued up in one go: a group commit. In order where it is one.
 
     ``done`` is told, on that thread, of each batch, with the error if ``handle`` raised one.
     """
@@ -87,19 +87,25 @@ class Batches(Generic[T]):
         *,
         most: int,
         name: str,
+        threads: int = 1,
     ) -> None:
         self._handle, self._done, self._most = handle, done, most
         self._items: queue.SimpleQueue[T | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(1, threads + 1)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, item: T) -> None:
         self._items.put(item)
 
     def close(self, seconds: float = 10) -> None:
-        """Finish what is queued, then end the thread and its connection."""
-        self._items.put(None)
-        self._thread.join(seconds)
+        """Finish what is queued, then end the threads and their connections."""
+        for _ in self._threads:
+            self._items.put(None)
+        for thread in self._threads:
+            thread.join(seconds)
 
     def _run(self) -> None:
         try:
@@ -163,8 +169,11 @@ class Later(Generic[T]):
 def _waiting(items: queue.SimpleQueue[T | None], most: int) -> list[T]:
     """Up to so many that are queued already; the end of the queue stays in it."""
     found: list[T] = []
-    while len(found) < most and not items.empty():
-        item = items.get()
+    while len(found) < most:
+        try:
+            item = items.get_nowait()
+        except queue.Empty:
+            break
         if item is None:
             items.put(None)
             break

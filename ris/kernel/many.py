@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from django.db import connection, connections, models
+from django.db import connection, connections, models, transaction
 
 from .kept import insert
 from .prepared import ask
@@ -52,11 +52,12 @@ class Many:
         )
 
     def insert(self, rows: Sequence[Sequence[Any]]) -> list[int]:
-        """Insert them in their order; return their keys."""
+        """Insert them in their order, all or none; return their keys."""
         wrapper: Any = connections["default"]
         alike = [field.get_db_prep_save(field.get_default(), wrapper) for field in self._unsaid]
         if wrapper.vendor != "postgresql":  # whose statements are calls: one for each costs nothing more
-            return [ask(self._sql, [*row, *alike])[0][0] for row in rows]
+            with transaction.atomic(savepoint=False):
+                return [ask(self._sql, [*row, *alike])[0][0] for row in rows]
         columns = [list(column) for column in zip(*rows, strict=True)]
         return [pk for (pk,) in ask(self._sql, [*columns, *alike])] if rows else []
 
