@@ -15,6 +15,7 @@ from ris.kernel.clock import now
 
 from . import dimse, wire
 from .callers import Caller
+from .keeping import answered
 from .models import MwlQuery
 from .mwl.answering import OUT_OF_RESOURCES, UNABLE, Answer, Outcome, answers
 
@@ -76,7 +77,7 @@ class Find:
             log.error("dicom.worklist-failed", error=type(error).__name__)
             rest = self._said(Answer(UNABLE, comment="Unable to process."))
         self._sink.finished(rest)
-        self._keep(self._kept(outcome))
+        self._keep(answered(self._caller, self._identifier, self._implicit, outcome, self._begun))
 
     def _draw(self, outcome: Outcome) -> bytes:
         """Send all but the last slice; return that."""
@@ -127,18 +128,3 @@ class Find:
 
     def _said(self, answer: Answer) -> bytes:
         return self._envelope(answer).message(None)
-
-    def _kept(self, outcome: Outcome) -> MwlQuery:
-        return MwlQuery(
-            at=now(),
-            device_id=self._caller.device_id,
-            calling_ae=self._caller.ae_title[:16],
-            address=self._caller.address,
-            identifier=self._identifier,
-            implicit=self._implicit,
-            keys=outcome.keys,
-            rows=outcome.rows,
-            ms=round((perf_counter() - self._begun) * 1000, 2),
-            status=f"{outcome.status:04X}",
-            notes=sorted(outcome.notes),
-        )

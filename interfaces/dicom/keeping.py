@@ -13,6 +13,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from time import perf_counter
 from typing import NamedTuple
 
 import structlog
@@ -22,10 +23,13 @@ from django.db.models import F
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
+from ris.kernel.clock import now
 from ris.kernel.kept import insert, insert_many
 from ris.kernel.locks import lock_name
 
+from .callers import Caller
 from .models import MwlQuery, Rejection
+from .mwl.answering import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +51,23 @@ class Rejected(NamedTuple):
 
 
 Kept = MwlQuery | Rejected
+
+
+def answered(caller: Caller, identifier: bytes, implicit: bool, outcome: Outcome, begun: float) -> MwlQuery:
+    """A query that was answered just now, to be kept. ``begun``: when it was whole, by ``perf_counter``."""
+    return MwlQuery(
+        at=now(),
+        device_id=caller.device_id,
+        calling_ae=caller.ae_title[:16],
+        address=caller.address,
+        identifier=identifier,
+        implicit=implicit,
+        keys=outcome.keys,
+        rows=outcome.rows,
+        ms=round((perf_counter() - begun) * 1000, 2),
+        status=f"{outcome.status:04X}",
+        notes=sorted(outcome.notes),
+    )
 
 
 class Keeper:

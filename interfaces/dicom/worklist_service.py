@@ -17,8 +17,7 @@ from ris.kernel.clock import now
 from . import wire
 from .callers import Caller
 from .desk import Desk
-from .keeping import Keeper
-from .models import MwlQuery
+from .keeping import Keeper, answered
 from .mwl.answering import OUT_OF_RESOURCES, Answer, Outcome, answers
 
 log = structlog.get_logger(__name__)
@@ -57,21 +56,7 @@ def find(
             yield 0xFE00, None
             break
         yield from _one(answer, implicit)
-    keeper.keep(
-        MwlQuery(
-            at=now(),
-            device_id=caller.device_id,
-            calling_ae=caller.ae_title[:16],
-            address=caller.address,
-            identifier=identifier,
-            implicit=implicit,
-            keys=outcome.keys,
-            rows=outcome.rows,
-            ms=round((perf_counter() - begun) * 1000, 2),
-            status=f"{outcome.status:04X}",
-            notes=sorted(outcome.notes),
-        )
-    )
+    keeper.keep(answered(caller, identifier, implicit, outcome, begun))
 
 
 def _one(answer: Answer, implicit: bool) -> Iterator[tuple[int | Dataset, Dataset | None]]:
