@@ -67,6 +67,7 @@ function show({ cases, before, after, load, changed }) {
   result.querySelector("[data-changed]").textContent = changed.length ? changed.length + " cases would be treated differently" : "No case would be treated differently.";
   const body = result.querySelector("[data-cases]");
   body.replaceChildren();
+  body.closest("table").hidden = !changed.length;
   const told = (one) => [CLASSES[one.urgency], minutes(one.sla), one.points ? (one.points > 0 ? "+" : "") + one.points : ""].filter(Boolean).join(", ");
   for (const one of changed) {
     const row = body.insertRow();
