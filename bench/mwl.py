@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     parser.add_argument("--entries", type=int, nargs="+", default=[100, 1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--seconds", type=float, default=0.4, help="of each turn")
-    parser.add_argument("--rounds", type=int, default=5, help="with one client")
+    parser.add_argument("--rounds", type=int, default=4, help="with one client")
     parser.add_argument("--rounds-of-many", type=int, default=1, help="with sixteen clients")
     parser.add_argument("--quick", action="store_true", help="100 and 1,000 entries, one round")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "interfaces" / "mwl-bench")
