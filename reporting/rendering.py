@@ -50,7 +50,7 @@ def plain_text(version: ReportVersion) -> str:
         said = f", {_signature(part.version)}" if part.section == "addendum" else ""
         lines += [f"{title}{said}", clean(part.text), ""]
     signed = holding(version)[0]
-    return "\n".join([*lines, f"Signed: {_signature(signed)}"]) + "\n"
+    return "\n".join([*lines, _ending(signed)]) + "\n"
 
 
 def _remarks(version: ReportVersion) -> list[str]:
@@ -69,6 +69,11 @@ def _remarks(version: ReportVersion) -> list[str]:
 
 def _signature(version: ReportVersion) -> str:
     return f"{clean(version.author.display_name)}, {_moment(version.signed_at, version)}"
+
+
+def _ending(version: ReportVersion) -> str:
+    """Who stands for the text: a preliminary is released, not signed."""
+    return f"{'Released' if version.kind == ReportVersion.PRELIMINARY else 'Signed'}: {_signature(version)}"
 
 
 def _moment(at: datetime, version: ReportVersion) -> str:
@@ -126,7 +131,7 @@ class _Paper(FPDF):
                 self._line(paragraph)
         signed = holding(self.version)[0]
         self.ln(4)
-        self._line(f"Signed: {_signature(signed)}", bold=True)
+        self._line(_ending(signed), bold=True)
         if signed.first_author:
             self._line(f"Written first by {clean(signed.first_author.display_name)}", grey=True)
 

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from reporting import services
 from reporting.models import ReportVersion
 from reporting.rendering import plain_text, render_pdf
-from tests.reporting.written import by, signed
+from tests.reporting.written import by, preliminary, signed
 from tests.worklist.reading import make_reader
 
 pytestmark = pytest.mark.django_db
@@ -74,3 +74,9 @@ def test_plain_text_has_its_sections_and_each_addendum_with_who_added_it() -> No
         "Signed: reader, 10-Mar-2026 07:00 CDT",
     ]  # fmt: skip
     assert "Also a cyst." not in plain_text(version)
+
+
+def test_a_preliminary_says_that_it_is_none_to_rely_on_and_that_nobody_signed_it() -> None:
+    text = plain_text(preliminary())
+    assert text.startswith("PRELIMINARY REPORT\nNot yet signed by a radiologist; it may change.")
+    assert "Released: resident" in text and "Signed" not in text
