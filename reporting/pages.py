@@ -55,6 +55,7 @@ def room(request: HttpRequest, item_id: int) -> HttpResponse:
         "may_correct": report is not None and selectors.may_correct(user, report),
         "agreements": AGREEMENTS if item.preliminary_by_id not in (None, user.pk) else (),
         "priors": list(priors_of(user, item)[:40]), "fields": _fields(report), **_standing(user, item),
+        "along": worklist.held_along(item) if item.reader_id == user.pk else (),
     }  # fmt: skip
     return render(request, "reporting/room.html", context)
 
@@ -123,17 +124,20 @@ def release(request: HttpRequest, item_id: int, how: str) -> HttpResponse:
     if open_remarks:
         listed = [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in open_remarks]
         return JsonResponse({"remarks": listed}, status=422)
+    along = worklist.held_along(item)
     act = services.sign if how == "sign" else services.sign_preliminary
     act(item_id, reader=user, revision=revision_read(request), overrides=overrides, actor=actor_of(request), at=at,
         **said)  # fmt: skip
     done = f"{'Signed' if how == 'sign' else 'Released as preliminary'}: {item.procedure}, {item.accession}."
-    return _onward(request, user, done)
+    return _onward(request, user, done, along)
 
 
-def _onward(request: HttpRequest, user: User, done: str) -> HttpResponse:
-    """Where to after signing: the next case, chosen and claimed at this moment, or the list."""
+def _onward(request: HttpRequest, user: User, done: str, along: list[ReadingItem]) -> HttpResponse:
+    """Where to after signing: what was claimed along with it, else the next case, claimed now; or the list."""
     following = None
-    if request.POST.get("next"):
+    if request.POST.get("next") and along:
+        following = along[0]
+    elif request.POST.get("next"):
         try:
             following = worklist_services.next_case(user, actor=actor_of(request), at=now())
         except (Conflict, Forbidden) as refusal:

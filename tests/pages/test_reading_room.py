@@ -10,6 +10,8 @@ from reporting.models import Report, ReportVersion
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Site
 from ris.kernel.clock import now
+from ris.orders.models import Order
+from ris.patients.models import Visit
 from ris.people.models import User
 from ris.people.roles import Role
 from tests.factories import TESTER, make_user
@@ -60,6 +62,22 @@ def test_signing_finishes_the_case_and_brings_the_next_one(mine: Client, item: R
     answer = mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1, "next": "1"})
     assert answer.json()["url"] == reverse("reporting:room", args=[following.pk])
     assert item.reread().state == FINAL
+
+
+def test_a_linked_exam_is_shown_and_comes_next(item: ReadingItem, radiologist: User, site: Site) -> None:
+    linked, urgent = open_case(site), open_case(site, priority="STAT")
+    patient, orders = item.procedure.order.patient, [item.procedure.order_id, linked.procedure.order_id]
+    visit = Visit.objects.create(patient=patient, site=site, number="V1", patient_class="E")
+    Order.objects.filter(pk__in=orders).update(patient=patient, visit=visit)
+    claim(item.pk, reader=radiologist, actor=TESTER, at=now())
+    client = client_of(radiologist, Accept="application/json")
+    room = client.get(reverse("reporting:room", args=[item.pk]), headers={"Accept": "text/html"}).content.decode()
+    there = reverse("reporting:room", args=[linked.pk])
+    assert "Linked, and yours too" in room and there in room
+    save(client, item, 0)
+    answer = client.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1, "next": "1"})
+    assert answer.json()["url"] == there
+    assert urgent.reread().reader_id is None, "what is held goes before what is not"
 
 
 def test_a_check_that_speaks_wants_a_reason_which_is_kept(mine: Client, item: ReadingItem) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from worklist.models import ReadingItem
 from worklist.states import CLAIMED
@@ -37,7 +37,16 @@ def held_together(item: ReadingItem) -> list[ReadingItem]:
 
     Locked for the caller's transaction, in the order of their ids.
     """
+    rows = _of_one_action(item).select_related("procedure__order__patient")
+    return list(rows.select_for_update(of=("self",)))
+
+
+def held_along(item: ReadingItem) -> list[ReadingItem]:
+    """The others of those, to be shown."""
+    return list(_of_one_action(item).exclude(pk=item.pk).select_related("procedure"))
+
+
+def _of_one_action(item: ReadingItem) -> QuerySet[ReadingItem]:
     first = item.claimed_with_id or item.pk
     held = ReadingItem.objects.filter(reader=item.reader_id, state=CLAIMED)
-    rows = held.filter(Q(pk=first) | Q(claimed_with=first) | Q(pk=item.pk)).order_by("pk")
-    return list(rows.select_related("procedure__order__patient").select_for_update(of=("self",)))
+    return held.filter(Q(pk=first) | Q(claimed_with=first) | Q(pk=item.pk)).order_by("pk")
