@@ -34,6 +34,9 @@ B = TypeVar("B")
 
 log = structlog.get_logger(__name__)
 
+_LATER_ON_SQLITE = 4
+"""Messages that nobody waits for and that are decided at once, since whoever comes then waits for their commit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -74,7 +77,8 @@ class Listener:
             threads=1 if one_writer else limits.appliers,
         )
         self._workers = Workers(1 if one_writer else limits.workers, "hl7-alone")
-        self._later = Later(_apply_later, self._serving, most=limits.applied_together, name="hl7-later")
+        together = _LATER_ON_SQLITE if one_writer else limits.applied_together
+        self._later = Later(_apply_later, self._serving, most=together, name="hl7-later")
 
     def _from_thread(self, then: Callable[[A, B], None]) -> Callable[[A, B], object]:
         return lambda what, outcome: self._loop.call_soon_threadsafe(then, what, outcome)
@@ -105,8 +109,8 @@ class Listener:
             line.look(at)
 
     def _serving(self) -> bool:
-        """Whether messages are pouring in."""
-        return time.monotonic() - self._served_at < 0.05
+        """Whether messages are pouring in, or wait to be stored behind what nobody waits for."""
+        return self._storing.busy or time.monotonic() - self._served_at < 0.05
 
     def _stored(self, batch: list[Taken], error: Exception | None) -> None:
         if error is not None:

@@ -91,6 +91,7 @@ class Batches(Generic[T]):
     ) -> None:
         self._handle, self._done, self._most = handle, done, most
         self._items: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+        self._at_work = 0
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(1, threads + 1)
         ]
@@ -99,6 +100,11 @@ class Batches(Generic[T]):
 
     def submit(self, item: T) -> None:
         self._items.put(item)
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for it, as far as can be told from outside."""
+        return self._at_work > 0 or not self._items.empty()
 
     def close(self, seconds: float = 10) -> None:
         """Finish what is queued, then end the threads and their connections."""
@@ -110,12 +116,14 @@ class Batches(Generic[T]):
     def _run(self) -> None:
         try:
             while (first := self._items.get()) is not None:
+                self._at_work += 1
                 batch = [first, *_waiting(self._items, self._most - 1)]
                 error: Exception | None = None
                 try:
                     self._handle(batch)
                 except Exception as raised:
                     error = raised
+                self._at_work -= 1
                 self._done(batch, error)
         finally:
             connections.close_all()

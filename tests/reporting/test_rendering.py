@@ -13,7 +13,7 @@ from reporting.rendering import plain_text, render_pdf
 from tests.reporting.written import by, preliminary, signed
 from tests.worklist.reading import make_reader
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def text_of(pdf: bytes) -> str:

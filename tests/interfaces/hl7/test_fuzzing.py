@@ -60,6 +60,7 @@ def test_reading_refuses_or_reads_and_never_breaks(raw):
             segment.text(field, 2, 2)
 
 
+@pytest.mark.once
 @SETTINGS
 @given(st.text())
 def test_what_is_escaped_reads_back_the_same_and_cannot_leave_its_field(text):
@@ -87,6 +88,7 @@ def test_a_time_is_a_moment_or_nothing(text):
     moment(text, UTC)
 
 
+@pytest.mark.once
 @SETTINGS
 @given(st.lists(st.binary(min_size=1, max_size=30).filter(lambda b: START not in b and END not in b)), st.data())
 def test_frames_come_out_as_they_went_in_however_they_are_portioned(messages, data):
