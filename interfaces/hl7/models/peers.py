@@ -100,7 +100,10 @@ class MapEntry(models.Model):
         ordering = ["table", "given"]
         verbose_name_plural = "map entries"
         constraints = [
-            models.UniqueConstraint(fields=["peer", "table", "given"], name="map_entry_once", nulls_distinct=False)
+            models.UniqueConstraint(fields=["peer", "table", "given"], name="map_entry_once"),
+            models.UniqueConstraint(
+                fields=["table", "given"], condition=models.Q(peer__isnull=True), name="map_entry_for_all_once"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from interfaces.hl7.conformance import statement
 from interfaces.hl7.models import InboundMessage, MapEntry, Peer
@@ -40,6 +41,13 @@ def test_a_peers_own_line_wins_over_one_for_all_and_case_does_not_count(peer):
     set_entry(peer.pk, table="priority", given="QUICK", meant="STAT", **WHO)
     take(message(msh("ORM^O01"), pid(), orc(timing="^^^^^Quick"), obr()))
     assert Order.objects.get().priority == "STAT"
+
+
+def test_a_value_stands_once_for_a_peer_and_once_for_all(peer):
+    for whose in (peer, None):
+        MapEntry.objects.create(peer=whose, table="sex", given="W", meant="F")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            MapEntry.objects.create(peer=whose, table="sex", given="W", meant="M")
 
 
 def test_the_station_rule_that_says_most_is_used(peer):
