@@ -155,6 +155,6 @@ def _sent() -> list[str]:
         "there, as its page does. Messages that retention has deleted are not known any more, and would go out again.",
         "",
         "How fast a queue drains (`bench/hl7_drain.py`, one connection, two cores, PostgreSQL): 167 messages of 2 KB",
-        "a second, or 135 of 60 KB (a report with its PDF), on a quiet machine; 11 to 15 beside a load of 17. The sender",
+        "a second, or 135 of 60 KB (a report with its PDF), on a quiet machine; 11 to 15 at a load of 17. The sender",
         "itself uses 4 to 5 ms of processor a message.",
     ]
