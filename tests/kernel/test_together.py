@@ -74,7 +74,6 @@ def test_what_none_of_them_changes_is_read_once(site: Site) -> None:
     assert len(asked) == 2
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer and needs no such lock")
 def test_a_lock_that_is_held_is_not_asked_for_again_unless_it_was_rolled_back() -> None:
     with transaction.atomic(), together(), CaptureQueriesContext(connection) as asked:
         lock_name("a", "b")
@@ -86,4 +85,5 @@ def test_a_lock_that_is_held_is_not_asked_for_again_unless_it_was_rolled_back() 
         except ValueError:
             lock_name("b", "c")
     locks = [query["sql"] for query in asked if "advisory" in query["sql"]]
-    assert [sql.count("pg_advisory_xact_lock") for sql in locks] == [2, 1, 1]
+    wanted = [2, 1, 1] if connection.vendor == "postgresql" else []  # SQLite has one writer and needs no such lock
+    assert [sql.count("pg_advisory_xact_lock") for sql in locks] == wanted

@@ -13,6 +13,7 @@ from tests.factories import NOON
 
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.once,
     pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL keeps its own statistics"),
 ]
 
