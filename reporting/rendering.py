@@ -1,4 +1,4 @@
-"""A released version on paper: PDF and plain text. The same version gives the same bytes, at any time."""
+"""A released version on paper. The same version gives the same bytes, at any time."""
 
 from __future__ import annotations
 
@@ -40,17 +40,6 @@ def render_pdf(version: ReportVersion) -> bytes:
     paper.head()
     paper.body()
     return bytes(paper.output())
-
-
-def plain_text(version: ReportVersion) -> str:
-    """The report as of ``version`` for a screen that knows nothing but lines."""
-    lines = [STATUS[version.kind].upper(), *_remarks(version), ""]
-    for part in parts_of(version):
-        title = TITLES[part.section].upper()
-        said = f", {_signature(part.version)}" if part.section == "addendum" else ""
-        lines += [f"{title}{said}", clean(part.text), ""]
-    signed = holding(version)[0]
-    return "\n".join([*lines, _ending(signed)]) + "\n"
 
 
 def _remarks(version: ReportVersion) -> list[str]:

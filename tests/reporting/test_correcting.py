@@ -8,14 +8,13 @@ from django.db import IntegrityError, transaction
 from reporting import selectors, services
 from reporting.document import critical_of, holding
 from reporting.models import Report, ReportVersion
-from reporting.rendering import plain_text
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Conflict, Forbidden, Invalid
 from ris.kernel.models import Record
 from ris.people.models import User
 from ris.people.roles import Role
 from tests.racing import race
-from tests.reporting.written import NORMAL, by, preliminary, signed
+from tests.reporting.written import NORMAL, by, preliminary, printed, signed
 from tests.worklist.reading import make_item, make_reader
 from worklist import services as worklist
 
@@ -49,7 +48,7 @@ def test_addenda_from_before_stay_and_follow_the_corrected_text() -> None:
     services.add_addendum(version.report_id, text="Also a cyst.", **by(reader))
     corrected = correct(version, reader)
     assert [v.kind for v in holding(corrected)] == ["corrected", "addendum"]
-    text = plain_text(corrected)
+    text = printed(corrected)
     assert "Corrected because: Wrong side" in text
     assert text.index("on the right") < text.index("Also a cyst.")
     assert "Normal." not in text
@@ -133,7 +132,7 @@ def test_a_critical_finding_is_kept_with_the_version_and_since_when_it_is_known(
         version.signed_at,
     )
     assert AuditEvent.objects.get(action="report.sign").detail["critical_level"] == "red"
-    assert "Critical finding (red): Acute bleed" in plain_text(version)
+    assert "Critical finding (red): Acute bleed" in printed(version)
 
 
 def test_a_critical_finding_needs_both_its_level_and_its_words() -> None:
@@ -171,7 +170,7 @@ def test_who_signs_over_a_preliminary_may_say_how_far_they_agree() -> None:
             services.sign(first.report.item_id, **wrong, **signing)
     version = services.sign(first.report.item_id, agreement="minor", agreement_note="Missed a nodule.", **signing)
     assert (version.agreement, version.agreement_note) == ("minor", "Missed a nodule.")
-    assert "nodule" not in plain_text(version)
+    assert "nodule" not in printed(version)
     assert selectors.broken_version(version.report) is None
 
 

@@ -1,28 +1,21 @@
-"""Released reports on paper: PDF and plain text."""
+"""Released reports on paper."""
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import pytest
-from pypdf import PdfReader
 
 from reporting import services
 from reporting.models import ReportVersion
-from reporting.rendering import plain_text, render_pdf
-from tests.reporting.written import by, preliminary, signed
+from reporting.rendering import render_pdf
+from tests.reporting.written import by, preliminary, printed, signed
 from tests.worklist.reading import make_reader
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
-def text_of(pdf: bytes) -> str:
-    return " ".join(" ".join(page.extract_text() for page in PdfReader(BytesIO(pdf)).pages).split())
-
-
 def test_the_pdf_says_whose_report_it_is_what_it_says_and_who_signed() -> None:
     version = signed(make_reader())
-    report = text_of(render_pdf(version))
+    report = printed(version)
     order = version.report.procedure.order
     for said in (
         "Final report", order.site.name, order.patient.display_name, "14-Jul-1945", order.accession,
@@ -39,7 +32,7 @@ def test_the_same_version_gives_the_same_bytes() -> None:
 
 def test_every_script_is_written_and_what_no_font_has_is_named_not_lost() -> None:
     said = "Ελληνικά Русский 肺野清晰 脳に 뇌출혈 ≥ 3 mm"
-    report = text_of(render_pdf(signed(make_reader(), {"findings": f"{said}\nالرئتان صافيتان\nก", "impression": "ü"})))
+    report = printed(signed(make_reader(), {"findings": f"{said}\nالرئتان صافيتان\nก", "impression": "ü"}))
     for word in said.split():
         assert word in report
     assert "[U+0E01]" in report
@@ -50,7 +43,7 @@ def test_hostile_text_stays_text() -> None:
     hostile = "<script>alert(1)</script> **b** {nb} http://x.example/ (\\) ET Q \x07\u202eevil"
     version = signed(make_reader(), {"findings": hostile, "impression": "/JavaScript (app.alert(1))"})
     pdf = render_pdf(version)
-    report = text_of(pdf)
+    report = printed(version)
     assert "<script>alert(1)</script> **b** {nb} http://x.example/ (\\) ET Q evil" in report
     assert "/JavaScript (app.alert(1))" in report
     for harm in (b"/JS", b"/URI", b"/JavaScript", b"/Launch", b"/GoToR", b"/EmbeddedFile"):
@@ -59,24 +52,22 @@ def test_hostile_text_stays_text() -> None:
 
 def test_a_long_report_goes_on_over_numbered_pages() -> None:
     version = signed(make_reader(), {"findings": "Clear.\n" * 120, "impression": "Normal."})
-    report = text_of(render_pdf(version))
+    report = printed(version)
     assert report.count("Clear.") == 120
     assert "page 1 of 3" in report and "page 3 of 3" in report
 
 
-def test_plain_text_has_its_sections_and_each_addendum_with_who_added_it() -> None:
+def test_each_addendum_follows_with_who_added_it() -> None:
     reader = make_reader()
     version = signed(reader)
     added = services.add_addendum(version.report_id, text="Also a cyst.", **by(reader))
-    assert plain_text(added).splitlines() == [
-        "FINAL REPORT WITH ADDENDUM", "", "FINDINGS", "No acute intracranial abnormality.", "",
-        "IMPRESSION", "Normal.", "", "ADDENDUM, reader, 10-Mar-2026 07:00 CDT", "Also a cyst.", "",
-        "Signed: reader, 10-Mar-2026 07:00 CDT",
-    ]  # fmt: skip
-    assert "Also a cyst." not in plain_text(version)
+    text = printed(added)
+    first, last = text.index("Normal."), text.index("Also a cyst.")
+    assert first < text.index("reader, 10-Mar-2026 07:00 CDT", first) < last < text.index("Signed: reader", last)
+    assert "Also a cyst." not in printed(version)
 
 
 def test_a_preliminary_says_that_it_is_none_to_rely_on_and_that_nobody_signed_it() -> None:
-    text = plain_text(preliminary())
-    assert text.startswith("PRELIMINARY REPORT\nNot yet signed by a radiologist; it may change.")
+    text = printed(preliminary())
+    assert "Not yet signed by a radiologist; it may change." in text
     assert "Released: resident" in text and "Signed" not in text

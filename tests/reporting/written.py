@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
+
+from pypdf import PdfReader
 
 from reporting import services
 from reporting.models import ReportVersion
+from reporting.rendering import render_pdf
 from ris.audit.actor import Actor
 from ris.people.models import User
 from ris.people.roles import Role
@@ -34,3 +38,9 @@ def preliminary(sections: dict[str, str] = NORMAL, **order: Any) -> ReportVersio
     item = worklist.claim(make_item(**order).pk, **by(resident))
     report = services.save_draft(item.pk, revision=0, sections=sections, **by(resident))
     return services.sign_preliminary(item.pk, revision=report.revision, **by(resident))
+
+
+def printed(version: ReportVersion) -> str:
+    """What its PDF says, in one line."""
+    pages = PdfReader(BytesIO(render_pdf(version))).pages
+    return " ".join(" ".join(page.extract_text() for page in pages).split())
