@@ -26,7 +26,7 @@ SCREENS = {
     "scheduler": ["/orders/new/", "/orders/new/for/1/", "/patients/1/", "/exceptions/"],
     "analyst": [
         "/messages/", "/messages/?way=out", "/messages/in/1/", "/messages/in/1/edit/", "/messages/peers/",
-        "/messages/peers/1/", "/messages/replays/", "/alarms/",
+        "/messages/peers/1/", "/messages/replays/", "/messages/to/1/", "/reports-out/", "/alarms/",
     ],
 }  # fmt: skip
 
