@@ -35,7 +35,7 @@ from .models import ReadingItem
 from .states import FINAL, OPEN
 
 
-@subscribe(ExamCompleted, StudyArrived)
+@subscribe(ExamCompleted, StudyArrived, name="worklist.open_item")
 def open_when_readable(event: ProcedureEvent) -> None:
     """One subscriber for both, so that of one exam they are told one after the other."""
     services.open_if_readable(event.procedure_id, exam_done=isinstance(event, ExamCompleted), at=event.at)
@@ -43,27 +43,27 @@ def open_when_readable(event: ProcedureEvent) -> None:
         services.start_clock_by_images(event.procedure_id, at=event.at)
 
 
-@subscribe(ExamUnlinked)
+@subscribe(ExamUnlinked, name="worklist.close_item_of_unlinked_exam")
 def close_when_unlinked(event: ExamUnlinked) -> None:
     """What there is to read is another's; the next exam of the procedure opens its item again."""
     services.cancel_item(event.procedure_id, at=event.at)
     services.stop_awaiting(event.procedure_id, at=event.at)
 
 
-@subscribe(OrderRevised)
+@subscribe(OrderRevised, name="worklist.reprice_after_order_revision")
 def reprice_on_revision(event: OrderRevised) -> None:
     for pk in ReadingItem.objects.filter(procedure__order=event.order_id).values_list("pk", flat=True):
         services.reprice(pk, at=event.at, cause="order revised")
     services.tell_revised(ReadingItem.objects.filter(procedure__order=event.order_id), at=event.at)
 
 
-@subscribe(PatientRevised)
+@subscribe(PatientRevised, name="worklist.refresh_after_patient_revision")
 def show_revised_patient(event: PatientRevised) -> None:
     """Who reads a case sees at once that the patient is called otherwise, or has an allergy."""
     services.tell_revised(ReadingItem.objects.filter(procedure__order__patient=event.patient_id), at=event.at)
 
 
-@subscribe(OrderPlaced, OrderRevised)
+@subscribe(OrderPlaced, OrderRevised, name="worklist.plan_priors_of_order")
 def plan_priors_of_order(event: OrderEvent) -> None:
     """Again when it is revised: another procedure or side wants other priors. What is read already wants none."""
     unread = RequestedProcedure.objects.exclude(reading_item__state=FINAL).filter(order=event.order_id)
@@ -71,17 +71,17 @@ def plan_priors_of_order(event: OrderEvent) -> None:
         services.plan_priors(pk, at=event.at)
 
 
-@subscribe(PatientArrived)
+@subscribe(PatientArrived, name="worklist.plan_priors_at_arrival")
 def check_priors_at_arrival(event: PatientArrived) -> None:
     services.plan_priors(event.procedure_id, at=event.at)
 
 
-@subscribe(ProcedureCancelled)
+@subscribe(ProcedureCancelled, name="worklist.cancel_item_of_procedure")
 def cancel_with_procedure(event: ProcedureCancelled) -> None:
     _cancel(event.procedure_id, event.at)
 
 
-@subscribe(OrderCancelled)
+@subscribe(OrderCancelled, name="worklist.cancel_items_of_order")
 def cancel_with_order(event: OrderCancelled) -> None:
     for pk in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
         _cancel(pk, event.at)
@@ -93,22 +93,24 @@ def _cancel(procedure_id: int, at: datetime) -> None:
     services.cancel_plans(procedure_id, at=at)
 
 
-@subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed)
+@subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed, name="worklist.offer_most_urgent")
 def push_most_urgent(event: ItemEvent) -> None:
     services.offer(event.item_id, at=event.at)
 
 
-@subscribe(RosterChanged)
+@subscribe(RosterChanged, name="worklist.redistribute_after_roster_change")
 def give_out_anew(event: RosterChanged) -> None:
     services.redistribute_from(event.reader_ids, cause=event.what, at=event.at)
 
 
-@subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed, ItemSkipped, ItemAwaitsSigner)
+@subscribe(
+    ItemOpened, ItemRescored, ItemReleased, ItemResumed, ItemSkipped, ItemAwaitsSigner, name="worklist.suggest_reader"
+)
 def suggest_reader(event: ItemEvent) -> None:
     services.suggest(event.item_id, at=event.at)
 
 
-@subscribe(PatientsMerged, PatientsSeparated)
+@subscribe(PatientsMerged, PatientsSeparated, name="worklist.merge_conflicts")
 def carry_conflicts(event: PatientsEvent) -> None:
     """Who is not to read a patient's exams is not to read them under the other number either."""
     if isinstance(event, PatientsMerged):
@@ -117,7 +119,7 @@ def carry_conflicts(event: PatientsEvent) -> None:
         services.take_back_conflicts(event.merge_id)
 
 
-@subscribe(VisitRevised)
+@subscribe(VisitRevised, name="worklist.reprice_after_visit_revision")
 def reprice_on_visit(event: VisitRevised) -> None:
     """A patient who is admitted, or about to leave, is read for sooner."""
     waiting = ReadingItem.objects.filter(procedure__order__visit=event.visit_id, state__in=OPEN)

@@ -23,40 +23,40 @@ from .reconciling import note_unlinked
 from .reports.owing import owe_version
 
 
-@subscribe(OrderPlaced, OrderRevised)
+@subscribe(OrderPlaced, OrderRevised, name="dicom.search_priors_of_order")
 def want_priors(event: OrderEvent) -> None:
     for procedure_id in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
         want(procedure_id, at=event.at)
 
 
-@subscribe(StepRescheduled)
+@subscribe(StepRescheduled, name="dicom.search_priors_of_moved_step")
 def want_priors_of_a_step(event: StepRescheduled) -> None:
     want(event.procedure_id, at=event.at)
 
 
-@subscribe(PatientArrived, ExamCompleted)
+@subscribe(PatientArrived, ExamCompleted, name="dicom.search_priors_at_arrival")
 def want_priors_now(event: ProcedureEvent) -> None:
     """Looked at once more: since the order was placed, more may have come."""
     want(event.procedure_id, at=event.at, now_at_once=True)
 
 
-@subscribe(OrderCancelled)
+@subscribe(OrderCancelled, name="dicom.stop_priors_of_order")
 def stop_all(event: OrderCancelled) -> None:
     for procedure_id in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
         stop(procedure_id, at=event.at)
 
 
-@subscribe(ProcedureCancelled)
+@subscribe(ProcedureCancelled, name="dicom.stop_priors_of_procedure")
 def stop_one(event: ProcedureCancelled) -> None:
     stop(event.procedure_id, at=event.at)
 
 
-@subscribe(PreliminaryReleased, ReportSigned, AddendumAdded, ReportCorrected)
+@subscribe(PreliminaryReleased, ReportSigned, AddendumAdded, ReportCorrected, name="dicom.queue_report_for_archives")
 def owe_archives(event: ReportEvent) -> None:
     """One subscriber for all, so that of one report they are owed in order."""
     owe_version(event.version_id, at=event.at)
 
 
-@subscribe(ExamUnlinked)
+@subscribe(ExamUnlinked, name="dicom.check_report_of_unlinked_exam")
 def look_for_a_report(event: ExamUnlinked) -> None:
     note_unlinked(event.procedure_id, at=event.at)

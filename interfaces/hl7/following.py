@@ -132,7 +132,7 @@ def _number(order: Order, was: Words | None) -> str:
     return ""
 
 
-@subscribe(OrderReinstated, ExamDiscontinued, ExamReturned, ExamUnlinked)
+@subscribe(OrderReinstated, ExamDiscontinued, ExamReturned, ExamUnlinked, name="hl7.reapply_order_history")
 def follow_what_was_said(event: OrderEvent) -> None:
     """Bring an order once more to all that was said of it: it stands again, or its exam has come to nothing."""
     trail = OrderTrail.objects.select_for_update(of=("self",)).filter(order=event.order_id).first()

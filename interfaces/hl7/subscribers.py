@@ -24,7 +24,7 @@ from .telling import TOLD
 from .trails import OTHER_PATIENT
 
 
-@subscribe(ItemOpened)
+@subscribe(ItemOpened, name="hl7.attach_early_results")
 def attach_what_came_early(event: ItemOpened) -> None:
     """Give the case the results that came before it was open."""
     attach_early(ReadingItem.objects.select_related("procedure__order").get(pk=event.item_id), at=event.at)
@@ -36,7 +36,7 @@ MAY_CURE = (OTHER_PATIENT, OTHER_PATIENTS, OTHER_VISIT)
 LOOK_BACK = timedelta(days=30)
 
 
-@subscribe(PatientsMerged)
+@subscribe(PatientsMerged, name="hl7.replay_after_merge")
 def take_again_what_was_early(event: PatientsMerged) -> None:
     """Replay messages that were refused because two patients were not known to be one yet."""
     refused = InboundMessage.objects.filter(
@@ -46,7 +46,7 @@ def take_again_what_was_early(event: PatientsMerged) -> None:
         replay(message.pk, reason="patients were merged", actor=Actor.job("merge"), at=event.at)
 
 
-@subscribe(*TOLD)
+@subscribe(*TOLD, name="hl7.queue_for_destinations")
 def tell_destinations(event: Event) -> None:
     """Owe every destination that wants to hear of it a message."""
     tell(event, list(Destination.objects.filter(enabled=True).order_by("pk")))

@@ -43,16 +43,19 @@ class Event:
         _kinds[cls.kind] = cls
 
 
-def subscribe(*events: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+def subscribe(*events: type[E], name: str) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
     """Have the function called, at least once and in stream order, with every such event.
 
+    ``name`` stands in the database beside what is owed to the function, so it outlives the function's own name and
+    place: it never changes without a migration of ``kernel_delivery``. Raises TypeError for a name twice.
     The function runs in a transaction of its own, which is the one that marks the delivery done.
     It must be idempotent and touch the database only.
     """
 
     def register(function: Callable[[E], None]) -> Callable[[E], None]:
-        name = f"{function.__module__}.{function.__name__}"
         for event in events:
+            if _subscribers[event.kind].get(name, function) is not function:
+                raise TypeError(f"two functions subscribe to {event.kind} as {name}")
             _subscribers[event.kind][name] = cast(Subscriber, function)
         return function
 

@@ -27,7 +27,7 @@ class Delivery(models.Model):
     OWED, DONE, STUCK = "owed", "done", "stuck"
 
     record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="deliveries")
-    subscriber = models.CharField(max_length=120)
+    subscriber = models.CharField(max_length=120)  # the name given to subscribe()
     stream = models.CharField(max_length=80)
     state = models.CharField(max_length=8, default=OWED)
     attempts = models.PositiveSmallIntegerField(default=0)

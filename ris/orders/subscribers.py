@@ -16,7 +16,7 @@ from .events import OrderPlaced, OrderRevised
 from .models import Order
 
 
-@subscribe(PatientsMerged, PatientsSeparated)
+@subscribe(PatientsMerged, PatientsSeparated, name="orders.move_orders_with_patient")
 def move_orders(event: PatientsEvent) -> None:
     """Give each order to the patient whose it is now. One function, so that a separation never overtakes its merge."""
     if isinstance(event, PatientsSeparated):

@@ -47,7 +47,7 @@ def listener() -> Iterator[Listener]:
     def hear(event: KettleBoiled) -> None:
         listener(event)
 
-    subscribe(KettleBoiled)(hear)
+    subscribe(KettleBoiled, name="tests.hear")(hear)
     yield listener
     events._subscribers.pop("KettleBoiled")
 
@@ -112,7 +112,7 @@ def test_effects_of_a_subscriber_that_fails_are_undone(listener: Listener) -> No
         Alarm.objects.create(kind="half", subject="done", raised_at=NOON, last_at=NOON)
         raise RuntimeError
 
-    subscribe(KettleBoiled)(write_then_fail)
+    subscribe(KettleBoiled, name="tests.write_then_fail")(write_then_fail)
     boil(1)
     relay.deliver_owed(at=NOON)
     assert not Alarm.objects.filter(kind="half").exists()
