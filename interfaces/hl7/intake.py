@@ -91,9 +91,10 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
     raise AssertionError("unreachable")
 
 
-def decide_together(message_ids: Sequence[int], *, at: datetime) -> list[InboundMessage]:
+def decide_together(message_ids: Sequence[int], *, at: datetime) -> dict[int, InboundMessage]:
     """Apply several stored messages, in the order of their ids, in one transaction with one commit.
 
+    Return each message's outcome by its id: the order in which ids are given and that in which they are applied differ.
     All or none, except that one which is refused or fails changes nothing and hurts none of the others. Waits for
     nobody's lock for long. Whatever it raises, none is decided: :func:`decide` each by itself then.
     """
@@ -103,7 +104,7 @@ def decide_together(message_ids: Sequence[int], *, at: datetime) -> list[Inbound
                 cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
         rows = _STORED.all(*message_ids)
         deciding.lock_control_ids(*{row.control_id for row in rows if row.control_id})
-        return [deciding.decide(row, at) for row in rows]
+        return {row.pk: deciding.decide(row, at) for row in rows}
 
 
 def undecided(*, before: datetime, limit: int = 500) -> list[int]:

@@ -176,8 +176,8 @@ def _apply_together(batch: list[Taken]) -> None:
         except Exception:
             connection.close()
             raise
-    for taken, row in zip(batch, rows, strict=True):
-        _answer(taken, row)
+    for taken in batch:
+        _answer(taken, rows[taken.message_id])
 
 
 def _apply_alone(taken: Taken) -> None:

@@ -27,7 +27,8 @@ def a_hospital(transactional_db, hospital):
 
 def take_together(*raws: bytes) -> list[InboundMessage]:
     pks = intake.store([intake.Arrival(raw, "127.0.0.1", NOON) for raw in raws])
-    return intake.decide_together(pks, at=NOON)
+    rows = intake.decide_together(pks, at=NOON)
+    return [rows[pk] for pk in pks]
 
 
 def test_several_messages_are_applied_in_their_order():
@@ -75,8 +76,16 @@ def test_one_that_is_decided_already_is_left_as_it_is():
     pks = intake.store([intake.Arrival(order(placer=p), "127.0.0.1", NOON) for p in ("P1", "P2")])
     answer = bytes(intake.decide(pks[0], at=NOON).answer or b"")
     rows = intake.decide_together(pks, at=NOON)
-    assert [bytes(rows[0].answer or b""), rows[1].state] == [answer, "applied"]
+    assert [bytes(rows[pks[0]].answer or b""), rows[pks[1]].state] == [answer, "applied"]
     assert Order.objects.count() == 2
+
+
+def test_the_outcome_is_told_by_id_in_whatever_order_the_ids_are_given():
+    raws = [order(placer=f"P{n}", control_id=f"M{n}") for n in range(4)]
+    pks = intake.store([intake.Arrival(raw, "127.0.0.1", NOON) for raw in raws])
+    rows = intake.decide_together([pks[n] for n in (2, 0, 3, 1)], at=NOON)
+    assert [rows[pk].control_id for pk in pks] == ["M0", "M1", "M2", "M3"]
+    assert [row.pk for row in rows.values()] == pks  # applied in the order in which they were stored
 
 
 def test_what_cannot_be_applied_together_is_applied_one_by_one(monkeypatch):
