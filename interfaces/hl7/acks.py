@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from ris.kernel.errors import Conflict, Forbidden, NotFound, Refusal
 
 from . import times
-from .charset import codec_named
+from .charset import CODECS, codec_named
 from .escapes import escape
-from .header import Header
+from .header import Header, header_of, recover
+from .reading import read
 
 ACCEPT, ERROR, REJECT = "AA", "AE", "AR"
 COMMIT = {ACCEPT: "CA", ERROR: "CE", REJECT: "CR"}
@@ -128,6 +130,45 @@ def acknowledge(
     segments = [msh, f"MSA|{code}|{escape(header.control_id)}|{escape(said)}".rstrip("|")]
     segments += [_err(fault, header) for fault in faults]
     return ("\r".join([*segments, *body]) + "\r").encode(codec_named(header.charset) or "utf-8", "replace")
+
+
+_HEAD_BYTES = 8192
+"""Within which MSH stands, as in :func:`header.recover`."""
+
+
+def echoes_control_id(answer: bytes, header: Header, raw: bytes) -> bool:
+    """Whether MSA-2 of an answer of ours is MSH-10 of the message ``raw``, whose recovered header is ``header``.
+
+    The usual case compares one field. The header is read again only where MSH-10 is written another way in the
+    answer: with escapes, with delimiters of the sender, in a character set of its own.
+    """
+    if _msa_2(answer, "latin-1") == header.control_id:
+        return True
+    return any(_echoes(answer, reading) for reading in _headers(raw))
+
+
+def _echoes(answer: bytes, header: Header) -> bool:
+    codec = codec_named(header.charset) or "utf-8"
+    return _msa_2(answer, codec) == escape(header.control_id).encode(codec, "replace").decode(codec)
+
+
+def _msa_2(answer: bytes, codec: str) -> str | None:
+    _, found, rest = answer.decode(codec, "replace").partition("\rMSA|")
+    fields = rest.split("\r", 1)[0].split("|")
+    return (fields[1] if len(fields) > 1 else "") if found else None
+
+
+def _headers(raw: bytes) -> Iterator[Header]:
+    """The header in each way in which it may have been taken: recovered, read, read in a peer's character set."""
+    yield recover(raw)
+    head = raw[:_HEAD_BYTES]
+    if len(raw) > _HEAD_BYTES:  # only whole segments: a cut character could not be decoded
+        head = head[: max(head.rfind(b"\r"), head.rfind(b"\n")) + 1] or head
+    for charset in ("", *CODECS):
+        try:
+            yield header_of(read(head, charset=charset))
+        except Refusal:
+            continue
 
 
 def _err(fault: Fault, header: Header) -> str:

@@ -8,10 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from ris.kernel.clock import now
 
+from .acks import echoes_control_id
 from .framing import Deframer, Frame, frame
 from .intake import Arrival
 
@@ -31,6 +33,12 @@ class Taken:
     answers: list[bytes] | None = None
     """Once they are known; may be empty."""
 
+    @property
+    def answered_rightly(self) -> bool:
+        """Whether each answer acknowledges this message and no other: MSA-2 is its MSH-10."""
+        arrival = self.arrival
+        return all(echoes_control_id(answer, arrival.header, arrival.raw) for answer in self.answers or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -44,6 +52,7 @@ class Patience:
 class Line(asyncio.Protocol):
     """``take`` is given each message that comes, ``decide`` each that is stored and next to be decided.
 
+    ``report_mismatch`` is given a message whose answer acknowledges another one. Such an answer is not written.
     A line that is silent, dead or trickling costs a file descriptor and nothing else.
     """
 
@@ -55,8 +64,10 @@ class Line(asyncio.Protocol):
         patience: Patience,
         take: Callable[[Taken], object],
         decide: Callable[[Taken], object],
+        report_mismatch: Callable[[Taken], object],
     ) -> None:
         self._lines, self._patience, self._take, self._decide = lines, patience, take, decide
+        self._report_mismatch = report_mismatch
         self._deframer = Deframer(most_bytes)
         self._taken: deque[Taken] = deque()
         self._waiting_bytes = 0
@@ -123,14 +134,14 @@ class Line(asyncio.Protocol):
 
     def advance(self) -> None:
         """Send the answers that are known, in order; have the first message that has none decided."""
-        known = []
+        answered = []
         full = self._full
         while self._taken and self._taken[0].answers is not None:
             done = self._taken.popleft()
             self._waiting_bytes -= len(done.arrival.raw)
-            known += [frame(answer) for answer in done.answers or ()]
-        if known and not self._transport.is_closing():
-            self._transport.write(b"".join(known))
+            answered.append(done)
+        if answered and not self._transport.is_closing():
+            self._write(answered)
         if full and not self._full and not self._ended:
             self._transport.resume_reading()
         if self._taken and self._taken[0].message_id and not self._taken[0].deciding:
@@ -142,6 +153,16 @@ class Line(asyncio.Protocol):
             self._transport.close()
         elif self._begun_at is not None:  # it had to wait for us
             self._begun_at = time.monotonic()
+
+    def _write(self, answered: list[Taken]) -> None:
+        """Write the answers, up to one that acknowledges another message: then close, so that the peer asks again."""
+        right = list(takewhile(lambda taken: taken.answered_rightly, answered))
+        if answers := [frame(answer) for taken in right for answer in taken.answers or ()]:
+            self._transport.write(b"".join(answers))
+        if len(right) < len(answered):
+            self._report_mismatch(answered[len(right)])
+            self._end()
+            self._transport.close()
 
     def look(self, at: float) -> None:
         """Called now and then: give up a peer who keeps us waiting for longer than is borne."""

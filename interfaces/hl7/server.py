@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 import structlog
 from django.db import connection
 
+from ris.kernel.alarms import raise_alarm
 from ris.kernel.clock import now
 
 from . import answering, intake
@@ -33,6 +35,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 log = structlog.get_logger(__name__)
+
+MISMATCH_ALARM = "hl7-answer-mismatch"
 
 _LATER_ON_SQLITE = 4
 """Messages that nobody waits for and that are decided at once, since whoever comes then waits for their commit."""
@@ -93,6 +97,7 @@ class Listener:
             patience=Patience(idle=limits.idle, message=limits.message, write=limits.write),
             take=self._storing.submit,
             decide=self._applying.submit,
+            report_mismatch=self._report_mismatch,
         )
 
     def _make_room(self) -> None:
@@ -135,6 +140,11 @@ class Listener:
         if error is not None:
             _busy([taken], error)
         _advance([taken])
+
+    def _report_mismatch(self, taken: Taken) -> None:
+        """An answer belonged to another message. Its connection is closed; here people are told."""
+        log.error("hl7.answer_mismatch", message=taken.message_id)
+        self._workers.submit(partial(_alarm_mismatch, taken.message_id, taken.arrival.address, at=now()))
 
     async def close(self) -> None:
         """Let messages in work finish, then end all connections and threads."""
@@ -202,6 +212,11 @@ def _apply_later(message_ids: list[int]) -> None:
 def _answer(taken: Taken, row: InboundMessage) -> None:
     header = taken.arrival.header
     taken.answers = answering.on_stored(header, row.pk, taken.arrival.at) + answering.on_decided(header, row)
+
+
+def _alarm_mismatch(message_id: int, address: str, *, at: datetime) -> None:
+    detail = f"Message {message_id}: its answer acknowledged another message; not sent, the connection was closed."
+    raise_alarm(MISMATCH_ALARM, address, detail=detail, at=at)
 
 
 def _busy(batch: list[Taken], error: BaseException) -> None:

@@ -48,12 +48,14 @@ def mutated(chance: random.Random) -> bytes:
 @given(st.binary(max_size=400) | st.randoms(use_true_random=False).map(mutated))
 def test_reading_refuses_or_reads_and_never_breaks(raw):
     header = recover(raw)
-    acks.acknowledge(header, acks.ERROR, control_id="1", at=now(), faults=(acks.Fault("100", "MSH", "x"),))
+    refusal = acks.acknowledge(header, acks.ERROR, control_id="1", at=now(), faults=(acks.Fault("100", "MSH", "x"),))
+    assert acks.echoes_control_id(refusal, header, raw)
     try:
         message = reading.read(raw)
     except Refusal:
         return
-    acks.acknowledge(header_of(message), acks.ACCEPT, control_id="1", at=now())
+    acceptance = acks.acknowledge(header_of(message), acks.ACCEPT, control_id="1", at=now())
+    assert acks.echoes_control_id(acceptance, header, raw)
     for segment in message.segments:
         for field in range(len(segment.fields)):
             segment.whole(field)
