@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Forbidden, Invalid
+from ris.kernel.numbers import read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -157,10 +158,7 @@ def texts_in(request: HttpRequest) -> dict[str, str]:
 
 def revision_read(request: HttpRequest) -> int:
     """The revision upon which somebody wrote. Raises Invalid."""
-    said = request.POST.get("revision", "")
-    if not said.isdigit():
-        raise Invalid("The revision that was read is missing.", at="revision")
-    return int(said)
+    return read_number(request.POST.get("revision", ""), at="revision")
 
 
 def _overrides(request: HttpRequest) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from ris.kernel.numbers import MOST_NUMBER
 from ris.people.edge import user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
@@ -77,7 +78,7 @@ class CriticalForm(serializers.Serializer[Any]):
 class TextForm(CriticalForm):
     """The sections; one that is left out stays as it is."""
 
-    revision = serializers.IntegerField(min_value=0)
+    revision = serializers.IntegerField(min_value=0, max_value=MOST_NUMBER)
     technique = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     comparison = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     findings = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
@@ -89,7 +90,7 @@ class OverridesForm(serializers.Serializer[Any]):
 
 
 class ReleaseForm(OverridesForm):
-    revision = serializers.IntegerField(min_value=1)
+    revision = serializers.IntegerField(min_value=1, max_value=MOST_NUMBER)
 
 
 class SignForm(ReleaseForm):

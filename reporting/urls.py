@@ -1,12 +1,13 @@
 from django.urls import path
-from rest_framework.routers import SimpleRouter
+
+from ris.kernel.api import IdRouter
 
 from . import pages, pages_results
 from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
 
 app_name = "reporting"
 
-router = SimpleRouter()
+router = IdRouter()
 router.register("reports", ReportViewSet, basename="report")
 
 urlpatterns = [

@@ -14,6 +14,7 @@ from ris.audit.services import record
 from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
+from ris.kernel.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -66,7 +67,7 @@ def reading_list(request: HttpRequest) -> HttpResponse:
 def rows(request: HttpRequest) -> HttpResponse:
     """The rows again: all, or only those of ``ids``. One that is missing in the answer left the list."""
     user, name = user_of(request), _list_name(request)
-    ids = [int(part) for part in request.GET.get("ids", "").split(",") if part.isdigit()]
+    ids = [pk for part in request.GET.get("ids", "").split(",") if (pk := id_or_none(part))]
     items, _ = _items(request, user, name, only=ids or None)
     context: dict[str, Any] = {**_row_context(user, name), "items": items}
     if request.GET.get("counts"):
@@ -98,8 +99,8 @@ def _items(
     items = selectors.reading_list(user, list_name=name, at=now())
     if request.GET.get("modality"):
         items = items.filter(modality=request.GET["modality"])
-    if request.GET.get("site", "").isdigit():
-        items = items.filter(site=int(request.GET["site"]))
+    if site_id := id_or_none(request.GET.get("site", "")):
+        items = items.filter(site=site_id)
     if only is not None:
         items = items.filter(pk__in=only)
         return items, len(only)

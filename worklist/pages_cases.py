@@ -6,16 +6,19 @@ from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST
 
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid
+from ris.kernel.moments import read_moment
+from ris.kernel.numbers import read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.web import go, page, toast
 
 from . import selectors, services
+
+MOST_MINUTES = 30 * 24 * 60
+"""So long a case may be parked by a number of minutes."""
 
 
 @require_POST
@@ -83,7 +86,8 @@ def skip(request: HttpRequest, item_id: int) -> HttpResponse:
 def park(request: HttpRequest, item_id: int) -> HttpResponse:
     """Set it aside for some minutes (``minutes``, default an hour) or until a moment, with a reason."""
     at = now()
-    until = parse_datetime(request.POST.get("until", "")) or at + _minutes(request)
+    moment = request.POST.get("until", "")
+    until = read_moment(moment, at="until") if moment else at + _minutes(request)
     services.park(
         _visible(request, item_id),
         reader=user_of(request),
@@ -109,10 +113,7 @@ def _visible(request: HttpRequest, item_id: int) -> int:
 
 
 def _minutes(request: HttpRequest) -> timedelta:
-    said = request.POST.get("minutes", "60")
-    if not said.isdigit():
-        raise Invalid("Give the minutes as a number.", at="minutes")
-    return timedelta(minutes=int(said))
+    return timedelta(minutes=read_number(request.POST.get("minutes", "60"), at="minutes", most=MOST_MINUTES))
 
 
 def _back(request: HttpRequest, text: str) -> HttpResponse:

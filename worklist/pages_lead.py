@@ -10,13 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from ris.audit.services import record
 from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid
+from ris.kernel.moments import day_or_none, read_moment
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -85,10 +84,7 @@ def acknowledge(request: HttpRequest, escalation_id: int) -> HttpResponse:
 def covered(request: HttpRequest) -> HttpResponse:
     """For each subspecialty and modality, hour by hour: who is there, and where nobody is."""
     user = user_of(request)
-    try:
-        day = parse_date(request.GET.get("day", "")) or timezone.localdate()
-    except ValueError:
-        day = timezone.localdate()
+    day = day_or_none(request.GET.get("day", "")) or timezone.localdate()
     since = timezone.make_aware(datetime.combine(day, datetime.min.time()))
     sites = list(sites_for(user, Can.LEAD_READING))
     site = next((s for s in sites if str(s.pk) == request.GET.get("site")), sites[0] if sites else None)
@@ -119,7 +115,8 @@ def explained(request: HttpRequest, item_id: int) -> HttpResponse:
     """Why a case stands where it stands and is with whom it is, now or at a past moment (``?at=``). Audited."""
     user = user_of(request)
     item = selectors.item_for(user, item_id)
-    at = _moment(request) or now()
+    said = request.GET.get("at", "")
+    at = read_moment(said, at="at") if said else now()
     record(actor_of(request), "item.explain", item, patient_id=item.procedure.order.patient_id, at=now())
     why = explain(item, at, viewer=user)
     ids = {line["reader"] for line in [*why["history"], *why["declined"]] if line["reader"]}
@@ -129,19 +126,6 @@ def explained(request: HttpRequest, item_id: int) -> HttpResponse:
         "names": {person.pk: person.display_name for person in User.objects.filter(pk__in=ids)}, "rungs": NAMES,
     }  # fmt: skip
     return render(request, "worklist/explain.html", context)
-
-
-def _moment(request: HttpRequest) -> datetime | None:
-    said = request.GET.get("at", "")
-    if not said:
-        return None
-    try:
-        found = parse_datetime(said)
-    except ValueError:
-        found = None
-    if found is None:
-        raise Invalid("Give a moment such as 2026-03-10T12:00.", at="at")
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
 
 
 @require_POST

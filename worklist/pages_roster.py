@@ -10,12 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound, Refusal
+from ris.kernel.moments import day_or_none
+from ris.kernel.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -37,7 +38,7 @@ DAYS = (("MO", "Mon"), ("TU", "Tue"), ("WE", "Wed"), ("TH", "Thu"), ("FR", "Fri"
 def week(request: HttpRequest) -> HttpResponse:
     """A week of duties, a line for each reader, in the viewer's zone."""
     user = user_of(request)
-    day = _day(request.GET.get("day", "")) or timezone.localdate()
+    day = day_or_none(request.GET.get("day", "")) or timezone.localdate()
     monday = day - timedelta(days=day.weekday())
     shifts = {shift.pk: shift for shift in visible_shifts(user)}
     sites = sites_for(user, Can.SEE_WORKLIST)
@@ -68,13 +69,6 @@ def _lines(monday: date, shifts: dict[int, Shift]) -> list[dict[str, Any]]:
     return [{"user": person, "days": [duties[person.pk][day] for day in days]} for person in people]
 
 
-def _day(said: str) -> date | None:
-    try:
-        return parse_date(said)
-    except ValueError:
-        return None
-
-
 @require_http_methods(["GET", "POST"])
 @page(Can.LEAD_READING)
 def add(request: HttpRequest) -> HttpResponse:
@@ -100,18 +94,18 @@ def _added(request: HttpRequest, user: User) -> Shift:
     reader = colleague(user, said.get("reader", ""))
     sites = [s for s in sites_for(user, Can.LEAD_READING) if str(s.pk) in said.getlist("sites")]
     days = [code for code, _ in DAYS if code in said.getlist("days")]
-    first = _day(said.get("first_day", ""))
+    first = day_or_none(said.get("first_day", ""))
     if first is None:
         raise Invalid("Give the first day.", at="first_day")
     return services.add_shift(
         reader,
         sites=sites,
-        subspecialties=Subspecialty.objects.filter(pk__in=[pk for pk in said.getlist("pools") if pk.isdigit()]),
+        subspecialties=Subspecialty.objects.filter(pk__in=filter(None, map(id_or_none, said.getlist("pools")))),
         name=said.get("name", "").strip()[:80] or "Shift",
         kind=said.get("kind", Shift.IN_HOUSE),
         zone=said.get("zone", "").strip() or user.time_zone,
         first_day=first,
-        last_day=_day(said.get("last_day", "")),
+        last_day=day_or_none(said.get("last_day", "")),
         start_time=_time(said.get("start_time", ""), "start_time"),
         end_time=_time(said.get("end_time", ""), "end_time"),
         rrule=f"FREQ=WEEKLY;BYDAY={','.join(days)}" if days else "",
@@ -159,7 +153,7 @@ def _shift(user: User, shift_id: int) -> Shift:
 def end(request: HttpRequest, shift_id: int) -> HttpResponse:
     """No duty begins after the day."""
     one = _shift(user_of(request), shift_id)
-    last = _day(request.POST.get("last_day", ""))
+    last = day_or_none(request.POST.get("last_day", ""))
     if last is None:
         raise Invalid("Give the last day.", at="last_day")
     services.end_shift(one.pk, last_day=last, actor=actor_of(request), at=now())
@@ -174,7 +168,7 @@ def change(request: HttpRequest, shift_id: int) -> HttpResponse:
     one, kind = _shift(user, shift_id), request.POST.get("kind", "")
     if not (one.reader_id == user.pk and kind == ShiftChange.SICK):
         require(user, Can.LEAD_READING)
-    day = _day(request.POST.get("day", ""))
+    day = day_or_none(request.POST.get("day", ""))
     if day is None:
         raise Invalid("Give the day.", at="day")
     substitute = colleague(user, request.POST.get("substitute", "")) if kind == ShiftChange.SWAP else None

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound, Refusal
+from ris.kernel.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -82,7 +83,8 @@ def draft(request: HttpRequest) -> HttpResponse:
     """Write a draft, from nothing or from a version (``?from=``). ``check`` reads it aloud, ``keep`` keeps it."""
     user = user_of(request)
     sites = list(sites_for(user, Can.LEAD_READING))
-    origin = _row(user, int(request.GET["from"])) if request.GET.get("from", "").isdigit() else None
+    origin_id = id_or_none(request.GET.get("from", ""))
+    origin = _row(user, origin_id) if origin_id else None
     text = request.POST.get("yaml") or (write_yaml(origin.rules) if origin else EXAMPLE)
     chosen = request.POST.get("site", str(origin.site_id or "") if origin else "")
     context: dict[str, Any] = {"text": text, "sites": sites, "chosen": chosen, "note": request.POST.get("note", ""),

@@ -11,6 +11,8 @@ from dicomweb_client import DICOMwebClient
 from pydicom.dataset import Dataset
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
 
+from ris.kernel.numbers import number_or_none
+
 from .models import Archive
 from .mpps_reading import text
 from .mwl import moments
@@ -87,7 +89,7 @@ def _read(said: Dataset) -> FoundStudy:
         on=None if on == moments.NEVER else on,
         description=text(said, "StudyDescription"),
         modalities=tuple(_several(said.get("ModalitiesInStudy"))),
-        instances=int(text(said, "NumberOfStudyRelatedInstances") or 0),
+        instances=number_or_none(text(said, "NumberOfStudyRelatedInstances")) or 0,
         accession=text(said, "AccessionNumber"),
     )
 

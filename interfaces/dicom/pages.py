@@ -14,6 +14,7 @@ from ris.audit.services import record
 from ris.catalog.models import Device
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
+from ris.kernel.numbers import id_or_none
 from ris.orders.selectors import step_for, steps_for
 from ris.orders.states import WAITING
 from ris.people.edge import actor_of, user_of
@@ -86,8 +87,8 @@ def explain(request: HttpRequest, step_id: int) -> HttpResponse:
     order = step.procedure.order
     record(actor_of(request), "order.view", order, patient_id=order.patient_id, at=now())
     choices = Device.objects.filter(site__in=sites_for(user, Can.SEE_ORDERS), active=True)
-    chosen = request.GET.get("device", "")
-    one = _device(user, int(chosen)) if chosen.isdigit() else step.device or choices.first()
+    chosen = id_or_none(request.GET.get("device", ""))
+    one = _device(user, chosen) if chosen else step.device or choices.first()
     context = {
         "step": step, "order": order, "patient": order.patient, "visit": order.visit, "device": one, "devices": choices,
         "explanation": selectors.explain(one, order.accession, at=now()) if one else None,

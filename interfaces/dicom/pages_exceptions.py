@@ -11,6 +11,7 @@ from ris.audit.services import record
 from ris.catalog.models import Procedure, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
+from ris.kernel.numbers import id_or_none, read_id
 from ris.orders.models import PerformedStep, ScheduledStep
 from ris.orders.selectors import orders_for, step_for, steps_for
 from ris.orders.selectors_performed import suggestions
@@ -74,8 +75,8 @@ def link(request: HttpRequest, performed_id: int) -> HttpResponse:
     """The exam was of this step (or of the first waiting step of this accession number)."""
     user = user_of(request)
     performed = exam_for(user, performed_id)
-    step_id, accession = request.POST.get("step", ""), request.POST.get("accession", "").strip()
-    step = step_for(user, int(step_id)) if step_id.isdigit() else _step_of(user, accession)
+    step_id, accession = id_or_none(request.POST.get("step", "")), request.POST.get("accession", "").strip()
+    step = step_for(user, step_id) if step_id else _step_of(user, accession)
     link_exam(performed.pk, [step.pk], actor=actor_of(request), at=now())
     return go(request, reverse("dicom:exam", args=[performed.pk]), "Linked. The order has moved on with the exam.")
 
@@ -121,9 +122,9 @@ def back_fill(request: HttpRequest, performed_id: int) -> HttpResponse:
     """No order fits: place the one that was never given, for a known patient, and link the exam to it."""
     user = user_of(request)
     performed = exam_for(user, performed_id)
-    site_id, code = request.POST.get("site", ""), request.POST.get("code", "").strip()
-    require(user, Can.PLACE_ORDERS, int(site_id) if site_id.isdigit() else 0)
-    site = Site.objects.get(pk=int(site_id))
+    site_id, code = read_id(request.POST.get("site", ""), at="site"), request.POST.get("code", "").strip()
+    require(user, Can.PLACE_ORDERS, site_id)
+    site = Site.objects.get(pk=site_id)
     patient = reconciling.patient_numbered(request.POST.get("patient", ""), site=site, viewer=user)
     order = reconciling.back_fill(
         performed, site_id=site.pk, patient_id=patient.pk, code=code, reason=request.POST.get("reason", "").strip(),

@@ -1,5 +1,6 @@
 from django.urls import path
-from rest_framework.routers import SimpleRouter
+
+from ris.kernel.api import IdRouter
 
 from . import pages
 from . import pages_exceptions as exceptions
@@ -9,7 +10,7 @@ from .reports.api import ReportSendViewSet
 
 app_name = "dicom"
 
-router = SimpleRouter()
+router = IdRouter()
 router.register("dicom/report-sends", ReportSendViewSet, basename="dicom-report-send")
 
 urlpatterns = [

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.db.models import QuerySet
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from ris.kernel.errors import Invalid
+from ris.kernel.moments import read_moment
+from ris.kernel.numbers import read_id
 
 from . import states
 from .models import InboundMessage
@@ -44,7 +44,7 @@ class Asked:
         values |= {name: text for name, text in (("kind", kind), ("event", event)) if text}
         for name in ("patient_id", "peer_id"):
             if name in values:
-                values[name] = _number(values[name], name)
+                values[name] = read_id(values[name], at=name)
         for name in ("since", "until"):
             if name in values:
                 values[name] = _moment(values[name], name)
@@ -72,22 +72,10 @@ class Asked:
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
 
 
-def _number(value: Any, name: str) -> int:
-    if not str(value).isdigit():
-        raise Invalid("This is a number.", at=name)
-    return int(value)
-
-
 def _moment(value: Any, name: str) -> datetime:
     if isinstance(value, datetime):
         return value
-    try:
-        found = parse_datetime(str(value))
-    except ValueError:
-        found = None
-    if found is None:
-        raise Invalid("Give a date and a time, such as 2026-03-10T14:30.", at=name)
-    return (found if timezone.is_aware(found) else timezone.make_aware(found)).astimezone(UTC)
+    return read_moment(str(value), at=name).astimezone(UTC)
 
 
 def to_replay(asked: Asked, sites: list[int] | None) -> QuerySet[InboundMessage]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ris.kernel.errors import Invalid
+from ris.kernel.numbers import number_or_none
 
 from . import fold
 from .fold import Words
@@ -16,6 +17,8 @@ from .trails import speak, trail_of
 from .visits_in import visit_of
 
 CALLED_OFF = frozenset({"S15", "S17"})
+MOST_OFFSET = 7 * 24 * 60
+"""Minutes; a service of one appointment does not begin later than that after it."""
 
 
 def take_appointment(incoming: Incoming) -> str:
@@ -59,9 +62,7 @@ def _booked(sch: Segment, incoming: Incoming) -> list[Words]:
     procedures = []
     for number, ais in enumerate(services):
         start = incoming.moment(ais, 4) or incoming.moment(sch, 11, 4)
-        offset = ais.text(5)
-        if start and offset.isdigit():
-            start += timedelta(minutes=int(offset))
+        start = _later(start, ais, incoming)
         location = locations[number] if number < len(locations) else next(iter(locations), "")
         code = [ais.text(3), ais.text(3, 2), ais.text(3, 3)]
         step = said(start=start.astimezone(UTC).isoformat() if start else "", location=location[:64])
@@ -70,3 +71,11 @@ def _booked(sch: Segment, incoming: Incoming) -> list[Words]:
         start = incoming.moment(sch, 11, 4)
         procedures = [{"steps": [{"start": start.astimezone(UTC).isoformat()}]}] if start else []
     return procedures
+
+
+def _later(start: datetime | None, ais: Segment, incoming: Incoming) -> datetime | None:
+    """``start`` and the offset of AIS-5, minutes; an unreadable one is warned about and counts as not said."""
+    offset = number_or_none(ais.text(5), most=MOST_OFFSET)
+    if ais.text(5) and offset is None:
+        incoming.warn(f"{ais.place(5)} is not a number of minutes; ignored.")
+    return start + timedelta(minutes=offset) if start and offset else start

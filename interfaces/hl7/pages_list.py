@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from ris.audit.services import record
 from ris.kernel.clock import now
+from ris.kernel.numbers import id_or_none
 from ris.patients.selectors import patients_matching
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
@@ -90,13 +91,13 @@ def _part(request: HttpRequest, found: QuerySet[Any], out: bool, asked: Asked) -
     chosen = request.GET.get("state", "")
     if chosen and out:
         found = found.filter(state=chosen)
-    if request.GET.get("before", "").isdigit():
-        found = found.filter(pk__lt=int(request.GET["before"]))
+    if before := id_or_none(request.GET.get("before", "")):
+        found = found.filter(pk__lt=before)
     rows = list(found.order_by("-pk")[: ROWS + 1])
     narrowed = {} if out else {name: value for name, value in asked.kept().items() if name != "state"}
     kept = {"way": "out" if out else "in", **({"state": chosen} if chosen else {}), **narrowed}
     return {
         "rows": rows[:ROWS], "out": out, "chosen": chosen, "query": urlencode(kept), "asked": asked,
         "narrowed": urlencode(narrowed),
-        "older": rows[ROWS - 1].pk if len(rows) > ROWS else None, "first": "before" not in request.GET,
+        "older": rows[ROWS - 1].pk if len(rows) > ROWS else None, "first": before is None,
     }  # fmt: skip

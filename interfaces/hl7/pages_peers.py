@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ris.catalog.models import Procedure, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
+from ris.kernel.numbers import read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -54,8 +55,7 @@ def peer(request: HttpRequest, peer_id: int) -> HttpResponse:
         if one is None or form is None:
             raise Invalid("There are no settings for all peers.", at="peer")
         if form.is_valid():
-            said = request.POST.get("version", "")
-            version = int(said) if said.isdigit() else 0
+            version = read_number(request.POST.get("version", ""), at="version")
             set_up(one.pk, form.cleaned_data, version=version, actor=actor_of(request), at=now())
             return go(request, reverse("hl7:peer", args=[one.pk]), "Saved. It holds from the next message on.")
     return render(

@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from ris.kernel.api import IdField, MomentField
+
 from . import selectors, showing
 from .asking import STATES
 from .models import InboundMessage, OutboundMessage, ReplayJob
@@ -147,10 +149,10 @@ class InboundQuery(serializers.Serializer[Any]):
     event = serializers.CharField(required=False, help_text="MSH-9.2, such as O01.")
     control_id = serializers.CharField(required=False)
     accession = serializers.CharField(required=False)
-    patient_id = serializers.IntegerField(required=False)
-    peer_id = serializers.IntegerField(required=False)
-    since = serializers.DateTimeField(required=False)
-    until = serializers.DateTimeField(required=False)
+    patient_id = IdField(required=False)
+    peer_id = IdField(required=False)
+    since = MomentField(required=False)
+    until = MomentField(required=False)
 
 
 class ReplayManyForm(InboundQuery):
@@ -185,9 +187,9 @@ class OutboundQuery(serializers.Serializer[Any]):
 
     state = serializers.CharField(required=False)
     kind = serializers.CharField(required=False)
-    destination_id = serializers.IntegerField(required=False)
+    destination_id = IdField(required=False)
     accession = serializers.CharField(required=False)
     control_id = serializers.CharField(required=False)
-    patient_id = serializers.IntegerField(required=False)
-    since = serializers.DateTimeField(required=False)
-    until = serializers.DateTimeField(required=False)
+    patient_id = IdField(required=False)
+    since = MomentField(required=False)
+    until = MomentField(required=False)

@@ -6,6 +6,8 @@ import re
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from ris.kernel.moments import is_possible
+
 _TS = re.compile(r"(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)?(\d\d)?(?:\.(\d{1,6}))?)?\s*([+-]\d{4})?")
 
 
@@ -15,7 +17,8 @@ def zone(name: str) -> tzinfo:
 
 
 def moment(text: str, default: tzinfo) -> datetime | None:
-    """The moment ``text`` names, aware; its own offset wins over ``default``. None when it names none.
+    """The moment ``text`` names, aware; its own offset wins over ``default``. None when it names none,
+    or one outside of the years of ``ris.kernel.moments``.
 
     What it leaves out is the beginning: ``2026`` is the first of January, midnight. The hour 24 is
     midnight of the next day; a second 60 is the next minute.
@@ -32,9 +35,10 @@ def moment(text: str, default: tzinfo) -> datetime | None:
             seconds=_upto(second, 60),
             microseconds=int((found.group(7) or "0").ljust(6, "0")),
         )
-        return (start.replace(tzinfo=None) + passed).replace(tzinfo=start.tzinfo)
+        found_at = (start.replace(tzinfo=None) + passed).replace(tzinfo=start.tzinfo)
     except (ValueError, OverflowError):
         return None
+    return found_at if is_possible(found_at) else None
 
 
 def _upto(value: int | None, most: int) -> int:
@@ -51,14 +55,15 @@ def _offset(text: str | None) -> tzinfo | None:
 
 
 def day(text: str) -> date | None:
-    """The date of a DT or TS, of which at least the day must be given; None when it is not a date."""
+    """The date of a DT or TS, of which at least the day must be given; None when it is none, such as 00010101."""
     digits = text.strip()[:8]
     if not re.fullmatch(r"\d{8}", digits):
         return None
     try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        found = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
+    return found if is_possible(found) else None
 
 
 def write(at: datetime, zone: tzinfo) -> str:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from django.urls import path
-from rest_framework.routers import SimpleRouter
+
+from ris.kernel.api import IdRouter
 
 from . import pages, pages_destinations, pages_list, pages_peers, pages_replays
 from .api import (
@@ -16,7 +17,7 @@ from .api import (
 
 app_name = "hl7"
 
-router = SimpleRouter()
+router = IdRouter()
 router.register("hl7/inbound", InboundViewSet, basename="hl7-inbound")
 router.register("hl7/outbound", OutboundViewSet, basename="hl7-outbound")
 router.register("hl7/destinations", DestinationViewSet, basename="hl7-destination")

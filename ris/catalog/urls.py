@@ -1,10 +1,10 @@
-from rest_framework.routers import SimpleRouter
+from ris.kernel.api import IdRouter
 
 from .api import DeviceViewSet, ProcedureViewSet, SiteViewSet
 
 app_name = "catalog"
 
-router = SimpleRouter()
+router = IdRouter()
 router.register("sites", SiteViewSet)
 router.register("devices", DeviceViewSet)
 router.register("procedures", ProcedureViewSet)

@@ -10,8 +10,6 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -20,6 +18,8 @@ from ris.catalog.selectors import devices_at
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound
 from ris.kernel.models import Record
+from ris.kernel.moments import read_moment
+from ris.kernel.numbers import id_or_none, read_id
 from ris.patients.models import Patient
 from ris.patients.selectors import patients_matching, visible_patients
 from ris.people.edge import actor_of, user_of
@@ -57,8 +57,8 @@ def order_list(request: HttpRequest) -> HttpResponse:
 
 
 def _filtered(request: HttpRequest, orders: QuerySet[Order]) -> QuerySet[Order]:
-    if request.GET.get("site", "").isdigit():
-        orders = orders.filter(site=int(request.GET["site"]))
+    if site_id := id_or_none(request.GET.get("site", "")):
+        orders = orders.filter(site=site_id)
     if request.GET.get("state") in (states.ACTIVE, states.HELD, states.CANCELLED):
         orders = orders.filter(state=request.GET["state"])
     return orders.exclude(flags=[]) if request.GET.get("flagged") else orders
@@ -150,10 +150,8 @@ def reschedule(request: HttpRequest, step_id: int) -> HttpResponse:
     step = selectors.step_for(user, step_id, Can.PLACE_ORDERS)
     order = step.procedure.order
     if request.method == "POST":
-        device = request.POST.get("device", "")
-        if not device.isdigit():
-            raise Invalid("Choose a device.", at="device")
-        services.reschedule_step(step.pk, start=local_moment(request, "start"), device_id=int(device),
+        device_id = read_id(request.POST.get("device", ""), at="device")
+        services.reschedule_step(step.pk, start=local_moment(request, "start"), device_id=device_id,
                                  actor=actor_of(request), at=now())  # fmt: skip
         return go(request, reverse("orders:detail", args=[order.pk]), "Moved.")
     record(actor_of(request), "order.view", order, patient_id=order.patient_id, at=now())
@@ -166,14 +164,7 @@ def reschedule(request: HttpRequest, step_id: int) -> HttpResponse:
 
 def local_moment(request: HttpRequest, name: str) -> datetime:
     """A ``datetime-local`` field, in the user's zone. Raises Invalid."""
-    said = request.POST.get(name, "")
-    try:
-        found = parse_datetime(said)
-    except ValueError:
-        found = None
-    if found is None:
-        raise Invalid("Give a date and a time.", at=name)
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
+    return read_moment(request.POST.get(name, ""), at=name)
 
 
 def _changeable(request: HttpRequest, order_id: int) -> Order:

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST, require_safe
 
 from ris.audit.services import record
 from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
+from ris.kernel.moments import day_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -54,10 +54,7 @@ def board(request: HttpRequest) -> HttpResponse:
 
 
 def _day(request: HttpRequest) -> date:
-    try:
-        return parse_date(request.GET.get("day", "")) or timezone.localdate()
-    except ValueError:
-        return timezone.localdate()
+    return day_or_none(request.GET.get("day", "")) or timezone.localdate()
 
 
 def _lanes(user: User, site: Site, day: date) -> list[dict[str, Any]]:

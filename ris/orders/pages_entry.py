@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ris.audit.services import record
@@ -17,6 +16,8 @@ from ris.catalog.models import Procedure, Site
 from ris.catalog.selectors import devices_at, procedures_matching
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound, Refusal
+from ris.kernel.moments import day_or_none
+from ris.kernel.numbers import id_or_none, read_id
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
 from ris.patients.selectors import patients_matching, possible_duplicates
@@ -96,16 +97,13 @@ def _alike(request: HttpRequest) -> list[Patient]:
 
 
 def _birth(request: HttpRequest) -> date | None:
-    try:
-        return parse_date(request.POST.get("birth_date", ""))
-    except ValueError:
-        return None
+    return day_or_none(request.POST.get("birth_date", ""))
 
 
 def _site(request: HttpRequest) -> Site:
-    said = request.POST.get("site", "")
-    require(user_of(request), Can.PLACE_ORDERS, int(said) if said.isdigit() else 0)
-    return Site.objects.get(pk=int(said))
+    site_id = read_id(request.POST.get("site", ""), at="site")
+    require(user_of(request), Can.PLACE_ORDERS, site_id)
+    return Site.objects.get(pk=site_id)
 
 
 @require_http_methods(["GET", "POST"])
@@ -125,7 +123,8 @@ def new(request: HttpRequest, patient_id: int) -> HttpResponse:
         try:
             order = services.place_order(_intent(request, patient), actor=actor_of(request), at=now())
         except Refusal as refusal:
-            picked = [_picked(request, int(pk)) for pk in request.POST.getlist("procedure") if pk.isdigit()]
+            chosen = filter(None, map(id_or_none, request.POST.getlist("procedure")))
+            picked = [_picked(request, pk) for pk in chosen if Procedure.objects.filter(pk=pk, active=True).exists()]
             context |= {"refusal": refusal, "said": request.POST, "picked": picked,
                         "start": request.POST.get("start", context["start"])}  # fmt: skip
             return render(request, "orders/new.html", context, status=400)
@@ -155,8 +154,8 @@ def _picked(request: HttpRequest, procedure_id: int) -> dict[str, Any]:
     if procedure is None:
         raise NotFound("There is no such procedure.")
     said = request.GET if request.method == "GET" else request.POST
-    site = said.get("site", "")
-    devices = devices_at(int(site), procedure.modality) if site.isdigit() else []
+    site_id = id_or_none(said.get("site", ""))
+    devices = devices_at(site_id, procedure.modality) if site_id else []
     return {"procedure": procedure, "devices": devices, "device": said.get(f"device-{procedure_id}", ""),
             "side": said.get(f"side-{procedure_id}", procedure.laterality)}  # fmt: skip
 
@@ -166,7 +165,7 @@ def _intent(request: HttpRequest, patient: Patient) -> OrderIntent:
     start = local_moment(request, "start")
     found = []
     for pk in request.POST.getlist("procedure"):
-        one = Procedure.objects.filter(pk=int(pk) if pk.isdigit() else 0).first()
+        one = Procedure.objects.filter(pk=read_id(pk, at="procedure")).first()
         if one is None:
             raise NotFound("There is no such procedure.")
         ae_title = request.POST.get(f"device-{pk}", "")

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
+from ris.kernel.numbers import id_or_none
 from ris.patients.selectors import merge_for
 from ris.patients.services import give_visit, unmerge_patients
 from ris.people.edge import actor_of, user_of
@@ -33,11 +34,11 @@ def give(request: HttpRequest, merge_id: int) -> HttpResponse:
     """Give an order or a visit that came while the two were one to the other of them, with a reason."""
     merge = merge_for(user_of(request), merge_id)
     who, at, reason = actor_of(request), now(), _reason(request)
-    order, visit = request.POST.get("order", ""), request.POST.get("visit", "")
-    if order.isdigit():
-        services.give_order(int(order), merge.pk, reason=reason, actor=who, at=at)
-    elif visit.isdigit():
-        give_visit(int(visit), merge.pk, reason=reason, actor=who, at=at)
+    order_id, visit_id = (id_or_none(request.POST.get(name, "")) for name in ("order", "visit"))
+    if order_id:
+        services.give_order(order_id, merge.pk, reason=reason, actor=who, at=at)
+    elif visit_id:
+        give_visit(visit_id, merge.pk, reason=reason, actor=who, at=at)
     else:
         raise Invalid("Say which order or visit.", at="order")
     return go(request, reverse("orders:patient", args=[merge.survivor_id]), "Given to the other patient.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from ris.kernel.api import IdField, MomentField
 from ris.patients.models import Patient
 
 from .intents import Code, OrderIntent, ProcedureIntent, StepIntent
@@ -43,7 +44,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
 
 class StepForm(serializers.Serializer[Any]):
-    start = serializers.DateTimeField(required=False)
+    start = MomentField(required=False)
     station_ae = serializers.CharField(required=False, max_length=16)
     minutes = serializers.IntegerField(required=False, min_value=1, max_value=1440)
     description = serializers.CharField(required=False, max_length=120)
@@ -69,7 +70,7 @@ class ProcedureForm(serializers.Serializer[Any]):
 class OrderForm(serializers.Serializer[Any]):
     """An order as a scheduler or a program enters it. Times carry an offset."""
 
-    site = serializers.IntegerField()
+    site = IdField()
     patient = serializers.PrimaryKeyRelatedField(queryset=Patient.objects.all())
     priority = serializers.ChoiceField(Order.PRIORITIES, default="ROUTINE")
     placer_number = serializers.CharField(required=False, max_length=64)
@@ -90,5 +91,5 @@ class OrderForm(serializers.Serializer[Any]):
 
 
 class RescheduleForm(serializers.Serializer[Any]):
-    start = serializers.DateTimeField()
-    device = serializers.IntegerField()
+    start = MomentField()
+    device = IdField()

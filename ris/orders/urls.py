@@ -1,12 +1,13 @@
 from django.urls import path
-from rest_framework.routers import SimpleRouter
+
+from ris.kernel.api import IdRouter
 
 from . import pages, pages_board, pages_entry, pages_merges
 from .api import OrderViewSet, StepViewSet
 
 app_name = "orders"
 
-router = SimpleRouter()
+router = IdRouter()
 router.register("orders", OrderViewSet, basename="order")
 router.register("steps", StepViewSet, basename="step")
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ris.audit.services import record
+from ris.kernel.api import ModelForm
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
 from ris.people.edge import actor_of, user_of
@@ -34,7 +35,7 @@ class IdentifierSerializer(serializers.ModelSerializer[Identifier]):
         validators: list[Any] = []  # a number that exists already finds its patient
 
 
-class PatientSerializer(serializers.ModelSerializer[Patient]):
+class PatientSerializer(ModelForm[Patient]):
     identifiers = IdentifierSerializer(many=True)
 
     class Meta:

@@ -87,6 +87,17 @@ def test_a_lead_hands_over_what_a_reader_holds_and_a_reader_only_their_own(
     assert item.reader == other
 
 
+def test_the_coordinator_sees_who_holds_a_case_without_being_on_shift(
+    lead: Client, radiologist: User, item: ReadingItem
+) -> None:
+    claim(item.pk, reader=radiologist, actor=TESTER, at=now())
+    answer = lead.get(reverse("worklist:coordinator"))
+    assert answer.status_code == 200
+    shown = answer.content.decode()
+    line = shown[shown.index(f'id="reader-{radiologist.pk}"') :].partition("</tr>")[0]
+    assert "off shift" in line and f"/reading/{item.pk}/" in line
+
+
 def test_why_a_patient_is_not_on_the_scanner_begins_with_whether_it_asked(site: Site) -> None:
     step = make_order(at=now()).procedures.get().steps.get()
     tech = client_of(make_user("tech", Role.TECHNOLOGIST, sites=(site,)))

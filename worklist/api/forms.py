@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from ris.kernel.api import MomentField
 from ris.kernel.clock import now
 from ris.people.serializers import ReasonForm
 from worklist.models import ReadingItem
@@ -52,7 +53,7 @@ class MaybeReasonForm(serializers.Serializer[Any]):
 
 
 class ParkForm(ReasonForm):
-    until = serializers.DateTimeField()
+    until = MomentField()
     stop_clock = serializers.BooleanField(default=False, help_text="Let the SLA clock stand still meanwhile.")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from ris.catalog.models import Site, Subspecialty
+from ris.kernel.api import DayField, ModelForm, MomentField
 from ris.orders.models import Order
 from ris.people.models import User
 from worklist.models import AiFlag, Escalation, Holiday, Offer, Presence, PriorPlan, RuleSet, Shift, ShiftChange
@@ -31,7 +32,7 @@ class AiResultForm(serializers.Serializer[Any]):
     code = serializers.CharField(max_length=64)
     positive = serializers.BooleanField()
     score = serializers.FloatField(required=False, allow_null=True)
-    result_at = serializers.DateTimeField()
+    result_at = MomentField()
 
 
 class AiResultByStudyForm(AiResultForm):
@@ -98,14 +99,14 @@ class PresenceSerializer(serializers.ModelSerializer[Presence]):
         read_only_fields = ["reader", "since", "last_seen_at"]
 
 
-class ShiftChangeSerializer(serializers.ModelSerializer[ShiftChange]):
+class ShiftChangeSerializer(ModelForm[ShiftChange]):
     class Meta:
         model = ShiftChange
         fields = ["id", "day", "kind", "substitute", "reason", "made_at"]
         read_only_fields = ["id", "made_at"]
 
 
-class ShiftSerializer(serializers.ModelSerializer[Shift]):
+class ShiftSerializer(ModelForm[Shift]):
     reader_name = serializers.CharField(source="reader.display_name", read_only=True)
     sites = serializers.PrimaryKeyRelatedField(many=True, queryset=Site.objects.all(), required=False)
     subspecialties = serializers.PrimaryKeyRelatedField(many=True, queryset=Subspecialty.objects.all(), required=False)
@@ -121,10 +122,10 @@ class ShiftSerializer(serializers.ModelSerializer[Shift]):
 
 
 class EndForm(serializers.Serializer[Any]):
-    last_day = serializers.DateField()
+    last_day = DayField()
 
 
-class HolidaySerializer(serializers.ModelSerializer[Holiday]):
+class HolidaySerializer(ModelForm[Holiday]):
     class Meta:
         model = Holiday
         fields = ["id", "day", "name", "site"]
@@ -173,5 +174,5 @@ class RulesForm(serializers.Serializer[Any]):
 
 
 class TryForm(RulesForm):
-    since = serializers.DateTimeField()
-    until = serializers.DateTimeField()
+    since = MomentField()
+    until = MomentField()

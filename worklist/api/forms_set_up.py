@@ -8,10 +8,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
+from ris.kernel.api import ModelForm
 from worklist.models import AiPerformance, ClockStart, EscalationRoute, Privilege, ReaderProfile, SiteReading, Skill
 
 
-class _SetUpSerializer(serializers.ModelSerializer[Any]):
+class _SetUpSerializer(ModelForm[Any]):
     """Refuses what the model refuses, its constraints included, before the database does."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status, viewsets
@@ -15,7 +15,9 @@ from rest_framework.response import Response
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid, NotFound
+from ris.kernel.errors import NotFound
+from ris.kernel.moments import read_moment
+from ris.kernel.numbers import read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -23,7 +25,7 @@ from ris.people.selectors import require, sites_for
 from worklist import services
 from worklist.ical import read_calendar, write_calendar
 from worklist.models import Holiday, Shift
-from worklist.selectors.coverage import coverage
+from worklist.selectors.coverage import MOST_HOURS, coverage
 from worklist.selectors.lead import visible_shifts
 from worklist.selectors.roster import on_shift
 from worklist.services.roster import import_calendar, undo_change
@@ -34,12 +36,9 @@ _SINCE = OpenApiParameter("since", OpenApiTypes.DATETIME)
 _HOURS = OpenApiParameter("hours", int, default=24)
 
 
-def _moment(request: Request, name: str) -> Any:
+def _moment(request: Request, name: str) -> datetime:
     said = request.query_params.get(name)
-    found = parse_datetime(said) if said else now()
-    if found is None or found.tzinfo is None:
-        raise Invalid("A moment such as 2026-03-10T12:00:00Z is wanted.", at=name)
-    return found
+    return read_moment(said, at=name) if said else now()
 
 
 class ShiftViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Shift]):
@@ -115,7 +114,7 @@ class ShiftViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return Response(ShiftChangeSerializer(change).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses={204: None})
-    @action(detail=True, methods=["delete"], url_path=r"days/(?P<change_id>\d+)")
+    @action(detail=True, methods=["delete"], url_path=r"days/(?P<change_id>[0-9]{1,18})")
     def undo(self, request: Request, pk: str, change_id: str) -> Response:
         """The day goes as the shift says again."""
         shift = self._mine_to_change()
@@ -151,10 +150,7 @@ class ShiftViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def coverage(self, request: Request) -> Response:
         """For each hour, site, subspecialty and modality, who covers it, and where nobody does."""
         require(user_of(request), Can.LEAD_READING)
-        try:
-            hours = int(request.query_params.get("hours", 24))
-        except ValueError:
-            raise Invalid("A number of hours is wanted.", at="hours") from None
+        hours = read_number(request.query_params.get("hours", 24), at="hours", least=1, most=MOST_HOURS)
         cells = coverage(user_of(request), since=_moment(request, "since"), hours=hours)
         return Response(
             [

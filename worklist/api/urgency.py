@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status, viewsets
@@ -16,6 +15,7 @@ from rest_framework.views import APIView
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden, Invalid, NotFound
+from ris.kernel.moments import read_moment
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -78,9 +78,7 @@ class UrgencyCalls(viewsets.GenericViewSet[ReadingItem]):
     def explain(self, request: Request, pk: str) -> Response:
         """Rules that fired, score terms, candidates, who was ruled out by what: as of a moment."""
         said = request.query_params.get("at")
-        at = parse_datetime(said) if said else now()
-        if at is None or at.tzinfo is None:
-            raise Invalid("A moment such as 2026-03-10T12:00:00Z is wanted.", at="at")
+        at = read_moment(said, at="at") if said else now()
         item = _readable(request, int(pk))
         patient_id = item.procedure.order.patient_id
         record(actor_of(request), "item.explain", item, patient_id=patient_id, at=now())

@@ -1,5 +1,6 @@
 from django.urls import path
-from rest_framework.routers import SimpleRouter
+
+from ris.kernel.api import IdRouter
 
 from .items import ReadingItemViewSet
 from .roster import HolidayViewSet, ShiftViewSet
@@ -15,7 +16,7 @@ from .set_up import (
 )
 from .urgency import AiResultView, EscalationViewSet, HandOverView, OfferViewSet, PresenceView
 
-router = SimpleRouter()
+router = IdRouter()
 router.register("worklist/offers", OfferViewSet, basename="offer")
 router.register("worklist/escalations", EscalationViewSet, basename="escalation")
 router.register("worklist/ai-performance", AiPerformanceViewSet, basename="ai-performance")

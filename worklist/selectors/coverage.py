@@ -17,6 +17,7 @@ from .access import permissions_of_many, sites_of_many
 from .roster import OnShift, roster
 
 HOUR = timedelta(hours=1)
+MOST_HOURS = 31 * 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def gaps_ahead(at: datetime, *, hours: int) -> list[Cell]:
 
 def _cells(sites: list[int], since: datetime, hours: int) -> list[Cell]:
     since = since.replace(minute=0, second=0, microsecond=0)
-    hours = max(1, min(hours, 31 * 24))
+    hours = max(1, min(hours, MOST_HOURS))
     duties = list(roster().between(since, since + hours * HOUR))
     people = {duty.reader_id for duty in duties}
     allowed = sites_of_many(people, permissions_of_many(people), Can.READ_CASES)

@@ -36,6 +36,10 @@ def read_yaml(text: str) -> list[Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "yaml"
         raise Invalid("This is not YAML.", at=where) from None
+    except RecursionError:
+        raise Invalid("This is nested too deeply. Write flatter rules.", at="yaml") from None
+    except ValueError:  # a date that is none, such as 2026-02-31
+        raise Invalid("A value in it cannot be read, such as a date that does not exist.", at="yaml") from None
     rules: list[Any] = _plain(said.get("rules") if isinstance(said, dict) else said)
     return rules
 

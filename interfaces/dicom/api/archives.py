@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ris.kernel.clock import now
+from ris.kernel.numbers import MOST_NUMBER
 
 from .. import services
 
@@ -30,7 +31,7 @@ class ArchiveAuthentication(BaseAuthentication):
 
 class StableStudyForm(serializers.Serializer[Any]):
     study_uid = serializers.RegexField(r"^[0-9.]{1,64}$", help_text="Study Instance UID")
-    instances = serializers.IntegerField(min_value=1)
+    instances = serializers.IntegerField(min_value=1, max_value=MOST_NUMBER)
     complete = serializers.BooleanField(default=True)
 
 

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from ris.audit.services import record
 from ris.catalog.models import Site
+from ris.kernel.api import IdField
 from ris.kernel.clock import now
 from ris.orders.models import PerformedStep
 from ris.orders.selectors import step_for
@@ -67,7 +68,7 @@ class ExamsView(APIView):
 
 
 class LinkForm(serializers.Serializer[Any]):
-    steps = serializers.ListField(child=serializers.IntegerField(), allow_empty=False, help_text="Ids of the steps.")
+    steps = serializers.ListField(child=IdField(), allow_empty=False, help_text="Ids of the steps.")
 
 
 class LinkView(APIView):

@@ -10,6 +10,10 @@ NEVER = date.min
 """A date that cannot be read matches nothing, rather than everything."""
 
 
+_FIRST, _LAST = date(1, 1, 2), date(9999, 12, 30)
+"""Ends of a range leave room for the conversion to UTC: ``-99991231`` is how some devices write an open end."""
+
+
 def day(text: str) -> date:
     """``YYYYMMDD``, ``YYYY.MM.DD`` or ``YYYY-MM-DD``; what follows (a time on a date) is ignored."""
     digits = re.sub(r"[^0-9]", "", text.strip())[:8]
@@ -76,6 +80,4 @@ def interval(dates: str, times: str, zone: tzinfo) -> dict[str, datetime | time 
 
 
 def _aware(on: date, at: time, zone: tzinfo) -> datetime:
-    if on == NEVER:  # leave room for the conversion to UTC
-        on = date(1, 1, 2)
-    return datetime.combine(on, at, zone)
+    return datetime.combine(min(max(on, _FIRST), _LAST), at, zone)

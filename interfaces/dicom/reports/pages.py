@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ris.audit.services import record
 from ris.kernel.clock import now
+from ris.kernel.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
@@ -29,12 +30,12 @@ STATES = [states.QUEUED, states.SENT, states.SKIPPED]
 def sends(request: HttpRequest) -> HttpResponse:
     """Newest first, by state. By id, not by page number, which would count every report first."""
     user = user_of(request)
-    chosen, before = request.GET.get("state", ""), request.GET.get("before", "")
+    chosen, before = request.GET.get("state", ""), id_or_none(request.GET.get("before", ""))
     found = sends_for(user)
     if chosen:
         found = found.filter(state=chosen)
-    if before.isdigit():
-        found = found.filter(pk__lt=int(before))
+    if before:
+        found = found.filter(pk__lt=before)
     rows = list(found[: ROWS + 1])
     record(actor_of(request), "reports-out.view", user, at=now())
     context = {

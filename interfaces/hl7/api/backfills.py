@@ -12,6 +12,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ris.kernel.api import IdField, MomentField
 from ris.kernel.clock import now
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
@@ -26,9 +27,9 @@ from .messages import valid
 class RangeForm(serializers.Serializer[Any]):
     """Which destination, and from when to before when the facts are."""
 
-    destination = serializers.IntegerField()
-    since = serializers.DateTimeField()
-    until = serializers.DateTimeField()
+    destination = IdField()
+    since = MomentField()
+    until = MomentField()
 
 
 class BackFillForm(RangeForm, ReasonForm):

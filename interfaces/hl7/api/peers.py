@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ris.kernel.clock import now
+from ris.kernel.numbers import read_id, read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
@@ -83,7 +84,7 @@ class PeerViewSet(viewsets.ViewSet):
         form = PeerSettings(said, instance=peer)
         if not form.is_valid():
             raise serializers.ValidationError({name: [str(e) for e in errors] for name, errors in form.errors.items()})
-        version = int(given["version"]) if str(given.get("version")).isdigit() else 0
+        version = read_number(given.get("version", ""), at="version")
         changed = set_up(peer.pk, form.cleaned_data, version=version, actor=actor_of(request), at=now())
         return Response(PeerSerializer(changed).data)
 
@@ -124,7 +125,7 @@ class MapEntryViewSet(viewsets.ViewSet):
     @extend_schema(responses=MapEntrySerializer(many=True), parameters=[OpenApiParameter("peer", int)])
     def list(self, request: Request) -> Response:
         peer = request.query_params.get("peer", "")
-        rows = selectors.entries_for(user_of(request), int(peer) if peer.isdigit() else None)
+        rows = selectors.entries_for(user_of(request), read_id(peer, at="peer") if peer else None)
         return Response(MapEntrySerializer(rows, many=True).data)
 
     @extend_schema(responses=MapEntrySerializer)

@@ -1,6 +1,7 @@
 """Dates and times as people read them: never digits only, always in the viewer's zone.
 
-The page edge activates the viewer's zone (``ris.people.web.page``), so these filters need no argument for it.
+What is missing is shown as nothing: ``None``, and the empty text that a template makes of ``thing.at`` when there is
+no thing. The page edge activates the viewer's zone (``ris.people.web.page``), so these filters need no argument for it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 @register.filter
 def day(value: date | datetime | None) -> str:
     """``14-Jul-1945``."""
-    if value is None:
+    if not value:
         return ""
     if isinstance(value, datetime):
         value = timezone.localtime(value)
@@ -36,7 +37,7 @@ def clock(value: datetime | None) -> str:
 @register.filter
 def moment(value: datetime | None) -> str:
     """``18:49`` today, ``14-Jul 18:49`` in this year, else with the year."""
-    if value is None:
+    if not value:
         return ""
     local, today = timezone.localtime(value), timezone.localdate()
     if local.date() == today:
@@ -49,7 +50,7 @@ def moment(value: datetime | None) -> str:
 @register.filter
 def when(value: datetime | None) -> SafeString | str:
     """:func:`moment` as a ``<time>`` whose tooltip says date, seconds and zone."""
-    if value is None:
+    if not value:
         return ""
     local = timezone.localtime(value)
     title = f"{day(value)} {local:%H:%M:%S} {local.tzname()}"
@@ -59,7 +60,7 @@ def when(value: datetime | None) -> SafeString | str:
 @register.filter
 def span(value: timedelta | int | float | None) -> str:
     """A length of time (seconds, if a number): ``40 s``, ``12 min``, ``3 h 05``, ``2 d 4 h``."""
-    if value is None:
+    if value is None or value == "":
         return ""
     seconds = int(abs(value.total_seconds() if isinstance(value, timedelta) else value))
     minutes = seconds // 60
@@ -74,7 +75,7 @@ def span(value: timedelta | int | float | None) -> str:
 @register.filter
 def since(value: datetime | None) -> SafeString | str:
     """How long ago, kept up to date by ``clocks.js``."""
-    if value is None:
+    if not value:
         return ""
     return format_html(
         '<time data-since datetime="{}" title="{} {}">{}</time>',
@@ -86,7 +87,7 @@ def since(value: datetime | None) -> SafeString | str:
 def age(born: date | None) -> str:
     """``81 y``; under two years ``14 mo``, under two months ``12 d``. Empty for an unknown or future birth."""
     today = timezone.localdate()
-    if born is None or born > today:
+    if not born or born > today:
         return ""
     months = (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
     if months >= 24:

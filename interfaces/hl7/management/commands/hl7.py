@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ from interfaces.hl7.showing import raw_text
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
+from ris.kernel.numbers import id_or_none, read_number
+
+MOST_DAYS = 36500
 
 
 class Command(BaseCommand):
@@ -35,7 +38,7 @@ class Command(BaseCommand):
         send.add_argument("file", type=Path)
         send.add_argument("--to", metavar="HOST:PORT", help="where to; left out: this system's own listener")
         replay = verbs.add_parser("replay", help="take stored messages again: some by id, or all that are like that")
-        replay.add_argument("id", type=int, nargs="*")
+        replay.add_argument("id", type=_id, nargs="*")
         replay.add_argument("--state", choices=STATES, help="attention: what a person has to look at")
         replay.add_argument("--type", help="such as ORM^O01, or ADT")
         replay.add_argument("--peer", help="its name")
@@ -76,10 +79,8 @@ class Command(BaseCommand):
         host, port = settings.RIS.mllp
         if to:
             host, _, text = to.rpartition(":")
-            if not text.isdigit():
-                raise CommandError("--to is written HOST:PORT.")
-            port = int(text)
-        answer = _exchange(host or "127.0.0.1", int(port), as_message(file.read_bytes()))
+            port = read_number(text, at="port of --to HOST:PORT", least=1, most=65535)
+        answer = _exchange(host or "127.0.0.1", port, as_message(file.read_bytes()))
         self.stdout.write(raw_text(answer).strip())
         if b"MSA|AA" not in answer and b"MSA|CA" not in answer:
             raise CommandError("It was not accepted.")
@@ -127,7 +128,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{job.done} of {job.total} taken again: {ends or 'none'}. {job.state.capitalize()}.")
 
     def forget(self, days: int, **options: Any) -> None:
-        before, total = now() - timedelta(days=days), 0
+        before, total = now() - timedelta(days=read_number(days, at="--days", least=1, most=MOST_DAYS)), 0
         while gone := forget(before=before):
             total += gone
         self.stdout.write(f"{total} messages deleted.")
@@ -175,6 +176,13 @@ class Command(BaseCommand):
         lines += [f"  {verb} {kind} {pk}" for verb, kind, pk in found.effects]
         lines += [f"  would audit: {c.action} {c.subject} {c.detail or ''}".rstrip() for c in found.changes]
         self.stdout.write("\n".join(lines))
+
+
+def _id(text: str) -> int:
+    found = id_or_none(text)
+    if found is None:
+        raise ArgumentTypeError(f"{text[:20]!r} is no id: a whole number above 0")
+    return found
 
 
 def _names() -> list[str]:

@@ -1,0 +1,44 @@
+"""NUL characters in addresses and forms: PostgreSQL holds none, so no text of ours has any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from ris.kernel.errors import Invalid
+from ris.people.web import refused
+
+from .api_errors import CONTENT_TYPE, problem_body
+from .missing import API
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class NoNulCharacters:
+    """Answers a request with a NUL in its query or form with 400 and the name of the parameter, before any view."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        name = next(_bad_names(request), None)
+        if name is None:
+            return None
+        refusal = Invalid("NUL characters are not allowed. Take them out.", at=name.replace("\x00", ""))
+        if request.path.startswith(API):
+            body = problem_body(400, refusal.detail, code=refusal.code, at=refusal.at)
+            return JsonResponse(body, status=400, content_type=CONTENT_TYPE)
+        return refused(request, refusal)
+
+
+def _bad_names(request: HttpRequest) -> Iterator[str]:
+    given = [request.GET]
+    if request.method == "POST" and request.content_type in FORMS:
+        given.append(request.POST)
+    for said in given:
+        yield from (name for name, values in said.lists() if any("\x00" in text for text in (name, *map(str, values))))
