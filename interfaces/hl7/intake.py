@@ -78,17 +78,19 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
     Of two who decide the same message at once one does; both get the outcome. Raises OperationalError
     when the database cannot do it now.
     """
-    for attempt in range(1, _DEADLOCKS + 1):
+    deadlocks = 0
+    while True:
         try:
             with transaction.atomic():
                 (row,) = _STORED.all(message_id)
                 return deciding.decide(row, at)
         except DecidedMeanwhile:
-            continue  # the next look finds it decided
+            (row,) = _STORED.all(message_id)  # whoever was first has committed
+            return row
         except OperationalError as error:
-            if attempt == _DEADLOCKS or "deadlock" not in str(error):
+            deadlocks += 1
+            if deadlocks == _DEADLOCKS or "deadlock" not in str(error):
                 raise
-    raise AssertionError("unreachable")
 
 
 def decide_together(message_ids: Sequence[int], *, at: datetime) -> dict[int, InboundMessage]:
