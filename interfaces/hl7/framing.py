@@ -9,7 +9,7 @@ MOST_BYTES = 1_000_000
 """The longest message that is read, in bytes."""
 
 NOT_ENDED = "The message did not end with 0x1C 0x0D before the next one began."
-TOO_LONG = f"A message may have at most {MOST_BYTES:,} bytes."
+TOO_LONG = "A message may have at most {most_bytes:,} bytes."
 KEPT_OF_TOO_LONG = 4096
 
 
@@ -76,7 +76,7 @@ class Deframer:
             return
         self._frame += part
         if len(self._frame) > self._most:
-            frames.append(Frame(bytes(self._frame[:KEPT_OF_TOO_LONG]), TOO_LONG))
+            frames.append(Frame(bytes(self._frame[:KEPT_OF_TOO_LONG]), TOO_LONG.format(most_bytes=self._most)))
             self._skipping = True
 
     def _close(self, frames: list[Frame], fault: str) -> None:

@@ -49,6 +49,12 @@ def test_a_message_over_a_megabyte_is_refused_kept_and_the_connection_goes_on():
     assert InboundMessage.objects.get(control_id="BIG").state == "refused"
 
 
+def test_the_sender_of_too_long_a_message_is_told_the_limit_of_this_listener():
+    with listening(limits=Limits(message_bytes=2_000)) as port, Client(port) as sender:
+        answer = sender.ask(order(control_id="BIG") + b"NTE|1||" + b"x" * 2_000)
+    assert answer[1] == ["MSA", "AE", "BIG", "A message may have at most 2,000 bytes."]
+
+
 def test_a_message_that_never_ends_is_answered_and_kept():
     with listening(limits=Limits(message=0.3)) as port, Client(port) as sender:
         sender.sock.sendall(START + order(control_id="OPEN"))
