@@ -9,6 +9,18 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
+    try:
+        run()
+    except ModuleNotFoundError as error:
+        from ris.requirements import say_missing
+
+        if missing := say_missing(error):
+            sys.exit(f"Cannot start: {missing}")
+        raise
+
+
+def run() -> None:
+    """The command that the arguments name. Raises ModuleNotFoundError when something is not installed."""
     from ris.config_values import Misconfigured
 
     try:

@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -25,6 +24,8 @@ import psycopg
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
+PYTHON = ROOT / ".venv-run/bin/python"
+"""Of an environment that holds what requirements.txt pins and nothing that only tests bring."""
 PLACE = re.compile(r"^ {2}(web|hl7|dicom) +\S*?://\S*?([\w.]+):(\d+)/?$", re.MULTILINE)
 Address = tuple[str, int]
 
@@ -48,9 +49,19 @@ def environment(data: Path, **more: str) -> dict[str, str]:
     return kept | anywhere | {"RIS_DATA": str(data), "PYTHONUNBUFFERED": "1"} | more
 
 
+def python() -> str:
+    """The interpreter of served roles. Never the tests' own: what the product forgot to pin may be there by chance."""
+    if not PYTHON.exists():
+        raise RuntimeError(
+            f"{PYTHON} is missing: served roles run on what requirements.txt pins alone. Cure: ./bin/test makes it, or "
+            "python3 -m venv .venv-run && .venv-run/bin/python -m pip install --require-hashes -r requirements.txt"
+        )
+    return str(PYTHON)
+
+
 def ris(env: Mapping[str, str], *args: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """``./bin/ris …`` to its end."""
-    command = [sys.executable, str(ROOT / "manage.py"), *args]
+    """``./bin/ris …`` to its end, on what requirements.txt pins."""
+    command = [python(), str(ROOT / "manage.py"), *args]
     return subprocess.run(command, env=dict(env), cwd=ROOT, capture_output=True, text=True, timeout=timeout)
 
 
@@ -71,7 +82,7 @@ class Process:
         self.role = role
         self._out, self._err = folder / f"{role}.out", folder / f"{role}.err"
         with self._out.open("w") as out, self._err.open("a") as err:
-            command = [sys.executable, str(ROOT / "manage.py"), "serve", role]
+            command = [python(), str(ROOT / "manage.py"), "serve", role]
             self.popen = subprocess.Popen(
                 command, env=dict(env), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )

@@ -14,6 +14,7 @@ from celery.worker import WorkController
 from celery.worker import state as worker_state
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
+from django.utils.module_loading import import_string
 
 from ris.celery import app
 from ris.kernel import heartbeat
@@ -30,41 +31,51 @@ WORKERS = 4
 """Tasks at once: a destination that does not answer must not hold up the relay."""
 
 
+def import_late_modules() -> None:
+    """Import what would be imported only when it is first used: tasks, the broker's transport, the channel layer.
+
+    Every role rings and tells, so one that could not must not start. Raises ModuleNotFoundError.
+    """
+    app.loader.import_default_modules()
+    app.connection_for_write().release()
+    import_string(settings.CHANNEL_LAYERS["default"]["BACKEND"])
+
+
 class Web:
     """Pages, API and websockets; it also watches whether the sweeps are alive."""
 
     name = "web"
 
     def prepare(self) -> None:
+        from ris.asgi import application
+
+        config = uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            loop="asyncio",
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            server_header=False,
+            proxy_headers=bool(settings.RIS.proxy),
+            forwarded_allow_ips=list(settings.RIS.proxy),
+            timeout_graceful_shutdown=3,
+        )
+        config.load()
+        self._server = uvicorn.Server(config)
         self._listener: socket.socket = listen("RIS_HTTP", settings.RIS.http)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
-        from ris.asgi import application
-
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                loop="asyncio",
-                ws="websockets-sansio",
-                ws_max_size=64 * 1024,
-                server_header=False,
-                proxy_headers=bool(settings.RIS.proxy),
-                forwarded_allow_ips=list(settings.RIS.proxy),
-                timeout_graceful_shutdown=3,
-            )
-        )
         host, port = self._listener.getsockname()[:2]
-        for work in (lambda: self._end(server, stop), lambda: watch_sweeps(stop)):
+        for work in (lambda: self._end(stop), lambda: watch_sweeps(stop)):
             threading.Thread(target=work, daemon=True).start()
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
-        server.run(sockets=[self._listener])
+        self._server.run(sockets=[self._listener])
 
-    def _end(self, server: uvicorn.Server, stop: threading.Event) -> None:
+    def _end(self, stop: threading.Event) -> None:
         stop.wait()
-        server.should_exit = True
+        self._server.should_exit = True
 
 
 def watch_sweeps(stop: threading.Event, *, every: float = 30.0) -> None:
@@ -129,6 +140,8 @@ class Hl7:
     name = "hl7"
 
     def prepare(self) -> None:
+        import interfaces.hl7.server  # noqa: F401  (so that a module that is missing is told before any role runs)
+
         make_sure_of("RIS_MLLP", settings.RIS.mllp)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
@@ -146,6 +159,8 @@ class Dicom:
     name = "dicom"
 
     def prepare(self) -> None:
+        import interfaces.dicom.server  # noqa: F401  (so that a module that is missing is told before any role runs)
+
         if not settings.RIS.dicom_shared:
             make_sure_of("RIS_DICOM", settings.RIS.dicom)
 

@@ -14,6 +14,8 @@ from typing import Protocol
 
 import structlog
 
+from ris.requirements import say_missing
+
 log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0
@@ -28,7 +30,7 @@ class Role(Protocol):
     name: str
 
     def prepare(self) -> None:
-        """Refuse what can be known to fail, before any role has started. Raises Misconfigured."""
+        """Refuse what can be known to fail, before any role has started. Raises Misconfigured, ModuleNotFoundError."""
 
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Work until ``stop`` is set; call ``ready`` once with where or how, as soon as it does."""
@@ -46,7 +48,7 @@ class Supervisor:
         self._lock = threading.Lock()
 
     def serve(self) -> int:
-        """Run all roles until a signal or the first that ends. Raises Misconfigured before any has started."""
+        """Run all roles until a signal or the first that ends. Raises what ``prepare`` does."""
         for role in self._roles:
             role.prepare()
         before = {name: signal.signal(name, self._asked) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -73,7 +75,8 @@ class Supervisor:
                 self._fail(role.name, "it ended by itself")
         except BaseException as error:
             log.exception("role.died", role=role.name)
-            self._fail(role.name, type(error).__name__)
+            missing = say_missing(error) if isinstance(error, ModuleNotFoundError) else ""
+            self._fail(role.name, missing or type(error).__name__)
 
     def _ready(self, name: str, how: str) -> None:
         with self._lock:

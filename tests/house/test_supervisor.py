@@ -33,6 +33,11 @@ class Dying(Quiet):
         raise LookupError("ZZCANARY")
 
 
+class Missing(Quiet):
+    def run(self, stop: threading.Event, ready: Say) -> None:
+        raise ModuleNotFoundError("No module named 'zzbroker.redis'", name="zzbroker.redis")
+
+
 class Leaving(Quiet):
     def run(self, stop: threading.Event, ready: Say) -> None:
         ready("here")
@@ -50,6 +55,13 @@ def test_a_role_that_dies_stops_the_others_and_is_named() -> None:
     assert other.stopped
     assert "hl7 died (LookupError)" in said[-1]
     assert "ZZCANARY" not in "".join(said)
+
+
+def test_a_role_that_dies_of_a_missing_module_says_which_and_the_cure() -> None:
+    said: list[str] = []
+    assert Supervisor([Missing("worker")], said.append).serve() == 1
+    assert said[-1].startswith("worker died (the module “zzbroker.redis” is not installed. Cure: ")
+    assert "requirements.txt" in said[-1]
 
 
 def test_a_role_that_ends_by_itself_counts_as_dead() -> None:

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ris.config_values import Misconfigured
 from ris.logs import places
-from ris.serving.roles import ROLES
+from ris.serving.roles import ROLES, import_late_modules
 from ris.serving.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,7 @@ class Command(BaseCommand):
                 "REDIS_URL: it is not set, and roles in processes of their own cannot hear each other without it.\n"
                 "  Cure: set REDIS_URL=redis://host:6379/0, or run everything in one process with “serve all”."
             )
+        import_late_modules()
         threading.excepthook = _say_died
         supervisor = Supervisor([ROLES[name]() for name in names], self._say)
         try:
