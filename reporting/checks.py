@@ -35,7 +35,7 @@ class Remark:
 
 # "[1.2 × 3 cm]" is a measurement and "[ ]" is not; "{side}" holds a single name.
 _UNFILLED = re.compile(r"\[[ _.]*\]|\*{3}|\{[A-Za-z_ ]{1,40}\}|_{4,}")
-_HEADER_ONLY = re.compile(r"^\s*(impression|conclusion|summary)?\s*:?\s*$", re.IGNORECASE)
+_HEADER_ONLY = re.compile(r"(?:impression|conclusion|summary)?\s*:?", re.IGNORECASE)
 
 
 def unfilled_field(text: Text) -> list[tuple[str, str]]:
@@ -50,7 +50,7 @@ def unfilled_field(text: Text) -> list[tuple[str, str]]:
 
 def impression_missing(text: Text) -> list[tuple[str, str]]:
     """Nothing, or only its heading, stands where the impression should."""
-    if _HEADER_ONLY.match(text.impression):
+    if _HEADER_ONLY.fullmatch(text.impression.strip()):
         return [("impression", "There is no impression.")]
     return []
 

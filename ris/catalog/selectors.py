@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
+from ris.kernel.searches import read_words
+
 from .models import Device, Procedure
 
 
 def procedures_matching(text: str, *, modality: str = "") -> QuerySet[Procedure]:
-    """Active procedures whose code begins with ``text``, or whose name, region and codes hold all of its words."""
-    words = text.split()
+    """Active procedures whose code begins with ``text``, or whose name, region and codes hold all of its words.
+
+    Raises Invalid at ``code`` when the text is longer than any name.
+    """
+    words = read_words(text, at="code")
     found = Procedure.objects.filter(active=True)
     if modality:
         found = found.filter(modality=modality)

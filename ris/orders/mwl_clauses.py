@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -13,7 +14,8 @@ from ris.patients.names import fold
 
 from . import states
 from .mwl_rows import Entry
-from .mwl_sql import Clause, all_of, among, equal_any, json_has, like, like_folded_name, moment, wildcard_pattern
+from .mwl_sql import Clause, all_of, among, equal_any, json_has, like, like_folded_name, moment
+from .mwl_wildcards import Wildcard
 
 if TYPE_CHECKING:
     from .selectors_mwl import MwlQuestion
@@ -143,10 +145,12 @@ _PHYSICIANS: dict[str, Callable[[Entry], str]] = {
 
 
 def _name_check(of: Callable[[Entry], str], asked: tuple[str, ...]) -> Callable[[Entry], bool]:
-    patterns = [wildcard_pattern(fold(name).rstrip("^")) for name in asked]
+    """Whether a name fits one of those asked for in any of its component groups. Each name is read once."""
+    patterns = [Wildcard(fold(name).rstrip("^")) for name in asked]
 
-    def check(e: Entry) -> bool:
-        groups = [fold(group).rstrip("^") for group in of(e).split("=")]
-        return any(pattern.fullmatch(group) for pattern in patterns for group in groups)
+    @lru_cache(maxsize=4096)
+    def fits(name: str) -> bool:
+        groups = [fold(group).rstrip("^") for group in name.split("=")]
+        return any(pattern.fits(group) for pattern in patterns for group in groups)
 
-    return check
+    return lambda e: fits(of(e))

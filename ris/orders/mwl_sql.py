@@ -44,13 +44,6 @@ def has_wildcard(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def wildcard_pattern(text: str) -> re.Pattern[str]:
-    """``*`` and ``?`` of DICOM (PS3.4 C.2.2.2.4) as a regular expression without backtracking traps."""
-    parts = {"*": ".*", "?": "."}
-    squeezed = re.sub(r"\*+", "*", text)
-    return re.compile("".join(parts.get(c) or re.escape(c) for c in squeezed), re.DOTALL)
-
-
 def equal_any(column: str, values: Sequence[Any]) -> Clause:
     """The column equals one of the values."""
     if len(values) == 1:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from ris.kernel.errors import Invalid, NotFound
+from ris.kernel.searches import read_words
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -48,8 +49,9 @@ def patients_matching(text: str, viewer: User) -> QuerySet[Patient]:
     """Visible patients whose identifier is ``text``, or whose name begins with its words.
 
     ``text`` may be ``family, given``, ``family given``, or an identifier.
+    Raises Invalid at ``text`` when it is longer than any name.
     """
-    words = fold(text.replace(",", " ")).split()
+    words = fold(" ".join(read_words(text.replace(",", " "), at="text"))).split()
     if not words:
         return Patient.objects.none()
     by_name = Q(search_name__startswith=words[0])

@@ -23,6 +23,9 @@ from .keys import CHARACTER_SET, ITEM_BY_TAG, LEVEL, ROOT_BY_TAG, SPS, STATUS_WO
 MOST_VALUES = 64
 """Values of one key; a longer list is no query of a scanner."""
 
+LONGEST_VALUE = 1024
+"""Characters of a value that is matched; no key that we match is longer (PS3.5 6.2), nor is what would fit it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -137,6 +140,8 @@ def _take(
 
 
 def _note_value(tag: BaseTag, attribute: Attribute, values: tuple[str, ...], reading: _Reading) -> None:
+    if attribute.asks and any(len(value) > LONGEST_VALUE for value in values):
+        raise Invalid(f"{tag} has over {LONGEST_VALUE} characters: shorten it.", at=str(tag))
     if attribute.asks == "start_from":
         reading.plain[int(tag)] = values[0] if values else ""
     elif values and int(tag) != TIMEZONE:

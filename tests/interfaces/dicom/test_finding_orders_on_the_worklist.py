@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import subprocess
+import warnings
 from datetime import timedelta
 
 import pytest
+from pynetdicom.sop_class import ModalityWorklistInformationFind
 
 from ris.kernel.clock import now
+from ris.orders.intents import Code, ProcedureIntent, StepIntent
 from ris.orders.services import cancel_order
 from tests.factories import TESTER, make_order
-from tests.interfaces.dicom.scu import STEP, accessions, find, findscu, query
+from tests.interfaces.dicom.scu import STEP, accessions, associate, find, findscu, query
 
 
 def test_a_placed_order_is_on_its_scanners_list(dicom: int) -> None:
@@ -66,3 +69,27 @@ def test_both_engines_answer_alike(dicom: int, together: bool) -> None:
 
     assert [status for status, _ in answers] == [0xFF00, 0xFF00, 0x0000]
     assert [identifier.AccessionNumber for _, identifier in answers[:2]] == [first.accession, second.accession]
+
+
+@pytest.mark.parametrize(
+    "key", ["RequestingPhysician", "ReferringPhysicianName", "step__ScheduledPerformingPhysicianName"]
+)
+def test_a_hostile_pattern_is_answered_like_any_other(dicom: int, key: str) -> None:
+    provider = "ZZORDER^" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" * 2
+    step = StepIntent(start=now(), performing_physician=provider)
+    procedure = ProcedureIntent(code=Code("CTHEADWO", system="L"), steps=(step,))
+    order = make_order(at=now(), ordering_provider=provider, procedures=(procedure,))
+
+    assert find(dicom, query(**{key: "*?*?*?*?*?*?*?*?*?*QQ"})) == [(0x0000, None)]
+    (_, entry), (status, _) = find(dicom, query(**{key: "*?*?*?*?*?*?*?*?*?*YZ"}))
+    assert (entry.AccessionNumber, status) == (order.accession, 0x0000)
+
+
+def test_a_value_longer_than_any_key_is_refused_by_its_tag(dicom: int) -> None:
+    association = associate(dicom)
+    with warnings.catch_warnings(action="ignore"):
+        asked = query(RequestingPhysician="*?" * 1000)
+        ((status, identifier),) = association.send_c_find(asked, ModalityWorklistInformationFind)
+    association.release()
+    assert (status.Status, identifier) == (0xA900, None)
+    assert status.ErrorComment == "(0032,1032) has over 1024 characters: shorten it."

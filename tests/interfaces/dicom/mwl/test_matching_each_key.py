@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from interfaces.dicom.mwl.reading import LONGEST_VALUE
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
 from ris.orders.models import Order, ScheduledStep
 from ris.orders.services import cancel_order, complete_exam, discontinue_exam, hold_order
@@ -235,3 +236,9 @@ class TestStations:
     def test_wildcards_match_stations(self) -> None:
         wanted, stray = order(), order(step_station_aes=("CTX",), step_modality="CT")
         assert found(query(step__ScheduledStationAETitle="CT*")) == [wanted.accession, stray.accession]
+
+
+def test_a_value_may_have_as_many_stars_as_fit_and_not_one_character_more() -> None:
+    wanted = order(patient=patient("Zztest"))
+    assert found(query(PatientName="ZZTEST" + "*" * (LONGEST_VALUE - 6))) == [wanted.accession]
+    assert ask(query(PatientName="ZZTEST" + "*" * (LONGEST_VALUE - 5)))[0] == [0xA900]
