@@ -1,4 +1,4 @@
-"""Which tables the worklist keeps things in memory of, and under which stamp (``ris.kernel.stamped``)."""
+"""Which tables the worklist keeps things in memory of, and under which stamp (``ris.kernel.db.change_stamps``)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connections
 
-from ris.kernel.stamped import Tables, keep_stamped
+from ris.kernel.db.change_stamps import Tables, keep_stamped
 
 READERS, ROSTER = "readers", "roster"
 

@@ -24,8 +24,8 @@ from django.db.models import F
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.kept import insert, insert_many
-from ris.kernel.locks import lock_name
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import insert, insert_many
 
 from .callers import Caller
 from .models import MwlQuery, Rejection

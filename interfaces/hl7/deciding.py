@@ -8,10 +8,10 @@ import structlog
 from django.db import OperationalError, transaction
 
 from ris.kernel.alarms import raise_alarm
+from ris.kernel.db.batch import together
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import Kept, update
 from ris.kernel.errors import Refusal
-from ris.kernel.kept import Kept, update
-from ris.kernel.locks import lock_name
-from ris.kernel.together import together
 
 from . import acks, states
 from .acks import Fault

@@ -10,8 +10,8 @@ from django.db.models import Model
 
 from ris.audit.actor import Actor
 from ris.catalog.models import Site
+from ris.kernel.db.statements import Kept
 from ris.kernel.errors import Invalid
-from ris.kernel.kept import Kept
 
 from . import times
 from .header import Header

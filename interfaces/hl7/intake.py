@@ -16,9 +16,9 @@ from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
-from ris.kernel.kept import Kept
-from ris.kernel.many import Many
-from ris.kernel.together import together
+from ris.kernel.db.batch import together
+from ris.kernel.db.bulk import Many
+from ris.kernel.db.statements import Kept
 
 from . import deciding, states
 from .deciding import DecidedMeanwhile

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from ris.kernel.alarms import raise_alarm
+from ris.kernel.db.locks import lock_name
 from ris.kernel.doorbell import ring
 from ris.kernel.events import Event
-from ris.kernel.locks import lock_name
 
 from . import states
 from .build.writing import new_control_id

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
+from ris.kernel.db.statements import Kept
 from ris.kernel.errors import Conflict, NotFound, Refusal
-from ris.kernel.kept import Kept
 
 from .attributes import checked
 from .header import Header

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from django.db import transaction
 
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import Kept, save
 from ris.kernel.errors import Conflict, Invalid, NotFound
-from ris.kernel.kept import Kept, save
-from ris.kernel.locks import lock_name
 from ris.orders import states as order_states
 from ris.orders.intents import OrderIntent
 from ris.orders.models import Order

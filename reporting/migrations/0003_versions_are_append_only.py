@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from ris.kernel.append_only import AppendOnly
+from ris.kernel.db.append_only import AppendOnly
 
 
 class Migration(migrations.Migration):

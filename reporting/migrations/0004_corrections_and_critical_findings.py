@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-from ris.kernel.append_only import AppendOnly
+from ris.kernel.db.append_only import AppendOnly
 
 
 class Migration(migrations.Migration):

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import Model
 
-from ris.kernel.many import insert_all
-from ris.kernel.together import at_end
+from ris.kernel.db.batch import at_end
+from ris.kernel.db.bulk import insert_all
 
 from .actor import Actor
 from .models import AuditEvent

@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
 from . import doorbell
-from .locks import lock_name
-from .many import insert_all
+from .db.batch import at_end
+from .db.bulk import insert_all
+from .db.locks import lock_name
 from .models import Delivery, Record
-from .together import at_end
 
 E = TypeVar("E", bound="Event")
 Subscriber = Callable[[Any], None]

@@ -16,10 +16,10 @@ from django.db.models import F
 
 from . import doorbell, events
 from .alarms import clear_alarm, raise_alarm
+from .db.prepared import fetch
+from .db.statements import Kept
 from .errors import NotFound
-from .kept import Kept
 from .models import Delivery
-from .prepared import fetch
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One arrow of a state diagram. Taken by :meth:`ris.kernel.stateful.StatefulQuerySet.take`."""
+    """One arrow of a state diagram. Taken by :meth:`ris.kernel.db.transitions.StatefulQuerySet.take`."""
 
     name: str
     sources: frozenset[str]

@@ -125,7 +125,7 @@ def columns(vendor: str, *, other_ids: bool) -> list[str]:
 def versions(vendor: str, *, other_ids: bool) -> list[str]:
     """What to select to tell a row from all its earlier and later selves; empty: the row itself is all there is.
 
-    To be compared within one era of the database only (:func:`ris.kernel.prepared.era`).
+    To be compared within one era of the database only (:func:`ris.kernel.db.prepared.era`).
     """
     told = _VERSIONS.get(vendor, [])
     return [*told, _OTHER_IDS[vendor]] if told and other_ids else told

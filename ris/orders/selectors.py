@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db.models import Prefetch, QuerySet
 
+from ris.kernel.db.statements import Kept
 from ris.kernel.errors import NotFound
-from ris.kernel.kept import Kept
 from ris.patients.models import Merge, Patient, Visit
 from ris.patients.selectors import merges_of
 from ris.people.models import User

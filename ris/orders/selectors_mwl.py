@@ -15,7 +15,7 @@ from datetime import datetime, time
 
 from django.db import connection
 
-from ris.kernel.prepared import era, fetch
+from ris.kernel.db.prepared import era, fetch
 
 from . import states
 from .mwl_clauses import checks_of, clauses_of, narrowed

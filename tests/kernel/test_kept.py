@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device, Procedure, Site, Subspecialty
-from ris.kernel.kept import Kept, insert, insert_many, save, update
-from ris.kernel.many import Many, insert_all
+from ris.kernel.db.bulk import Many, insert_all
+from ris.kernel.db.statements import Kept, insert, insert_many, save, update
 from ris.kernel.models import Record
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,9 @@ from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
 from ris.audit.services import record
 from ris.catalog.models import Site
-from ris.kernel.kept import Kept
-from ris.kernel.locks import lock_name
-from ris.kernel.together import at_end, together
+from ris.kernel.db.batch import at_end, together
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import Kept
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from interfaces.dicom.models import Archive, Mpps, MppsForward, MwlQuery
 from interfaces.hl7.models import InboundMessage, MapEntry, OutboundMessage, Peer
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Site
-from ris.kernel.stateful import Stateful
+from ris.kernel.db.transitions import Stateful
 from ris.people.models import ApiToken, User
 from ris.people.roles import Can, Role
 from ris.people.selectors import granted_sites, permissions_of

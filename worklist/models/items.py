@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from ris.catalog.models import Site, Subspecialty
-from ris.kernel.stateful import Stateful
+from ris.kernel.db.transitions import Stateful
 from ris.orders.models import Order, RequestedProcedure
 from worklist import states
 

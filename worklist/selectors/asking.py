@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from ris.kernel.prepared import fetch
+from ris.kernel.db.prepared import fetch
 from ris.people.models import User
 from worklist.rules.eligible import ReaderNow
 from worklist.stamping import READERS, ROSTER

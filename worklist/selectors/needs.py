@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from ris.kernel.kept import Kept
+from ris.kernel.db.statements import Kept
 from ris.orders.models import RequestedProcedure
 from worklist.models import AiFlag, Conflict, ReadingItem, Skip
 from worklist.rules.classify import Finding

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from django.db.models import Q, QuerySet
 
-from ris.kernel.kept import Kept
+from ris.kernel.db.statements import Kept
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from ris.kernel.prepared import fetch
+from ris.kernel.db.prepared import fetch
 from worklist.stamping import READERS, ROSTER
 
 _STAMPS = """

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import F
 
 from ris.kernel import doorbell
+from ris.kernel.db.statements import Kept, insert
 from ris.kernel.events import emit
-from ris.kernel.kept import Kept, insert
 from worklist import states
 from worklist.events import ItemAssigned
 from worklist.live_bell import WORKLIST

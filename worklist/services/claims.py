@@ -11,8 +11,8 @@ from typing import Any
 from django.db import transaction
 
 from ris.audit.actor import Actor
+from ris.kernel.db.locks import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
-from ris.kernel.locks import lock_name
 from ris.people.models import User
 from worklist import states
 from worklist.events import ItemAwaitsSigner, ItemClaimed, ItemFinished, ItemReleased, ItemTakenOver

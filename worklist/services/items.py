@@ -11,9 +11,9 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel import doorbell
 from ris.kernel.alarms import raise_alarm
+from ris.kernel.db.statements import Kept, insert
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
-from ris.kernel.kept import Kept, insert
 from ris.orders.models import RequestedProcedure
 from worklist import states
 from worklist.events import ItemCancelled, ItemOpened, ItemRescored

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 
 from ris.audit.actor import Actor
 from ris.kernel import errors
-from ris.kernel.kept import Kept, insert
-from ris.kernel.locks import lock_name
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import Kept, insert
 from ris.people.models import User
 from worklist.events import ItemClaimed
 from worklist.models import Conflict, Decision, ReadingItem

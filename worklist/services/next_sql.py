@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from ris.kernel.prepared import fetch
+from ris.kernel.db.prepared import fetch
 
 from . import next_postgres, next_sqlite
 from .next_parts import Probe

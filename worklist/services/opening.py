@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ris.kernel.alarms import clear_alarm, raise_alarm
-from ris.kernel.kept import Kept
+from ris.kernel.db.statements import Kept
 from ris.orders.models import RequestedProcedure
 from ris.orders.states import CANCELLED
 from worklist import states

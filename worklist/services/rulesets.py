@@ -12,8 +12,8 @@ from django.db.models import Max
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.catalog.models import Site, Subspecialty
+from ris.kernel.db.locks import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
-from ris.kernel.locks import lock_name
 from ris.people.models import User
 from worklist.models import RuleSet
 from worklist.rules.checking import Flaw, check

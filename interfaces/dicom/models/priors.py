@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from ris.catalog.models import Site
-from ris.kernel.stateful import Stateful
+from ris.kernel.db.transitions import Stateful
 from ris.orders.models import RequestedProcedure
 
 from .remotes import Archive

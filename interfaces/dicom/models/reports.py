@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 
 from reporting.models import ReportVersion
 from ris.catalog.models import Site
-from ris.kernel.stateful import Stateful
+from ris.kernel.db.transitions import Stateful
 from ris.orders.models import RequestedProcedure
 
 from ..reports import states

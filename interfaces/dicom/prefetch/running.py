@@ -10,8 +10,8 @@ from django.db import transaction
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.db.locks import lock_name
 from ris.kernel.errors import Conflict
-from ris.kernel.locks import lock_name
 from worklist.models import PriorPlan
 from worklist.services import note_fetched, plan_priors
 

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from ris.kernel.stateful import Stateful
+from ris.kernel.db.transitions import Stateful
 
 from .. import states
 

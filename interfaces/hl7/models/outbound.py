@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from ris.kernel.stateful import Stateful
+from ris.kernel.db.transitions import Stateful
 
 from .. import states
 

@@ -8,10 +8,10 @@ from django.db.models import Value
 from django.db.models.functions import Upper
 
 from ris.catalog.models import Device, Procedure, Site
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import Kept, insert
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.identifiers import new_uid
-from ris.kernel.kept import Kept, insert
-from ris.kernel.locks import lock_name
 
 from .. import states
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
+from ris.kernel.db.locks import lock_name
 from ris.kernel.events import emit
-from ris.kernel.locks import lock_name
 
 from ..events import StudyArrived
 from ..models import RequestedProcedure, Study

@@ -17,11 +17,11 @@ from django.db.models import F
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.catalog.models import Device
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transitions import Stateful
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.kernel.identifiers import new_uid
-from ris.kernel.locks import lock_name
-from ris.kernel.stateful import Stateful
 from ris.kernel.states import Step
 
 from .. import states

@@ -9,9 +9,9 @@ from django.db.models import F
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
+from ris.kernel.db.statements import insert, update
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
-from ris.kernel.kept import insert, update
 from ris.kernel.states import Step
 
 from .. import states

@@ -8,11 +8,11 @@ from django.db import transaction
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
+from ris.kernel.db.bulk import insert_all
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import Kept, insert, save
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.events import emit
-from ris.kernel.kept import Kept, insert, save
-from ris.kernel.locks import lock_name
-from ris.kernel.many import insert_all
 
 from ..events import PatientRevised
 from ..intents import PatientIntent

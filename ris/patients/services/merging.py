@@ -11,9 +11,9 @@ from django.db.models import F, QuerySet
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
+from ris.kernel.db.locks import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
-from ris.kernel.locks import lock_name
 
 from ..events import PatientRevised, PatientsMerged, PatientsSeparated
 from ..models import Identifier, Merge, Patient, Visit

@@ -10,10 +10,10 @@ from django.db.models import F
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import Kept, save
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
-from ris.kernel.kept import Kept, save
-from ris.kernel.locks import lock_name
 
 from ..events import VisitRevised
 from ..intents import VisitIntent

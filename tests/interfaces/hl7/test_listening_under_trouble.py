@@ -9,7 +9,7 @@ from django.db import OperationalError
 from interfaces.hl7 import deciding, intake
 from interfaces.hl7.models import InboundMessage
 from interfaces.hl7.peer_line import PeerLine
-from ris.kernel.many import Many
+from ris.kernel.db.bulk import Many
 from ris.orders.models import Order
 from tests.interfaces.hl7.emr import destination
 from tests.interfaces.hl7.hl7 import order

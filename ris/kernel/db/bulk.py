@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import connection, connections, models, transaction
 
-from .kept import insert
 from .prepared import ask
+from .statements import insert
 
 
 class Many:

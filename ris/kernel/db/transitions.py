@@ -11,8 +11,8 @@ from typing import Any, Self, TypeVar
 from django.db import models
 from django.db.models import F
 
-from .errors import Conflict, NotFound
-from .states import Step
+from ..errors import Conflict, NotFound
+from ..states import Step
 
 M = TypeVar("M", bound="Stateful")
 

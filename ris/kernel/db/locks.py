@@ -6,8 +6,8 @@ import hashlib
 
 from django.db import connection
 
+from .batch import present
 from .prepared import ask
-from .together import present
 
 
 def lock_name(*names: str) -> None:
