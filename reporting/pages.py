@@ -14,10 +14,10 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Forbidden, Invalid
 from ris.kernel.numbers import read_number
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require
-from ris.people.web import go, page
 from worklist import selectors as worklist
 from worklist import services as worklist_services
 from worklist.models import ReadingItem
@@ -25,9 +25,9 @@ from worklist.states import CLAIMED
 
 from . import selectors, services
 from .checks import SECTIONS, Text, remarks
-from .document import critical_of, holding
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .priors import priors_of
+from .rendering.content import critical_of, holding
 from .services import CRITICAL
 
 FIELDS = (

@@ -14,16 +14,16 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.people.edge import actor_of, user_of
+from ris.people.http import STATUS, go, page
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
-from ris.people.web import STATUS, go, page
 
 from . import selectors, services, states
 from .checks import SECTIONS, Text, remarks
-from .document import critical_of, holding
 from .models import CRITICAL_LEVELS, Report
 from .pages import FIELDS, revision_read, texts_in
-from .rendering import render_pdf
+from .rendering.content import critical_of, holding
+from .rendering.pdf import render_pdf
 
 
 @require_POST

@@ -16,10 +16,10 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.kernel.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
+from ris.people.http import page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for
-from ris.people.web import page
 
 from . import selectors
 from .models import Presence, ReadingItem

@@ -12,8 +12,8 @@ from ris.kernel.clock import now
 from ris.kernel.moments import read_moment
 from ris.kernel.numbers import read_number
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page, toast
 from ris.people.roles import Can
-from ris.people.web import go, page, toast
 
 from . import selectors, services
 

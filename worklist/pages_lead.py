@@ -17,10 +17,10 @@ from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
 from ris.kernel.moments import day_or_none, read_moment
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page, toast
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
-from ris.people.web import go, page, toast
 
 from . import selectors, services
 from .models import Presence, ReadingItem

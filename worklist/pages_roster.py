@@ -18,10 +18,10 @@ from ris.kernel.errors import Invalid, NotFound, Refusal
 from ris.kernel.moments import day_or_none
 from ris.kernel.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
-from ris.people.web import go, page
 
 from . import services
 from .models import Holiday, Shift, ShiftChange

@@ -16,10 +16,10 @@ from ris.kernel.clock import now
 from ris.kernel.errors import NotFound, Refusal
 from ris.kernel.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
-from ris.people.web import go, page
 
 from .models import RuleSet
 from .rules.facts import NAMES

@@ -18,10 +18,10 @@ from ris.kernel.numbers import id_or_none
 from ris.orders.selectors import step_for, steps_for
 from ris.orders.states import WAITING
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for
-from ris.people.web import go, page
 from worklist.models import PriorPlan
 
 from . import selectors

@@ -18,10 +18,10 @@ from ris.orders.selectors_performed import suggestions
 from ris.orders.services import link_exam, unlink_exam
 from ris.orders.states import ACTIVE, CANCELLED, IN_PROGRESS
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
-from ris.people.web import go, page
 
 from . import reconciling
 from .selectors_exceptions import exam_for, images_without_order, stuck, unscheduled, without_images

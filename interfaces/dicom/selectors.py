@@ -12,8 +12,8 @@ from django.db.models import Count, Max, QuerySet
 from ris.catalog.models import Device, Site
 from ris.kernel.errors import NotFound
 from ris.orders.models import ScheduledStep
-from ris.orders.mwl_rows import Entry, entry
-from ris.orders.selectors_mwl import MwlQuestion, asked_keys, step_row, unmatched_keys
+from ris.orders.mwl.query import MwlQuestion, asked_keys, step_row, unmatched_keys
+from ris.orders.mwl.rows import Entry, entry
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for

@@ -11,9 +11,9 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
-from ris.people.web import go, page
 
 from . import backfill, selectors
 from .asking import Asked

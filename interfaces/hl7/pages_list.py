@@ -16,10 +16,10 @@ from ris.kernel.clock import now
 from ris.kernel.numbers import id_or_none
 from ris.patients.selectors import patients_matching
 from ris.people.edge import actor_of, user_of
+from ris.people.http import page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
-from ris.people.web import page
 
 from . import selectors, states
 from .asking import Asked

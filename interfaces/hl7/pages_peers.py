@@ -15,10 +15,10 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.kernel.numbers import read_number
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require
-from ris.people.web import go, page
 
 from . import selectors, tables
 from .attributes import ATTRIBUTES

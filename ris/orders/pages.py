@@ -23,10 +23,10 @@ from ris.kernel.numbers import id_or_none, read_id
 from ris.patients.models import Patient
 from ris.patients.selectors import patients_matching, visible_patients
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
-from ris.people.web import go, page
 
 from . import selectors, services, states
 from .models import Order

@@ -17,10 +17,10 @@ from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
 from ris.kernel.moments import day_or_none
 from ris.people.edge import actor_of, user_of
+from ris.people.http import page, toast
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for
-from ris.people.web import page, toast
 
 from . import selectors, services, states
 from .models import ScheduledStep

@@ -12,8 +12,8 @@ from ris.kernel.numbers import id_or_none
 from ris.patients.selectors import merge_for
 from ris.patients.services import give_visit, unmerge_patients
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.roles import Can
-from ris.people.web import go, page
 
 from . import services
 

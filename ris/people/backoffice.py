@@ -22,9 +22,9 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 
 from .edge import actor_of
+from .http import page
 from .roles import Can
 from .selectors import permissions_of
-from .web import page
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]

@@ -18,12 +18,12 @@ from ris.kernel.models import Alarm, Delivery
 from ris.kernel.relay import retry_stuck
 
 from .edge import actor_of, user_of
+from .http import go, page
 from .models import User
 from .navigation import HOMES
 from .roles import Can
 from .selectors import permissions_of, sites_for
 from .services import set_preferences
-from .web import go, page
 
 
 class LoginPage(LoginView):

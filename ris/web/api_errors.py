@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from ris.kernel.errors import Refusal
-from ris.people.web import STATUS
+from ris.people.http import STATUS
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from ris.kernel.errors import Invalid
-from ris.people.web import refused
+from ris.people.http import refused
 
 from .api_errors import CONTENT_TYPE, problem_body
 from .missing import API

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from ris.kernel.errors import Refusal
-from ris.people.web import refused
+from ris.people.http import refused
 
 
 class RefusalPages:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from ris.orders import selectors_mwl
-from ris.orders.selectors_mwl import MwlQuestion, modality_worklist
+from ris.orders.mwl import query
+from ris.orders.mwl.query import MwlQuestion, modality_worklist
 from tests.factories import NOON
 
 pytestmark = [
@@ -47,7 +47,7 @@ def test_what_leads_to_few_rows_is_followed_first(
             plans.extend(row[3] for row in cursor.fetchall() if row[1] == 0)
         return []
 
-    monkeypatch.setattr(selectors_mwl, "fetch", explained)
+    monkeypatch.setattr(query, "fetch", explained)
     day = {"start_from": NOON, "start_until": NOON + timedelta(hours=8)} if "stations" in asked else {}
 
     modality_worklist(MwlQuestion(not_before=NOON - timedelta(hours=72), site_id=1, **asked, **day))

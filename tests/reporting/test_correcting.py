@@ -6,8 +6,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from reporting import selectors, services
-from reporting.document import critical_of, holding
 from reporting.models import Report, ReportVersion
+from reporting.rendering.content import critical_of, holding
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Conflict, Forbidden, Invalid
 from ris.kernel.models import Record

@@ -6,7 +6,7 @@ import pytest
 
 from reporting import services
 from reporting.models import ReportVersion
-from reporting.rendering import render_pdf
+from reporting.rendering.pdf import render_pdf
 from tests.reporting.written import by, preliminary, printed, signed
 from tests.worklist.reading import make_reader
 

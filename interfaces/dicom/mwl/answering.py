@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from ris.kernel.errors import Invalid
 from ris.orders import states
-from ris.orders.mwl_rows import Listed, Row, entry
-from ris.orders.selectors_mwl import MwlQuestion, modality_worklist
+from ris.orders.mwl.query import MwlQuestion, modality_worklist
+from ris.orders.mwl.rows import Listed, Row, entry
 
 from ..callers import Caller
 from .reading import Asked, Shape, read

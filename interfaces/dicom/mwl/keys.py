@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ris.orders import states
-from ris.orders.mwl_rows import Entry
+from ris.orders.mwl.rows import Entry
 
 Plain = str | int | list[str] | None
 Item = list[tuple[int, str, Plain]]

@@ -15,7 +15,7 @@ from typing import cast
 
 from pydicom.datadict import dictionary_VR
 
-from ris.orders.mwl_rows import Entry
+from ris.orders.mwl.rows import Entry
 
 from .. import charsets
 from .keys import CHARACTER_SET, ITEM_BY_TAG, ROOT_BY_TAG, SPS, Attribute, Item, Plain

@@ -13,9 +13,9 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
-from ris.people.web import go, page
 
 from ..models import ReportRoute, ReportSend
 from . import mending, states

@@ -7,7 +7,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import EncapsulatedPDFStorage
 
 from reporting.models import ReportVersion
-from reporting.rendering import render_pdf
+from reporting.rendering.pdf import render_pdf
 
 from ..models import ReportObject
 from .header import REPORT, begun, code, finish, request

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from reporting.document import holding, parts_of
 from reporting.models import ReportVersion
+from reporting.rendering.content import holding, parts_of
 from ris.people.models import User
 
 

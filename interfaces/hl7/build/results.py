@@ -6,9 +6,9 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from reporting.document import critical_of, parts_of
 from reporting.models import ReportVersion
-from reporting.rendering import render_pdf
+from reporting.rendering.content import critical_of, parts_of
+from reporting.rendering.pdf import render_pdf
 from ris.orders.models import RequestedProcedure, ScheduledStep
 from ris.patients.selectors import survivor
 

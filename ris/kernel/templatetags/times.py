@@ -1,7 +1,8 @@
 """Dates and times as people read them: never digits only, always in the viewer's zone.
 
 What is missing is shown as nothing: ``None``, and the empty text that a template makes of ``thing.at`` when there is
-no thing. The page edge activates the viewer's zone (``ris.people.web.page``), so these filters need no argument for it.
+no thing. The page edge activates the viewer's zone (``ris.people.http.page``), so these filters need
+no argument for it.
 """
 
 from __future__ import annotations

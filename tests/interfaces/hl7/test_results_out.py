@@ -10,7 +10,7 @@ from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.reading import Message, read
 from reporting import services
 from reporting.models import Report, ReportVersion
-from reporting.rendering import render_pdf
+from reporting.rendering.pdf import render_pdf
 from ris.audit.actor import Actor
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed

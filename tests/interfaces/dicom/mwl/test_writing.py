@@ -14,7 +14,7 @@ from pynetdicom.dsutils import decode, encode
 from interfaces.dicom.mwl.keys import CHARACTER_SET, ITEM, ROOT, SPS
 from interfaces.dicom.mwl.reading import Shape
 from interfaces.dicom.mwl.writing import write
-from ris.orders.mwl_rows import Entry
+from ris.orders.mwl.rows import Entry
 
 pytestmark = pytest.mark.once
 

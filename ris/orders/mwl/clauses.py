@@ -12,13 +12,13 @@ from django.db import connection
 
 from ris.patients.names import fold
 
-from . import states
-from .mwl_rows import Entry
-from .mwl_sql import Clause, all_of, among, equal_any, json_has, like, like_folded_name, moment
-from .mwl_wildcards import Wildcard
+from .. import states
+from .rows import Entry
+from .sql import Clause, all_of, among, equal_any, json_has, like, like_folded_name, moment
+from .wildcards import Wildcard
 
 if TYPE_CHECKING:
-    from .selectors_mwl import MwlQuestion
+    from .query import MwlQuestion
 
 # field of the question -> column that a value is compared with, wildcards allowed
 _TEXTS = {

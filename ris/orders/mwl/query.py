@@ -17,9 +17,9 @@ from django.db import connection
 
 from ris.kernel.db.prepared import era, fetch
 
-from . import states
-from .mwl_clauses import checks_of, clauses_of, narrowed
-from .mwl_rows import Listed, Row, columns, entry, sources, versions
+from .. import states
+from .clauses import checks_of, clauses_of, narrowed
+from .rows import Listed, Row, columns, entry, sources, versions
 
 MOST_ROWS = 2000
 """Nobody reads a longer list on a scanner."""
@@ -72,7 +72,7 @@ def modality_worklist(question: MwlQuestion, *, other_ids: bool = False, known: 
 
     Sees everything that was committed before the call. ``other_ids`` also fetches the patient's other identifiers,
     which costs a look-up a row. ``known``: keys of lines that the caller has; when it has all of them, none
-    comes with its row. Read a row with :func:`ris.orders.mwl_rows.entry`.
+    comes with its row. Read a row with :func:`ris.orders.mwl.rows.entry`.
     """
     vendor, checks = connection.vendor, checks_of(question)
     limit = question.limit if not checks else MOST_ROWS * 10

@@ -16,8 +16,8 @@ from ris.orders.models import Order
 from ris.patients.models import Patient
 from ris.patients.selectors import survivor
 
-from .document import STATUS, TITLES, clean, critical_of, holding, parts_of
-from .models import ReportVersion
+from ..models import ReportVersion
+from .content import STATUS, TITLES, clean, critical_of, holding, parts_of
 
 FONTS = Path(__file__).parent / "fonts"
 TEXT, EAST_ASIAN = "dejavu", "wqy"

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .checks import SECTIONS
-from .models import ReportVersion
+from ..checks import SECTIONS
+from ..models import ReportVersion
 
 TITLES = {
     "technique": "Technique",
