@@ -14,8 +14,8 @@ from ris.kernel.clock import now
 from ris.people.backoffice import SetUp, SetUpForm, networks
 from ris.people.edge import actor_of
 
+from .availability.webhook import issue_webhook_token
 from .models import Archive, DeviceProfile, MppsTarget, PriorDestination, ReportRoute
-from .services import issue_webhook_token
 
 
 class ProfileForm(SetUpForm):

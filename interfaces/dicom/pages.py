@@ -25,9 +25,9 @@ from ris.people.selectors import permissions_of, sites_for
 from worklist.models import PriorPlan
 
 from . import selectors
-from .echo import echo
 from .models import Rejection
-from .selectors_priors import carried_out, progress
+from .prefetch.selectors import carried_out, progress
+from .scu.c_echo import echo
 
 ECHOERS = (Can.PERFORM_EXAMS, Can.SEE_MESSAGES, Can.SET_UP)
 WATCHERS = (Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING)

@@ -18,10 +18,10 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
-from .callers import of_device
 from .models import MwlQuery, Rejection
-from .mwl.answering import question_of
-from .mwl.reading import read
+from .mwl.identifier import read
+from .mwl.query import question_of
+from .upper_layer.admission import of_device
 
 
 @dataclass(frozen=True, slots=True)

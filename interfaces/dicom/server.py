@@ -12,10 +12,10 @@ import structlog
 
 from ris.config_values import TlsFiles
 
-from .desk import Desk
-from .door import Door
-from .engine import Engine
-from .keeping import Keeper
+from .mwl.query_log import Keeper
+from .upper_layer.acceptor import Door
+from .upper_layer.database_threads import Desk
+from .upper_layer.pynetdicom_bridge import Engine
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ from ris.orders.events import (
 from ris.orders.models import RequestedProcedure
 
 from .prefetch.planning import stop, want
-from .reconciling import note_unlinked
-from .reports.owing import owe_version
+from .reconciliation.services import note_unlinked
+from .reports.routing import owe_version
 
 
 @subscribe(OrderPlaced, OrderRevised, name="dicom.search_priors_of_order")

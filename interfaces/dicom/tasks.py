@@ -6,9 +6,11 @@ from celery import shared_task
 
 from ris.kernel.clock import now
 
-from . import arrival, forwarding, keeping
-from .prefetch import running
-from .reports import sending
+from .availability import polling
+from .mpps import forwarding
+from .mwl import query_log
+from .prefetch import worker
+from .reports import sender
 
 
 @shared_task(ignore_result=True)
@@ -20,23 +22,23 @@ def send_forwards() -> None:
 @shared_task(ignore_result=True)
 def send_reports() -> None:
     """Called by the bell ``dicom-reports`` and every few seconds: released reports to archives."""
-    sending.send_owed(at=now())
+    sender.send_owed(at=now())
 
 
 @shared_task(ignore_result=True)
 def poll_archives() -> None:
     """Called every minute: ask archives for the images of finished exams, and alarm those that never came."""
-    arrival.poll(at=now())
-    arrival.alarm_missing(at=now())
+    polling.poll(at=now())
+    polling.alarm_missing(at=now())
 
 
 @shared_task(ignore_result=True)
 def prefetch() -> None:
     """Called by the bell ``dicom-prefetch`` and every few seconds: find priors and have them moved."""
-    running.run(at=now())
+    worker.run(at=now())
 
 
 @shared_task(ignore_result=True)
 def forget() -> None:
     """Called every hour: delete kept queries and rejections that are old."""
-    keeping.forget_old(at=now())
+    query_log.forget_old(at=now())

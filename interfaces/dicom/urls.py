@@ -3,8 +3,8 @@ from django.urls import path
 from ris.kernel.api import IdRouter
 
 from . import pages
-from . import pages_exceptions as exceptions
 from .api import BackFillView, EndView, ExamsView, ExplainView, LinkView, NoImagesView, StableStudyView, UnlinkView
+from .reconciliation import pages as exceptions
 from .reports import pages as reports
 from .reports.api import ReportSendViewSet
 

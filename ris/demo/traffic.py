@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from interfaces.dicom.scanner import Scanner
+from ris.demo.scanner import Scanner
 
 from .emr import DemoOrder, DemoPatients, order_message, send
 from .hospital import DEVICES, PROCEDURES

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from interfaces.dicom.scanner import Scanner
 from ris.demo.emr import ResultTaker, send
+from ris.demo.scanner import Scanner
 from tests.serving import Served, wait_for
 
 ORDER = (Path(__file__).parents[2] / "docs" / "samples" / "order.hl7").read_text(encoding="utf-8").replace("\n", "\r")

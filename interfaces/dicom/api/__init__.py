@@ -1,7 +1,7 @@
 """The DICOM side over REST."""
 
+from ..reconciliation.api import BackFillView, EndView, ExamsView, LinkView, NoImagesView, UnlinkView
 from .archives import ArchiveAuthentication, StableStudyView
-from .exams import BackFillView, EndView, ExamsView, LinkView, NoImagesView, UnlinkView
 from .explaining import ExplainView
 
 __all__ = [

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from ris.kernel.clock import now
 from ris.kernel.numbers import MOST_NUMBER
 
-from .. import services
+from ..availability import webhook
 
 
 class ArchiveAuthentication(BaseAuthentication):
@@ -43,13 +43,13 @@ class StableStudyView(APIView):
     def post(self, request: Request) -> Response:
         """An archive says that a study has stopped growing (Orthanc: OnStableStudy). With the archive's own token."""
         kind, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
-        archive = services.archive_of_token(token.strip()) if kind.lower() == "bearer" else None
+        archive = webhook.archive_of_token(token.strip()) if kind.lower() == "bearer" else None
         if archive is None:
             raise AuthenticationFailed("This is not the token of an archive.")
         form = StableStudyForm(data=request.data)
         form.is_valid(raise_exception=True)
         said = form.validated_data
-        services.hear_of_stable_study(
+        webhook.hear_of_stable_study(
             archive, said["study_uid"], instances=said["instances"], complete=said["complete"], at=now()
         )
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -20,7 +20,7 @@ from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
 from ..models import ReportSend
-from . import mending, states
+from . import services, states
 from .selectors import send_for, sends_for
 
 
@@ -70,13 +70,13 @@ class ReportSendViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[ReportSen
     @action(detail=True, methods=["post"])
     def resend(self, request: Request, pk: str) -> Response:
         """Send it (again): the same instance."""
-        return self._mend(request, pk, mending.resend)
+        return self._mend(request, pk, services.resend)
 
     @extend_schema(request=ReasonForm, responses=ReportSendSerializer, operation_id="dicom_report_skip")
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, pk: str) -> Response:
         """Give it up; what comes after it goes on."""
-        return self._mend(request, pk, mending.skip)
+        return self._mend(request, pk, services.skip)
 
     def _mend(self, request: Request, pk: str, service: Any) -> Response:
         require(user_of(request), Can.MEND_MESSAGES)

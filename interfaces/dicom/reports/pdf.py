@@ -10,7 +10,7 @@ from reporting.models import ReportVersion
 from reporting.rendering.pdf import render_pdf
 
 from ..models import ReportObject
-from .header import REPORT, begun, code, finish, request
+from .modules import REPORT, begun, code, finish, request
 
 TITLES = {
     ReportVersion.PRELIMINARY: "Preliminary report",

@@ -11,10 +11,10 @@ from pydicom.uid import BasicTextSRStorage
 from reporting.models import ReportVersion
 from ris.orders.models import RequestedProcedure
 
-from ..datasets import from_bytes
+from ..encoding.datasets import from_bytes
 from ..models import Mpps, ReportObject
-from .header import REPORT, begun, clean, code, finish, name_of, request, short
-from .words import Words, words_of
+from .content import Words, words_of
+from .modules import REPORT, begun, clean, code, finish, name_of, request, short
 
 HEADINGS = {
     "technique": (("55111-9", "LN", "Current Procedure Descriptions"), ("121065", "DCM", "Procedure Description")),

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from interfaces.dicom.scanner import DimseFailure, Scanner
 from ris.audit.actor import Actor
 from ris.demo.emr import ResultTaker
+from ris.demo.scanner import DimseFailure, Scanner
 from ris.demo.seed import seed
 from ris.demo.traffic import Day, Ports
 from ris.kernel.clock import now

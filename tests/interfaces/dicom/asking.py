@@ -10,8 +10,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
 
-from interfaces.dicom.callers import Caller, of_device
-from interfaces.dicom.mwl.answering import Outcome, answers
+from interfaces.dicom.mwl.query import Outcome, answers
+from interfaces.dicom.upper_layer.admission import Caller, of_device
 from ris.catalog.models import Device
 from tests.factories import NOON
 

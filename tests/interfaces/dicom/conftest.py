@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.dicom import callers
 from interfaces.dicom.server import serve
+from interfaces.dicom.upper_layer import admission
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def dicom(transactional_db: None) -> Iterator[int]:
 
 
 def running(**options: object) -> Iterator[int]:
-    callers.forget()
+    admission.forget()
     stop, listening, ports = threading.Event(), threading.Event(), []
 
     def on_listening(port: int) -> None:

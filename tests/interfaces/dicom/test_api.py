@@ -6,8 +6,8 @@ import pytest
 from pynetdicom.dsutils import encode
 from rest_framework.test import APIClient
 
+from interfaces.dicom.availability.webhook import issue_webhook_token
 from interfaces.dicom.models import Archive, MwlQuery
-from interfaces.dicom.services import issue_webhook_token
 from ris.catalog.models import Device
 from ris.kernel.clock import now
 from ris.orders.intents import PerformedIntent

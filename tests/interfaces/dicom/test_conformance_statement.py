@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interfaces.dicom.conformance import BEGIN, END, tables
+from interfaces.dicom.conformance_statement import BEGIN, END, tables
 
 STATEMENT = Path(__file__).parents[3] / "docs" / "interfaces" / "dicom.md"
 

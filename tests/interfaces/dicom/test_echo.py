@@ -17,8 +17,8 @@ from django.urls import reverse
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
-from interfaces.dicom.echo import echo
 from interfaces.dicom.models import DeviceProfile
+from interfaces.dicom.scu.c_echo import echo
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device
 from ris.config_values import TlsFiles

@@ -10,10 +10,10 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS
 
-from interfaces.dicom.callers import Caller
-from interfaces.dicom.forwarding import send_owed
 from interfaces.dicom.models import MppsForward, MppsTarget
-from interfaces.dicom.mpps import _apply, begin
+from interfaces.dicom.mpps.forwarding import send_owed
+from interfaces.dicom.mpps.scp import _apply, begin
+from interfaces.dicom.upper_layer.admission import Caller
 from ris.kernel.models import Alarm
 from tests.factories import NOON, make_order
 from tests.interfaces.dicom.test_reporting_exams_by_mpps import begun, ended

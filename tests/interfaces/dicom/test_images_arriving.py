@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom.sop_class import InstanceAvailabilityNotification as IAN
 
-from interfaces.dicom.arrival import poll
+from interfaces.dicom.availability.polling import poll
 from interfaces.dicom.models import Archive
 from ris.kernel.clock import now
 from ris.kernel.models import Record

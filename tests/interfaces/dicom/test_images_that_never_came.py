@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from interfaces.dicom.arrival import LOOKED_FOR, MISSING, alarm_missing, missing_images
+from interfaces.dicom.availability.polling import LOOKED_FOR, MISSING, alarm_missing, missing_images
 from interfaces.dicom.models import Archive
-from interfaces.dicom.selectors_exceptions import images_without_order
+from interfaces.dicom.reconciliation.selectors import images_without_order
 from ris.audit.models import AuditEvent
 from ris.kernel.clock import now
 from ris.kernel.models import Alarm

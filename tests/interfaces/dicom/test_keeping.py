@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 
-from interfaces.dicom import keeping
-from interfaces.dicom.keeping import Keeper, Rejected, write
 from interfaces.dicom.models import MwlQuery, Rejection
+from interfaces.dicom.mwl import query_log
+from interfaces.dicom.mwl.query_log import Keeper, Rejected, write
 from ris.audit.models import AuditEvent
 from tests.factories import NOON
 
@@ -75,13 +75,13 @@ def test_while_the_database_is_away_they_wait(
 ) -> None:
     away = [True]
 
-    def sometimes(kept: list[keeping.Kept]) -> None:
+    def sometimes(kept: list[query_log.Kept]) -> None:
         if away.pop() if away else False:
             raise OperationalError("away")
         write(kept)
 
-    monkeypatch.setattr(keeping, "write", sometimes)
-    monkeypatch.setattr(keeping, "WRITE_EVERY_S", 0.01)
+    monkeypatch.setattr(query_log, "write", sometimes)
+    monkeypatch.setattr(query_log, "WRITE_EVERY_S", 0.01)
     keeper = Keeper()
     keeper.keep(asked())
     assert eventually(MwlQuery.objects.count)

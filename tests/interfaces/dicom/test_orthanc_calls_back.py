@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from interfaces.dicom.availability.webhook import issue_webhook_token
 from interfaces.dicom.models import Archive
-from interfaces.dicom.services import issue_webhook_token
 from ris.orders.models import Study
 from tests.factories import NOON, TESTER, make_order, perform
 from tests.interfaces.dicom.orthanc import orthanc

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from interfaces.dicom.models import Mpps
-from interfaces.dicom.reconciling import ALARM
+from interfaces.dicom.reconciliation.services import ALARM
 from interfaces.hl7.models import Destination, OutboundMessage
 from reporting.services import save_draft, sign
 from ris.audit.actor import Actor

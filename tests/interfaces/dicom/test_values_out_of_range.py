@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydicom.dataset import Dataset
 
-from interfaces.dicom.archives import _read
-from interfaces.dicom.mwl import moments
+from interfaces.dicom.mwl import date_matching
+from interfaces.dicom.scu.study_query import _read
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
 @pytest.mark.parametrize("dates", ["20260310-99991231", "00010101-20260310", "00010101-99991231", "00000000-²"])
 def test_the_ends_of_a_range_can_be_told_in_utc(dates: str, zone: str) -> None:
-    for bound in moments.interval(dates, "", ZoneInfo(zone)).values():
+    for bound in date_matching.interval(dates, "", ZoneInfo(zone)).values():
         assert isinstance(bound, datetime) and bound.astimezone(UTC)
 
 

@@ -7,10 +7,10 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, ModalityPerformedProcedureStep, Verification
 
-from interfaces.dicom import callers
-from interfaces.dicom.callers import Caller, Refused, admit
-from interfaces.dicom.keeping import forget_old
 from interfaces.dicom.models import DeviceProfile, MwlQuery, Rejection
+from interfaces.dicom.mwl.query_log import forget_old
+from interfaces.dicom.upper_layer import admission
+from interfaces.dicom.upper_layer.admission import Caller, Refused, admit
 from ris.audit.models import AuditEvent
 from ris.kernel.clock import now
 from tests.factories import DeviceFactory, make_order
@@ -53,7 +53,7 @@ def test_more_associations_than_pynetdicoms_ten(dicom: int) -> None:
 
 
 def test_one_caller_cannot_take_all_the_room(dicom: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interfaces.dicom.door.MOST_PER_CALLER", 5)
+    monkeypatch.setattr("interfaces.dicom.upper_layer.acceptor.MOST_PER_CALLER", 5)
     held = [RawScanner(dicom) for _ in range(5)]
     with pytest.raises(ConnectionError):
         surplus = RawScanner(dicom)
@@ -68,7 +68,7 @@ def test_one_caller_cannot_take_all_the_room(dicom: int, monkeypatch: pytest.Mon
 def test_when_all_the_room_is_taken_the_next_is_told_so_until_somebody_leaves(
     dicom: int, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., object]
 ) -> None:
-    monkeypatch.setattr("interfaces.dicom.door.MOST_ASSOCIATIONS", 3)
+    monkeypatch.setattr("interfaces.dicom.upper_layer.acceptor.MOST_ASSOCIATIONS", 3)
     held = [RawScanner(dicom, calling=f"CT{n}") for n in range(3)]
     surplus = RawScanner(dicom, calling="MR1")
     assert (surplus.kind, surplus.accepted[1:]) == (3, bytes((2, 3, 2)))  # transient: it may try again
@@ -92,39 +92,39 @@ class TestAdmission:
     pytestmark = pytest.mark.django_db
 
     def admit(self, calling: str, address: str, *, encrypted: bool = False) -> Caller | Refused:
-        callers.forget()
+        admission.forget()
         return admit(calling, "RIS", address, own_title="RIS", encrypted=encrypted)
 
     def test_a_stranger_is_let_in_from_this_machine_only(self) -> None:
         assert isinstance(self.admit("WHO", "127.0.0.1"), Caller)
-        assert self.admit("WHO", "192.0.2.7") == callers.CALLING_UNKNOWN
+        assert self.admit("WHO", "192.0.2.7") == admission.CALLING_UNKNOWN
 
     def test_a_device_may_be_bound_to_addresses(self) -> None:
         DeviceProfile.objects.create(device=DeviceFactory(), addresses=["192.0.2.7", "198.51.100.0/24"])
         assert isinstance(self.admit("CT1", "192.0.2.7"), Caller)
         assert isinstance(self.admit("CT1", "198.51.100.20"), Caller)
-        assert self.admit("CT1", "192.0.2.8") == callers.ADDRESS_UNKNOWN
+        assert self.admit("CT1", "192.0.2.8") == admission.ADDRESS_UNKNOWN
 
     def test_an_empty_calling_title_is_known_by_its_address(self) -> None:
         device = DeviceFactory()
         DeviceProfile.objects.create(device=device, addresses=["192.0.2.7"])
         known = self.admit("", "192.0.2.7")
         assert isinstance(known, Caller) and known.device_id == device.pk
-        assert self.admit("", "192.0.2.8") == callers.CALLING_UNKNOWN
+        assert self.admit("", "192.0.2.8") == admission.CALLING_UNKNOWN
 
     def test_a_device_may_be_bound_to_tls(self) -> None:
         DeviceProfile.objects.create(device=DeviceFactory(), require_tls=True)
-        assert self.admit("CT1", "192.0.2.7") == callers.NOT_ENCRYPTED
+        assert self.admit("CT1", "192.0.2.7") == admission.NOT_ENCRYPTED
         assert isinstance(self.admit("CT1", "192.0.2.7", encrypted=True), Caller)
 
     def test_an_inactive_device_is_a_stranger(self) -> None:
         DeviceFactory(active=False)
-        assert self.admit("CT1", "192.0.2.7") == callers.CALLING_UNKNOWN
+        assert self.admit("CT1", "192.0.2.7") == admission.CALLING_UNKNOWN
 
 
 def test_every_query_is_kept_with_its_keys_and_audited(dicom: int, eventually: Callable[..., object]) -> None:
     order = make_order(at=now())
-    callers.forget()
+    admission.forget()
     findscu(dicom, STEP + "ScheduledStationAETitle=CT1", STEP + "Modality=CT")
     kept = eventually(lambda: MwlQuery.objects.first())
     assert isinstance(kept, MwlQuery)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from interfaces.dicom.conformance import tables
+from interfaces.dicom.conformance_statement import tables
 from interfaces.dicom.selectors import Explanation, explain
 from ris.audit.actor import Actor
 from ris.audit.services import record

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from interfaces.dicom.mwl.reading import LONGEST_VALUE
+from interfaces.dicom.mwl.identifier import LONGEST_VALUE
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
 from ris.orders.models import Order, ScheduledStep
 from ris.orders.services import cancel_order, complete_exam, discontinue_exam, hold_order

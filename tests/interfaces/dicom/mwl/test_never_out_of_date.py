@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from pydicom.dataset import Dataset
 
-from interfaces.dicom.mwl import answering
-from interfaces.dicom.mwl.writing import write
+from interfaces.dicom.mwl import query as mwl_query
+from interfaces.dicom.mwl.encoding import write
 from ris.catalog.models import Site
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
 from ris.patients.models import Identifier, Patient, Visit
@@ -71,7 +71,7 @@ def test_what_did_not_change_is_not_encoded_again(monkeypatch: pytest.MonkeyPatc
         made.append(1)
         return write(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(answering, "write", counted)
+    monkeypatch.setattr(mwl_query, "write", counted)
     for minutes in (0, 5):
         make_order(at=NOON.replace(minute=minutes))
     for _ in range(3):

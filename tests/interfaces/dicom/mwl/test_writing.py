@@ -11,9 +11,9 @@ from pydicom import config
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
 
-from interfaces.dicom.mwl.keys import CHARACTER_SET, ITEM, ROOT, SPS
-from interfaces.dicom.mwl.reading import Shape
-from interfaces.dicom.mwl.writing import write
+from interfaces.dicom.mwl.attributes import CHARACTER_SET, ITEM, ROOT, SPS
+from interfaces.dicom.mwl.encoding import write
+from interfaces.dicom.mwl.identifier import Shape
 from ris.orders.mwl.rows import Entry
 
 pytestmark = pytest.mark.once

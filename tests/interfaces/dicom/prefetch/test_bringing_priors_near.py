@@ -10,7 +10,7 @@ import pytest
 from interfaces.dicom.models import Archive, Prefetch, PriorMove
 from interfaces.dicom.prefetch import states
 from interfaces.dicom.prefetch.planning import EVENING, stop, want
-from interfaces.dicom.prefetch.running import run
+from interfaces.dicom.prefetch.worker import run
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.orders.intents import Code, ProcedureIntent, StepIntent

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from interfaces.dicom.archives import FoundStudy
-from interfaces.dicom.prefetch.describing import described, region_of, side_of
+from interfaces.dicom.prefetch.study_description import described, region_of, side_of
+from interfaces.dicom.scu.study_query import FoundStudy
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from interfaces.dicom.archives import FoundStudy
 from interfaces.dicom.models import Archive, Prefetch, PriorDestination, PriorMove
-from interfaces.dicom.prefetch import running, states
-from interfaces.dicom.prefetch.running import MOST_ATTEMPTS, run
+from interfaces.dicom.prefetch import states, worker
+from interfaces.dicom.prefetch.worker import MOST_ATTEMPTS, run
+from interfaces.dicom.scu.study_query import FoundStudy
 from ris.audit.actor import Actor
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
@@ -64,7 +64,7 @@ def hook() -> Iterator[Hook]:
 def holdings(monkeypatch: pytest.MonkeyPatch) -> list[FoundStudy]:
     """What every archive says that it has of everybody: head CTs."""
     studies = [head("1.2.3")]
-    monkeypatch.setattr(running, "studies", lambda archive, **keys: studies)
+    monkeypatch.setattr(worker, "studies", lambda archive, **keys: studies)
     return studies
 
 
@@ -199,5 +199,5 @@ def test_several_workers_together_keep_the_limit(hook: Hook) -> None:
                   due_at=NOON)
         for n in range(6)
     )  # fmt: skip
-    race(6, lambda _: running._begin(archive, NOON))
+    race(6, lambda _: worker._begin(archive, NOON))
     assert PriorMove.objects.filter(state=states.MOVING).count() == 2

@@ -11,11 +11,11 @@ from pydicom.uid import BasicTextSRStorage
 from pynetdicom import AE, evt
 
 from interfaces.dicom.models import ReportObject, ReportSend
-from interfaces.dicom.reports import making, sending, states
-from interfaces.dicom.reports.making import file_of, read
-from interfaces.dicom.reports.mending import skip
-from interfaces.dicom.reports.owing import owe_version
-from interfaces.dicom.reports.sending import ALARM, CLAIMED, _claim, send_owed
+from interfaces.dicom.reports import instances, sender, states
+from interfaces.dicom.reports.instances import file_of, read
+from interfaces.dicom.reports.routing import owe_version
+from interfaces.dicom.reports.sender import ALARM, CLAIMED, _claim, send_owed
+from interfaces.dicom.reports.services import skip
 from reporting.models import ReportVersion
 from reporting.services import add_addendum, correct
 from ris.audit.actor import Actor
@@ -166,14 +166,14 @@ def test_a_document_that_cannot_be_made_keeps_no_other_from_being_sent(
 ) -> None:
     route_to(archive_at(port=scp.port))
     bad, good = signed(), signed()
-    made = making.structured
+    made = instances.structured
 
     def broken(object_: ReportObject, version: ReportVersion) -> object:
         if version == bad:
             raise KeyError("ZZTEST^SECRET")
         return made(object_, version)
 
-    monkeypatch.setitem(making._MAKERS, "SR", broken)
+    monkeypatch.setitem(instances._MAKERS, "SR", broken)
     assert send_owed(at=SIGNED) == 1
     assert scp.heard == uids(good)
     waiting = ReportSend.objects.get(state=states.QUEUED)
@@ -231,7 +231,7 @@ def test_what_a_stow_answer_says_of_the_instance_counts(
                 answer.FailedSOPSequence = [item]
             return answer
 
-    monkeypatch.setattr(sending, "dicomweb", lambda archive: Client())
+    monkeypatch.setattr(sender, "dicomweb", lambda archive: Client())
     route_to(archive_at(dicomweb="http://192.0.2.1/dicom-web"), way="stow")
     signed()
     send_owed(at=SIGNED)

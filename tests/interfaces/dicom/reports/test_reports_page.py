@@ -10,7 +10,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from interfaces.dicom.models import ReportRoute, ReportSend
-from interfaces.dicom.reports.sending import send_owed
+from interfaces.dicom.reports.sender import send_owed
 from reporting.models import ReportVersion
 from ris.audit.models import AuditEvent
 from ris.people.models import User

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interfaces.dicom.models import ReportObject, ReportSend
-from interfaces.dicom.reports.sending import send_owed
+from interfaces.dicom.reports.sender import send_owed
 from reporting.models import ReportVersion
 from reporting.services import add_addendum
 from ris.audit.actor import Actor

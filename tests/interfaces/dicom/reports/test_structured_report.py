@@ -11,9 +11,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from interfaces.dicom.datasets import as_bytes
+from interfaces.dicom.encoding.datasets import as_bytes
 from interfaces.dicom.models import Mpps, ReportObject
-from interfaces.dicom.reports.making import file_of, object_of, read
+from interfaces.dicom.reports.instances import file_of, object_of, read
 from reporting.models import ReportVersion
 from reporting.services import add_addendum
 from ris.audit.actor import Actor

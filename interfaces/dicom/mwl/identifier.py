@@ -1,0 +1,206 @@
+"""What a device asks: an Identifier becomes a question to the domain, with its bad habits forgiven and noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from functools import lru_cache
+from io import BytesIO
+from zoneinfo import ZoneInfo
+
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+from pynetdicom.dsutils import decode as decode_dataset
+
+from ris.kernel.errors import Invalid
+
+from ..encoding import charsets
+from . import date_matching
+from .attributes import CHARACTER_SET, ITEM_BY_TAG, LEVEL, ROOT_BY_TAG, SPS, STATUS_WORDS, TIMEZONE, Attribute
+
+MOST_VALUES = 64
+"""Values of one key; a longer list is no query of a scanner."""
+
+LONGEST_VALUE = 1024
+"""Characters of a value that is matched; no key that we match is longer (PS3.5 6.2), nor is what would fit it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which attributes the answer holds: tags at the root, and in the scheduled step item (None: not asked for)."""
+
+    root: tuple[int, ...]
+    item: tuple[int, ...] | None
+    character_set: bool
+    """(0008,0005) itself was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as it was read. ``texts`` holds the values by field of MwlQuestion, names and UIDs as sent."""
+
+    shape: Shape
+    texts: dict[str, tuple[str, ...]]
+    dates: str
+    times: str
+    timezone: str
+    unsupported: tuple[str, ...] = ()
+    """Keys we do not know, or do not match on: the answers' status is FF01."""
+    habits: tuple[str, ...] = ()
+
+    def moments(self, zone: ZoneInfo) -> dict[str, datetime | time | None]:
+        """The date and time keys as one interval, by the query's own offset or else by the clock of ``zone``."""
+        return date_matching.interval(self.dates, self.times, date_matching.offset(self.timezone) or zone)
+
+    def keys(self) -> dict[str, str]:
+        """The matching keys as they are shown to a person."""
+        shown = {name: "\\".join(values) for name, values in self.texts.items()}
+        return shown | {n: v for n, v in (("start_date", self.dates), ("start_time", self.times)) if v}
+
+
+@dataclass
+class _Reading:
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    plain: dict[int, str] = field(default_factory=dict)
+    unsupported: list[str] = field(default_factory=list)
+    habits: list[str] = field(default_factory=list)
+
+
+@lru_cache(maxsize=2048)
+def read(identifier: bytes, implicit: bool) -> Asked:
+    """Read an encoded Identifier (little endian). The same bytes are read once.
+
+    Raises Invalid (at = the tag) when it cannot be a worklist query: DIMSE status A900.
+    """
+    try:
+        dataset = decode_dataset(BytesIO(identifier), implicit, True)
+        return _read(dataset)
+    except Invalid:
+        raise
+    except Exception as error:  # pydicom raises whatever it stumbles over
+        raise Invalid(f"The identifier cannot be read ({type(error).__name__}).", at="Identifier") from error
+
+
+def _read(dataset: Dataset) -> Asked:
+    charset = charsets.terms(_ascii(dataset, CHARACTER_SET))
+    reading = _Reading()
+    items = _items(dataset, SPS)
+    if items is not None and len(items) > 1:
+        raise Invalid("The Scheduled Procedure Step Sequence holds exactly one item.", at="(0040,0100)")
+    root = _take(dataset, ROOT_BY_TAG, charset, reading, at_root=True)
+    item: list[int] | None = None
+    if items is not None:
+        item = _take(items[0], ITEM_BY_TAG, charset, reading, at_root=False) if items else list(ITEM_BY_TAG)
+        item = item or list(ITEM_BY_TAG)
+    lifted = [tag for tag in root if tag in ITEM_BY_TAG and tag not in ROOT_BY_TAG]
+    if lifted:
+        reading.habits.append("step keys at the root")
+        item = sorted({*(item or []), *lifted})
+    shape = Shape(
+        tuple(tag for tag in root if tag not in lifted), None if item is None else tuple(item), CHARACTER_SET in dataset
+    )
+    return Asked(
+        shape=shape,
+        texts=reading.texts,
+        dates=reading.plain.get(0x00400002, ""),
+        times=reading.plain.get(0x00400003, ""),
+        timezone=_ascii(dataset, TIMEZONE),
+        unsupported=tuple(reading.unsupported),
+        habits=tuple(reading.habits),
+    )
+
+
+def _take(
+    dataset: Dataset, known: dict[int, Attribute], charset: tuple[str, ...], reading: _Reading, *, at_root: bool
+) -> list[int]:
+    """Note each element's value as a key; return the tags that the answer is to hold, in order."""
+    wanted = []
+    for tag, element in sorted(dataset.items()):  # as they were read: nothing is converted that nobody needs
+        number = int(tag)
+        if number in (CHARACTER_SET, SPS):
+            continue
+        if number == LEVEL:
+            reading.habits.append("query/retrieve level")
+            continue
+        if number & 0xFFFF == 0 or number >> 16 & 1:
+            reading.habits.append("private or group length keys")
+            continue
+        attribute = known.get(number) or (ITEM_BY_TAG.get(number) if at_root else None)
+        wanted.append(number)
+        if attribute is None:
+            reading.unsupported.append(str(tag))
+        elif attribute.vr == "SQ":
+            _note_value(tag, attribute, _code_values(dataset, tag, charset), reading)
+        elif raw := _raw(element):
+            single = attribute.vr in ("LT", "DA", "TM")
+            _note_value(tag, attribute, _values(raw, charset, single=single), reading)
+    return wanted
+
+
+def _note_value(tag: BaseTag, attribute: Attribute, values: tuple[str, ...], reading: _Reading) -> None:
+    if attribute.asks and any(len(value) > LONGEST_VALUE for value in values):
+        raise Invalid(f"{tag} has over {LONGEST_VALUE} characters: shorten it.", at=str(tag))
+    if attribute.asks == "start_from":
+        reading.plain[int(tag)] = values[0] if values else ""
+    elif values and int(tag) != TIMEZONE:
+        if attribute.asks:
+            reading.texts[attribute.asks] = _KINDS.get(attribute.asks, _same)(values)
+        else:
+            reading.unsupported.append(str(tag))
+
+
+def _same(values: tuple[str, ...]) -> tuple[str, ...]:
+    return values
+
+
+def _statuses(values: tuple[str, ...]) -> tuple[str, ...]:
+    words = {word: state for state, word in STATUS_WORDS.items()} | {"CANCELED": "cancelled", "READY": "arrived"}
+    return tuple(words.get(value.upper(), value) for value in values)
+
+
+def _birth_dates(values: tuple[str, ...]) -> tuple[str, ...]:
+    found = [date_matching.day(value) for value in values]
+    return tuple(d.isoformat() if isinstance(d, date) else "0001-01-01" for d in found)
+
+
+_KINDS: dict[str, Callable[[tuple[str, ...]], tuple[str, ...]]] = {"states": _statuses, "birth_dates": _birth_dates}
+
+
+def _items(dataset: Dataset, tag: int) -> list[Dataset] | None:
+    if tag not in dataset:
+        return None
+    value = dataset[tag].value
+    return list(value) if value else []
+
+
+def _raw(element: DataElement | RawDataElement | None) -> bytes:
+    if element is None:
+        return b""
+    value = element.value
+    if isinstance(element, RawDataElement):
+        return bytes(value or b"")
+    return str("" if value is None else value).encode()
+
+
+def _ascii(dataset: Dataset, tag: int) -> str:
+    raw = _raw(dataset.get_item(tag)) if tag in dataset else b""
+    return raw.decode("ascii", "replace").strip(" \0")
+
+
+def _values(raw: bytes, charset: tuple[str, ...], *, single: bool) -> tuple[str, ...]:
+    """The values, without padding; none when any of them matches everything (PS3.4 C.2.2.2.3)."""
+    text = charsets.decode(raw, charset).replace("\0", "")
+    values = [value.strip() for value in ([text] if single else text.split("\\"))]
+    if any(value and not value.strip("*") for value in values):
+        return ()
+    return tuple(value for value in values if value)[:MOST_VALUES]
+
+
+def _code_values(dataset: Dataset, tag: BaseTag, charset: tuple[str, ...]) -> tuple[str, ...]:
+    found: list[str] = []
+    for item in _items(dataset, int(tag)) or []:
+        if 0x00080100 in item:
+            found += _values(_raw(item.get_item(0x00080100)), charset, single=False)
+    return tuple(found)

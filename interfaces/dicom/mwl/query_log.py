@@ -1,0 +1,172 @@
+"""What is remembered about callers: their worklist queries, and the associations that were refused.
+
+Both are written a moment later, many at a time, on a thread of their own: a scanner never waits for the
+disk to learn what it may scan, and who hammers at the door holds up nobody. One audit row per device and write
+says who saw how much; the kept queries say exactly what was asked. They tell of answers and acknowledge none, so
+a process that is killed may take the last half second of them with it, and with the database away the oldest
+of :data:`MOST_WAITING`; an orderly end writes them all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from time import perf_counter
+from typing import NamedTuple
+
+import structlog
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db.models import F
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.clock import now
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import insert, insert_many
+
+from ..models import MwlQuery, Rejection
+from ..upper_layer.admission import Caller
+from .query import Outcome
+
+log = structlog.get_logger(__name__)
+
+WRITE_EVERY_S = 0.5
+MOST_WAITING = 50_000
+"""While the database is away; the oldest beyond that are dropped, counted in the log."""
+KEPT_DAYS = 14
+SAME_REJECTION = timedelta(minutes=1)
+
+
+class Rejected(NamedTuple):
+    """An association that was refused; the titles as far as they are kept."""
+
+    calling_ae: str
+    called_ae: str
+    address: str
+    reason: str
+    at: datetime
+
+
+Kept = MwlQuery | Rejected
+
+
+def answered(caller: Caller, identifier: bytes, implicit: bool, outcome: Outcome, begun: float) -> MwlQuery:
+    """A query that was answered just now, to be kept. ``begun``: when it was whole, by ``perf_counter``."""
+    return MwlQuery(
+        at=now(),
+        device_id=caller.device_id,
+        calling_ae=caller.ae_title[:16],
+        address=caller.address,
+        identifier=identifier,
+        implicit=implicit,
+        keys=outcome.keys,
+        rows=outcome.rows,
+        ms=round((perf_counter() - begun) * 1000, 2),
+        status=f"{outcome.status:04X}",
+        notes=sorted(outcome.notes),
+    )
+
+
+class Keeper:
+    """Writes queries and rejections in the background until it is closed."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Kept] = SimpleQueue()
+        self._ended = Event()
+        self._thread = Thread(target=self._work, name="dicom-keeper", daemon=True)
+        self._thread.start()
+
+    def keep(self, kept: Kept) -> None:
+        self._waiting.put(kept)
+
+    def close(self) -> None:
+        """Write what is waiting and stop."""
+        self._ended.set()
+        self._thread.join(timeout=10)
+
+    def _work(self) -> None:
+        held: list[Kept] = []
+        try:
+            while not self._ended.wait(WRITE_EVERY_S):
+                held = self._write(held + self._drawn())
+            self._write(held + self._drawn())
+        finally:
+            connections.close_all()
+
+    def _drawn(self) -> list[Kept]:
+        drawn: list[Kept] = []
+        try:
+            while True:
+                drawn.append(self._waiting.get_nowait())
+        except Empty:
+            return drawn
+
+    def _write(self, kept: list[Kept]) -> list[Kept]:
+        """Write them; return those that are still to be written, because the database is away."""
+        if not kept:
+            return []
+        try:
+            write(kept)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("dicom.queries-wait", error=type(error).__name__, waiting=len(kept))
+            connections.close_all()
+            return kept[-MOST_WAITING:]
+        except DatabaseError as error:  # one of them is refused, as of a device that is no more: the others are not
+            half = len(kept) // 2
+            if half:
+                return self._write(kept[:half]) + self._write(kept[half:])
+            log.error("dicom.query-not-kept", error=type(error).__name__)
+        return []
+
+
+@transaction.atomic
+def write(kept: list[Kept]) -> None:
+    """Keep and audit queries and rejections."""
+    write_queries([one for one in kept if isinstance(one, MwlQuery)])
+    write_rejections([one for one in kept if isinstance(one, Rejected)])
+
+
+def write_queries(queries: list[MwlQuery]) -> None:
+    """Keep the queries and audit, once per caller, how many were answered with how many lines."""
+    counts: Counter[tuple[str, str]] = Counter()
+    rows: Counter[tuple[str, str]] = Counter()
+    last: dict[tuple[str, str], MwlQuery] = {}
+    for query in queries:
+        caller = query.calling_ae, query.address
+        counts[caller] += 1
+        rows[caller] += query.rows
+        last[caller] = query
+    insert_many([query for query in queries if query is not last[query.calling_ae, query.address]])
+    for caller, query in last.items():
+        insert(query)  # the audit row tells its key
+        record(Actor.peer(*caller), "worklist.query", query, at=query.at, queries=counts[caller], rows=rows[caller])
+
+
+def write_rejections(refused: list[Rejected]) -> None:
+    """Keep and audit refused associations. A caller that hammers is counted, not written again and again."""
+    grouped: dict[tuple[str, str, str, str], list[datetime]] = {}
+    for one in refused:
+        grouped.setdefault(one[:4], []).append(one.at)
+    for alike, moments in sorted(grouped.items()):  # who takes several locks takes them in order
+        _write_rejection(Rejected(*alike, moments[-1]), len(moments))
+
+
+def _write_rejection(one: Rejected, times: int) -> None:
+    what = one._asdict()
+    at = what.pop("at")
+    lock_name(":".join(["rejection", *what.values()]))
+    if Rejection.objects.filter(**what, at__gt=at - SAME_REJECTION).update(times=F("times") + times):
+        return
+    row = Rejection.objects.create(**what, times=times, at=at)
+    record(Actor.peer(one.calling_ae, one.address), "association.reject", row, reason=one.reason, at=at)
+
+
+def forget_old(*, at: datetime, days: int = KEPT_DAYS) -> int:
+    """Delete kept queries and rejections older than so many days; return how many."""
+    before = at - timedelta(days=days)
+    gone, _ = MwlQuery.objects.filter(at__lt=before).delete()
+    more, _ = Rejection.objects.filter(at__lt=before).delete()
+    return gone + more

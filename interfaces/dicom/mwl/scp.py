@@ -1,0 +1,71 @@
+"""The worklist on an association that pynetdicom runs, because it proposes more than the worklist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from time import perf_counter
+from typing import Any, cast
+
+import structlog
+from pydicom.dataset import Dataset
+from pynetdicom import evt
+from pynetdicom.dsutils import decode
+
+from ris.kernel.clock import now
+
+from ..upper_layer import pdu
+from ..upper_layer.admission import Caller
+from ..upper_layer.database_threads import Desk
+from .query import OUT_OF_RESOURCES, Answer, Outcome, answers
+from .query_log import Keeper, answered
+
+log = structlog.get_logger(__name__)
+
+
+def find(
+    event: evt.Event, caller: Caller, desk: Desk, keeper: Keeper
+) -> Iterator[tuple[int | Dataset, Dataset | None]]:
+    """Answer a C-FIND: the same answers, byte for byte, as on an association of the door's own."""
+    begun = perf_counter()
+    raw = cast(Any, event.request).Identifier
+    identifier = raw.getvalue() if raw is not None else b""
+    implicit = event.context.transfer_syntax == pdu.IMPLICIT_LE
+    outcome = Outcome()
+
+    def draw() -> list[Answer]:
+        return list(
+            answers(
+                identifier,
+                implicit=implicit,
+                caller=caller,
+                at=now(),
+                cancelled=lambda: bool(event.is_cancelled),
+                outcome=outcome,
+            )
+        )
+
+    try:
+        drawn = desk.ask(draw)
+    except Exception as error:
+        log.error("dicom.worklist-failed", error=type(error).__name__)
+        outcome.status = OUT_OF_RESOURCES
+        drawn = [Answer(OUT_OF_RESOURCES, comment="Unable to process.")]
+    for answer in drawn:
+        if event.is_cancelled:
+            yield 0xFE00, None
+            break
+        yield from _one(answer, implicit)
+    keeper.keep(answered(caller, identifier, implicit, outcome, begun))
+
+
+def _one(answer: Answer, implicit: bool) -> Iterator[tuple[int | Dataset, Dataset | None]]:
+    if answer.identifier is not None:
+        yield answer.status, decode(BytesIO(answer.identifier), implicit, True)
+    elif answer.status and answer.comment:
+        status = Dataset()
+        status.Status = answer.status
+        status.ErrorComment = answer.comment[:64]
+        yield status, None
+    elif answer.status:
+        yield answer.status, None

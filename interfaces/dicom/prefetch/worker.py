@@ -1,0 +1,180 @@
+"""Wishes become searches, searches become moves. Run by a task; safe to run by several at once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.db.locks import lock_name
+from ris.kernel.errors import Conflict
+from worklist.models import PriorPlan
+from worklist.services import note_fetched, plan_priors
+
+from ..availability.polling import ALARM
+from ..models import Archive, Prefetch, PriorMove
+from ..scu.association import Unreachable
+from ..scu.c_move import move
+from ..scu.study_query import FoundStudy, studies
+from . import states
+from .planning import bring_to_readers, destinations
+from .study_description import described
+
+log = structlog.get_logger(__name__)
+
+MOST_ATTEMPTS = 8
+LONGEST_PAUSE = timedelta(minutes=30)
+STUCK_AFTER = timedelta(minutes=30)
+"""A move that began so long ago and has not ended lost its worker; it is queued again."""
+
+
+def run(*, at: datetime, limit: int = 20) -> int:
+    """Search and move what is due, STAT first; return how much was done."""
+    done = 0
+    for wish in _due_wishes(at)[:limit]:
+        done += _search(wish, at)
+    _queue_the_stuck(at)
+    bring_to_readers(at=at)
+    for archive in Archive.objects.filter(enabled=True):
+        done += _move_some(archive, at, limit)
+    return done
+
+
+def _due_wishes(at: datetime) -> list[Prefetch]:
+    due = Prefetch.objects.filter(state=states.WANTED, due_at__lte=at, archive__enabled=True)
+    return list(due.select_related("archive", "procedure__order__patient").order_by("-urgent", "due_at", "pk"))
+
+
+def _search(wish: Prefetch, at: datetime) -> int:
+    try:
+        found = _patients_studies(wish)
+    except Unreachable as error:
+        attempts = wish.attempts + 1
+        pause = min(timedelta(seconds=2**attempts), LONGEST_PAUSE)
+        Prefetch.objects.filter(pk=wish.pk).update(attempts=attempts, due_at=at + pause, error=str(error)[:120])
+        raise_alarm(ALARM, wish.archive.name, detail=str(error), at=at)
+        return 0
+    clear_alarm(ALARM, wish.archive.name, at=at)
+    with transaction.atomic():
+        try:
+            Prefetch.objects.take(states.SEARCH, wish.pk, found=len(found), error="")
+        except Conflict:  # stopped in the meantime
+            return 0
+        plans = plan_priors(wish.procedure_id, at=at, found=[described(study) for study in found])
+        here = {study.uid for study in found}
+        chosen = [plan for plan in plans if plan.study_uid in here]
+        for destination in destinations(wish.procedure, wish.archive):
+            for plan in chosen:
+                _queue(wish, plan, destination, at)
+        record(
+            Actor.job("prefetch"),
+            "prefetch.search",
+            wish,
+            patient_id=wish.procedure.order.patient_id,
+            at=at,
+            found=len(found),
+            chosen=len(chosen),
+        )
+    return 1
+
+
+def _patients_studies(wish: Prefetch) -> list[FoundStudy]:
+    """All studies that the archive has under any number of the patient's that it knows, but for this exam's own."""
+    patient, archive = wish.procedure.order.patient, wish.archive
+    numbers = patient.identifiers.order_by("pk")
+    if archive.authorities:
+        numbers = numbers.filter(authority__in=archive.authorities)
+    found: dict[str, FoundStudy] = {}
+    for value in numbers.values_list("value", flat=True):
+        found |= {study.uid: study for study in studies(archive, PatientID=value) if study.uid}
+    found.pop(wish.procedure.study_uid, None)
+    return list(found.values())
+
+
+def _queue(wish: Prefetch, plan: PriorPlan, destination: str, at: datetime) -> None:
+    """Queue the study's move, unless it is there, or on its way, already."""
+    known, new = PriorMove.objects.get_or_create(
+        study_uid=plan.study_uid,
+        destination=destination,
+        defaults={
+            "archive": wish.archive,
+            "prefetch": wish,
+            "due_at": at,
+            "state": states.QUEUED,
+            "urgent": wish.urgent,
+            "score": plan.score,
+        },
+    )
+    if new:
+        return
+    if known.state == states.MOVED:
+        note_fetched(plan.study_uid, ok=True, at=at)
+    elif known.state in states.QUEUE_AGAIN.sources:
+        PriorMove.objects.take(states.QUEUE_AGAIN, known.pk, prefetch=wish, due_at=at, attempts=0, urgent=wish.urgent)
+    elif wish.urgent:
+        PriorMove.objects.filter(pk=known.pk, state=states.QUEUED).update(urgent=True)
+
+
+def _move_some(archive: Archive, at: datetime, limit: int) -> int:
+    moved = 0
+    for _ in range(limit):
+        begun = _begin(archive, at)
+        if begun is None:
+            return moved
+        moved += _bring(archive, begun, at)
+    return moved
+
+
+@transaction.atomic
+def _begin(archive: Archive, at: datetime) -> PriorMove | None:
+    """The next move, begun; None when none is due or the archive has its fill.
+
+    Under a lock of the archive, so that several workers together keep its limit.
+    """
+    lock_name(f"archive-moves:{archive.pk}")
+    under_way = PriorMove.objects.filter(archive=archive, state=states.MOVING).count()
+    due = PriorMove.objects.filter(archive=archive, state=states.QUEUED, due_at__lte=at)
+    if is_quiet(archive, at):
+        due = due.filter(urgent=True)
+    first = due.order_by("-urgent", "due_at", "-score", "pk").first()
+    if first is None or under_way >= archive.most_at_once:
+        return None
+    try:
+        return PriorMove.objects.take(states.BEGIN, first.pk, attempts=first.attempts + 1, due_at=at)
+    except Conflict:  # stopped in the meantime
+        return None
+
+
+def _bring(archive: Archive, begun: PriorMove, at: datetime) -> int:
+    try:
+        instances = move(archive, begun.study_uid, begun.destination)
+    except Unreachable as error:
+        if begun.attempts >= MOST_ATTEMPTS:
+            PriorMove.objects.take(states.MISS, begun.pk, error=str(error)[:120])
+            note_fetched(begun.study_uid, ok=False, at=at)
+            raise_alarm("prior-missed", f"{archive.name}: move {begun.pk}", detail=str(error), at=at)
+            return 0
+        pause = min(timedelta(seconds=2**begun.attempts), LONGEST_PAUSE)
+        PriorMove.objects.take(states.POSTPONE, begun.pk, due_at=at + pause, error=str(error)[:120])
+        return 0
+    PriorMove.objects.take(states.FINISH, begun.pk, instances=instances, done_at=at, error="")
+    note_fetched(begun.study_uid, ok=True, at=at)
+    return 1
+
+
+def _queue_the_stuck(at: datetime) -> None:
+    for stuck in PriorMove.objects.filter(state=states.MOVING, due_at__lt=at - STUCK_AFTER):
+        PriorMove.objects.filter(due_at=stuck.due_at).take(states.POSTPONE, stuck.pk, due_at=at)
+
+
+def is_quiet(archive: Archive, at: datetime) -> bool:
+    """Whether only urgent moves begin at that moment (UTC)."""
+    first, last = archive.quiet_from, archive.quiet_until
+    if first is None or last is None:
+        return False
+    clock = at.time()
+    return first <= clock < last if first <= last else clock >= first or clock < last

@@ -1,0 +1,171 @@
+"""Exams and orders that missed each other: found, linked, unlinked, ordered after the fact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ris.audit.services import record
+from ris.catalog.models import Site
+from ris.kernel.api import IdField
+from ris.kernel.clock import now
+from ris.orders.models import PerformedStep
+from ris.orders.selectors import step_for
+from ris.orders.services import link_exam, unlink_exam
+from ris.people.edge import actor_of, user_of
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import require
+from ris.people.serializers import ReasonForm
+
+from . import services
+from .selectors import exam_for, stuck, unscheduled, without_images
+
+MOST = 500
+
+
+class ExamSerializer(serializers.ModelSerializer[PerformedStep]):
+    """An exam as its device told it. No names."""
+
+    patient_number = serializers.CharField(source="mpps.patient_id", default="", help_text="As the device sent it.")
+    violations = serializers.ListField(child=serializers.CharField(), source="mpps.violations", default=list)
+
+    class Meta:
+        model = PerformedStep
+        fields = ["id", "mpps_uid", "state", "station_ae", "modality", "study_uid", "accession", "patient_number",
+                  "started_at", "ended_at", "dose", "violations"]  # fmt: skip
+
+
+class ExceptionsSerializer(serializers.Serializer[Any]):
+    unscheduled = ExamSerializer(many=True, help_text="Of no scheduled step.")
+    never_ended = ExamSerializer(many=True)
+    without_images = ExamSerializer(many=True, help_text="Done, and nothing came.")
+
+
+class ExamsView(APIView):
+    """Exams that need a person."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=ExceptionsSerializer, operation_id="dicom_exams")
+    def get(self, request: Request) -> Response:
+        """As on the page of exceptions, the first 500 of each kind. Audited."""
+        user, at = user_of(request), now()
+        require(user, Can.SEE_ORDERS)
+        record(actor_of(request), "exceptions.view", user, at=at)
+        found = {
+            "unscheduled": unscheduled(user)[:MOST],
+            "never_ended": stuck(user, at)[:MOST],
+            "without_images": without_images(user, at)[:MOST],
+        }
+        return Response(ExceptionsSerializer(found).data)
+
+
+class LinkForm(serializers.Serializer[Any]):
+    steps = serializers.ListField(child=IdField(), allow_empty=False, help_text="Ids of the steps.")
+
+
+class LinkView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=LinkForm, responses={204: None}, operation_id="dicom_exam_link")
+    def post(self, request: Request, performed_id: int) -> Response:
+        """The exam was of these scheduled steps; they move to where it is."""
+        form = LinkForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = user_of(request)
+        performed = exam_for(user, performed_id)
+        for step_id in form.validated_data["steps"]:
+            require(user, Can.PERFORM_EXAMS, step_for(user, step_id).procedure.order.site_id)
+        link_exam(performed.pk, form.validated_data["steps"], actor=actor_of(request), at=now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class UnlinkView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ReasonForm, responses={204: None}, operation_id="dicom_exam_unlink")
+    def post(self, request: Request, performed_id: int) -> Response:
+        """The exam was not of its steps; they wait again."""
+        form = ReasonForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = user_of(request)
+        performed = exam_for(user, performed_id)
+        for step in performed.steps.select_related("procedure__order"):
+            require(user, Can.PERFORM_EXAMS, step.procedure.order.site_id)
+        unlink_exam(performed.pk, reason=form.validated_data["reason"], actor=actor_of(request), at=now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class LateOrderForm(serializers.Serializer[Any]):
+    patient = serializers.CharField(max_length=64, help_text="A number of a patient who is known here.")
+    code = serializers.CharField(max_length=64, help_text="Of the procedure, as in the catalog.")
+    site = serializers.SlugField(max_length=16, help_text="Code of the site.")
+    reason = serializers.CharField(max_length=250, required=False, default="", help_text="For the study.")
+
+
+class LateOrderSerializer(serializers.Serializer[Any]):
+    order = serializers.IntegerField(source="pk")
+    accession = serializers.CharField()
+
+
+class BackFillView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=LateOrderForm, responses={201: LateOrderSerializer}, operation_id="dicom_exam_order")
+    def post(self, request: Request, performed_id: int) -> Response:
+        """No order fits: place the one that was never given, and link the exam to it. Its study is kept."""
+        form = LateOrderForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        user, said = user_of(request), form.validated_data
+        performed = exam_for(user, performed_id)
+        site = Site.objects.filter(code=said["site"]).first()
+        require(user, Can.PLACE_ORDERS, site.pk if site else 0)
+        assert site is not None  # none is nobody's
+        patient = services.patient_numbered(said["patient"], site=site, viewer=user)
+        order = services.back_fill(
+            performed, site_id=site.pk, patient_id=patient.pk, code=said["code"], reason=said["reason"],
+            actor=actor_of(request), at=now(),
+        )  # fmt: skip
+        return Response(LateOrderSerializer(order).data, status=status.HTTP_201_CREATED)
+
+
+class ExamEndForm(serializers.Serializer[Any]):
+    completed = serializers.BooleanField(help_text="Done; else broken off.")
+
+
+class EndView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ExamEndForm, responses={204: None}, operation_id="dicom_exam_end")
+    def post(self, request: Request, performed_id: int) -> Response:
+        """The device never ended it: it is over, and the device can no longer change it."""
+        form = ExamEndForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        performed = _performable(user_of(request), performed_id)
+        services.end_by_hand(performed, completed=form.validated_data["completed"], actor=actor_of(request), at=now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class NoImagesView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ReasonForm, responses={204: None}, operation_id="dicom_exam_no_images")
+    def post(self, request: Request, performed_id: int) -> Response:
+        """No images of it are expected: it is missed no more."""
+        form = ReasonForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        performed = _performable(user_of(request), performed_id)
+        services.expect_no_images(performed, reason=form.validated_data["reason"], actor=actor_of(request), at=now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _performable(user: User, performed_id: int) -> PerformedStep:
+    require(user, Can.PERFORM_EXAMS)
+    return exam_for(user, performed_id)

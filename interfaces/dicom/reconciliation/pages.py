@@ -1,0 +1,154 @@
+"""Exams and orders that missed each other, on screen: found, linked, unlinked, ordered after the fact."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from ris.audit.services import record
+from ris.catalog.models import Procedure, Site
+from ris.kernel.clock import now
+from ris.kernel.errors import Invalid
+from ris.kernel.numbers import id_or_none, read_id
+from ris.orders.models import PerformedStep, ScheduledStep
+from ris.orders.selectors import orders_for, step_for, steps_for
+from ris.orders.selectors_performed import suggestions
+from ris.orders.services import link_exam, unlink_exam
+from ris.orders.states import ACTIVE, CANCELLED, IN_PROGRESS
+from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import permissions_of, require, sites_for
+
+from . import services
+from .selectors import exam_for, images_without_order, stuck, unscheduled, without_images
+
+RECONCILERS = (Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP)
+MOST_PROCEDURES = 500
+
+
+@require_safe
+@page(*RECONCILERS)
+def exceptions(request: HttpRequest) -> HttpResponse:
+    """Exams without an order, that never ended, or without images; images without an order; orders to look at."""
+    user, at = user_of(request), now()
+    record(actor_of(request), "exceptions.view", user, at=at)
+    context = {
+        "unscheduled": unscheduled(user)[:100],
+        "stuck": stuck(user, at)[:100],
+        "missing": without_images(user, at)[:100],
+        "images": images_without_order(user)[:50],
+        "flagged": orders_for(user).exclude(flags=[]).filter(state=ACTIVE)[:50],
+    }
+    return render(request, "dicom/exceptions.html", context)
+
+
+@require_safe
+@page(*RECONCILERS)
+def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """One exam, with the steps it may belong to, likeliest first. Audited."""
+    user = user_of(request)
+    performed = exam_for(user, performed_id)
+    record(actor_of(request), "exam.view", performed, at=now())
+    mpps = getattr(performed, "mpps", None)
+    number = mpps.patient_id if mpps else ""
+    sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
+    found = [] if performed.steps.exists() else suggestions(performed, patient_number=number)
+    context = {
+        "performed": performed,
+        "mpps": mpps,
+        "linked": performed.steps.select_related("procedure__order__patient", "device"),
+        "suggestions": [one for one in found if one.step.procedure.order.site_id in sites],
+        "may_end": performed.state == IN_PROGRESS and Can.PERFORM_EXAMS in permissions_of(user),
+        "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
+        **_to_order(user, performed),
+    }
+    return render(request, "dicom/exam.html", context)
+
+
+@require_POST
+@page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
+def link(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """The exam was of this step (or of the first waiting step of this accession number)."""
+    user = user_of(request)
+    performed = exam_for(user, performed_id)
+    step_id, accession = id_or_none(request.POST.get("step", "")), request.POST.get("accession", "").strip()
+    step = step_for(user, step_id) if step_id else _step_of(user, accession)
+    link_exam(performed.pk, [step.pk], actor=actor_of(request), at=now())
+    return go(request, reverse("dicom:exam", args=[performed.pk]), "Linked. The order has moved on with the exam.")
+
+
+def _step_of(user: User, accession: str) -> ScheduledStep:
+    steps = steps_for(user).filter(procedure__order__accession=accession).exclude(state=CANCELLED)
+    found = steps.first() if accession else None
+    if found is None:
+        raise Invalid("Give the accession number of an order at your sites.", at="accession")
+    return found
+
+
+@require_POST
+@page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
+def unlink(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """It was not of these steps: they wait again."""
+    performed = exam_for(user_of(request), performed_id)
+    reason = request.POST.get("reason", "").strip()[:250]
+    if not reason:
+        raise Invalid("Say why it is unlinked.", at="reason")
+    unlink_exam(performed.pk, reason=reason, actor=actor_of(request), at=now())
+    return go(request, reverse("dicom:exam", args=[performed.pk]), "Unlinked. Its steps wait again.")
+
+
+def _to_order(user: User, performed: PerformedStep) -> dict[str, object]:
+    """What an order that is placed after the fact can be: procedures of the modality, at the user's sites."""
+    if Can.PLACE_ORDERS not in permissions_of(user):
+        return {}
+    kinds = Procedure.objects.filter(active=True)
+    if performed.modality:
+        kinds = kinds.filter(modality=performed.modality)
+    device = performed.device
+    return {
+        "procedures": kinds.order_by("name")[:MOST_PROCEDURES],
+        "sites": sites_for(user, Can.PLACE_ORDERS),
+        "here": device.site_id if device else None,
+    }
+
+
+@require_POST
+@page(Can.PLACE_ORDERS)
+def back_fill(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """No order fits: place the one that was never given, for a known patient, and link the exam to it."""
+    user = user_of(request)
+    performed = exam_for(user, performed_id)
+    site_id, code = read_id(request.POST.get("site", ""), at="site"), request.POST.get("code", "").strip()
+    require(user, Can.PLACE_ORDERS, site_id)
+    site = Site.objects.get(pk=site_id)
+    patient = services.patient_numbered(request.POST.get("patient", ""), site=site, viewer=user)
+    order = services.back_fill(
+        performed, site_id=site.pk, patient_id=patient.pk, code=code, reason=request.POST.get("reason", "").strip(),
+        actor=actor_of(request), at=now(),
+    )  # fmt: skip
+    return go(request, reverse("dicom:exam", args=[performed.pk]), f"Ordered as {order.accession}, and linked.")
+
+
+@require_POST
+@page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
+def no_images(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """No images of this exam are expected, for a reason."""
+    performed = exam_for(user_of(request), performed_id)
+    reason = request.POST.get("reason", "")
+    services.expect_no_images(performed, reason=reason, actor=actor_of(request), at=now())
+    return go(request, reverse("dicom:exceptions"), "Noted: no images are expected of this exam.")
+
+
+@require_POST
+@page(Can.PERFORM_EXAMS)
+def end(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """An exam that was never ended is ended by hand: ``how`` is completed or discontinued."""
+    performed = exam_for(user_of(request), performed_id)
+    completed = request.POST.get("how") == "completed"
+    services.end_by_hand(performed, completed=completed, actor=actor_of(request), at=now())
+    said = "Done." if completed else "Broken off."
+    return go(request, reverse("dicom:exam", args=[performed.pk]), f"{said} The device can no longer change it.")

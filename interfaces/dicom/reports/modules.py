@@ -1,0 +1,147 @@
+"""What every report object says beside its text: patient, study, request, equipment, its own identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from reporting.models import ReportVersion
+from ris.orders.models import PerformedStep, RequestedProcedure
+from ris.patients.models import Identifier, Patient
+from ris.patients.selectors import survivor
+from ris.people.models import User
+
+from ..encoding.charsets import PLAIN, choose
+from ..models import ReportObject
+from ..upper_layer import pdu
+
+MANUFACTURER = "Wetread"
+SERIES = {ReportObject.SR: 9001, ReportObject.PDF: 9002}
+"""Series Number by form: far above what devices count."""
+LENGTH = {"SH": 16, "LO": 64, "ST": 1024}
+_CONTROLS = dict.fromkeys(set(range(32)) - {9, 10, 12, 13})
+
+
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """A coded concept (PS3.3 8.8)."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, short(meaning, "LO")
+    return item
+
+
+REPORT = ("18748-4", "LN", "Diagnostic Imaging Report")
+"""Title of a report that is not named more narrowly (PS3.16 CID 7000)."""
+
+
+def short(text: str, vr: str) -> str:
+    """One line that fits the VR, cut by characters; a backslash, which would part values, becomes a slash."""
+    return " ".join(clean(text).replace("\\", "/").split())[: LENGTH[vr]]
+
+
+def clean(text: str) -> str:
+    """Without control characters: an ESC could switch the character set."""
+    return text.translate(_CONTROLS)
+
+
+def name_of(person: User) -> str:
+    """A user as Person Name: family^given^^^title."""
+    given = person.first_name if person.last_name else ""
+    parts = (person.last_name or person.username, given, "", "", person.title)
+    return "^".join(short(part, "LO").replace("^", " ").replace("=", " ") for part in parts).rstrip("^")
+
+
+def patient_name(patient: Patient) -> str:
+    """Alphabetic, ideographic and phonetic group, as far as known."""
+    parts = (patient.family_name, patient.given_name, patient.middle_name, patient.prefix, patient.suffix)
+    alphabetic = "^".join(short(part, "LO").replace("^", " ").replace("=", " ") for part in parts).rstrip("^")
+    return "=".join([alphabetic, clean(patient.ideographic_name), clean(patient.phonetic_name)]).rstrip("=")
+
+
+def begun(object_: ReportObject, version: ReportVersion, *, sop_class: str, modality: str) -> Dataset:
+    """The modules that all report objects share. Times are by the clock of the site."""
+    procedure = version.report.procedure
+    order = procedure.order
+    zone = ZoneInfo(order.site.time_zone)
+    signed = version.signed_at.astimezone(zone)
+    said = Dataset()
+    said.SOPClassUID, said.SOPInstanceUID = sop_class, object_.uid
+    said.InstanceCreationDate, said.InstanceCreationTime = f"{signed:%Y%m%d}", f"{signed:%H%M%S}"
+    said.TimezoneOffsetFromUTC = f"{signed:%z}"
+    said.Modality, said.SeriesInstanceUID, said.SeriesNumber = modality, object_.series_uid, SERIES[object_.form]
+    said.SeriesDate, said.SeriesTime = said.InstanceCreationDate, said.InstanceCreationTime
+    said.ContentDate, said.ContentTime = said.InstanceCreationDate, said.InstanceCreationTime
+    said.InstanceNumber = version.number
+    said.Manufacturer, said.ManufacturerModelName = MANUFACTURER, MANUFACTURER
+    said.SoftwareVersions = pdu.IMPLEMENTATION_NAME
+    said.InstitutionName = short(order.site.name, "LO")
+    _patient(said, survivor(order.patient), order.site.assigning_authority)
+    _study(said, procedure, zone)
+    return said
+
+
+def _patient(said: Dataset, patient: Patient, authority: str) -> None:
+    number = _number(patient, authority)
+    said.PatientName = patient_name(patient)
+    said.PatientID = short(number.value, "LO") if number else ""
+    if number:
+        said.IssuerOfPatientID = short(number.authority, "LO")
+    said.PatientBirthDate = f"{patient.birth_date:%Y%m%d}" if patient.birth_date else ""
+    said.PatientSex = patient.sex
+
+
+def _number(patient: Patient, authority: str) -> Identifier | None:
+    """As on the modality worklist: one that is in use, of the site, a medical record number, the oldest."""
+    rows = patient.identifiers.all()
+    order = sorted(rows, key=lambda one: (one.retired, one.authority != authority, one.kind != "MR", one.pk))
+    return order[0] if order else None
+
+
+def _study(said: Dataset, procedure: RequestedProcedure, zone: ZoneInfo) -> None:
+    order = procedure.order
+    on = _performed_at(procedure)
+    said.StudyInstanceUID = procedure.study_uid
+    said.StudyDate = f"{on.astimezone(zone):%Y%m%d}" if on else ""
+    said.StudyTime = f"{on.astimezone(zone):%H%M%S}" if on else ""
+    said.StudyID = short(procedure.number, "SH")
+    said.StudyDescription = short(str(procedure), "LO")
+    said.AccessionNumber = order.accession
+    said.ReferringPhysicianName = clean(order.ordering_provider)
+
+
+def _performed_at(procedure: RequestedProcedure) -> datetime | None:
+    exams = PerformedStep.objects.filter(steps__procedure=procedure).order_by("started_at")
+    return exams.values_list("started_at", flat=True).first()
+
+
+def request(procedure: RequestedProcedure) -> Dataset:
+    """An item of the Referenced Request Sequence (0040,A370)."""
+    order, item = procedure.order, Dataset()
+    item.AccessionNumber = order.accession
+    item.ReferencedStudySequence = Sequence()
+    item.StudyInstanceUID = procedure.study_uid
+    item.RequestedProcedureDescription = short(str(procedure), "LO")
+    coded = code(short(procedure.code, "SH"), short(procedure.coding_system or "L", "SH"), str(procedure))
+    item.RequestedProcedureCodeSequence = Sequence([coded])
+    item.RequestedProcedureID = short(procedure.number, "SH")
+    item.ReasonForTheRequestedProcedure = short(order.reason, "LO")
+    item.PlacerOrderNumberImagingServiceRequest = short(order.placer_number, "LO")
+    item.FillerOrderNumberImagingServiceRequest = short(order.filler_number, "LO")
+    return item
+
+
+def finish(said: Dataset) -> Dataset:
+    """Name the character set: the smallest that holds every text, else UTF-8."""
+    said.SpecificCharacterSet = list(choose(list(_texts(said)), PLAIN)) or None
+    if not said.SpecificCharacterSet:
+        del said.SpecificCharacterSet
+    return said
+
+
+def _texts(said: Dataset) -> Iterable[tuple[str, str]]:
+    for element in said.iterall():
+        if element.VR in ("PN", "LO", "SH", "ST", "LT", "UT", "UC"):
+            yield str(element.VR), str(element.value or "")

@@ -1,0 +1,46 @@
+"""What a person may do about a report that is owed to an archive: send it again, or give it up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.doorbell import ring
+from ris.kernel.errors import Invalid
+
+from ..models import ReportSend
+from . import states
+from .routing import REPORTS
+from .sender import clear_if_well
+
+
+@transaction.atomic
+def resend(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend:
+    """Send it (again), now: the same instance. Raises NotFound; Invalid without a reason."""
+    _need(reason)
+    send = ReportSend.objects.take(states.RESEND, send_id, due_at=at, sent_at=None, error="")
+    return _told(send, "report.resend", reason, actor, at)
+
+
+@transaction.atomic
+def skip(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend:
+    """Give it up; what comes after it goes on. Raises NotFound, Conflict when it was sent; Invalid without a reason."""
+    _need(reason)
+    send = ReportSend.objects.take(states.SKIP, send_id, error=reason.strip()[:160])
+    clear_if_well(send.archive, at=at)
+    return _told(send, "report.skip", reason, actor, at)
+
+
+def _need(reason: str) -> None:
+    if not reason.strip():
+        raise Invalid("Say why.", at="reason")
+
+
+def _told(send: ReportSend, action: str, reason: str, actor: Actor, at: datetime) -> ReportSend:
+    patient_id = send.procedure.order.patient_id
+    record(actor, action, send, patient_id=patient_id, reason=reason, at=at, archive=send.archive_id)
+    ring(REPORTS)
+    return send

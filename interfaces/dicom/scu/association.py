@@ -1,0 +1,75 @@
+"""Calling other DICOM systems: one association, time limits, and errors that say what a person can check."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.conf import settings
+from pydicom.dataset import Dataset
+from pynetdicom import AE
+from pynetdicom.association import Association
+
+from ..encoding.log_privacy import keep_identifiers_out_of_logs
+from ..models import Remote
+
+CONNECT_S, ANSWER_S = 10, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a system listens that is no :class:`Remote` row, such as a device."""
+
+    ae_title: str
+    host: str
+    port: int
+    tls: bool = False
+    calling_ae: str = ""
+
+
+class Unreachable(Exception):
+    """The other side cannot be reached, or refuses us, or answers with a failure. Its words carry no patient."""
+
+
+@contextmanager
+def calling(remote: Remote | Place, *sop_classes: str, wait_s: int = 0) -> Iterator[Association]:
+    """An association with ``remote`` for these SOP classes. Raises Unreachable.
+
+    ``wait_s``: seconds for each of its steps, instead of the usual ones.
+    """
+    keep_identifiers_out_of_logs()
+    ae = AE(ae_title=remote.calling_ae or settings.RIS.ae_title)
+    ae.connection_timeout = ae.acse_timeout = wait_s or CONNECT_S
+    ae.dimse_timeout = ae.network_timeout = wait_s or ANSWER_S
+    for sop_class in sop_classes:
+        ae.add_requested_context(sop_class)
+    tls = {"tls_args": (_context(), remote.host)} if remote.tls else {}
+    association = ae.associate(remote.host, remote.port, ae_title=remote.ae_title, **tls)  # type: ignore[arg-type]
+    if not association.is_established:
+        why = "rejects our association" if association.is_rejected else "cannot be reached"
+        raise Unreachable(f"{remote.ae_title} at {remote.host}:{remote.port} {why}")
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def _context() -> ssl.SSLContext:
+    """Whom we trust: RIS_DICOM_CA, else what this machine does. Who asks for a certificate of ours is shown it."""
+    files = settings.RIS.dicom_tls
+    context = ssl.create_default_context(cafile=(files.ca or None) if files else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if files:
+        context.load_cert_chain(files.cert, files.key)
+    return context
+
+
+def status_of(said: Dataset) -> int:
+    """The status of an answer. Raises Unreachable when there is none (time-out, abort)."""
+    status = said.get("Status")
+    if status is None:
+        raise Unreachable("no answer came")
+    return int(status)

@@ -1,0 +1,100 @@
+"""Asking an archive: its studies, by C-FIND or QIDO-RS, in the same plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from dicomweb_client import DICOMwebClient
+from pydicom.dataset import Dataset
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
+
+from ris.kernel.numbers import number_or_none
+
+from ..models import Archive
+from ..mpps.dataset import text
+from ..mwl import date_matching
+from .association import Unreachable, calling, status_of
+
+MOST_STUDIES = 500
+HTTP_S = 60
+_RETURNED = {
+    "StudyInstanceUID": "",
+    "StudyDate": "",
+    "StudyDescription": "",
+    "ModalitiesInStudy": "",
+    "NumberOfStudyRelatedInstances": "",
+    "AccessionNumber": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStudy:
+    """A study as an archive describes it. ``on``: its date, where that can be read."""
+
+    uid: str
+    on: date | None
+    description: str
+    modalities: tuple[str, ...]
+    instances: int
+    accession: str = ""
+
+
+def studies(archive: Archive, **keys: str) -> list[FoundStudy]:
+    """Studies that match (``PatientID=…``, ``StudyInstanceUID=…``). Raises Unreachable."""
+    if archive.dicomweb and archive.poll != "cfind":
+        return _by_qido(archive, keys)
+    return _by_cfind(archive, keys)
+
+
+def _by_cfind(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
+    query = Dataset()
+    query.QueryRetrieveLevel = "STUDY"
+    for name, value in (_RETURNED | keys).items():
+        setattr(query, name, value)
+    found = []
+    model = StudyRootQueryRetrieveInformationModelFind
+    with calling(archive, model) as association:
+        for said, identifier in association.send_c_find(query, model):
+            status = status_of(said)
+            if status in (0xFF00, 0xFF01) and identifier is not None:
+                found.append(_read(identifier))
+            elif status != 0x0000:
+                raise Unreachable(f"C-FIND answered with status {status:04X}")
+    return found[:MOST_STUDIES]
+
+
+def _by_qido(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
+    try:
+        client = dicomweb(archive)
+        answers = client.search_for_studies(search_filters=keys, fields=list(_RETURNED), limit=MOST_STUDIES)
+    except Exception as error:  # whatever the HTTP library raises; its words may quote the query
+        raise Unreachable(f"QIDO-RS failed ({type(error).__name__})") from None
+    return [_read(Dataset.from_json(answer)) for answer in answers]
+
+
+def dicomweb(archive: Archive) -> DICOMwebClient:
+    """A client of the archive's DICOMweb address that tries once: our queues know when to try again."""
+    client = DICOMwebClient(url=archive.dicomweb, timeout=HTTP_S)
+    client.set_http_retry_params(retry=False)
+    return client
+
+
+def _read(said: Dataset) -> FoundStudy:
+    on = date_matching.day(text(said, "StudyDate"))
+    return FoundStudy(
+        uid=text(said, "StudyInstanceUID"),
+        on=None if on == date_matching.NEVER else on,
+        description=text(said, "StudyDescription"),
+        modalities=tuple(_several(said.get("ModalitiesInStudy"))),
+        instances=number_or_none(text(said, "NumberOfStudyRelatedInstances")) or 0,
+        accession=text(said, "AccessionNumber"),
+    )
+
+
+def _several(value: Any) -> Iterable[str]:
+    if not value:
+        return []
+    return [value] if isinstance(value, str) else [str(one) for one in value]

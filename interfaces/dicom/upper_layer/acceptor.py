@@ -1,0 +1,162 @@
+"""The door: accepts connections on one event loop, asks the desk who may come in, and keeps order.
+
+Nothing here waits for a peer or for the database, so no peer can hold up another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic
+
+import structlog
+
+from ris.kernel.clock import now
+
+from ..mwl.query_log import Keeper, Rejected
+from . import admission
+from .admission import Caller, Refused
+from .association import ADMITTING, CLOSED, HELLO_S, IDLE_S, SILENT, Line
+from .database_threads import Desk
+from .pynetdicom_bridge import Engine
+
+log = structlog.get_logger(__name__)
+
+MOST_ASSOCIATIONS = 400
+MOST_PER_CALLER = 64
+"""One device that leaks associations leaves room for the others."""
+MOST_SILENT = 500
+"""Beyond that the connection that has been silent for longest makes room."""
+
+
+class Door:
+    """Owns the open lines. All of it runs on the loop, but for what the desk is given."""
+
+    def __init__(self, ae_title: str, desk: Desk, keeper: Keeper, engine: Engine) -> None:
+        self.ae_title = ae_title
+        self.desk, self.keeper, self.engine = desk, keeper, engine
+        self.lines: dict[Line, None] = {}
+        self._seated: set[Line] = set()
+        self._of_caller: Counter[tuple[str, str]] = Counter()
+        self.loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
+
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        """Accept on a bound socket; with ``tls`` the handshake is the peer's own business, and has 15 s."""
+        return await self.loop.create_server(
+            lambda: Line(self, encrypted=tls is not None),
+            sock=sock,
+            backlog=512,
+            ssl=tls,
+            ssl_handshake_timeout=15.0 if tls else None,
+        )
+
+    def arrived(self, line: Line) -> None:
+        self.lines[line] = None
+        silent = [other for other in self.lines if other.state == SILENT] if len(self.lines) > MOST_SILENT else []
+        if len(silent) > MOST_SILENT:
+            silent[0].transport.abort()
+
+    def left(self, line: Line) -> None:
+        self.lines.pop(line, None)
+
+    def seat(self, line: Line) -> bool:
+        """Give an association its place, unless that is one too many, in all or of this caller."""
+        caller = _caller_of(line)
+        if len(self._seated) >= MOST_ASSOCIATIONS or self._of_caller[caller] >= MOST_PER_CALLER:
+            return False
+        self._seated.add(line)
+        self._of_caller[caller] += 1
+        return True
+
+    def unseat(self, line: Line) -> None:
+        """The place is free again, if the line had one."""
+        if line in self._seated:
+            self._seated.remove(line)
+            caller = _caller_of(line)
+            self._of_caller[caller] -= 1
+            if not self._of_caller[caller]:
+                del self._of_caller[caller]
+
+    def admit(self, line: Line) -> None:
+        """Have the desk look the caller up, then go on with the line."""
+        request = line.request
+        assert request is not None
+        known = admission.remembered(
+            request.calling, request.called, line.address, own_title=self.ae_title, encrypted=line.encrypted
+        )
+        if known is not None:
+            line.admitted(known)
+            return
+
+        def look_up() -> None:
+            verdict: Caller | Refused = admission.UNABLE
+            try:
+                verdict = admission.admit(
+                    request.calling, request.called, line.address, own_title=self.ae_title, encrypted=line.encrypted
+                )
+            finally:
+                self.call(line.admitted, verdict)
+
+        self.desk.give(look_up)
+
+    def note_rejection(self, line: Line, refused: Refused) -> None:
+        request = line.request
+        assert request is not None
+        calling, called = request.calling[:16], request.called[:16]
+        log.info("dicom.rejected", calling=calling, called=called, address=line.address, reason=refused.words)
+        self.keeper.keep(Rejected(calling, called, line.address, refused.words, now()))
+
+    def bridge(self, line: Line) -> None:
+        """Give the line to pynetdicom, through a pair of sockets."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        assert line.caller is not None
+        self.engine.take(theirs, line.caller)
+        task = self.loop.create_task(self._connect(line, ours))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, line: Line, ours: socket.socket) -> None:
+        transport, _ = await self.loop.connect_accepted_socket(lambda: _Inside(line), ours)
+        line.bridged(transport)
+
+    def call(self, function: Callable[..., None], *args: object) -> None:
+        """Run on the loop, from any thread; nothing when the loop is gone."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            log.debug("dicom.loop-closed")
+
+    def sweep(self) -> None:
+        """Hang up on who has been silent for too long."""
+        at = monotonic()
+        for line in list(self.lines):
+            patience = HELLO_S if line.state in (SILENT, ADMITTING) else IDLE_S
+            if at - line.heard > patience and not line.busy:
+                line.transport.abort() if line.state in (SILENT, ADMITTING, CLOSED) else line.hang_up()
+
+    def close(self) -> None:
+        for line in list(self.lines):
+            line.hang_up()
+            line.transport.close()
+
+
+def _caller_of(line: Line) -> tuple[str, str]:
+    return (line.request.calling if line.request else "", line.address)
+
+
+class _Inside(asyncio.Protocol):
+    """Our end of the pair: what pynetdicom says goes out on the line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def data_received(self, data: bytes) -> None:
+        self._line.transport.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._line.close(b"")

@@ -1,0 +1,153 @@
+"""Who is on the line: the device that an association belongs to, and what it is allowed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from threading import Lock
+
+from ris.catalog.models import Device, Site
+
+from ..encoding.charsets import terms
+from ..models import DeviceProfile
+
+REMEMBERED_S = 1.0
+"""A change of a device's settings is heeded at most this much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The other side of an association. Without a device: somebody on this machine whom we do not know."""
+
+    ae_title: str
+    address: str
+    device_id: int | None = None
+    site_id: int | None = None
+    time_zone: str = "UTC"
+    addresses: tuple[str, ...] = ()
+    require_tls: bool = False
+    character_set: tuple[str, ...] = ()
+    own_ae_only: bool = False
+    all_sites: bool = False
+    modality_map: dict[str, list[str]] = field(default_factory=dict, hash=False)
+    hours_back: int = 72
+    hours_ahead: int | None = None
+    most_rows: int = 1000
+    listed_states: tuple[str, ...] = ()
+    left_out: frozenset[int] = frozenset()
+    cut_long_values: bool = True
+
+    def modalities(self, asked: tuple[str, ...]) -> tuple[str, ...]:
+        """What the device means by the modalities it asks for."""
+        return tuple(dict.fromkeys(m for one in asked for m in self.modality_map.get(one, [one])))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An association that is not accepted: A-ASSOCIATE-RJ result, source, reason (PS3.8 table 9-21), and in words."""
+
+    result: int
+    source: int
+    reason: int
+    words: str
+
+
+CALLED_UNKNOWN = Refused(1, 1, 7, "called AE title not ours")
+CALLING_UNKNOWN = Refused(1, 1, 3, "calling AE title unknown")
+ADDRESS_UNKNOWN = Refused(1, 1, 3, "address not allowed for this AE title")
+NOT_ENCRYPTED = Refused(1, 1, 1, "TLS required for this device")
+TOO_MANY = Refused(2, 3, 2, "too many associations")
+UNABLE = Refused(2, 2, 1, "not able to look the caller up")
+
+_seen: dict[tuple[str, str], tuple[float, Caller]] = {}
+_lock = Lock()
+
+
+def admit(calling: str, called: str, address: str, *, own_title: str, encrypted: bool) -> Caller | Refused:
+    """Who calls, or why they may not. Reads the database (at most once a second for the same caller).
+
+    A device is known by its AE title, or, with an empty one, by its address. Unknown callers are let in
+    from this machine only.
+    """
+    if called != own_title:
+        return CALLED_UNKNOWN
+    return _verdict(_known(calling, address), calling, address, encrypted)
+
+
+def remembered(calling: str, called: str, address: str, *, own_title: str, encrypted: bool) -> Caller | Refused | None:
+    """As :func:`admit`, from memory alone: None when this caller has to be looked up (again)."""
+    if called != own_title:
+        return CALLED_UNKNOWN
+    found = _seen.get((calling, address))
+    if found is None or time.monotonic() - found[0] >= REMEMBERED_S:
+        return None
+    return _verdict(found[1], calling, address, encrypted)
+
+
+def _verdict(caller: Caller, calling: str, address: str, encrypted: bool) -> Caller | Refused:
+    at = ip_address(address)
+    if caller.device_id is None and not at.is_loopback:
+        return CALLING_UNKNOWN
+    if caller.addresses and not any(at in ip_network(net, strict=False) for net in caller.addresses):
+        return ADDRESS_UNKNOWN
+    return NOT_ENCRYPTED if caller.require_tls and not encrypted else caller
+
+
+def _known(calling: str, address: str) -> Caller:
+    now = time.monotonic()
+    with _lock:
+        found = _seen.get((calling, address))
+    if found is not None and now - found[0] < REMEMBERED_S:
+        return found[1]
+    caller = _look_up(calling, address)
+    with _lock:
+        if len(_seen) > 5000:
+            _seen.clear()
+        _seen[calling, address] = (now, caller)
+    return caller
+
+
+def _look_up(calling: str, address: str) -> Caller:
+    devices = Device.objects.filter(active=True).select_related("site", "dicom_profile")
+    device = devices.filter(ae_title=calling).first() if calling else None
+    if device is None and not calling:
+        device = next(
+            (d for d in devices.filter(dicom_profile__isnull=False) if address in d.dicom_profile.addresses), None
+        )
+    return _stranger(calling, address) if device is None else of_device(device, address)
+
+
+def of_device(device: Device, address: str = "") -> Caller:
+    """The caller that a device is, with its profile or the defaults."""
+    profile: DeviceProfile = getattr(device, "dicom_profile", None) or DeviceProfile(device=device)
+    return Caller(
+        ae_title=device.ae_title,
+        address=address,
+        device_id=device.pk,
+        site_id=device.site_id,
+        time_zone=device.site.time_zone,
+        addresses=tuple(profile.addresses),
+        require_tls=profile.require_tls,
+        character_set=terms(profile.character_set),
+        own_ae_only=profile.own_ae_only,
+        all_sites=profile.all_sites,
+        modality_map=profile.modality_map,
+        hours_back=profile.hours_back,
+        hours_ahead=profile.hours_ahead,
+        most_rows=profile.most_rows,
+        listed_states=tuple(profile.listed_states),
+        left_out=frozenset(int(tag, 16) for tag in profile.left_out),
+        cut_long_values=profile.cut_long_values,
+    )
+
+
+def _stranger(calling: str, address: str) -> Caller:
+    site = Site.objects.order_by("pk").first()
+    return Caller(ae_title=calling, address=address, time_zone=site.time_zone if site else "UTC")
+
+
+def forget() -> None:
+    """Look everybody up again."""
+    with _lock:
+        _seen.clear()
