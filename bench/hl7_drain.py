@@ -68,7 +68,7 @@ def main() -> None:
 def drained(port: int, size: int) -> tuple[float, float]:
     """Messages/s of a queue of MESSAGES in LANES lanes, and the sender's processor time for one, ms."""
     from interfaces.hl7.models import Destination, OutboundMessage
-    from interfaces.hl7.sender import Courier
+    from interfaces.hl7.outbound.sender import Courier
     from ris.kernel.clock import now
 
     to = Destination.objects.create(name=f"PEER{size}", host="127.0.0.1", port=port)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from interfaces.hl7 import intake
+from interfaces.hl7.inbound import intake
 from interfaces.hl7.models import InboundMessage, OrderTrail
 from ris.kernel.clock import now
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep

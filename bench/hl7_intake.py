@@ -170,7 +170,7 @@ def _ours(out: Any) -> None:
     import django
 
     django.setup()
-    from interfaces.hl7.server import serve
+    from interfaces.hl7.inbound.listener import serve
 
     serve("127.0.0.1", 0, threading.Event(), on_listening=out.put)
 

@@ -191,7 +191,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "InboundState": "interfaces.hl7.models.inbound.InboundMessage.STATES",
-        "InboundListed": "interfaces.hl7.serializers.STATES",
+        "InboundListed": "interfaces.hl7.web.serializers.STATES",
     },
     "DISABLE_ERRORS_AND_WARNINGS": True,  # a test reads them, not the log of a running system
 }

@@ -12,11 +12,11 @@ from django.http import HttpRequest
 from ris.kernel.errors import Invalid
 from ris.people.backoffice import SetUp, SetUpForm, networks
 
-from .attributes import checked
 from .models import ConformanceProfile, Destination, MapEntry, Peer
-from .profiles import read_profile
-from .tls import tls_faults
-from .wants import check
+from .outbound.options import check
+from .outbound.tls import tls_faults
+from .translation.z_segments import checked
+from .v2.profiles import read_profile
 
 
 class PeerForm(SetUpForm):

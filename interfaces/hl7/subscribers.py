@@ -15,13 +15,13 @@ from worklist.events import ItemOpened
 from worklist.models import ReadingItem
 
 from . import states
-from .early_results import attach_early
+from .inbound.early_results import attach_early
+from .inbound.orders.history import OTHER_PATIENT
 from .models import Destination, InboundMessage
-from .outbox import tell
+from .operations.services import replay
+from .outbound.queue import tell
+from .outbound.triggers import TOLD
 from .selectors import needing_attention
-from .services import replay
-from .telling import TOLD
-from .trails import OTHER_PATIENT
 
 
 @subscribe(ItemOpened, name="hl7.attach_early_results")

@@ -11,7 +11,9 @@ from django.conf import settings
 from ris.kernel.clock import now
 from ris.kernel.doorbell import ring
 
-from . import backfill, intake, replaying, retention, sender
+from .inbound import intake
+from .operations import bulk_replay, retention
+from .outbound import backfill, sender
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +41,11 @@ def decide_stored() -> None:
 def replay() -> None:
     """Called by the bell ``hl7-replay`` and every few seconds: work at the jobs for a while; the next ring goes on."""
     until = now() + AT_A_STRETCH
-    for job_id in replaying.running():
-        while now() < until and replaying.take_next(job_id, at=now()) is not None:
+    for job_id in bulk_replay.running():
+        while now() < until and bulk_replay.take_next(job_id, at=now()) is not None:
             pass
-    if replaying.running():
-        ring(replaying.REPLAY)
+    if bulk_replay.running():
+        ring(bulk_replay.REPLAY)
 
 
 @shared_task(ignore_result=True)

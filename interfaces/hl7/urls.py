@@ -4,8 +4,8 @@ from django.urls import path
 
 from ris.kernel.api import IdRouter
 
-from . import pages, pages_destinations, pages_list, pages_peers, pages_replays
-from .api import (
+from .web import pages_destinations, pages_message, pages_message_list, pages_replays, pages_senders
+from .web.api import (
     BackFillViewSet,
     DestinationViewSet,
     InboundViewSet,
@@ -27,29 +27,29 @@ router.register("hl7/entries", MapEntryViewSet, basename="hl7-entry")
 router.register("hl7/replays", ReplayJobViewSet, basename="hl7-replay")
 
 urlpatterns = [
-    path("messages/", pages_list.messages, name="messages"),
-    path("messages/in/<int:message_id>/", pages.inbound, name="inbound"),
-    path("messages/in/<int:message_id>/edit/", pages.edit, name="edit"),
-    path("messages/in/<int:message_id>/replay/", pages.replay, name="replay"),
+    path("messages/", pages_message_list.messages, name="messages"),
+    path("messages/in/<int:message_id>/", pages_message.inbound, name="inbound"),
+    path("messages/in/<int:message_id>/edit/", pages_message.edit, name="edit"),
+    path("messages/in/<int:message_id>/replay/", pages_message.replay, name="replay"),
     path("messages/replays/", pages_replays.new, name="replays"),
     path("messages/replays/<int:job_id>/", pages_replays.job, name="replay-job"),
     path("messages/replays/<int:job_id>/stop/", pages_replays.halt, name="replay-stop"),
     path("messages/replays/<int:job_id>/go-on/", pages_replays.go_on, name="replay-go-on"),
-    path("messages/peers/", pages_peers.peers, name="peers"),
-    path("messages/peers/<int:peer_id>/", pages_peers.peer, name="peer"),
-    path("messages/peers/<int:peer_id>/line/", pages_peers.set_entry, name="set-entry"),
-    path("messages/peers/<int:peer_id>/tables.csv", pages_peers.as_csv, name="tables"),
-    path("messages/peers/lines/<int:entry_id>/remove/", pages_peers.drop_entry, name="drop-entry"),
-    path("messages/out/<int:message_id>/", pages.outbound, name="outbound"),
-    path("messages/out/<int:message_id>/resend/", pages.resend, name="resend"),
-    path("messages/out/<int:message_id>/skip/", pages.skip, name="skip"),
+    path("messages/peers/", pages_senders.peers, name="peers"),
+    path("messages/peers/<int:peer_id>/", pages_senders.peer, name="peer"),
+    path("messages/peers/<int:peer_id>/line/", pages_senders.set_entry, name="set-entry"),
+    path("messages/peers/<int:peer_id>/tables.csv", pages_senders.as_csv, name="tables"),
+    path("messages/peers/lines/<int:entry_id>/remove/", pages_senders.drop_entry, name="drop-entry"),
+    path("messages/out/<int:message_id>/", pages_message.outbound, name="outbound"),
+    path("messages/out/<int:message_id>/resend/", pages_message.resend, name="resend"),
+    path("messages/out/<int:message_id>/skip/", pages_message.skip, name="skip"),
     path("messages/to/<int:destination_id>/", pages_destinations.destination, name="destination"),
     path("messages/to/<int:destination_id>/back-fill/", pages_destinations.back_fill, name="back-fill"),
     path(
         "messages/to/<int:destination_id>/back-fill/<int:job_id>/stop/", pages_destinations.halt, name="back-fill-stop"
     ),
-    path("messages/to/<int:destination_id>/pause/", pages.destination, {"act": "pause"}, name="pause"),
-    path("messages/to/<int:destination_id>/resume/", pages.destination, {"act": "resume"}, name="resume"),
-    path("messages/to/<int:destination_id>/try/", pages.destination, {"act": "try"}, name="try-now"),
+    path("messages/to/<int:destination_id>/pause/", pages_message.destination, {"act": "pause"}, name="pause"),
+    path("messages/to/<int:destination_id>/resume/", pages_message.destination, {"act": "resume"}, name="resume"),
+    path("messages/to/<int:destination_id>/try/", pages_message.destination, {"act": "try"}, name="try-now"),
 ]
 api_patterns = router.urls

@@ -140,13 +140,13 @@ class Hl7:
     name = "hl7"
 
     def prepare(self) -> None:
-        import interfaces.hl7.server  # noqa: F401  (so that a module that is missing is told before any role runs)
+        import interfaces.hl7.inbound.listener  # noqa: F401  (so that a module that is missing is told before any role runs)
 
         make_sure_of("RIS_MLLP", settings.RIS.mllp)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
-        from interfaces.hl7.server import serve
-        from interfaces.hl7.tls import tls_context
+        from interfaces.hl7.inbound.listener import serve
+        from interfaces.hl7.outbound.tls import tls_context
 
         (host, port), tls = settings.RIS.mllp, tls_context(settings.RIS.mllp_tls)
         scheme = "mllps" if tls else "mllp"

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from interfaces.hl7.intake import Arrival, decide, store
+from interfaces.hl7.inbound.intake import Arrival, decide, store
 from interfaces.hl7.models import Destination, InboundMessage
 from ris.catalog.models import Site
 from ris.kernel.clock import now

@@ -17,7 +17,7 @@ NAMES = {
     "interfaces.hl7.subscribers.attach_what_came_early": "hl7.attach_early_results",
     "interfaces.hl7.subscribers.take_again_what_was_early": "hl7.replay_after_merge",
     "interfaces.hl7.subscribers.tell_destinations": "hl7.queue_for_destinations",
-    "interfaces.hl7.following.follow_what_was_said": "hl7.reapply_order_history",
+    "interfaces.hl7.inbound.orders.apply.follow_what_was_said": "hl7.reapply_order_history",
     "worklist.subscribers.open_when_readable": "worklist.open_item",
     "worklist.subscribers.close_when_unlinked": "worklist.close_item_of_unlinked_exam",
     "worklist.subscribers.reprice_on_revision": "worklist.reprice_after_order_revision",

@@ -15,7 +15,7 @@ import django
 
 django.setup()
 
-from interfaces.hl7 import deciding, intake, server  # noqa: E402
+from interfaces.hl7.inbound import intake, listener, processing  # noqa: E402
 
 POINT, AFTER = sys.argv[1], int(sys.argv[2])
 calls = 0
@@ -41,7 +41,7 @@ def wrapped(name: str) -> None:
     setattr(intake, name, killing)
 
 
-real_write = deciding.write
+real_write = processing.write
 
 
 def dying_write(row: Any) -> Any:
@@ -51,5 +51,5 @@ def dying_write(row: Any) -> Any:
 
 wrapped("store")
 wrapped("decide_together")
-deciding.write = dying_write
-server.serve("127.0.0.1", 0, threading.Event(), on_listening=lambda port: print(port, flush=True))  # noqa: T201
+processing.write = dying_write
+listener.serve("127.0.0.1", 0, threading.Event(), on_listening=lambda port: print(port, flush=True))  # noqa: T201

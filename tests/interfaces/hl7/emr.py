@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from interfaces.hl7.framing import Deframer, frame
-from interfaces.hl7.header import recover
 from interfaces.hl7.models import Destination, OutboundMessage
+from interfaces.hl7.v2.header import recover
+from interfaces.hl7.v2.mllp import Deframer, frame
 from tests.interfaces.hl7.hl7 import NOON
 
 Script = Callable[[bytes, int], bytes | None]

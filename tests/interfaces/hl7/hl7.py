@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from interfaces.hl7 import intake
+from interfaces.hl7.inbound import intake
 from interfaces.hl7.models import InboundMessage
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

@@ -83,13 +83,13 @@ def test_an_order_response_names_the_filler_number_where_the_sender_expects_one(
 
 
 def test_our_own_failure_is_kept_alarmed_and_not_accepted(monkeypatch):
-    from interfaces.hl7 import dispatch
+    from interfaces.hl7.inbound import routing
     from ris.kernel.models import Alarm
 
     def broken(incoming):
         raise RuntimeError("ZZTEST must not be seen")
 
-    monkeypatch.setitem(dispatch.MESSAGES, "ORM^O01", dispatch.Entry(broken, (), ""))
+    monkeypatch.setitem(routing.MESSAGES, "ORM^O01", routing.Entry(broken, (), ""))
     row = take(order(control_id="BOOM"))
     assert (row.state, row.answer_code) == ("failed", "AR")
     assert "ZZTEST" not in row.reason

@@ -10,7 +10,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from interfaces.hl7 import fold
+from interfaces.hl7.inbound.orders import projection
 from interfaces.hl7.subscribers import MAY_CURE
 from reporting.models import Report
 from reporting.services import save_draft, sign
@@ -204,8 +204,18 @@ def test_any_order_and_any_repeats_give_the_same_state(hospital, ending, data):
 utterances = st.fixed_dictionaries(
     {
         "rank": st.tuples(st.integers(0, 3), st.integers(0, 3)).map(list),
-        "verb": st.sampled_from([fold.NEW, fold.CHANGE, fold.CANCEL, fold.HOLD, fold.RELEASE, fold.BOOK, fold.UNBOOK]),
-        "progress": st.sampled_from(["", fold.STARTED, fold.COMPLETED]),
+        "verb": st.sampled_from(
+            [
+                projection.NEW,
+                projection.CHANGE,
+                projection.CANCEL,
+                projection.HOLD,
+                projection.RELEASE,
+                projection.BOOK,
+                projection.UNBOOK,
+            ]
+        ),
+        "progress": st.sampled_from(["", projection.STARTED, projection.COMPLETED]),
         "order": st.dictionaries(st.sampled_from(["priority", "reason"]), st.sampled_from("ab"), max_size=2),
         "procedures": st.lists(
             st.fixed_dictionaries(
@@ -225,5 +235,5 @@ def test_the_picture_of_an_order_is_a_function_of_the_set_of_what_was_said(said,
     chance.shuffle(shuffled)
     kept: list[Any] = []
     for utterance in shuffled:
-        kept = fold.add(kept, utterance)
-    assert fold.fold(kept) == fold.fold(said)
+        kept = projection.add(kept, utterance)
+    assert projection.fold(kept) == projection.fold(said)

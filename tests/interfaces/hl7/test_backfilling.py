@@ -11,9 +11,10 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from interfaces.hl7 import backfill, tasks
+from interfaces.hl7 import tasks
 from interfaces.hl7.models import BackFill, Destination, OutboundMessage
-from interfaces.hl7.reading import read
+from interfaces.hl7.outbound import backfill
+from interfaces.hl7.v2.parser import read
 from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Conflict, Invalid, NotFound

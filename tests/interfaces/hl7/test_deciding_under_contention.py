@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import OperationalError
 
-from interfaces.hl7 import deciding, intake
+from interfaces.hl7.inbound import intake, processing
 from ris.orders.models import Order
 from tests.interfaces.hl7.hl7 import NOON, order
 
@@ -23,7 +23,7 @@ def stored(transactional_db, hospital):
 @pytest.fixture
 def trouble(monkeypatch):
     """Raise these errors, one at each attempt; then decide."""
-    real = deciding.decide
+    real = processing.decide
 
     def script(*errors):
         coming = iter(errors)
@@ -34,7 +34,7 @@ def trouble(monkeypatch):
                 raise error
             return real(row, at)
 
-        monkeypatch.setattr(deciding, "decide", decide)
+        monkeypatch.setattr(processing, "decide", decide)
 
     return script
 
@@ -42,7 +42,7 @@ def trouble(monkeypatch):
 @pytest.mark.parametrize("deadlocks", range(3))
 def test_who_comes_second_gets_the_outcome_of_the_first_after_however_many_deadlocks(stored, trouble, deadlocks):
     first = intake.decide(stored, at=NOON)
-    trouble(*[DEADLOCK] * deadlocks, deciding.DecidedMeanwhile())
+    trouble(*[DEADLOCK] * deadlocks, processing.DecidedMeanwhile())
     second = intake.decide(stored, at=NOON)
     assert (second.pk, second.state, bytes(second.answer)) == (stored, "applied", bytes(first.answer))
     assert Order.objects.count() == 1

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from interfaces.hl7 import acks, reading
-from interfaces.hl7.charset import decode
-from interfaces.hl7.escapes import Escapes, escape
-from interfaces.hl7.framing import END, START, Deframer, frame
-from interfaces.hl7.header import header_of, recover
 from interfaces.hl7.models import InboundMessage
-from interfaces.hl7.times import moment
+from interfaces.hl7.v2 import acknowledgment, parser
+from interfaces.hl7.v2.charset import decode
+from interfaces.hl7.v2.datatypes import moment
+from interfaces.hl7.v2.escapes import Escapes, escape
+from interfaces.hl7.v2.header import header_of, recover
+from interfaces.hl7.v2.mllp import END, START, Deframer, frame
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
 from tests.interfaces.hl7.hl7 import MESSAGES, order
@@ -48,14 +48,16 @@ def mutated(chance: random.Random) -> bytes:
 @given(st.binary(max_size=400) | st.randoms(use_true_random=False).map(mutated))
 def test_reading_refuses_or_reads_and_never_breaks(raw):
     header = recover(raw)
-    refusal = acks.acknowledge(header, acks.ERROR, control_id="1", at=now(), faults=(acks.Fault("100", "MSH", "x"),))
-    assert acks.echoes_control_id(refusal, header, raw)
+    refusal = acknowledgment.acknowledge(
+        header, acknowledgment.ERROR, control_id="1", at=now(), faults=(acknowledgment.Fault("100", "MSH", "x"),)
+    )
+    assert acknowledgment.echoes_control_id(refusal, header, raw)
     try:
-        message = reading.read(raw)
+        message = parser.read(raw)
     except Refusal:
         return
-    acceptance = acks.acknowledge(header_of(message), acks.ACCEPT, control_id="1", at=now())
-    assert acks.echoes_control_id(acceptance, header, raw)
+    acceptance = acknowledgment.acknowledge(header_of(message), acknowledgment.ACCEPT, control_id="1", at=now())
+    assert acknowledgment.echoes_control_id(acceptance, header, raw)
     for segment in message.segments:
         for field in range(len(segment.fields)):
             segment.whole(field)

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from interfaces.hl7.models import OutboundMessage
-from interfaces.hl7.sender import Courier
+from interfaces.hl7.outbound.sender import Courier
 from ris.kernel.clock import now
 from tests.interfaces.hl7.emr import accept, destination, emr, owed
 from tests.interfaces.hl7.test_killing import ROOT, database_url

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from interfaces.hl7.inbound.listener import Limits
 from interfaces.hl7.models import InboundMessage
-from interfaces.hl7.server import Limits
 from ris.orders.models import Order
 from tests.interfaces.hl7.hl7 import message, msh, obr, orc, order, pid
 from tests.interfaces.hl7.wire import END, START, Client, listening, parsed
@@ -109,7 +109,7 @@ def test_a_sender_who_wants_no_answer_gets_none_and_its_message_is_applied():
 
 
 def test_what_an_earlier_run_stored_and_did_not_decide_is_decided_at_the_start():
-    from interfaces.hl7 import intake
+    from interfaces.hl7.inbound import intake
     from tests.interfaces.hl7.hl7 import NOON
 
     intake.store([intake.Arrival(order(), "127.0.0.1", NOON)])

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from django.db import OperationalError
 
-from interfaces.hl7 import deciding, intake
+from interfaces.hl7.inbound import intake, processing
 from interfaces.hl7.models import InboundMessage
-from interfaces.hl7.peer_line import PeerLine
+from interfaces.hl7.outbound.connection import PeerLine
 from ris.kernel.db.bulk import Many
 from ris.orders.models import Order
 from tests.interfaces.hl7.emr import destination
@@ -37,14 +37,14 @@ def test_while_the_database_is_away_no_aa_is_sent_and_it_goes_on_by_itself_after
 
 
 def test_when_it_cannot_be_applied_now_it_is_kept_rejected_and_taken_when_it_comes_again(monkeypatch):
-    real, failing = deciding.decide, [True]
+    real, failing = processing.decide, [True]
 
     def locked(row, at):
         if failing[0]:
             raise OperationalError("locked")
         return real(row, at)
 
-    monkeypatch.setattr(deciding, "decide", locked)
+    monkeypatch.setattr(processing, "decide", locked)
     with listening() as port, Client(port) as sender:
         assert sender.ask(order(control_id="B"))[1][1] == "AR"
         failing[0] = False

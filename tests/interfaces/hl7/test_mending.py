@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 from rest_framework.test import APIClient
 
-from interfaces.hl7 import selectors, services, showing
-from interfaces.hl7.asking import Asked
+from interfaces.hl7 import selectors
 from interfaces.hl7.models import InboundMessage, OutboundMessage
-from interfaces.hl7.preview import preview
+from interfaces.hl7.operations import services
+from interfaces.hl7.operations.message_filter import Asked
+from interfaces.hl7.operations.preview import preview
+from interfaces.hl7.web import message_view
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.orders.models import Order
@@ -31,7 +33,7 @@ def refused() -> InboundMessage:
 
 
 def mended(row: InboundMessage) -> str:
-    return showing.raw_text(bytes(row.raw)).replace("OBR|1|P1^EMR", "OBR|1|P1^EMR||CTHEADWO^CT head^L")
+    return message_view.raw_text(bytes(row.raw)).replace("OBR|1|P1^EMR", "OBR|1|P1^EMR||CTHEADWO^CT head^L")
 
 
 def to_mend(viewer):
@@ -72,11 +74,11 @@ def test_a_refused_message_is_replayed_as_it_came_once_the_tables_are_mended():
 
 
 def test_a_resend_after_a_successful_replay_gets_its_answer(monkeypatch):
-    from interfaces.hl7 import handlers_orders
+    from interfaces.hl7.inbound.orders import handler
 
     raw = order("ZX", control_id="LATER")
     assert take(raw).answer_code == "AE"
-    monkeypatch.setitem(handlers_orders.CONTROL, "ZX", "new")
+    monkeypatch.setitem(handler.CONTROL, "ZX", "new")
     services.replay(InboundMessage.objects.get().pk, reason="code is known now", **WHO)
     again = take(raw)
     assert (again.state, again.answer_code) == ("duplicate", "AA")
@@ -104,7 +106,7 @@ def test_resending_gives_a_new_control_id_and_keeps_the_place_in_the_lane():
 
 
 def test_skipping_lets_the_lane_go_on_and_a_sent_message_cannot_be_skipped():
-    from interfaces.hl7.sender import next_message
+    from interfaces.hl7.outbound.sender import next_message
 
     to = destination(0)
     first, second = owed(to, number=1), owed(to, number=2)
@@ -129,7 +131,7 @@ def test_a_destination_is_paused_with_a_reason_and_resumed():
 
 def test_a_parsed_message_shows_field_names():
     row = take(order())
-    segments = {s.name: {f.place: (f.name, f.text) for f in s.fields} for s in showing.parsed(bytes(row.raw))}
+    segments = {s.name: {f.place: (f.name, f.text) for f in s.fields} for s in message_view.parsed(bytes(row.raw))}
     assert segments["PID"]["PID-5"] == ("Patient name", "ZZTEST ALPHA")
     assert segments["OBR"]["OBR-4"][1] == "CTHEADWO CT head without contrast L"
 

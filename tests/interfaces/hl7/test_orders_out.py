@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from interfaces.hl7.models import Destination, OutboundMessage
-from interfaces.hl7.reading import Message, read
-from interfaces.hl7.sender import Courier
-from interfaces.hl7.telling import KINDS
+from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.triggers import KINDS
+from interfaces.hl7.v2.parser import Message, read
 from reporting import services
 from ris.kernel.relay import deliver_owed
 from ris.orders.intents import OrderIntent

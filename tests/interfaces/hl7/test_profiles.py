@@ -7,9 +7,9 @@ import re
 import pytest
 
 from interfaces.hl7.admin import ConformanceProfileForm, DestinationForm
-from interfaces.hl7.codec import structure_as_profile
 from interfaces.hl7.models import ConformanceProfile, Destination, OutboundMessage
-from interfaces.hl7.profiles import read_profile
+from interfaces.hl7.v2.profiles import read_profile
+from interfaces.hl7.v2.validation import structure_as_profile
 from reporting import services
 from ris.kernel.errors import Invalid
 from ris.kernel.models import Alarm

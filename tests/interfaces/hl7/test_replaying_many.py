@@ -7,9 +7,11 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from interfaces.hl7 import handlers_orders, replaying, tasks
-from interfaces.hl7.asking import Asked
+from interfaces.hl7 import tasks
+from interfaces.hl7.inbound.orders import handler
 from interfaces.hl7.models import InboundMessage, Peer, ReplayJob
+from interfaces.hl7.operations import bulk_replay
+from interfaces.hl7.operations.message_filter import Asked
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Site
 from ris.kernel.errors import Conflict, Invalid
@@ -35,22 +37,22 @@ def batch(hospital: Site) -> Site:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(handlers_orders.CONTROL, "ZX", "new")
+    monkeypatch.setitem(handler.CONTROL, "ZX", "new")
 
 
 def begin(asked: Asked = REFUSED) -> ReplayJob:
-    return replaying.start(asked, None, reason="code is known now", **WHO)
+    return bulk_replay.start(asked, None, reason="code is known now", **WHO)
 
 
 def run(job: ReplayJob) -> ReplayJob:
-    while replaying.take_next(job.pk, at=NOON):
+    while bulk_replay.take_next(job.pk, at=NOON):
         pass
     job.refresh_from_db()
     return job
 
 
 def test_all_that_are_asked_for_are_taken_again_oldest_first(batch: Site, known: None):
-    assert replaying.count(REFUSED, None).by_state == {"refused": 3}
+    assert bulk_replay.count(REFUSED, None).by_state == {"refused": 3}
     job = begin()
     take(order("ZX", placer="LATE", control_id="LATE"))
     job = run(job)
@@ -66,11 +68,11 @@ def test_a_worker_that_dies_within_a_message_leaves_the_job_where_it_was(
     batch: Site, known: None, monkeypatch: pytest.MonkeyPatch
 ):
     job = begin()
-    replaying.take_next(job.pk, at=NOON)
+    bulk_replay.take_next(job.pk, at=NOON)
     with monkeypatch.context() as patched:
-        patched.setattr(replaying, "F", lambda name: 1 / 0)
+        patched.setattr(bulk_replay, "F", lambda name: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            replaying.take_next(job.pk, at=NOON)
+            bulk_replay.take_next(job.pk, at=NOON)
     job.refresh_from_db()
     assert (job.state, job.done) == ("running", 1)
     tasks.replay()
@@ -90,14 +92,14 @@ def test_workers_at_the_same_job_take_no_message_twice(batch: Site, known: None)
 
 def test_it_is_stopped_with_a_reason_and_goes_on_later(batch: Site, known: None):
     job = begin()
-    replaying.take_next(job.pk, at=NOON)
+    bulk_replay.take_next(job.pk, at=NOON)
     with pytest.raises(Invalid):
-        replaying.halt(job.pk, reason="", **WHO)
-    replaying.halt(job.pk, reason="wrong ones", **WHO)
-    assert replaying.take_next(job.pk, at=NOON) is None
+        bulk_replay.halt(job.pk, reason="", **WHO)
+    bulk_replay.halt(job.pk, reason="wrong ones", **WHO)
+    assert bulk_replay.take_next(job.pk, at=NOON) is None
     with pytest.raises(Conflict):
-        replaying.halt(job.pk, reason="again", **WHO)
-    replaying.go_on(job.pk, **WHO)
+        bulk_replay.halt(job.pk, reason="again", **WHO)
+    bulk_replay.go_on(job.pk, **WHO)
     assert run(job).done == 3
 
 
@@ -105,7 +107,7 @@ def test_nothing_to_take_again_is_refused_and_so_is_a_missing_reason(batch: Site
     with pytest.raises(Invalid):
         begin(Asked(kind="ADT"))
     with pytest.raises(Invalid):
-        replaying.start(REFUSED, None, reason=" ", **WHO)
+        bulk_replay.start(REFUSED, None, reason=" ", **WHO)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_nothing_to_take_again_is_refused_and_so_is_a_missing_reason(batch: Site
 )  # fmt: skip
 def test_a_filter_narrows_by_type_state_time_and_control_id(batch: Site, said: dict[str, str], found: int):
     asked = Asked.of(said)
-    assert replaying.count(asked, None).total == found
+    assert bulk_replay.count(asked, None).total == found
     assert Asked.of(asked.kept()) == asked
 
 
@@ -134,7 +136,7 @@ def test_an_analyst_counts_starts_watches_and_stops_it_on_screen(batch: Site, kn
     assert screen.post(where).status_code == 400
     assert screen.post(where, {"reason": "code is known now"}).status_code == 302
     job = ReplayJob.objects.get()
-    replaying.take_next(job.pk, at=NOON)
+    bulk_replay.take_next(job.pk, at=NOON)
     shown = screen.get(reverse("hl7:replay-job", args=[job.pk])).content.decode()
     assert "1 of 3 taken again" in shown and 'value="33"' in shown
     screen.post(reverse("hl7:replay-stop", args=[job.pk]), {"reason": "enough"})

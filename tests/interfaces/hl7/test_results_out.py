@@ -7,7 +7,7 @@ import pytest
 from pypdf import PdfReader
 
 from interfaces.hl7.models import Destination, OutboundMessage
-from interfaces.hl7.reading import Message, read
+from interfaces.hl7.v2.parser import Message, read
 from reporting import services
 from reporting.models import Report, ReportVersion
 from reporting.rendering.pdf import render_pdf
@@ -107,9 +107,9 @@ def test_a_character_the_destination_cannot_write_is_escaped_not_lost(emr):
 
 
 def test_a_message_that_does_not_validate_is_held_shown_and_alarmed(emr, monkeypatch):
-    from interfaces.hl7 import outbox
+    from interfaces.hl7.outbound import queue
 
-    monkeypatch.setattr(outbox, "why_invalid", lambda text, profile: "OBR is missing")
+    monkeypatch.setattr(queue, "why_invalid", lambda text, profile: "OBR is missing")
     signed()
     owed = OutboundMessage.objects.get()
     assert (owed.state, owed.error) == ("invalid", "OBR is missing")

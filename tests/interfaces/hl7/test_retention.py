@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.hl7 import retention, tasks
+from interfaces.hl7 import tasks
 from interfaces.hl7.models import InboundMessage
+from interfaces.hl7.operations import retention
 from ris.config import read_config
 from ris.config_values import Misconfigured
 from ris.kernel.clock import now

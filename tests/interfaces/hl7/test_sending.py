@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from interfaces.hl7.header import recover
 from interfaces.hl7.models import Destination, OutboundMessage
-from interfaces.hl7.sender import Courier, due
+from interfaces.hl7.outbound.sender import Courier, due
+from interfaces.hl7.v2.header import recover
 from ris.kernel.models import Alarm
 from tests.interfaces.hl7.emr import accept, destination, emr, msa, owed
 from tests.interfaces.hl7.hl7 import NOON

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, transaction
 
-from interfaces.hl7.conformance import statement
 from interfaces.hl7.models import InboundMessage, MapEntry, Peer
-from interfaces.hl7.retention import forget
-from interfaces.hl7.tables import drop_entry, export_csv, import_csv, set_entry
+from interfaces.hl7.operations.conformance_statement import statement
+from interfaces.hl7.operations.retention import forget
+from interfaces.hl7.translation.csv_tables import drop_entry, export_csv, import_csv, set_entry
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Invalid
 from ris.orders.models import Order, ScheduledStep

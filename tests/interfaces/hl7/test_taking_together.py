@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from interfaces.hl7 import deciding, intake
+from interfaces.hl7.inbound import intake, processing
 from interfaces.hl7.models import InboundMessage
 from ris.audit.models import AuditEvent
 from ris.kernel.db.locks import lock_name
@@ -49,7 +49,7 @@ def test_several_messages_are_applied_in_their_order():
 
 
 def test_one_that_is_refused_or_fails_hurts_none_of_its_neighbours(monkeypatch):
-    real = deciding.apply
+    real = processing.apply
 
     def breaking(entry, incoming):
         done = real(entry, incoming)
@@ -57,7 +57,7 @@ def test_one_that_is_refused_or_fails_hurts_none_of_its_neighbours(monkeypatch):
             raise ZeroDivisionError
         return done
 
-    monkeypatch.setattr(deciding, "apply", breaking)
+    monkeypatch.setattr(processing, "apply", breaking)
     refused = message(
         msh("ORM^O01"),
         pid("T200"),
@@ -69,7 +69,7 @@ def test_one_that_is_refused_or_fails_hurts_none_of_its_neighbours(monkeypatch):
     assert [row.state for row in rows] == ["applied", "refused", "failed", "duplicate", "applied"]
     assert sorted(Order.objects.values_list("placer_number", flat=True)) == ["P1", "P3"]
     assert AuditEvent.objects.filter(action="order.place").count() == Record.objects.count() == 2
-    assert Alarm.objects.filter(kind=deciding.FAILED_ALARM).count() == 1
+    assert Alarm.objects.filter(kind=processing.FAILED_ALARM).count() == 1
 
 
 def test_one_that_is_decided_already_is_left_as_it_is():

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from interfaces.hl7.models import InboundMessage
-from interfaces.hl7.sender import Courier
-from interfaces.hl7.tls import tls_context
+from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.tls import tls_context
 from ris.config import read_config
 from ris.config_values import Misconfigured, TlsFiles
 from ris.orders.models import Order

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from queue import Queue
 from typing import Any
 
-from interfaces.hl7 import server
+from interfaces.hl7.inbound import listener
 
 START, END = b"\x0b", b"\x1c\r"
 
@@ -20,7 +20,7 @@ def listening(**options: Any) -> Iterator[int]:
     stop, ports = threading.Event(), Queue()
     arguments = ("127.0.0.1", 0, stop)
     thread = threading.Thread(
-        target=server.serve, args=arguments, kwargs={"on_listening": ports.put, **options}, daemon=True
+        target=listener.serve, args=arguments, kwargs={"on_listening": ports.put, **options}, daemon=True
     )
     thread.start()
     try:

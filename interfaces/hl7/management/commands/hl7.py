@@ -12,15 +12,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from interfaces.hl7 import backfill, replaying, services
-from interfaces.hl7.asking import STATES, Asked
-from interfaces.hl7.codec import structure_as_profile
-from interfaces.hl7.conformance import statement
-from interfaces.hl7.framing import Deframer, frame
 from interfaces.hl7.models import Destination, Peer
-from interfaces.hl7.preview import Preview, preview
-from interfaces.hl7.retention import forget
-from interfaces.hl7.showing import raw_text
+from interfaces.hl7.operations import bulk_replay, services
+from interfaces.hl7.operations.conformance_statement import statement
+from interfaces.hl7.operations.message_filter import STATES, Asked
+from interfaces.hl7.operations.preview import Preview, preview
+from interfaces.hl7.operations.retention import forget
+from interfaces.hl7.outbound import backfill
+from interfaces.hl7.v2.mllp import Deframer, frame
+from interfaces.hl7.v2.validation import structure_as_profile
+from interfaces.hl7.web.message_view import raw_text
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
@@ -112,17 +113,17 @@ class Command(BaseCommand):
             said["peer_id"] = peer.pk
         asked = Asked.of(said)
         if preview:
-            counted = replaying.count(asked, None)
+            counted = bulk_replay.count(asked, None)
             states = ", ".join(f"{number} {state}" for state, number in sorted(counted.by_state.items()))
             self.stdout.write(f"{counted.total} messages would be taken again: {states or 'none'}.")
             return
-        job = replaying.start(asked, None, reason=reason, actor=actor, at=now())
+        job = bulk_replay.start(asked, None, reason=reason, actor=actor, at=now())
         self.stdout.write(f"Replay {job.pk}: {job.total} messages. Ctrl-C stops it.")
         try:
-            while (row := replaying.take_next(job.pk, at=now())) is not None:
+            while (row := bulk_replay.take_next(job.pk, at=now())) is not None:
                 self.stdout.write(f"  {row.edit_of_id} → {row.pk}: {row.state} {row.reason}".rstrip())
         except KeyboardInterrupt:
-            replaying.halt(job.pk, reason="Ctrl-C", actor=actor, at=now())
+            bulk_replay.halt(job.pk, reason="Ctrl-C", actor=actor, at=now())
         job.refresh_from_db()
         ends = ", ".join(f"{number} {state}" for state, number in sorted(job.outcomes.items()))
         self.stdout.write(f"{job.done} of {job.total} taken again: {ends or 'none'}. {job.state.capitalize()}.")

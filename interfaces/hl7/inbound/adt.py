@@ -1,0 +1,163 @@
+"""ADT: patients, visits and merges in (IHE RAD-1, RAD-12, PIR)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from ris.kernel.errors import Invalid
+from ris.orders import states as order_states
+from ris.orders.models import ScheduledStep
+from ris.orders.services import arrive
+from ris.patients.intents import PatientIntent
+from ris.patients.models import Patient
+from ris.patients.selectors import find_patient, merge_that_moved, separated_later
+from ris.patients.services import (
+    merge_patients,
+    note_separation,
+    resolve_patient,
+    retire_identifiers,
+    unmerge_patients,
+)
+
+from ..v2.parser import Segment
+from .context import Incoming
+from .patients import identifiers, patient_intent
+from .visits import visit_of
+
+NOTHING_NEW = "It says nothing new, or less than what was said later."
+
+
+def write_patient(incoming: Incoming) -> str:
+    """A01 A04 A05 A08 A28 A31 …: the demographics, and the visit where one is numbered."""
+    patient = _write(_pid(incoming), incoming)
+    before = dict(patient.visits.values_list("pk", "version"))
+    visit = visit_of(incoming, patient)
+    if visit is not None and before.get(visit.pk) != visit.version:
+        incoming.did("revised" if visit.pk in before else "created", visit)
+    return "" if incoming.effects else NOTHING_NEW
+
+
+def patient_arrived(incoming: Incoming) -> str:
+    """A10: the patient is here. Steps of the visit, else of the patient, that are planned within a day arrive."""
+    patient = _write(_pid(incoming), incoming)
+    visit = visit_of(incoming, patient)
+    day = timedelta(hours=12)
+    steps = ScheduledStep.objects.filter(
+        state=order_states.SCHEDULED,
+        procedure__order__patient=patient,
+        start__range=(incoming.message_at - day, incoming.message_at + day),
+    )
+    of_visit = steps.filter(procedure__order__visit=visit) if visit else steps.none()
+    for step in list((of_visit if of_visit.exists() else steps).order_by("start", "pk")):
+        incoming.did("arrived", arrive(step.pk, actor=incoming.actor, at=incoming.at))
+        incoming.accession = step.procedure.order.accession
+    return "" if incoming.effects else "Nothing is planned for this patient about now."
+
+
+def _pid(incoming: Incoming) -> Segment:
+    pid = incoming.message.first("PID")
+    if pid is None:
+        raise Invalid("The message needs PID.", at="PID", code="100")
+    return pid
+
+
+def _write(pid: Segment, incoming: Incoming) -> Patient:
+    """The patient of one PID, whose demographics count; noted as an effect when made or changed."""
+    intent = patient_intent(pid, incoming)
+    before = find_patient(intent.identifiers)
+    patient = resolve_patient(intent, actor=incoming.actor, at=incoming.at, authoritative=True)
+    if before is None:
+        incoming.did("created", patient)
+    elif patient.version != before.version:
+        incoming.did("revised", patient)
+    incoming.patient_id = patient.pk
+    return patient
+
+
+def merge(incoming: Incoming) -> str:
+    """A40 (A18, A34, A36 of earlier versions): the patient of MRG-1 lives on as that of PID-3, for each pair."""
+    for pid, mrg in _pairs(incoming):
+        _merge(pid, mrg, incoming)
+    return "" if incoming.effects else "These patients were merged before."
+
+
+def change_identifiers(incoming: Incoming) -> str:
+    """A47: the identifiers of MRG-1 are given up for those of PID-3, by the same patient."""
+    for pid, mrg in _pairs(incoming):
+        old, new = identifiers(mrg, 1, incoming), identifiers(pid, 3, incoming)
+        former, present = find_patient(old), find_patient(new)
+        if former is not None and present is not None and former != present:
+            _merge(pid, mrg, incoming, same_record=True)
+            continue
+        intent = PatientIntent(identifiers=(*new, *old))
+        patient = resolve_patient(intent, actor=incoming.actor, at=incoming.at, authoritative=False)
+        if retire_identifiers(patient.pk, old, actor=incoming.actor, at=incoming.at):
+            incoming.did("renumbered", patient)
+        _write(pid, incoming)
+    return "" if incoming.effects else "These identifiers were given up before."
+
+
+def _pairs(incoming: Incoming) -> Iterator[tuple[Segment, Segment]]:
+    """Each MRG with the PID before it. Raises Invalid where one lacks the other."""
+    pid: Segment | None = None
+    for segment in incoming.message.segments:
+        if segment.name == "PID":
+            pid = segment
+        elif segment.name == "MRG":
+            if pid is None:
+                raise Invalid("MRG comes after the PID that it belongs to.", at=segment.place(1), code="100")
+            if not identifiers(segment, 1, incoming):
+                raise Invalid("MRG-1 must name what is given up.", at=segment.place(1), code="required")
+            yield pid, segment
+
+
+def _merge(pid: Segment, mrg: Segment, incoming: Incoming, *, same_record: bool = False) -> None:
+    keep = _write(pid, incoming)
+    former = PatientIntent(identifiers=identifiers(mrg, 1, incoming))
+    retired = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
+    if retired.pk == keep.pk:
+        return
+    if separated_later(keep, retired, incoming.message_at):
+        incoming.warn("These two were separated again by what was said later; they are not merged.")
+        return
+    merge_patients(
+        keep.pk,
+        retired.pk,
+        actor=incoming.actor,
+        at=incoming.at,
+        said_at=incoming.message_at,
+        same_record=same_record,
+    )
+    incoming.did("merged", retired)
+    incoming.did("kept", keep)
+
+
+def separate(incoming: Incoming) -> str:
+    """A37: the two PID are two people. Their merge is undone; one that was said earlier and comes late is void."""
+    pids = incoming.message.all("PID")
+    if len(pids) != 2:
+        raise Invalid("A37 names two patients: it needs PID twice.", at="PID[2]", code="100")
+    former = PatientIntent(identifiers=identifiers(pids[1], 3, incoming))
+    keep, other = _write(pids[0], incoming), find_patient(former.identifiers)
+    said: Any = {"reason": "ADT A37", "actor": incoming.actor, "at": incoming.at, "said_at": incoming.message_at}
+    if other is not None and other == keep:
+        return _unmerge([*identifiers(pids[0], 3, incoming), *former.identifiers], keep, said, incoming)
+    if other is None:
+        other = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
+        incoming.did("created", other)
+    note_separation(keep.pk, other.pk, **said)
+    return "" if incoming.effects else "These patients are two here."
+
+
+def _unmerge(named: list[tuple[str, str, str]], keep: Patient, said: Any, incoming: Incoming) -> str:
+    merge = merge_that_moved(named, keep)
+    if merge is None:
+        raise Invalid("These are identifiers of one patient, who was not merged here.", at="PID[2]-3", code="204")
+    if merge.said_at > incoming.message_at:
+        return "They were merged by what was said later."
+    unmerge_patients(merge.pk, **said)
+    incoming.did("separated", merge.retired)
+    incoming.did("kept", keep)
+    return ""

@@ -1,0 +1,128 @@
+"""The patient as a message tells of them: PID, PD1, AL1 → intents."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from ris.patients.intents import PatientIntent
+from ris.patients.models import Patient
+from ris.patients.services import resolve_patient
+
+from ..translation.unknown_values import note_unknown
+from ..translation.z_segments import values_of
+from ..v2 import datatypes
+from ..v2.parser import Repeat, Segment
+from .context import Incoming
+
+Identifiers = tuple[tuple[str, str, str], ...]
+
+
+def identifiers(segment: Segment, field: int, incoming: Incoming) -> Identifiers:
+    """Every repeat of a CX field as (value, authority, kind); the default authority where none is given."""
+    found: dict[tuple[str, str], str] = {}
+    for repeat in segment.repeats(field):
+        value = incoming.clip(repeat.text(1), 64, segment.place(field))
+        authority = repeat.text(4, 1) or repeat.text(4, 2)
+        if not authority:
+            authority = incoming.authority
+        if value:
+            found.setdefault((value, incoming.clip(authority, 64, segment.place(field))), repeat.text(5)[:8] or "MR")
+    return tuple((value, authority, kind) for (value, authority), kind in found.items())
+
+
+def person_name(repeat: Repeat | Segment, field: int = 0, start: int = 1) -> str:
+    """A name as ``FAMILY^GIVEN`` from XCN (``start=2``) or XPN (``start=1``)."""
+    get = repeat.text if isinstance(repeat, Repeat) else lambda c: repeat.text(field, c)
+    return f"{get(start)}^{get(start + 1)}".strip("^")[:194]
+
+
+def resolve(incoming: Incoming, *, authoritative: bool) -> Patient:
+    """The message's patient, found or made; noted as its patient and, when new or changed, as an effect."""
+    pid = incoming.message.first("PID")
+    intent = patient_intent(pid, incoming) if pid else PatientIntent(identifiers=())
+    patient = resolve_patient(intent, actor=incoming.actor, at=incoming.at, authoritative=authoritative)
+    incoming.patient_id = patient.pk
+    return patient
+
+
+def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
+    """PID and AL1. A field that is empty was not said; ``""`` says that it is empty (HL7 2.5.3)."""
+    ids = identifiers(pid, 3, incoming)
+    if not ids:
+        ids = identifiers(pid, 2, incoming) or identifiers(pid, 4, incoming)
+        if ids:
+            incoming.warn("PID-3 is empty; the identifier of PID-2 or PID-4 was taken.")
+    names = {repeat.text(8).upper(): repeat for repeat in reversed(pid.repeats(5))}
+    alphabetic = next((r for r in pid.repeats(5) if r.text(8).upper() not in ("I", "P")), None)
+    said = pid.has(5)
+
+    def part(component: int, most: int) -> str | None:
+        if not said:
+            return None
+        return incoming.clip(alphabetic.text(component), most, "PID-5") if alphabetic else ""
+
+    return PatientIntent(
+        identifiers=ids,
+        family_name=part(1, 194),
+        given_name=part(2, 120),
+        middle_name=part(3, 120),
+        suffix=part(4, 32),
+        prefix=part(5, 32),
+        ideographic_name=_group(names.get("I")),
+        phonetic_name=_group(names.get("P")),
+        birth_date=_birth_date(pid, incoming),
+        sex=_sex(pid, incoming),
+        address=_address(pid, incoming),
+        phone=_phone(pid) if pid.has(13) else None,
+        allergies=_allergies(incoming),
+        alerts=values_of(incoming, "patient.alerts") or None,
+        message_at=incoming.message_at,
+        message_id=incoming.header.control_id,
+    )
+
+
+def _birth_date(pid: Segment, incoming: Incoming) -> date | Literal[""] | None:
+    """PID-7; less than a day of it says nothing, ``""`` that it is not known."""
+    if not pid.has(7):
+        return None
+    found = datatypes.day(pid.text(7))
+    if found is None and pid.text(7):
+        incoming.warn("PID-7 is not a date; ignored.")
+        return None
+    return found or ""
+
+
+def _group(repeat: Repeat | None) -> str | None:
+    return f"{repeat.text(1)}^{repeat.text(2)}".strip("^")[:194] if repeat else None
+
+
+def _sex(pid: Segment, incoming: Incoming) -> str | None:
+    if not pid.has(8):
+        return None
+    found = incoming.mapping.find("sex", pid.text(8))
+    if found is None and pid.text(8).upper() not in ("", "U"):
+        note_unknown(incoming, "sex", pid.text(8))
+    return found[0][:1] if found and found[0][:1] in "FMO" else ""
+
+
+def _address(pid: Segment, incoming: Incoming) -> str | None:
+    if not pid.has(11):
+        return None
+    first = next(iter(pid.repeats(11)), None)
+    parts = [first.text(component) for component in range(1, 7)] if first else []
+    return incoming.clip(", ".join(filter(None, parts)), 250, "PID-11")
+
+
+def _phone(pid: Segment) -> str:
+    """XTN: the number as one (.1 before 2.7, .12), else area and local number (.6, .7)."""
+    first = next(iter(pid.repeats(13)), None)
+    if first is None:
+        return ""
+    return (first.text(1) or first.text(12) or f"{first.text(6)} {first.text(7)}".strip())[:64]
+
+
+def _allergies(incoming: Incoming) -> list[str] | None:
+    segments, more = incoming.message.all("AL1"), values_of(incoming, "patient.allergies")
+    said = [text for s in segments if (text := s.text(3, 2) or s.text(3))]
+    return [*said, *more] if segments or more else None

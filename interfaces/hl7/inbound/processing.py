@@ -1,0 +1,188 @@
+"""What becomes of one stored message, inside the transaction of whoever calls: applied or refused, and answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from django.db import OperationalError, transaction
+
+from ris.kernel.alarms import raise_alarm
+from ris.kernel.db.batch import together
+from ris.kernel.db.locks import lock_name
+from ris.kernel.db.statements import Kept, update
+from ris.kernel.errors import Refusal
+
+from .. import states
+from ..models import InboundMessage, Peer
+from ..v2 import acknowledgment
+from ..v2.acknowledgment import Fault
+from ..v2.header import Header, header_of, recover
+from ..v2.parser import Message, read
+from .context import Incoming
+from .one_transaction import no_savepoints
+from .orders.responses import order_answer
+from .routing import apply, entry_for
+from .senders import identify
+
+log = structlog.get_logger(__name__)
+
+FAILED_ALARM = "hl7-message-failed"
+
+_SAME = Kept(
+    lambda control_id, peer_id, *not_in: (
+        InboundMessage.objects.filter(control_id=control_id, peer=peer_id, edit_of=None)
+        .exclude(state__in=not_in)
+        .order_by("pk")[:1]
+    )
+)
+_NO_FIRST = (*states.OPEN, states.DUPLICATE)
+
+
+def lock_control_ids(*control_ids: str) -> None:
+    """Let one transaction at a time decide messages of this control id, whoever sent them."""
+    lock_name(*(f"hl7:{control_id}" for control_id in control_ids))
+
+
+class DecidedMeanwhile(Exception):
+    """Somebody else decided the message at the same time."""
+
+
+def decide(row: InboundMessage, at: datetime) -> InboundMessage:
+    """Apply the message and write down what became of it, unless it is decided.
+
+    Raises DecidedMeanwhile, to roll all of it back; OperationalError when the database cannot do it now.
+    """
+    if row.state not in states.OPEN:
+        return row
+    raw = bytes(row.raw)
+    try:
+        message, header, peer = _open(row, raw)
+    except Refusal as refusal:
+        header = recover(raw)
+        return _refuse(row, header, acknowledgment.fault_of(refusal), at)
+    if header.control_id:
+        lock_control_ids(header.control_id)
+    row.peer, row.charset = peer, message.codec
+    row.kind, row.event = header.kind[:16], header.event[:16]
+    row.control_id, row.version = header.control_id[:199], header.version[:16]
+    if row.edit_of_id is None:
+        first = _first_of(row)
+        if first is not None and first.sha256 == row.sha256:
+            return _duplicate(row, first, at)
+        if first is not None:
+            fault = Fault("205", "MSH-10", "This message control id was used before, for another message.")
+            return _refuse(row, header, fault, at)
+    return _apply(
+        row, Incoming(message, header, peer, row.address, at, warnings=message.warnings, message_id=row.pk), at
+    )
+
+
+def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
+    """Read the message and find out who sent it. Raises Refusal."""
+    if row.fault:
+        raise Refusal(row.fault, at="MSH", code="unreadable")
+    recovered = recover(raw)
+    peer = identify(recovered, row.address)
+    message = read(raw, charset=peer.charset)
+    header = header_of(message)
+    if (header.sending_application, header.sending_facility) != (peer.application, peer.facility):
+        peer = identify(header, row.address)
+    return message, header, peer
+
+
+def _first_of(row: InboundMessage) -> InboundMessage | None:
+    """The first decided message of the same peer and control id."""
+    return _SAME.first(row.control_id, row.peer_id, *_NO_FIRST)
+
+
+def _duplicate(row: InboundMessage, first: InboundMessage, at: datetime) -> InboundMessage:
+    """A resend: the first answer again, and nothing changes."""
+    mended = first.edits.filter(state__in=[states.APPLIED, states.IGNORED], sha256=row.sha256).last()
+    row.state, row.duplicate_of, first = states.DUPLICATE, first, mended or first
+    row.reason = "The same message was taken before; its answer was given again."
+    row.site_id, row.patient_id = first.site_id, first.patient_id
+    row.accession, row.placer_number = first.accession, first.placer_number
+    row.answer_code, row.answer, row.decided_at = first.answer_code, first.answer, at
+    return write(row)
+
+
+def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMessage:
+    entry = entry_for(incoming.header, incoming.message)
+    if isinstance(entry, Fault):
+        return _refuse(row, incoming.header, entry, at, incoming)
+    try:
+        with transaction.atomic(), no_savepoints(), together():
+            ignored = apply(entry, incoming)
+    except Refusal as refusal:
+        incoming.effects.clear()
+        return _refuse(row, incoming.header, acknowledgment.fault_of(refusal), at, incoming)
+    except OperationalError:
+        raise
+    except Exception as error:  # our own mistake: kept, shown, alarmed; the listener goes on
+        return _fail(row, incoming, error, at)
+    row.state = states.IGNORED if ignored else states.APPLIED
+    row.reason = ignored[:250]
+    return _close(row, incoming.header, acknowledgment.ACCEPT, (), at, incoming)
+
+
+def _refuse(
+    row: InboundMessage, header: Header, fault: Fault, at: datetime, incoming: Incoming | None = None
+) -> InboundMessage:
+    row.state, row.reason = states.REFUSED, fault.text[:250]
+    return _close(row, header, fault.ack, (fault,), at, incoming)
+
+
+def _fail(row: InboundMessage, incoming: Incoming, error: Exception, at: datetime) -> InboundMessage:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""
+    log.error("hl7.failed", message=row.pk, error=type(error).__name__, place=place)
+    raise_alarm(
+        FAILED_ALARM, incoming.peer.name[:160], detail=f"Message {row.pk}: {type(error).__name__} {place}", at=at
+    )
+    incoming.effects.clear()
+    fault = Fault("207", "", "This system could not apply the message; its people are told.")
+    row.state, row.reason = states.FAILED, f"{type(error).__name__} at {place}"
+    return _close(row, incoming.header, incoming.peer.busy_answer, (fault,), at, incoming)
+
+
+def _close(
+    row: InboundMessage,
+    header: Header,
+    code: str,
+    faults: tuple[Fault, ...],
+    at: datetime,
+    incoming: Incoming | None,
+) -> InboundMessage:
+    """Write the disposition and the answer."""
+    if incoming is not None:
+        row.warnings, row.effects = incoming.warnings, [list(effect) for effect in incoming.effects]
+        row.patient_id, row.accession = (
+            incoming.patient_id if code == acknowledgment.ACCEPT else None,
+            incoming.accession[:16],
+        )
+        row.placer_number, row.message_at = incoming.placer_number[:64], incoming.message_at
+        row.site = incoming.known_site
+    row.faults = [[fault.code, fault.place, fault.text] for fault in faults]
+    row.answer_code, row.decided_at = code, at
+    structure, body = order_answer(header, incoming, code) if incoming else ("ACK", ())
+    row.answer = acknowledgment.acknowledge(
+        header, code, control_id=f"R{row.pk}", at=at, text=row.reason, faults=faults, structure=structure, body=body
+    )
+    return write(row)
+
+
+def write(row: InboundMessage) -> InboundMessage:
+    """Write the outcome, unless somebody else did since the row was read: then all of ours is undone."""
+    if not update(row, *_OUTCOME, state=states.OPEN):
+        raise DecidedMeanwhile
+    return row
+
+
+_OUTCOME = (
+    "peer", "kind", "event", "control_id", "version", "charset", "message_at", "state", "reason", "faults", "warnings",
+    "effects", "answer_code", "answer", "decided_at", "site", "patient_id", "accession", "placer_number",
+    "duplicate_of",
+)  # fmt: skip

@@ -1,0 +1,104 @@
+"""Which message is taken by what. Adding a message type: one handler, one line here, one fixture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..v2.acknowledgment import Fault
+from ..v2.header import Header
+from ..v2.parser import Message
+from .adt import change_identifiers, merge, patient_arrived, separate, write_patient
+from .appointments import take_appointment
+from .context import Incoming
+from .orders.handler import take_orders
+from .results import take_results
+
+Handler = Callable[[Incoming], str]
+"""Applies a message. Returns why it was ignored; empty when it was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message that is taken: by what, which segments it must have, and a line for the conformance statement."""
+
+    handler: Handler
+    needs: tuple[str, ...]
+    meaning: str
+
+
+MESSAGES: dict[str, Entry] = {
+    "ADT^A01": Entry(write_patient, ("PID",), "Patient admitted"),
+    "ADT^A02": Entry(write_patient, ("PID",), "Patient transferred"),
+    "ADT^A03": Entry(write_patient, ("PID",), "Patient discharged"),
+    "ADT^A04": Entry(write_patient, ("PID",), "Outpatient registered"),
+    "ADT^A05": Entry(write_patient, ("PID",), "Patient pre-admitted"),
+    "ADT^A06": Entry(write_patient, ("PID",), "Outpatient becomes inpatient"),
+    "ADT^A07": Entry(write_patient, ("PID",), "Inpatient becomes outpatient"),
+    "ADT^A08": Entry(write_patient, ("PID",), "Patient information updated"),
+    "ADT^A10": Entry(patient_arrived, ("PID",), "Patient arrived; planned steps arrive with them"),
+    "ADT^A11": Entry(write_patient, ("PID",), "Admission cancelled"),
+    "ADT^A12": Entry(write_patient, ("PID",), "Transfer cancelled"),
+    "ADT^A13": Entry(write_patient, ("PID",), "Discharge cancelled"),
+    "ADT^A14": Entry(write_patient, ("PID",), "Admission pending"),
+    "ADT^A16": Entry(write_patient, ("PID",), "Discharge pending: the cases of the visit are read sooner"),
+    "ADT^A18": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
+    "ADT^A25": Entry(write_patient, ("PID",), "Pending discharge cancelled"),
+    "ADT^A27": Entry(write_patient, ("PID",), "Pending admission cancelled"),
+    "ADT^A28": Entry(write_patient, ("PID",), "Person added"),
+    "ADT^A31": Entry(write_patient, ("PID",), "Person updated"),
+    "ADT^A34": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
+    "ADT^A36": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
+    "ADT^A37": Entry(separate, ("PID",), "Patients separated who had been merged"),
+    "ADT^A38": Entry(write_patient, ("PID",), "Pre-admission cancelled"),
+    "ADT^A40": Entry(merge, ("PID", "MRG"), "Patients merged"),
+    "ADT^A47": Entry(change_identifiers, ("PID", "MRG"), "Patient's identifiers changed"),
+    "ORM^O01": Entry(take_orders, ("PID",), "Orders (IHE RAD-2; RAD-4 and RAD-13 from an upstream scheduler)"),
+    "OMG^O19": Entry(take_orders, ("PID",), "Orders, 2.5.1 (IHE RAD-2)"),
+    "OMI^O23": Entry(take_orders, ("PID",), "Imaging orders, 2.5.1 (IHE RAD-4, RAD-13)"),
+    "SIU^S12": Entry(take_appointment, ("SCH", "PID"), "Appointment made"),
+    "SIU^S13": Entry(take_appointment, ("SCH", "PID"), "Appointment moved"),
+    "SIU^S14": Entry(take_appointment, ("SCH", "PID"), "Appointment changed"),
+    "SIU^S15": Entry(take_appointment, ("SCH", "PID"), "Appointment cancelled; the order waits"),
+    "SIU^S17": Entry(take_appointment, ("SCH", "PID"), "Appointment deleted; the order waits"),
+    "ORU^R01": Entry(take_results, (), "Images available (IHE RAD-132), AI or outside results, dictated reports"),
+}
+"""MSH-9 → entry."""
+
+VERSIONS = frozenset(
+    ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"]
+)
+PROCESSING_IDS = frozenset({"", "P", "T", "D"})
+ORDER_SEGMENTS = frozenset({"ORC", "OBR"})
+
+
+def entry_for(header: Header, message: Message) -> Entry | Fault:
+    """Who takes the message; or why nobody does."""
+    if not header.kind:
+        return Fault("101", "MSH-9", "The message type is missing.")
+    if header.version and header.version not in VERSIONS:
+        return Fault("203", "MSH-12", "HL7 versions 2.1 to 2.8 are taken.")
+    if header.processing_id not in PROCESSING_IDS:
+        return Fault("202", "MSH-11", "The processing id is one of P, T, D.")
+    entry = MESSAGES.get(header.type)
+    if entry is None:
+        known = any(key.startswith(f"{header.kind}^") for key in MESSAGES)
+        if known:
+            return Fault("201", "MSH-9.2", f"{header.kind} with event {header.event[:8] or '(none)'} is not taken.")
+        return Fault("200", "MSH-9.1", f"Messages of type {header.kind[:8]} are not taken.")
+    if not header.control_id:
+        return Fault("101", "MSH-10", "The message control id is missing.")
+    missing = next((name for name in entry.needs if message.first(name) is None), None)
+    if missing:
+        return Fault("100", missing, f"A {header.type} message needs {missing}.")
+    return entry
+
+
+def apply(entry: Entry, incoming: Incoming) -> str:
+    """Apply the message. One labelled ADT that holds an order is taken as both, with a warning."""
+    ignored = entry.handler(incoming)
+    mislabelled = incoming.header.kind == "ADT" and entry.handler is write_patient
+    if mislabelled and any(segment.name in ORDER_SEGMENTS for segment in incoming.message.segments):
+        incoming.warn(f"Labelled {incoming.header.type}, but it holds an order; taken as both.")
+        ignored = take_orders(incoming) and ignored
+    return ignored

@@ -1,0 +1,102 @@
+"""Who sends: known peers only, except that a demo takes any application that speaks from this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.db.statements import Kept
+from ris.kernel.errors import Conflict, NotFound, Refusal
+
+from ..models import Peer
+from ..translation.z_segments import checked
+from ..v2.header import Header
+
+_NAMED = Kept(
+    lambda application, facility: Peer.objects.select_related("site").filter(
+        application=application, facility=facility
+    ),
+    steady=True,
+)
+
+
+class Unwelcome(Refusal):
+    """This sender may not send (AR)."""
+
+    code = "unwelcome"
+
+
+def identify(header: Header, address: str) -> Peer:
+    """The peer of MSH-3 and MSH-4. Raises :class:`Unwelcome` for an unknown, disabled or misplaced sender.
+
+    In a demo a sender that is not known yet, on this machine, gets a row of its own, flagged.
+    """
+    application, facility = header.sending_application[:199], header.sending_facility[:199]
+    found = _NAMED.first(application, facility)
+    if found is None:
+        if not (settings.RIS.demo and is_loopback(address)):
+            raise Unwelcome("This sending application is not known here; ask for it to be set up.", at="MSH-3")
+        found = _first_seen(application, facility)
+    if not found.enabled:
+        raise Unwelcome("This sending application is switched off here.", at="MSH-3")
+    if not _may_send_from(found, address):
+        raise Unwelcome("This sending application may not send from this address.", at="MSH-3")
+    return found
+
+
+@transaction.atomic
+def set_up(peer_id: int, changes: dict[str, Any], *, version: int, actor: Actor, at: datetime) -> Peer:
+    """Change how a peer's messages are taken; the very next one is taken so.
+
+    Raises NotFound; Conflict when somebody changed it since ``version``; Invalid for attributes that are none.
+    """
+    checked(changes.get("attributes", {}))
+    changed = Peer.objects.filter(pk=peer_id, version=version).update(version=version + 1, flagged=False, **changes)
+    peer = Peer.objects.filter(pk=peer_id).first()
+    if peer is None:
+        raise NotFound("There is no such peer.")
+    if not changed:
+        raise Conflict("Somebody changed these settings meanwhile; look at them again.", at="version")
+    record(actor, "hl7.set-up-peer", peer, at=at, fields=sorted(changes))
+    return peer
+
+
+def _first_seen(application: str, facility: str) -> Peer:
+    base = ("@".join(filter(None, [application, facility])) or "unnamed")[:58]
+    for number in ("", *(f" ({n})" for n in range(2, 100))):
+        try:
+            with transaction.atomic():
+                return Peer.objects.create(
+                    application=application, facility=facility, name=f"{base}{number}", flagged=True
+                )
+        except IntegrityError:
+            raced = Peer.objects.filter(application=application, facility=facility).first()
+            if raced is not None:
+                return raced
+    raise Unwelcome("Too many senders have this name; set this one up by hand.", at="MSH-3")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether the address is this machine's own."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address == ""
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback
+
+
+def _may_send_from(peer: Peer, address: str) -> bool:
+    if is_loopback(address):
+        return True
+    if not peer.addresses:
+        return False
+    ip = ipaddress.ip_address(address)
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return any(ip in ipaddress.ip_network(str(network), strict=False) for network in peer.addresses)

@@ -1,0 +1,79 @@
+"""What a message would do: it is applied in a transaction that is always rolled back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from ris.audit.models import AuditEvent
+
+from ..inbound import intake
+from ..models import InboundMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change as it would be audited: what, to which kind of thing, and the names of fields or ids."""
+
+    action: str
+    subject: str
+    subject_id: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The disposition a message would get, and what it would change."""
+
+    state: str
+    answer_code: str
+    reason: str
+    faults: list[list[str]]
+    warnings: list[str]
+    effects: list[list[Any]]
+    changes: list[Change]
+    answer: str
+
+
+class _RollBack(Exception):
+    pass
+
+
+def preview(raw: bytes, *, address: str = "127.0.0.1", edit_of: InboundMessage | None = None, at: datetime) -> Preview:
+    """Say what would become of ``raw`` if it came now (or replaced the message ``edit_of``). Changes nothing."""
+    found: list[Preview] = []
+    try:
+        with transaction.atomic():
+            before = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+            row = copy_of(edit_of, raw, at) if edit_of else None
+            pk = row.pk if row else intake.store([intake.Arrival(raw, address, at)])[0]
+            decided = intake.decide(pk, at=at)
+            events = AuditEvent.objects.filter(pk__gt=before).order_by("pk")
+            changes = [Change(e.action, e.subject, e.subject_id, e.detail) for e in events]
+            found.append(_preview_of(decided, changes))
+            raise _RollBack
+    except _RollBack:
+        return found[0]
+
+
+def copy_of(original: InboundMessage, raw: bytes, at: datetime) -> InboundMessage:
+    """A stored copy of a message with other bytes, to be decided in its stead."""
+    (pk,) = intake.store([intake.Arrival(raw, original.address, at)])
+    InboundMessage.objects.filter(pk=pk).update(edit_of=original)
+    return InboundMessage.objects.get(pk=pk)
+
+
+def _preview_of(row: InboundMessage, changes: list[Change]) -> Preview:
+    return Preview(
+        state=row.state,
+        answer_code=row.answer_code,
+        reason=row.reason,
+        faults=[list(map(str, fault)) for fault in row.faults],
+        warnings=list(row.warnings),
+        effects=[list(effect) for effect in row.effects],
+        changes=changes,
+        answer=bytes(row.answer or b"").decode("utf-8", "backslashreplace"),
+    )

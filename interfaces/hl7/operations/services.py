@@ -1,0 +1,169 @@
+"""What an interface analyst does with messages and destinations. Every act is audited, with its reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel.doorbell import ring
+from ris.kernel.errors import Conflict, Invalid, NotFound
+
+from .. import states
+from ..inbound import intake
+from ..models import Destination, InboundMessage, OutboundMessage
+from ..outbound.messages.segments import new_control_id
+from ..outbound.queue import SEND
+from ..v2.charset import codec_named
+from ..v2.header import recover
+from .preview import Preview, copy_of, preview
+
+
+def edited(original: InboundMessage, text: str) -> bytes:
+    """The bytes of an edited text: segments end in CR, in the character set of the message.
+
+    Raises Invalid when that character set has no place for a character.
+    """
+    codec = original.charset or codec_named(recover(bytes(original.raw)).charset) or "utf-8"
+    body = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").replace("\n", "\r") + "\r"
+    try:
+        return body.encode(codec)
+    except UnicodeEncodeError:
+        raise Invalid(f"The message's character set ({codec}) lacks a character of the text.", at="MSH-18") from None
+
+
+def preview_replay(message_id: int, *, text: str | None = None, at: datetime) -> Preview:
+    """What replaying the message (with this text) would do. Changes nothing. Raises NotFound, Invalid."""
+    original = _original(message_id)
+    raw = bytes(original.raw) if text is None else edited(original, text)
+    return preview(raw, edit_of=original, at=at)
+
+
+@transaction.atomic
+def replay(message_id: int, *, text: str | None = None, reason: str, actor: Actor, at: datetime) -> InboundMessage:
+    """Take the message again, as it came or with an edited text; the copy tells what became of it.
+
+    The original stays as it is. A resend by its sender then gets the copy's answer. Raises NotFound,
+    Invalid without a reason.
+    """
+    need_reason(reason)
+    original = _original(message_id)
+    raw = bytes(original.raw) if text is None else edited(original, text)
+    copy = copy_of(original, raw, at)
+    decided = intake.decide(copy.pk, at=at)
+    record(
+        actor,
+        "hl7.replay",
+        original,
+        patient_id=decided.patient_id,
+        reason=reason,
+        at=at,
+        copy=copy.pk,
+        edited=text is not None,
+        outcome=decided.state,
+    )
+    return decided
+
+
+def _original(message_id: int) -> InboundMessage:
+    found = InboundMessage.objects.select_related("edit_of").filter(pk=message_id).first()
+    if found is None:
+        raise NotFound("There is no such message.")
+    return found.edit_of or found
+
+
+@transaction.atomic
+def resend(message_id: int, *, reason: str, actor: Actor, at: datetime) -> OutboundMessage:
+    """Owe the message once more, at its old place in the lane, under a new control id (peers dedupe by it).
+
+    Raises NotFound; Invalid without a reason.
+    """
+    need_reason(reason)
+    message = _outbound(message_id)
+    control_id = new_control_id()
+    message = OutboundMessage.objects.take(
+        states.RESEND,
+        message_id,
+        control_id=control_id,
+        raw=_with_control_id(bytes(message.raw), control_id),
+        error="",
+        answer_code="",
+        answer=None,
+        sent_at=None,
+    )
+    record(actor, "hl7.resend", message, patient_id=message.patient_id, reason=reason, at=at)
+    ring(SEND)
+    return message
+
+
+@transaction.atomic
+def skip(message_id: int, *, reason: str, actor: Actor, at: datetime) -> OutboundMessage:
+    """Give a message up, so that its lane goes on without it. Raises NotFound, Conflict when it was sent, Invalid."""
+    need_reason(reason)
+    message = OutboundMessage.objects.take(states.SKIP, message_id)
+    record(actor, "hl7.skip", message, patient_id=message.patient_id, reason=reason, at=at)
+    ring(SEND)
+    return message
+
+
+@transaction.atomic
+def pause(destination_id: int, *, reason: str, actor: Actor, at: datetime) -> Destination:
+    """Send nothing to the destination until it is resumed; messages go on to be queued. Raises NotFound, Conflict."""
+    need_reason(reason)
+    return _turn(destination_id, "hl7.pause", reason, actor, at, paused=False, paused_at=at, paused_reason=reason[:250])
+
+
+@transaction.atomic
+def resume(destination_id: int, *, reason: str = "", actor: Actor, at: datetime) -> Destination:
+    """Send again, at once. Raises NotFound, Conflict when it is not paused."""
+    return _turn(
+        destination_id, "hl7.resume", reason, actor, at, paused=True, paused_at=None, paused_reason="", retry_at=None
+    )
+
+
+def _turn(
+    destination_id: int, action: str, reason: str, actor: Actor, at: datetime, *, paused: bool, **changes: object
+) -> Destination:
+    changed = Destination.objects.filter(pk=destination_id, paused_at__isnull=not paused).update(**changes)
+    destination = Destination.objects.filter(pk=destination_id).first()
+    if destination is None:
+        raise NotFound("There is no such destination.")
+    if not changed:
+        raise Conflict("It is not paused." if paused else "It is paused already.")
+    record(actor, action, destination, reason=reason, at=at)
+    ring(SEND)
+    return destination
+
+
+@transaction.atomic
+def try_now(destination_id: int, *, actor: Actor, at: datetime) -> Destination:
+    """Do not wait for the next try after an outage. Raises NotFound."""
+    Destination.objects.filter(pk=destination_id).update(retry_at=None)
+    destination = Destination.objects.filter(pk=destination_id).first()
+    if destination is None:
+        raise NotFound("There is no such destination.")
+    record(actor, "hl7.try-now", destination, at=at)
+    ring(SEND)
+    return destination
+
+
+def _outbound(message_id: int) -> OutboundMessage:
+    found = OutboundMessage.objects.filter(pk=message_id).first()
+    if found is None:
+        raise NotFound("There is no such message.")
+    return found
+
+
+def need_reason(reason: str) -> None:
+    """Raise Invalid for an empty reason."""
+    if not reason.strip():
+        raise Invalid("Give a reason.", at="reason")
+
+
+def _with_control_id(raw: bytes, control_id: str) -> bytes:
+    header, separator, rest = raw.partition(b"\r")
+    fields = header.split(b"|")
+    fields[9] = control_id.encode("ascii")
+    return b"|".join(fields) + separator + rest

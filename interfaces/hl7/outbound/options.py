@@ -1,0 +1,65 @@
+"""What can be set for a destination: which messages it wants, of what, and how; checked before it is kept."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reporting.models import CRITICAL_LEVELS
+from ris.kernel.errors import Invalid
+
+from .triggers import KINDS
+
+LEVELS = tuple(level for level, _ in CRITICAL_LEVELS)
+FILTERS = {
+    "site": "codes of sites",
+    "modality": "modalities; one procedure of the order has it",
+    "critical": f"{', '.join(LEVELS)}: reports that have or had a critical finding of such a level, and nothing else",
+}
+"""Filter → its values. A destination gets what passes all that are set."""
+
+OPTIONS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
+    "imaging_orders": ('"OMI"', lambda v: v == "OMI", "scheduled and updated procedures as OMI^O23 with IPC"),
+    "addendum_status": (
+        '"A", "F" or "C"',
+        lambda v: v in ("A", "F", "C"),
+        "OBR-25 of a report with addenda; unset: A",
+    ),
+    "pdf": ("true", lambda v: isinstance(v, bool), "the report as PDF too: OBX with value type ED, LOINC 18748-4"),
+    "critical": (
+        "false",
+        lambda v: isinstance(v, bool),
+        "leave the critical finding out: OBX-8 AA of the impression, OBX ACTIONABLE with RadLex code and text",
+    ),
+    "discrepancy": (
+        "true",
+        lambda v: isinstance(v, bool),
+        "how far the signer agrees with the preliminary: OBX AGREEMENT, RADPEER 1, 2 or 3, and the note",
+    ),
+}
+"""Option → (values, whether a value is one, what it does)."""
+
+
+def check(kinds: Sequence[str], filters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Raise Invalid at ``kinds``, ``filters`` or ``options`` for what nobody would ever look at."""
+    for kind in kinds:
+        _known(kind, KINDS, "kinds")
+    for name, values in filters.items():
+        _known(name, FILTERS, "filters")
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise Invalid(f"Give {name} a list of texts, as [“one”].", at="filters")
+        if name == "critical" and not set(values) <= set(LEVELS):
+            raise Invalid(f"Levels of critical are {', '.join(LEVELS)}.", at="filters")
+    for name, value in options.items():
+        _known(name, OPTIONS, "options")
+        values, fits, _ = OPTIONS[name]
+        if not fits(value):
+            raise Invalid(f"{name} is {values}, or left out.", at="options")
+
+
+def _known(name: str, table: Mapping[str, object], at: str) -> None:
+    if name not in table:
+        close = difflib.get_close_matches(name, table, n=1)
+        cure = f"Did you mean “{close[0]}”?" if close else f"Known are {', '.join(table)}."
+        raise Invalid(f"There is no “{name}”. {cure}", at=at)

@@ -1,0 +1,227 @@
+"""Bringing owed messages to a destination, in order per lane, until each is accepted or a person decides.
+
+One sender at a time works on a destination: it holds a lease, a guarded UPDATE
+like any other change of state. A message is marked sent only when its AA is here,
+under that lease; a crash before that sends it again with the same control id.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import connections, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.clock import now
+from ris.kernel.errors import Conflict
+from ris.kernel.states import Step
+
+from .. import states
+from ..models import Destination, OutboundMessage
+from .connection import ACCEPTED, Answer, NoAnswer, PeerLine, connection_key
+from .placer_numbers import take_answered_numbers
+
+log = structlog.get_logger(__name__)
+
+DOWN_ALARM = "hl7-destination-down"
+REFUSED_ALARM = "hl7-message-refused"
+ASKS_FOR_NUMBER = "order.number"
+LONGEST_DELAY = 60
+"""Seconds between two tries during an outage, however long it lasts."""
+
+Clock = Callable[[], datetime]
+
+
+class LeaseLost(Exception):
+    """Another sender took over this destination."""
+
+
+def due(at: datetime) -> QuerySet[Destination]:
+    """Destinations that something can be sent to now."""
+    owed = OutboundMessage.objects.filter(destination=OuterRef("pk"), state=states.QUEUED)
+    ready = Destination.objects.filter(Q(retry_at=None) | Q(retry_at__lte=at), paused_at=None).exclude(host="")
+    return ready.filter(Exists(owed)).order_by("pk")
+
+
+def next_message(destination: Destination) -> OutboundMessage | None:
+    """The oldest queued message that nothing earlier in its lane holds back."""
+    earlier = OutboundMessage.objects.filter(
+        destination=destination, lane=OuterRef("lane"), state__in=states.UNFINISHED, id__lt=OuterRef("id")
+    )
+    queued = OutboundMessage.objects.filter(destination=destination, state=states.QUEUED)
+    return queued.exclude(Exists(earlier)).order_by("pk").first()
+
+
+class Courier:
+    """One sender at work on one destination."""
+
+    def __init__(
+        self, destination_id: int, *, clock: Clock = now, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        self._id = destination_id
+        self._holder = uuid.uuid4().hex
+        self._clock = clock
+        self._sleep = sleep
+        self._line: PeerLine | None = None
+        self._ours_until: datetime | None = None
+
+    def drain(self) -> int:
+        """Send until nothing can be sent now; return how many were accepted. Does nothing if another is at it."""
+        sent = 0
+        if not self._take_lease():
+            return 0
+        try:
+            while True:
+                destination = Destination.objects.get(pk=self._id)
+                message = next_message(destination) if self._open_for(destination) else None
+                if message is None or not self._send(destination, message):
+                    return sent
+                sent += 1
+                if destination.most_a_second:
+                    self._sleep(1 / destination.most_a_second)
+        except (LeaseLost, Conflict):
+            return sent  # whoever has the lease now sends on
+        finally:
+            Destination.objects.filter(pk=self._id, lease_holder=self._holder).update(lease_holder="", lease_until=None)
+
+    def close(self) -> None:
+        if self._line:
+            self._line.close()
+
+    def _open_for(self, destination: Destination) -> bool:
+        waiting = destination.retry_at is not None and destination.retry_at > self._clock()
+        return bool(destination.host and destination.paused_at is None and not waiting)
+
+    def _take_lease(self) -> bool:
+        """Take or renew the lease for one exchange, which a closed connection can begin anew, and a margin."""
+        at = self._clock()
+        free = Q(lease_until=None) | Q(lease_until__lt=at) | Q(lease_holder=self._holder)
+        timeout = Destination.objects.values_list("timeout", flat=True).get(pk=self._id)
+        until = at + _lease(timeout)
+        mine = Destination.objects.filter(free, pk=self._id).update(lease_holder=self._holder, lease_until=until)
+        self._ours_until = until if mine else None
+        return bool(mine)
+
+    def _covered(self, destination: Destination) -> bool:
+        """Whether the lease was renewed a moment ago, with the answer to the message before."""
+        fresh = _lease(destination.timeout) - timedelta(seconds=5)
+        return self._ours_until is not None and self._clock() + fresh <= self._ours_until
+
+    def _send(self, destination: Destination, message: OutboundMessage) -> bool:
+        """One exchange; whether the queue may go on."""
+        if not self._covered(destination) and not self._take_lease():
+            raise LeaseLost
+        try:
+            answer = self._line_to(destination).exchange(bytes(message.raw), message.control_id)
+        except NoAnswer as error:
+            OutboundMessage.objects.filter(pk=message.pk).update(attempts=F("attempts") + 1)
+            self._note_outage(destination, str(error))
+            return False
+        self._note(destination, message, answer)
+        return True
+
+    @transaction.atomic
+    def _note(self, destination: Destination, message: OutboundMessage, answer: Answer) -> None:
+        """All that the answer means, or nothing: in one transaction, since each costs the disk a sync."""
+        at = self._clock()
+        self._note_answer(destination, at)
+        if answer.code in ACCEPTED:
+            self._mark(message, states.MARK_SENT, answer, error="", sent_at=at)
+            if message.kind == ASKS_FOR_NUMBER:
+                take_answered_numbers(answer.raw, peer=destination.name, at=at)
+        else:
+            self._mark(message, states.STOP, answer, error=(answer.text or "No reason was given.")[:250])
+            raise_alarm(REFUSED_ALARM, destination.name, detail=f"Message {message.pk}: {answer.code}", at=at)
+
+    def _mark(self, message: OutboundMessage, step: Step, answer: Answer, **changes: object) -> None:
+        """Under our lease only: raises Conflict when it is another's by now."""
+        ours = OutboundMessage.objects.filter(destination__lease_holder=self._holder)
+        tried = F("attempts") + 1
+        ours.take(step, message.pk, answer_code=answer.code, answer=answer.raw, attempts=tried, **changes)
+
+    def _line_to(self, destination: Destination) -> PeerLine:
+        if self._line is None or self._line.key != connection_key(destination):
+            self.close()
+            self._line = PeerLine(destination)
+        return self._line
+
+    def _note_outage(self, destination: Destination, why: str) -> None:
+        """One alarm per outage, on its second failure; the next try after a growing delay."""
+        at, failures = self._clock(), destination.failures + 1
+        Destination.objects.filter(pk=self._id).update(
+            failures=failures,
+            last_error=why[:250],
+            retry_at=at + timedelta(seconds=min(2 ** min(failures - 1, 10), LONGEST_DELAY)),
+        )
+        log.warning("hl7.destination-down", destination=self._id, failures=failures)
+        if failures >= 2:
+            raise_alarm(DOWN_ALARM, destination.name, detail=why[:250], at=at)
+
+    def _note_answer(self, destination: Destination, at: datetime) -> None:
+        """It answers; and the lease is renewed in the same breath. Raises LeaseLost."""
+        until = at + _lease(destination.timeout)
+        ours = Destination.objects.filter(pk=self._id, lease_holder=self._holder)
+        if not ours.update(failures=0, retry_at=None, last_error="", last_sent_at=at, lease_until=until):
+            raise LeaseLost
+        self._ours_until = until
+        if destination.failures:
+            clear_alarm(DOWN_ALARM, destination.name, at=at)
+
+
+def _lease(timeout: int) -> timedelta:
+    return timedelta(seconds=2 * timeout + 10)
+
+
+class _Post:
+    """The couriers of this process: a thread per destination that lingers a while, to keep its connection open."""
+
+    LINGER = 30.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bells: dict[int, threading.Event] = {}
+
+    def call(self, destination_id: int) -> None:
+        """Wake the destination's courier, or start one."""
+        with self._lock:
+            bell = self._bells.get(destination_id)
+            if bell is not None:
+                bell.set()
+                return
+            self._bells[destination_id] = threading.Event()
+        name = f"hl7-courier-{destination_id}"
+        threading.Thread(target=self._run, args=(destination_id,), name=name, daemon=True).start()
+
+    def _run(self, destination_id: int) -> None:
+        bell = self._bells[destination_id]
+        courier = Courier(destination_id)
+        try:
+            while True:
+                bell.clear()
+                courier.drain()
+                if not bell.wait(self.LINGER):
+                    break
+        except Exception as error:  # the database is away: the sweep calls again
+            log.warning("hl7.courier-stopped", destination=destination_id, error=type(error).__name__)
+        finally:
+            with self._lock:
+                self._bells.pop(destination_id, None)
+            courier.close()
+            connections.close_all()
+
+
+_post = _Post()
+
+
+def send_owed(*, at: datetime) -> int:
+    """Have a courier at each destination that something can be sent to; return how many. Does not wait for them."""
+    pks = list(due(at).values_list("pk", flat=True))
+    for pk in pks:
+        _post.call(pk)
+    return len(pks)

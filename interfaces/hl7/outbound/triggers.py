@@ -1,0 +1,151 @@
+"""Which fact is told to destinations as which kinds of message.
+
+Adding one: a line in the table of its event, a builder, and a kind in KINDS (it appears in the
+conformance statement by itself).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from reporting.events import AddendumAdded, PreliminaryReleased, ReportCorrected, ReportEvent, ReportSigned
+from reporting.models import ReportVersion
+from ris.kernel.events import Event
+from ris.orders.events import (
+    ExamCompleted,
+    ExamDiscontinued,
+    ExamStarted,
+    ExamUnlinked,
+    OrderCancelled,
+    OrderEvent,
+    OrderPlaced,
+    OrderRevised,
+    StepRescheduled,
+)
+from ris.orders.models import Order
+from ris.patients.events import PatientRevised, PatientsMerged
+from ris.patients.models import Patient
+
+from .messages import adt, orders, oru
+from .queue import Builder
+
+KINDS = {
+    "report.preliminary": "ORU^R01, OBR-25 P: a preliminary report (IHE RAD-28)",
+    "report.final": "ORU^R01, OBR-25 F: the signed report (IHE RAD-28)",
+    "report.addendum": "ORU^R01, OBR-25 A: the signed report with its addenda (IHE RAD-28)",
+    "report.corrected": "ORU^R01, OBR-25 C: the corrected report, with earlier addenda (IHE RAD-28)",
+    "order.scheduled": "ORM^O01 NW with ZDS, or OMI^O23 with IPC: a procedure is scheduled (IHE RAD-4)",
+    "order.updated": "ORM^O01 XO or CA with ZDS, or OMI^O23: it was changed or cancelled (IHE RAD-13)",
+    "order.number": "ORM^O01 SN: an order that began here asks for a placer number (IHE RAD-3)",
+    "order.status": "ORM^O01 SC (ORC-5 IP, CM, DC; SC: it waits again) or OC: how far the exam is (IHE RAD-3)",
+    "appointment": "SIU^S12, S13, S14, S15: the appointment was made, moved, changed, cancelled (IHE RAD-48)",
+    "charge": "DFT^P03: the report is final; CPT code and relative value units (IHE RAD-35)",
+    "patient": "ADT^A08, ADT^A40: what is known here of a patient; merges",
+}
+"""What a destination can want."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One message to be owed: its kind, what makes it, and what filters look at."""
+
+    kind: str
+    build: Builder
+    source: str
+    patient_id: int
+    site_id: int | None = None
+    site: str = ""
+    modalities: frozenset[str] = frozenset()
+    critical: frozenset[str] = frozenset()
+    """Levels of the critical findings that the report has or had: who was told of one is told that it is none."""
+
+
+_OfOrder = tuple[str, Callable[[Order], Builder]]
+
+
+def _scheduled(control: str) -> Callable[[Order], Builder]:
+    return lambda order: lambda d, control_id, at: orders.scheduled(d, order, control, control_id, at)
+
+
+def _status(control: str, code: str) -> Callable[[Order], Builder]:
+    return lambda order: lambda d, control_id, at: orders.status(d, order, control, code, control_id, at)
+
+
+def _appointment(event: str) -> Callable[[Order], Builder]:
+    return lambda order: lambda d, control_id, at: orders.appointment(d, order, event, control_id, at)
+
+
+OF_ORDERS: dict[type[Event], tuple[_OfOrder, ...]] = {
+    OrderPlaced: (
+        ("order.scheduled", _scheduled("NW")),
+        ("order.number", _status("SN", "SC")),
+        ("appointment", _appointment("S12")),
+    ),
+    OrderRevised: (("order.updated", _scheduled("XO")), ("appointment", _appointment("S14"))),
+    StepRescheduled: (("order.updated", _scheduled("XO")), ("appointment", _appointment("S13"))),
+    OrderCancelled: (
+        ("order.updated", _scheduled("CA")),
+        ("order.status", _status("OC", "CA")),
+        ("appointment", _appointment("S15")),
+    ),
+    ExamStarted: (("order.status", _status("SC", "IP")),),
+    ExamCompleted: (("order.status", _status("SC", "CM")),),
+    ExamDiscontinued: (("order.status", _status("SC", "DC")),),
+    ExamUnlinked: (("order.status", _status("SC", "SC")),),
+}
+OF_REPORTS: dict[type[Event], str] = {
+    PreliminaryReleased: "report.preliminary",
+    ReportSigned: "report.final",
+    AddendumAdded: "report.addendum",
+    ReportCorrected: "report.corrected",
+}
+OF_PATIENTS = (PatientRevised, PatientsMerged)
+TOLD: tuple[type[Event], ...] = (*OF_ORDERS, *OF_REPORTS, *OF_PATIENTS)
+
+
+def tellings(event: Event, wanted: frozenset[str]) -> Iterator[Telling]:
+    """What ``event`` is told as, among the kinds that anybody wants."""
+    if isinstance(event, ReportEvent):
+        yield from _of_report(event, wanted)
+    elif isinstance(event, OrderEvent):
+        yield from _of_order(event, wanted)
+    elif isinstance(event, (PatientRevised, PatientsMerged)) and "patient" in wanted:
+        build = adt.merged if isinstance(event, PatientsMerged) else adt.updated
+        patient = Patient.objects.get(pk=event.patient_id)
+        source = f"{event.kind}:{patient.pk}:{event.at.isoformat()}"
+        yield Telling("patient", lambda d, control_id, at: build(d, patient, control_id, at), source, patient.pk)
+
+
+def _of_order(event: OrderEvent, wanted: frozenset[str]) -> Iterator[Telling]:
+    lines = [line for line in OF_ORDERS.get(type(event), ()) if line[0] in wanted]
+    if not lines:
+        return
+    order = Order.objects.select_related("patient", "visit", "site").get(pk=event.order_id)
+    for kind, make in lines:
+        if kind == "order.number" and order.placer_number:
+            continue  # it has one
+        yield _of(order, kind, make(order), f"{event.kind}:{order.pk}:{event.at.isoformat()}")
+
+
+def _of_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[Telling]:
+    kinds = {OF_REPORTS[type(event)], "charge"} & wanted
+    if not kinds:
+        return
+    version = ReportVersion.objects.select_related("report__procedure__order__site", "author").get(pk=event.version_id)
+    procedure = version.report.procedure
+    so_far = version.report.versions.filter(number__lte=version.number).exclude(critical_level="")
+    critical = frozenset(so_far.values_list("critical_level", flat=True))
+    for kind in sorted(kinds):
+        if kind != "charge":
+            build: Builder = lambda d, control_id, at: oru.result(d, version, control_id, at)  # noqa: E731
+        elif isinstance(event, ReportSigned):
+            build = lambda d, control_id, at: orders.charge(d, procedure, version.signed_at, control_id, at)  # noqa: E731
+        else:
+            continue
+        yield _of(procedure.order, kind, build, f"report-version:{version.pk}", critical)
+
+
+def _of(order: Order, kind: str, build: Builder, source: str, critical: frozenset[str] = frozenset()) -> Telling:
+    modalities = frozenset(order.procedures.values_list("modality", flat=True))
+    return Telling(kind, build, source, order.patient_id, order.site_id, order.site.code, modalities, critical)

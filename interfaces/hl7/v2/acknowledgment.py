@@ -1,0 +1,194 @@
+"""Answers: MSH, MSA and, for a refusal, ERR (HL7 v2.5.1 chapter 2.9 and 2.15.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from ris.kernel.errors import Conflict, Forbidden, NotFound, Refusal
+
+from . import datatypes
+from .charset import CODECS, codec_named
+from .escapes import escape
+from .header import Header, header_of, recover
+from .parser import read
+
+ACCEPT, ERROR, REJECT = "AA", "AE", "AR"
+COMMIT = {ACCEPT: "CA", ERROR: "CE", REJECT: "CR"}
+"""MSA-1 in the accept phase of the enhanced mode."""
+
+ERRORS = {
+    "100": "Segment sequence error",
+    "101": "Required field missing",
+    "102": "Data type error",
+    "103": "Table value not found",
+    "200": "Unsupported message type",
+    "201": "Unsupported event code",
+    "202": "Unsupported processing id",
+    "203": "Unsupported version id",
+    "204": "Unknown key identifier",
+    "205": "Duplicate key identifier",
+    "206": "Application record locked",
+    "207": "Application internal error",
+}
+"""HL7 table 0357."""
+
+_OF_REFUSALS = {
+    "required": "101",
+    "data-type": "102",
+    "table-value": "103",
+    "duplicate": "205",
+    "unreadable": "100",
+    "unwelcome": "207",
+}
+_PLACES = {
+    "accession": "OBR-18",
+    "placer_number": "ORC-2",
+    "study_uid": "ZDS-1",
+    "priority": "ORC-7",
+    "procedures": "OBR-4",
+    "procedures.code": "OBR-4",
+    "patient": "PID-3",
+    "order": "ORC-2",
+    "step": "ORC-5",
+}
+"""Fields of the services → where a message says them."""
+
+REJECTED = frozenset({"200", "201", "202", "203"})
+"""What the system does not take at all, whoever mends the content: AR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a message is refused: HL7 table 0357, the place as ``OBR[2]-18.1``, a sentence to act on."""
+
+    code: str
+    place: str
+    text: str
+    rejected: bool = False
+    """Not the content is wrong: AR."""
+
+    @property
+    def ack(self) -> str:
+        return REJECT if self.rejected or self.code in REJECTED else ERROR
+
+
+def fault_of(refusal: Refusal) -> Fault:
+    """A refusal in HL7's words."""
+    code = _OF_REFUSALS.get(refusal.code, refusal.code)
+    if code not in ERRORS:
+        by_class = {NotFound: "204", Conflict: "207", Forbidden: "207"}
+        code = next((hl7 for cls, hl7 in by_class.items() if isinstance(refusal, cls)), "102")
+    return Fault(code, _PLACES.get(refusal.at, refusal.at), refusal.detail, rejected=refusal.code == "unwelcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Us:
+    """Names for MSH-3 and MSH-4 when the message did not say whom it was for."""
+
+    application: str = "WETREAD"
+    facility: str = "RIS"
+
+
+def acknowledge(
+    header: Header,
+    code: str,
+    *,
+    control_id: str,
+    at: datetime,
+    text: str = "",
+    faults: tuple[Fault, ...] = (),
+    structure: str = "ACK",
+    body: tuple[str, ...] = (),
+) -> bytes:
+    """The answer to a message with this header: AA, AE, AR, or CA, CE, CR.
+
+    ``structure`` is ``ACK``, or an order response such as ``ORR^O02`` whose further segments are
+    ``body``. Sent in the sender's own character set; MSH-11 and MSH-12 are echoed.
+    """
+    us = Us()
+    kind = f"ACK^{header.event}" if structure == "ACK" and header.event else structure
+    msh = "|".join(
+        [
+            "MSH",
+            "^~\\&",
+            escape(header.receiving_application or us.application),
+            escape(header.receiving_facility or us.facility),
+            escape(header.sending_application),
+            escape(header.sending_facility),
+            datatypes.write(at, datatypes.zone("UTC")),
+            "",
+            kind if structure != "ACK" or header.version >= "2.4" else "ACK",
+            control_id,
+            escape(header.processing_id or "P"),
+            escape(header.version or "2.5.1"),
+            *([""] * 5 + [escape(header.charset)] if header.charset else []),
+        ]
+    )
+    said = text or (faults[0].text if faults else "")
+    segments = [msh, f"MSA|{code}|{escape(header.control_id)}|{escape(said)}".rstrip("|")]
+    segments += [_err(fault, header) for fault in faults]
+    return ("\r".join([*segments, *body]) + "\r").encode(codec_named(header.charset) or "utf-8", "replace")
+
+
+_HEAD_BYTES = 8192
+"""Within which MSH stands, as in :func:`header.recover`."""
+
+
+def echoes_control_id(answer: bytes, header: Header, raw: bytes) -> bool:
+    """Whether MSA-2 of an answer of ours is MSH-10 of the message ``raw``, whose recovered header is ``header``.
+
+    The usual case compares one field. The header is read again only where MSH-10 is written another way in the
+    answer: with escapes, with delimiters of the sender, in a character set of its own.
+    """
+    if _msa_2(answer, "latin-1") == header.control_id:
+        return True
+    return any(_echoes(answer, reading) for reading in _headers(raw))
+
+
+def _echoes(answer: bytes, header: Header) -> bool:
+    codec = codec_named(header.charset) or "utf-8"
+    return _msa_2(answer, codec) == escape(header.control_id).encode(codec, "replace").decode(codec)
+
+
+def _msa_2(answer: bytes, codec: str) -> str | None:
+    _, found, rest = answer.decode(codec, "replace").partition("\rMSA|")
+    fields = rest.split("\r", 1)[0].split("|")
+    return (fields[1] if len(fields) > 1 else "") if found else None
+
+
+def _headers(raw: bytes) -> Iterator[Header]:
+    """The header in each way in which it may have been taken: recovered, read, read in a peer's character set."""
+    yield recover(raw)
+    head = raw[:_HEAD_BYTES]
+    if len(raw) > _HEAD_BYTES:  # only whole segments: a cut character could not be decoded
+        head = head[: max(head.rfind(b"\r"), head.rfind(b"\n")) + 1] or head
+    for charset in ("", *CODECS):
+        try:
+            yield header_of(read(head, charset=charset))
+        except Refusal:
+            continue
+
+
+def _err(fault: Fault, header: Header) -> str:
+    """ERR as of 2.5, with ERR-1 as well for those who read earlier versions."""
+    location, meaning = _location(fault.place), ERRORS[fault.code]
+    old = f"{'^'.join(location[i] for i in (0, 1, 2))}^{fault.code}&{meaning}&HL70357" if header.version < "2.5" else ""
+    where = "^".join(location).rstrip("^")
+    return f"ERR|{old}|{where}|{fault.code}^{meaning}^HL70357|E||||{escape(fault.text)}"
+
+
+def _location(place: str) -> tuple[str, str, str, str, str]:
+    """``OBR[2]-18.1`` as ERL: segment, its sequence, field, repetition, component."""
+    segment, _, field = place.partition("-")
+    name, _, sequence = segment.partition("[")
+    number, _, component = field.partition(".")
+    name = name if name.isalnum() and len(name) == 3 else ""
+    return (
+        name,
+        sequence.rstrip("]") or ("1" if name else ""),
+        number if number.isdigit() else "",
+        "1" if component else "",
+        component if component.isdigit() else "",
+    )

@@ -1,0 +1,110 @@
+"""MSH: who sends what. Recovered even from a message that cannot be read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .parser import DEFAULT_DELIMITERS, Message
+
+EVENTS_OF_BARE_TYPES = {"ORM": "O01", "ORU": "R01", "OMG": "O19", "OMI": "O23", "ACK": ""}
+"""What a type without its event means."""
+
+ACK_CONDITIONS = frozenset({"AL", "NE", "ER", "SU"})
+"""HL7 table 0155: always, never, error only, success only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The values of MSH that decide how a message is taken, without escapes."""
+
+    sending_application: str = ""
+    sending_facility: str = ""
+    receiving_application: str = ""
+    receiving_facility: str = ""
+    time: str = ""
+    kind: str = ""
+    """MSH-9.1, upper case, such as ``ORM``."""
+    event: str = ""
+    """MSH-9.2, upper case, such as ``O01``."""
+    control_id: str = ""
+    processing_id: str = ""
+    version: str = ""
+    accept_ack: str = ""
+    """MSH-15: AL, NE, ER, SU or empty (original mode)."""
+    application_ack: str = ""
+    charset: str = ""
+    """MSH-18, first repeat, as it came."""
+
+    @property
+    def type(self) -> str:
+        """Such as ``ORM^O01``."""
+        return f"{self.kind}^{self.event}" if self.event else self.kind
+
+    @property
+    def enhanced(self) -> bool:
+        """Whether the sender asks for the enhanced mode (HL7 2.9.3)."""
+        return bool({self.accept_ack, self.application_ack} & ACK_CONDITIONS)
+
+
+def header_of(message: Message) -> Header:
+    """The header of a message that was read. The event may stand in EVN-1 (before 2.2) or be implied."""
+    msh = message.header
+    kind, event = msh.text(9).upper(), msh.text(9, 2).upper()
+    if kind and not event and "_" in kind:
+        kind, _, event = kind.partition("_")
+    return Header(
+        sending_application=msh.text(3),
+        sending_facility=msh.text(4),
+        receiving_application=msh.text(5),
+        receiving_facility=msh.text(6),
+        time=msh.text(7),
+        kind=kind,
+        event=event or message.get("EVN", 1).upper() or EVENTS_OF_BARE_TYPES.get(kind, ""),
+        control_id=msh.text(10),
+        processing_id=msh.text(11).upper(),
+        version=msh.text(12),
+        accept_ack=msh.text(15).upper(),
+        application_ack=msh.text(16).upper(),
+        charset=msh.text(18),
+    )
+
+
+_MSH = re.compile(rb"MSH([^\w\s][^\r\n]*)")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+def recover(raw: bytes) -> Header:
+    """What can be made out of the header of a message that cannot be read; at least never an error."""
+    found = _MSH.search(raw, 0, 8192)
+    if not found:
+        return Header()
+    line = found.group(1).decode("latin-1")
+    separator = line[0]
+    fields = ["MSH", *line.split(separator)]
+    fields[1] = separator
+    component = fields[2][:1] or DEFAULT_DELIMITERS[1]
+
+    def text(field: int, part: int = 1) -> str:
+        whole = fields[field] if field < len(fields) else ""
+        if not whole:
+            return ""
+        parts = whole.split(component)
+        value = parts[part - 1].strip() if part <= len(parts) else ""
+        return (value if value.isascii() and value.isprintable() else _UNPRINTABLE.sub("", value))[:199]
+
+    return Header(
+        sending_application=text(3),
+        sending_facility=text(4),
+        receiving_application=text(5),
+        receiving_facility=text(6),
+        time=text(7),
+        kind=text(9).upper(),
+        event=text(9, 2).upper(),
+        control_id=text(10),
+        processing_id=text(11),
+        version=text(12),
+        accept_ack=text(15).upper(),
+        application_ack=text(16).upper(),
+        charset=text(18),
+    )

@@ -1,0 +1,103 @@
+"""Messages on screen: what came, what goes out, how many are in which state, and since when the oldest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods
+
+from ris.audit.services import record
+from ris.kernel.clock import now
+from ris.kernel.numbers import id_or_none
+from ris.patients.selectors import patients_matching
+from ris.people.edge import actor_of, user_of
+from ris.people.http import page
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import permissions_of
+
+from .. import selectors, states
+from ..inbound.routing import MESSAGES
+from ..operations.message_filter import Asked
+
+ROWS = 100
+PATIENTS_LOOKED_AT = 200
+COUNTED = timedelta(hours=24)
+MOST_COUNTED = 1000
+"""A pile beyond that is only called one."""
+IN_STATES = [states.APPLIED, states.RECEIVED, states.FAILED, states.REFUSED, states.IGNORED, states.DUPLICATE]
+OUT_STATES = [states.QUEUED, states.STOPPED, states.INVALID]
+
+
+@require_http_methods(["GET", "POST"])
+@page(Can.SEE_MESSAGES)
+def messages(request: HttpRequest) -> HttpResponse:
+    """Inbound or outbound (``?way=out``), newest first, by state. A search is POSTed and so is not logged."""
+    user = user_of(request)
+    out = request.GET.get("way") == "out"
+    text = request.POST.get("text", "").strip()
+    asked = Asked() if out else Asked.of(request.GET)
+    found: QuerySet[Any] = selectors.outbound_for(user) if out else asked.of_rows(selectors.inbound_for(user))
+    if text:
+        found = found.filter(_matching(user, text, out))
+    context = {
+        **_part(request, found, out, asked),
+        **(_outward(user) if out else _inward(user)),
+        "text": text,
+        "may_mend": Can.MEND_MESSAGES in permissions_of(user),
+    }
+    if "X-By-Itself" not in request.headers:
+        record(actor_of(request), "messages.view", user, at=now(), searched=bool(text), out=out)
+    return render(request, "hl7/messages.html", context)
+
+
+def _matching(user: User, text: str, out: bool) -> Q:
+    patients = list(patients_matching(text, user).values_list("pk", flat=True)[:PATIENTS_LOOKED_AT])
+    same = Q(lane=text) if out else Q(accession=text) | Q(placer_number=text)
+    whose = Q(patient__in=patients) | Q(patient__merged_into__in=patients)
+    return same | Q(control_id=text) | whose
+
+
+def _inward(user: User) -> dict[str, Any]:
+    tallies = {tally.state: tally for tally in selectors.inbound_tally(user, since=now() - COUNTED)}
+    counts = [(state, tallies[state].count if state in tallies else 0) for state in IN_STATES]
+    oldest = min((t.oldest for t in tallies.values() if t.state in states.OPEN and t.oldest), default=None)
+    mend = Asked(state="attention").of_rows(selectors.inbound_for(user))[:MOST_COUNTED].count()
+    return {
+        "counts": counts,
+        "oldest": oldest,
+        "mend": mend,
+        "mend_more": mend == MOST_COUNTED,
+        "peers": selectors.peers_for(user),
+        "kinds": sorted(MESSAGES),
+    }
+
+
+def _outward(user: User) -> dict[str, Any]:
+    queues = selectors.queues(user)
+    tallies = [tally for queue in queues for tally in queue.tallies]
+    counts = [(state, sum(t.count for t in tallies if t.state == state)) for state in OUT_STATES]
+    oldest = min((queue.oldest for queue in queues if queue.oldest), default=None)
+    return {"counts": counts, "oldest": oldest, "queues": queues}
+
+
+def _part(request: HttpRequest, found: QuerySet[Any], out: bool, asked: Asked) -> dict[str, Any]:
+    """A stretch of rows. By id, not by page number, which would count a million rows first."""
+    chosen = request.GET.get("state", "")
+    if chosen and out:
+        found = found.filter(state=chosen)
+    if before := id_or_none(request.GET.get("before", "")):
+        found = found.filter(pk__lt=before)
+    rows = list(found.order_by("-pk")[: ROWS + 1])
+    narrowed = {} if out else {name: value for name, value in asked.kept().items() if name != "state"}
+    kept = {"way": "out" if out else "in", **({"state": chosen} if chosen else {}), **narrowed}
+    return {
+        "rows": rows[:ROWS], "out": out, "chosen": chosen, "query": urlencode(kept), "asked": asked,
+        "narrowed": urlencode(narrowed),
+        "older": rows[ROWS - 1].pk if len(rows) > ROWS else None, "first": before is None,
+    }  # fmt: skip
