@@ -50,9 +50,9 @@ def plain(reader: Any, at: datetime, pool: int) -> int | None:
 def runner(what: str, at: datetime, users: list[Any]) -> Callable[[random.Random], int | None]:
     from ris.audit.actor import Actor
     from ris.catalog.models import Subspecialty
-    from worklist.selectors.asking import asking_now
-    from worklist.services.next_case import FEW, next_case, question
-    from worklist.services.next_sql import claim_best
+    from worklist.selectors.order_search import asking_now
+    from worklist.services.next_case.selection import FEW, next_case, question
+    from worklist.services.next_case.statements import claim_best
 
     pools = list(Subspecialty.objects.values_list("pk", flat=True))
     if what == "plain":

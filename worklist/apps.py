@@ -10,6 +10,6 @@ class WorklistConfig(AppConfig):
     def ready(self) -> None:
         # Importing them registers what this app wants to hear, and who answers its bell.
         from . import hub, subscribers  # noqa: F401
-        from .stamping import stamp_tables
+        from .change_stamps import stamp_tables
 
         post_migrate.connect(stamp_tables, sender=self)

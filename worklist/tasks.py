@@ -6,9 +6,9 @@ from celery import shared_task
 
 from ris.kernel.clock import now
 
+from .services.escalation_messages import send_owed
 from .services.sweep import look_ahead as look_ahead_now
 from .services.sweep import sweep_all
-from .services.telling import send_owed
 
 
 @shared_task(ignore_result=True)

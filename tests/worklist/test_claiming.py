@@ -17,7 +17,7 @@ from tests.racing import race
 from tests.worklist.reading import make_item, make_many, make_reader
 from worklist import services
 from worklist.models import ReadingItem, Skip
-from worklist.services.holding import LEASE
+from worklist.services.claims.holding import LEASE
 
 pytestmark = pytest.mark.django_db
 
@@ -119,7 +119,7 @@ def test_a_parked_case_comes_back_by_itself() -> None:
     until = NOON + timedelta(minutes=30)
     services.park(item.pk, until=until, reason="waiting for priors", **by(reader))
     assert services.next_case(**by(reader)) is None
-    from worklist.services.setting_aside import resume_due
+    from worklist.services.claims.deferral import resume_due
 
     assert resume_due(until - timedelta(seconds=1)) == 0
     assert resume_due(until) == 1

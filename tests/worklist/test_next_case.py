@@ -18,7 +18,7 @@ from worklist import services
 from worklist.models import Conflict as TooClose
 from worklist.models import Privilege, ReadingItem, Skill
 from worklist.rules.score import score
-from worklist.services.places import case_of
+from worklist.services.urgency.lanes import case_of
 
 pytestmark = pytest.mark.django_db
 

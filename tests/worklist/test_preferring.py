@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from worklist.rules.covering import asked_of
-from worklist.rules.distribute import distribute
-from worklist.rules.eligible import BINDING, Needs, ReaderNow, SkillNow, ruled_out
-from worklist.rules.prefer import ORDER, preference, why
+from worklist.rules.coverage import asked_of
+from worklist.rules.distribution import distribute
+from worklist.rules.eligibility import BINDING, Needs, ReaderNow, SkillNow, ruled_out
+from worklist.rules.preference import ORDER, preference, why
 
 NEEDS = Needs(site_id=1, pool=7, modality="CT", region="HEAD")
 

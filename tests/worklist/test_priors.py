@@ -14,7 +14,7 @@ from tests.worklist.reading import make_item, other_procedure
 from worklist import services
 from worklist.models import PriorPlan, RuleSet
 from worklist.rules.priors import MOST, Exam, relevant
-from worklist.services.prefetch import Earlier
+from worklist.services.priors import Earlier
 
 TODAY = date(2026, 3, 10)
 

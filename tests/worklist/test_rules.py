@@ -16,11 +16,11 @@ from ris.kernel.errors import Conflict, Invalid
 from tests.worklist.reading import NOON, PatientFactory, make_item, make_reader
 from worklist import services
 from worklist.models import RuleSet
-from worklist.rules.checking import check
-from worklist.rules.conditions import holds
 from worklist.rules.facts import Facts
-from worklist.rules.language import evaluate, parse
-from worklist.rules.sentences import sentence
+from worklist.rules.language.conditions import holds
+from worklist.rules.language.flaws import check
+from worklist.rules.language.parser import evaluate, parse
+from worklist.rules.language.sentences import sentence
 from worklist.services.rulesets import draft_rules, put_in_force, read_yaml, retire, write_yaml
 
 DAY = date(2026, 3, 10)

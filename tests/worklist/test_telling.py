@@ -20,8 +20,8 @@ from tests.racing import race
 from tests.worklist.reading import make_item
 from worklist.models import EscalationMessage, EscalationRoute
 from worklist.selectors.lead import open_escalations
+from worklist.services.escalation_messages import MOST_ATTEMPTS, send_owed
 from worklist.services.sweep import sweep_all
-from worklist.services.telling import MOST_ATTEMPTS, send_owed
 
 pytestmark = pytest.mark.django_db
 

@@ -18,8 +18,8 @@ from tests.worklist.reading import make_item, make_reader, make_shift
 from worklist import services
 from worklist.api.rules import Trial, _Gone
 from worklist.models import ClockPause, Decision, ReadingItem
-from worklist.rules.language import parse
-from worklist.selectors.replay import replay
+from worklist.rules.language.parser import parse
+from worklist.selectors.replay.service import replay
 
 DAY = timedelta(days=1)
 URGENT = [{"name": "old people first", "when": {"age": {"at least": 65}}, "then": {"class": "stat", "sla": 30}}]

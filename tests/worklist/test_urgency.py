@@ -17,10 +17,10 @@ from worklist import services
 from worklist.models import AiPerformance, Decision, Escalation, Offer, ReadingItem
 from worklist.rules.score import score
 from worklist.selectors.explain import explain
-from worklist.services.facts_change import expire_ai
-from worklist.services.offers import lapse_due
-from worklist.services.places import case_of
+from worklist.services.claims.offers import lapse_due
 from worklist.services.sweep import sweep_all
+from worklist.services.urgency.facts import expire_ai
+from worklist.services.urgency.lanes import case_of
 
 pytestmark = pytest.mark.django_db
 

@@ -11,10 +11,10 @@ from ris.kernel.api import DayField, ModelForm, MomentField
 from ris.orders.models import Order
 from ris.people.models import User
 from worklist.models import AiFlag, Escalation, Holiday, Offer, Presence, PriorPlan, RuleSet, Shift, ShiftChange
-from worklist.rules.checking import check
-from worklist.rules.language import parse
-from worklist.rules.sentences import sentence
-from worklist.services.facts_change import MARKS
+from worklist.rules.language.flaws import check
+from worklist.rules.language.parser import parse
+from worklist.rules.language.sentences import sentence
+from worklist.services.urgency.facts import MARKS
 
 
 class MarkForm(serializers.Serializer[Any]):

@@ -21,7 +21,7 @@ from ris.people.serializers import ReasonForm
 from worklist import selectors, services
 from worklist.models import ReadingItem
 from worklist.selectors.lists import LISTS
-from worklist.services.holding import LEASE
+from worklist.services.claims.holding import LEASE
 
 from .forms import HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
 from .urgency import UrgencyCalls

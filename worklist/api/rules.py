@@ -25,8 +25,8 @@ from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 from worklist.models import RuleSet
-from worklist.rules.sentences import sentence
-from worklist.selectors.replay import replay
+from worklist.rules.language.sentences import sentence
+from worklist.selectors.replay.service import replay
 from worklist.selectors.rulesets import visible_rule_sets
 from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
 

@@ -385,7 +385,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.PositiveIntegerField(help_text="Version, counted for each site.")),
                 ("state", models.CharField(default="draft", max_length=8)),
-                ("rules", models.JSONField(default=list, help_text="See worklist.rules.language.")),
+                ("rules", models.JSONField(default=list, help_text="See worklist.rules.language.parser.")),
                 ("note", models.CharField(blank=True, max_length=250)),
                 ("in_force_from", models.DateTimeField(blank=True, null=True)),
                 ("in_force_until", models.DateTimeField(blank=True, null=True)),

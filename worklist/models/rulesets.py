@@ -18,7 +18,7 @@ class RuleSet(models.Model):
     )
     number = models.PositiveIntegerField(help_text="Version, counted for each site.")
     state = models.CharField(max_length=8, default=DRAFT)
-    rules = models.JSONField(default=list, help_text="See worklist.rules.language.")
+    rules = models.JSONField(default=list, help_text="See worklist.rules.language.parser.")
     note = models.CharField(max_length=250, blank=True)
     in_force_from = models.DateTimeField(null=True, blank=True)
     in_force_until = models.DateTimeField(null=True, blank=True)

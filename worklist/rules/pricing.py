@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 
-from .classify import Finding, Pricing, preset_urgency, price
+from .classification import Finding, Pricing, preset_urgency, price
 from .facts import Facts
-from .language import CLASSES, Outcome, Rule, evaluate
+from .language.parser import CLASSES, Outcome, Rule, evaluate
 
 
 def decide(

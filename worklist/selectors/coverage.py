@@ -11,7 +11,7 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 from worklist.models import Skill
-from worklist.rules.eligible import SkillNow
+from worklist.rules.eligibility import SkillNow
 
 from .access import permissions_of_many, sites_of_many
 from .roster import OnShift, roster

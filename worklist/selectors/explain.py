@@ -7,9 +7,9 @@ from typing import Any
 
 from ris.people.models import User
 from worklist.models import ClockStart, Decision, Escalation, ReadingItem, Skip
-from worklist.rules.eligible import FILTERS
+from worklist.rules.eligibility import FILTERS
+from worklist.rules.language.sentences import sentence
 from worklist.rules.score import Case, terms
-from worklist.rules.sentences import sentence
 
 from .lists import visible_items
 from .rulesets import rules_in_force

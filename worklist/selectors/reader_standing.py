@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from ris.catalog.models import Site
 from ris.people.roles import Can
 from worklist.models import Privilege, ReaderProfile, Skill
-from worklist.rules.eligible import ReaderNow, SkillNow
+from worklist.rules.eligibility import ReaderNow, SkillNow
 
 from .access import permissions_of_many, sites_of_many
 from .stamps import Stamps

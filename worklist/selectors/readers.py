@@ -13,7 +13,7 @@ from django.db.models import Count, Model, Q, QuerySet, Sum
 
 from ris.people.models import User
 from worklist.models import Presence, ReadingItem
-from worklist.rules.eligible import ReaderNow
+from worklist.rules.eligibility import ReaderNow
 from worklist.states import CLAIMED, FINAL, WAITING
 
 from .reader_standing import standing_readers

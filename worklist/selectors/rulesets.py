@@ -14,8 +14,8 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 from worklist.models import RuleSet
-from worklist.rules.conditions import named_in
-from worklist.rules.language import Rule, parse
+from worklist.rules.language.conditions import named_in
+from worklist.rules.language.parser import Rule, parse
 
 
 @dataclass(frozen=True, slots=True)

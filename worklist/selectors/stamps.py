@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from ris.kernel.db.prepared import fetch
-from worklist.stamping import READERS, ROSTER
+from worklist.change_stamps import READERS, ROSTER
 
 _STAMPS = """
 SELECT (SELECT value FROM worklist_stamp WHERE name = %s), (SELECT value FROM worklist_stamp WHERE name = %s)

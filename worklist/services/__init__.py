@@ -1,22 +1,22 @@
 """Named promises of the worklist."""
 
-from .assign import suggest
-from .claims import claim, finish, release, take_over, to_signer
+from .assignment import suggest
+from .claims.claim import claim, finish, release, take_over, to_signer
+from .claims.deferral import park, resume, skip
+from .claims.handover import hand_over, redistribute, redistribute_from
+from .claims.leases import expire_leases, extend_lease
+from .claims.offers import accept, decline, offer
+from .claims.reservation import reserve
 from .conflicts import copy_conflicts, take_back_conflicts
-from .escalate import acknowledge, climb_due, widen_uncovered
-from .facts_change import note_ai_result, pause_clock, resume_clock, set_mark, set_priority
+from .escalation import acknowledge, climb_due, widen_uncovered
 from .items import cancel_item, open_item, reprice
-from .leases import expire_leases, extend_lease
-from .next_case import next_case
-from .offers import accept, decline, offer
-from .opening import look_for_missing, open_if_readable, start_clock_by_images, stop_awaiting
-from .places import score_terms, turn_due
-from .prefetch import cancel_plans, note_fetched, plan_priors
-from .reserving import reserve
-from .revised import tell_revised
+from .next_case.selection import next_case
+from .priors import cancel_plans, note_fetched, plan_priors
+from .readiness import look_for_missing, open_if_readable, start_clock_by_images, stop_awaiting
+from .revisions import tell_revised
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
-from .setting_aside import park, resume, skip
-from .shift_ends import hand_over, redistribute, redistribute_from
+from .urgency.facts import note_ai_result, pause_clock, resume_clock, set_mark, set_priority
+from .urgency.lanes import score_terms, turn_due
 
 __all__ = [
     "accept",

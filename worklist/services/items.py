@@ -19,10 +19,10 @@ from worklist import states
 from worklist.events import ItemCancelled, ItemOpened, ItemRescored
 from worklist.live_bell import WORKLIST
 from worklist.models import Decision, ReadingItem
-from worklist.selectors.needs import procedure_with_context
+from worklist.selectors.case_facts import procedure_with_context
 
-from .places import NOWHERE, standing
-from .pricing import priced
+from .urgency.lanes import NOWHERE, standing
+from .urgency.pricing import priced
 
 RULES = Actor.job("rules")
 

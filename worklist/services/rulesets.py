@@ -16,8 +16,8 @@ from ris.kernel.db.locks import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.people.models import User
 from worklist.models import RuleSet
-from worklist.rules.checking import Flaw, check
-from worklist.rules.language import Rule, parse
+from worklist.rules.language.flaws import Flaw, check
+from worklist.rules.language.parser import Rule, parse
 
 MOST_BYTES = 500_000
 

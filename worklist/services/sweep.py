@@ -13,18 +13,18 @@ from ris.kernel.models import Alarm
 from worklist import states
 from worklist.live_bell import WORKLIST
 from worklist.models import ReadingItem
-from worklist.rules.eligible import ReaderNow
+from worklist.rules.eligibility import ReaderNow
 from worklist.selectors.coverage import gaps_ahead
 from worklist.selectors.readers import readers_now
 
-from .assign import suggest
-from .escalate import climb_due, widen_uncovered
-from .facts_change import expire_ai
-from .leases import expire_leases
-from .offers import lapse_due
-from .opening import look_for_missing
-from .places import turn_due
-from .setting_aside import resume_due
+from .assignment import suggest
+from .claims.deferral import resume_due
+from .claims.leases import expire_leases
+from .claims.offers import lapse_due
+from .escalation import climb_due, widen_uncovered
+from .readiness import look_for_missing
+from .urgency.facts import expire_ai
+from .urgency.lanes import turn_due
 
 SUGGEST_AGAIN = timedelta(minutes=5)
 """A waiting case whose suggested reader has left, or that has none, is looked at again so often."""

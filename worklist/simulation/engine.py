@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 OVERTIME = 10.0
-"""A case may end so long after the shift, as in ``worklist.rules.eligible``."""
+"""A case may end so long after the shift, as in ``worklist.rules.eligibility``."""
 
 OFF_SKILL = 1.2
 """Off the primary skill, reading takes so much longer."""

@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Callable
 
-from worklist.rules.eligible import MOST_URGENT
+from worklist.rules.eligibility import MOST_URGENT
 from worklist.rules.lanes import EPOCH, POOL, PRIMARY, SECONDARY, lane_slope, place, reach_of
 
 from .engine import OFF_SKILL, Job, Reader

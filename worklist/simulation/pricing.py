@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from worklist.rules.classify import Finding, price
+from worklist.rules.classification import Finding, price
 from worklist.rules.facts import Facts
 from worklist.rules.lanes import EPOCH
 from worklist.rules.score import Case

@@ -71,7 +71,7 @@ def reason(item: ReadingItem) -> str:
 
 @register.filter
 def merits(order: dict[str, float]) -> list[str]:
-    """What spoke for a candidate (see ``worklist.rules.prefer``, where lower is better), in words."""
+    """What spoke for a candidate (see ``worklist.rules.preference``, where lower is better), in words."""
     found = [name for name in order if name in _YES and order[name] == _YES[name]]
     unread = -order.get("has read least for the time on shift", 0.0)
     return [*found, f"{unread:.0f} min of the shift not yet read"] if unread > 0 else found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from worklist.services.prefetch import Earlier
+from worklist.services.priors import Earlier
 
 from ..scu.study_query import FoundStudy
 

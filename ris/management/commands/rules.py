@@ -14,7 +14,7 @@ from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
 from worklist.models import RuleSet
-from worklist.rules.sentences import sentence
+from worklist.rules.language.sentences import sentence
 from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, write_yaml
 
 

@@ -10,7 +10,7 @@ from interfaces.dicom.models import Archive, Prefetch, PriorMove
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_order, make_user
 from worklist.services import plan_priors
-from worklist.services.prefetch import Earlier
+from worklist.services.priors import Earlier
 
 pytestmark = pytest.mark.django_db
 

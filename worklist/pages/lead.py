@@ -1,0 +1,178 @@
+"""For those who lead the reading, and for every reader's own standing: escalations, coverage, presence, offers, why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from ris.audit.services import record
+from ris.catalog.models import Subspecialty
+from ris.kernel.clock import now
+from ris.kernel.moments import day_or_none, read_moment
+from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page, toast
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import require, sites_for
+
+from .. import selectors, services
+from ..models import Presence, ReadingItem
+from ..rules.ladder import NAMES
+from ..selectors.colleagues import colleague, colleagues
+from ..selectors.coverage import coverage
+from ..selectors.explain import explain
+from ..selectors.lead import offers_to, open_escalations, visible_shifts
+from ..selectors.roster import on_shift
+from ..states import CLAIMED
+
+
+@require_safe
+@page(Can.LEAD_READING)
+def coordinator(request: HttpRequest) -> HttpResponse:
+    """What is about to be late, who is here, and who holds what."""
+    user, at = user_of(request), now()
+    if "X-By-Itself" not in request.headers:
+        record(actor_of(request), "worklist.view", user, at=at, list="coordinator")
+    context = {
+        "escalations": [{"row": row, "what": NAMES.get(row.rung, "")} for row in open_escalations(user)[:100]],
+        "counts": selectors.counts(user, at=at),
+        "readers": _readers(user, at),
+        "colleagues": colleagues(user),
+    }
+    return render(request, "worklist/coordinator.html", context)
+
+
+def _readers(viewer: User, at: datetime) -> list[dict[str, Any]]:
+    """Who is on shift at the viewer's sites, with presence and load; and whoever holds a case without being on."""
+    shifts = set(visible_shifts(viewer).values_list("pk", flat=True))
+    duties = {pk: duty for pk, duty in on_shift(at).items() if duty.shift_id in shifts}
+    held: dict[int, list[ReadingItem]] = defaultdict(list)
+    claimed = selectors.visible_items(viewer).filter(state=CLAIMED).select_related("procedure")
+    for item in claimed.order_by("claimed_at"):
+        held[item.reader_id or 0].append(item)
+    presence = {row.reader_id: row for row in Presence.objects.filter(reader__in=[*duties, *held])}
+    people = User.objects.filter(pk__in=[*duties, *held]).order_by("last_name", "first_name", "username")
+    return [
+        {
+            "user": person,
+            "duty": duties.get(person.pk),
+            "presence": presence.get(person.pk),
+            "held": held[person.pk],
+            "minutes": sum(item.reading_minutes for item in held[person.pk]),
+        }
+        for person in people
+    ]
+
+
+@require_POST
+@page(Can.LEAD_READING)
+def acknowledge(request: HttpRequest, escalation_id: int) -> HttpResponse:
+    """The coordinator has seen to it."""
+    services.acknowledge(escalation_id, coordinator=user_of(request), actor=actor_of(request), at=now())
+    return go(request, reverse("worklist:coordinator"), "Noted as seen to.")
+
+
+@require_safe
+@page(Can.LEAD_READING)
+def covered(request: HttpRequest) -> HttpResponse:
+    """For each subspecialty and modality, hour by hour: who is there, and where nobody is."""
+    user = user_of(request)
+    day = day_or_none(request.GET.get("day", "")) or timezone.localdate()
+    since = timezone.make_aware(datetime.combine(day, datetime.min.time()))
+    sites = list(sites_for(user, Can.LEAD_READING))
+    site = next((s for s in sites if str(s.pk) == request.GET.get("site")), sites[0] if sites else None)
+    cells = [cell for cell in coverage(user, since=since, hours=24) if site and cell.site_id == site.pk]
+    names = dict(Subspecialty.objects.values_list("pk", "name"))
+    people = {pk for cell in cells for pk in (*cell.primary, *cell.secondary)}
+    who = {person.pk: person.display_name for person in User.objects.filter(pk__in=people)}
+    lines: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for cell in cells:
+        key = (names.get(cell.pool, "Any"), cell.modality)
+        lines[key].append({
+            "start": cell.start, "count": len(cell.primary), "backup": len(cell.secondary),
+            "who": ", ".join(who.get(pk, "?") for pk in cell.primary) or "nobody with the primary skill",
+            "backups": ", ".join(who.get(pk, "?") for pk in cell.secondary),
+        })  # fmt: skip
+    context = {
+        "lines": [{"name": key[0], "modality": key[1], "cells": lines[key]} for key in sorted(lines)],
+        "hours": [since + timedelta(hours=n) for n in range(24)], "site": site, "sites": sites, "day": day,
+        "before": day - timedelta(days=1), "after": day + timedelta(days=1),
+        "gaps": sum(cell.gap for cell in cells), "cells": len(cells),
+    }  # fmt: skip
+    return render(request, "worklist/coverage.html", context)
+
+
+@require_safe
+@page(Can.SEE_WORKLIST)
+def explained(request: HttpRequest, item_id: int) -> HttpResponse:
+    """Why a case stands where it stands and is with whom it is, now or at a past moment (``?at=``). Audited."""
+    user = user_of(request)
+    item = selectors.item_for(user, item_id)
+    said = request.GET.get("at", "")
+    at = read_moment(said, at="at") if said else now()
+    record(actor_of(request), "item.explain", item, patient_id=item.procedure.order.patient_id, at=now())
+    why = explain(item, at, viewer=user)
+    ids = {line["reader"] for line in [*why["history"], *why["declined"]] if line["reader"]}
+    context = {
+        "item": item, "patient": item.procedure.order.patient, "visit": item.procedure.order.visit,
+        "why": why, "at": at,
+        "names": {person.pk: person.display_name for person in User.objects.filter(pk__in=ids)}, "rungs": NAMES,
+    }  # fmt: skip
+    return render(request, "worklist/explain.html", context)
+
+
+@require_POST
+@page(Can.READ_CASES)
+def presence(request: HttpRequest) -> HttpResponse:
+    """Available, away, teaching, signed out."""
+    state = request.POST.get("state", "")
+    services.set_presence(user_of(request), state, actor=actor_of(request), at=now())
+    return toast(HttpResponse(status=204), f"You are {state}.")
+
+
+@require_safe
+@page(Can.READ_CASES)
+def offers(request: HttpRequest) -> HttpResponse:
+    """What is offered to the reader at this moment."""
+    user = user_of(request)
+    rows = offers_to(user).select_related("item__procedure__order__patient", "item__site")
+    return render(request, "worklist/offers.html", {"offers": rows})
+
+
+@require_POST
+@page(Can.READ_CASES)
+def accept(request: HttpRequest, offer_id: int) -> HttpResponse:
+    """Claim what was offered, and go to it."""
+    item = services.accept(offer_id, reader=user_of(request), actor=actor_of(request), at=now())
+    return go(request, reverse("reporting:room", args=[item.pk]))
+
+
+@require_POST
+@page(Can.READ_CASES)
+def decline(request: HttpRequest, offer_id: int) -> HttpResponse:
+    """Decline it with a reason; the next reader is asked."""
+    reason = request.POST.get("reason", "")
+    services.decline(offer_id, reader=user_of(request), reason=reason, actor=actor_of(request), at=now())
+    return toast(HttpResponse(status=204), "Declined. The next reader is asked.")
+
+
+@require_POST
+@page(Can.READ_CASES, Can.LEAD_READING)
+def hand_over(request: HttpRequest) -> HttpResponse:
+    """All that a reader holds, to a colleague or back to everybody. Own cases; those of others need the lead's role."""
+    user = user_of(request)
+    said_reader, said_to = request.POST.get("reader", ""), request.POST.get("to", "")
+    reader = colleague(user, said_reader) if said_reader else user
+    if reader != user:
+        require(user, Can.LEAD_READING)
+    to = colleague(user, said_to) if said_to else None
+    moved = services.hand_over(reader, to=to, reason=request.POST.get("reason", ""), actor=actor_of(request), at=now())
+    said = f"{len(moved)} case{'' if len(moved) == 1 else 's'} handed over{f' to {to.display_name}' if to else ''}."
+    return go(request, reverse("worklist:coordinator" if reader != user else "worklist:list"), said)

@@ -1,0 +1,126 @@
+"""Rules on screen: they read as sentences, say what is wrong with them, and come into force by a hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ris.catalog.models import Site
+from ris.kernel.clock import now
+from ris.kernel.errors import NotFound, Refusal
+from ris.kernel.numbers import id_or_none
+from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import sites_for
+
+from ..models import RuleSet
+from ..rules.facts import NAMES
+from ..rules.language.parser import EFFECTS
+from ..rules.language.sentences import sentence
+from ..selectors.rulesets import visible_rule_sets
+from ..services.rulesets import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
+
+EXAMPLE = """rules:
+  - name: Stroke
+    when: {modality: CT, region: [HEAD, NECK], reason: {contains: stroke}}
+    then: {class: critical, sla: 20}
+"""
+
+
+@require_safe
+@page(Can.LEAD_READING)
+def rules(request: HttpRequest) -> HttpResponse:
+    """All versions, those in force first."""
+    found = list(visible_rule_sets(user_of(request)).select_related("made_by")[:100])
+    found.sort(key=lambda row: (row.state != RuleSet.LIVE, row.state != RuleSet.DRAFT))
+    return render(request, "worklist/rules.html", {"rule_sets": found})
+
+
+@require_safe
+@page(Can.LEAD_READING)
+def rule_set(request: HttpRequest, rule_set_id: int) -> HttpResponse:
+    """One version as sentences, with its flaws."""
+    row = _row(user_of(request), rule_set_id)
+    return render(request, "worklist/rule_set.html", {"row": row, **_read(row.rules), "may": _may(request, row)})
+
+
+def _read(rules: Any) -> dict[str, Any]:
+    """Sentences and flaws; or the refusal, where a rule cannot be read (any more)."""
+    try:
+        parsed, flaws = checked(rules)
+    except Refusal as refusal:
+        return {"refusal": refusal}
+    by_rule: dict[str, list[Any]] = {}
+    for flaw in flaws:
+        by_rule.setdefault(flaw.rule, []).append(flaw)
+    said = [{"name": rule.name, "sentence": sentence(rule), "flaws": by_rule.get(rule.name, [])} for rule in parsed]
+    return {"said": said, "flaws": flaws}
+
+
+def _may(request: HttpRequest, row: RuleSet) -> bool:
+    sites = sites_for(user_of(request), Can.LEAD_READING)
+    return row.site_id is None or sites.filter(pk=row.site_id).exists()
+
+
+def _row(user: User, pk: int) -> RuleSet:
+    found = visible_rule_sets(user).filter(pk=pk).first()
+    if found is None:
+        raise NotFound("There is no such rule set.")
+    return found
+
+
+@require_http_methods(["GET", "POST"])
+@page(Can.LEAD_READING)
+def draft(request: HttpRequest) -> HttpResponse:
+    """Write a draft, from nothing or from a version (``?from=``). ``check`` reads it aloud, ``keep`` keeps it."""
+    user = user_of(request)
+    sites = list(sites_for(user, Can.LEAD_READING))
+    origin_id = id_or_none(request.GET.get("from", ""))
+    origin = _row(user, origin_id) if origin_id else None
+    text = request.POST.get("yaml") or (write_yaml(origin.rules) if origin else EXAMPLE)
+    chosen = request.POST.get("site", str(origin.site_id or "") if origin else "")
+    context: dict[str, Any] = {"text": text, "sites": sites, "chosen": chosen, "note": request.POST.get("note", ""),
+                               "facts": sorted(NAMES), "effects": list(EFFECTS),
+                               "try_url": reverse("rule-set-try-out"), "until": timezone.localdate(),
+                               "since": timezone.localdate() - timedelta(days=7)}  # fmt: skip
+    if request.method != "POST":
+        return render(request, "worklist/rules_draft.html", context)
+    try:
+        read = read_yaml(text)
+        if request.POST.get("do") == "keep":
+            row = _kept(request, user, read, sites)
+            return go(request, reverse("worklist:rule-set", args=[row.pk]), f"Kept as draft {row.number}.")
+        context |= _read(read)
+    except Refusal as refusal:
+        context["refusal"] = refusal
+    return render(request, "worklist/rules_draft.html", context, status=400 if "refusal" in context else 200)
+
+
+def _kept(request: HttpRequest, user: User, read: list[Any], sites: list[Site]) -> RuleSet:
+    chosen = request.POST.get("site", "")
+    site = next((one for one in sites if str(one.pk) == chosen), None)
+    if chosen and site is None:
+        raise NotFound("There is no such site of yours.", at="site")
+    note = request.POST.get("note", "")
+    return draft_rules(read, site=site, note=note, maker=user, actor=actor_of(request), at=now())
+
+
+@require_POST
+@page(Can.LEAD_READING)
+def change(request: HttpRequest, rule_set_id: int, act: str) -> HttpResponse:
+    """Put a draft in force, or retire what is in force."""
+    row = _row(user_of(request), rule_set_id)
+    if not _may(request, row):
+        raise NotFound("There is no such rule set.")
+    act_on = put_in_force if act == "put-in-force" else retire
+    act_on(row.pk, actor=actor_of(request), at=now())
+    said = "In force from now on." if act == "put-in-force" else "Retired. The presets decide again."
+    return go(request, reverse("worklist:rule-set", args=[row.pk]), said)

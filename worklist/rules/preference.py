@@ -1,0 +1,36 @@
+"""Among the eligible, who is best: the first difference in this order decides."""
+
+from __future__ import annotations
+
+from .eligibility import Needs, ReaderNow
+
+ORDER = (
+    "teaching case to a trainee",
+    "primary skill",
+    "holds this patient already",
+    "read the prior",
+    "same team",
+    "has read least for the time on shift",
+    "site",
+    "seniority",
+)
+
+
+def preference(reader: ReaderNow, needs: Needs) -> tuple[float, ...]:
+    """A key that sorts the best reader first; one number for each name in ORDER, lower is better."""
+    level = reader.level(needs) or 3
+    return (
+        0.0 if needs.teaching and reader.trainee and needs.reach == 0 else 1.0,
+        float(level),
+        0.0 if reader.id in needs.holders_of_patient else 1.0,
+        0.0 if reader.id in needs.prior_readers else 1.0,
+        0.0 if needs.team and reader.team == needs.team else 1.0,
+        round(reader.deficit, 1) * -1.0,
+        0.0 if reader.shift_sites is not None and needs.site_id in reader.shift_sites else 1.0,
+        -float(reader.seniority),
+    )
+
+
+def why(reader: ReaderNow, needs: Needs) -> dict[str, float]:
+    """The key with its names, for whoever asks."""
+    return dict(zip(ORDER, preference(reader, needs), strict=True))

@@ -1,0 +1,135 @@
+"""Cases as the rules see them: facts to price them by, needs to find readers by."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from ris.kernel.db.statements import Kept
+from ris.orders.models import RequestedProcedure
+from worklist.models import AiFlag, Conflict, ReadingItem, Skip
+from worklist.rules.classification import Finding
+from worklist.rules.eligibility import Needs
+from worklist.rules.facts import PATIENT_CLASSES, Facts
+from worklist.rules.lanes import reach_of
+from worklist.states import CLAIMED, FINAL, PRELIMINARY
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+PRIORS_LOOKED_AT = 5
+
+
+_with_context = Kept[RequestedProcedure](
+    lambda pk: RequestedProcedure.objects.select_related(
+        "order__site", "order__patient", "order__visit", "procedure__subspecialty"
+    ).filter(pk=pk)
+)
+_conflicts = Kept[Conflict](lambda patient_id: Conflict.objects.filter(patient=patient_id))
+_skips = Kept[Skip](lambda item_id: Skip.objects.filter(item=item_id))
+
+
+def procedure_with_context(procedure_id: int) -> RequestedProcedure:
+    """The procedure with all of its order that rules ask for, in one query. Raises DoesNotExist."""
+    found = _with_context.first(procedure_id)
+    if found is None:
+        raise RequestedProcedure.DoesNotExist
+    return found
+
+
+def facts_of(
+    requested: RequestedProcedure,
+    at: datetime,
+    *,
+    item: ReadingItem | None = None,
+    findings: list[Finding] | None = None,
+    covered: bool = True,
+    compared: bool = False,
+) -> Facts:
+    """The facts of a case at a moment. ``requested`` as from :func:`procedure_with_context`.
+
+    ``covered``, ``compared``: whether somebody with the skill is on shift, and whether it is known who read the prior.
+    """
+    order, kind = requested.order, requested.procedure
+    local = at.astimezone(ZoneInfo(order.site.time_zone))
+    marks = item.marks if item else []
+    positive = [f.code for f in findings or [] if f.positive]
+    return Facts(
+        site=order.site.code,
+        modality=requested.modality,
+        region=kind.body_region if kind else "",
+        procedure=requested.code,
+        subspecialty=kind.subspecialty.code if kind else "",
+        laterality=requested.laterality,
+        priority=order.priority,
+        patient_class=PATIENT_CLASSES.get(order.visit.patient_class, "") if order.visit else "",
+        visit_state=order.visit.state if order.visit else "",
+        age=age_on(order.patient.birth_date, local.date()),
+        sex=order.patient.sex,
+        referrer=order.ordering_provider_id or order.ordering_provider,
+        source=order.source,
+        reason=order.reason,
+        reading_minutes=float(kind.reading_minutes) if kind else 6.0,
+        hour=local.hour,
+        weekday=WEEKDAYS[local.weekday()],
+        patient_waiting="patient waiting" in marks,
+        discharge_pending="discharge pending" in marks or bool(order.visit and order.visit.discharge_pending),
+        ai_positive=bool(positive),
+        ai_findings=tuple(sorted(positive)),
+        prior_reader=compared,
+        covered=covered,
+        flags=tuple(order.flags),
+    )
+
+
+def age_on(born: date | None, day: date) -> int | None:
+    """Full years on a day, None when the date of birth is not known."""
+    if born is None or born > day:
+        return None
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def findings_of(item: ReadingItem, at: datetime) -> list[Finding]:
+    """The AI results of an item that still count."""
+    flags = AiFlag.objects.filter(item=item, expires_at__gt=at).order_by("result_at", "pk")
+    return [Finding(f.code, f.positive, f.ppv, f.result_at) for f in flags]
+
+
+def prior_readers(item: ReadingItem, patient_id: int) -> frozenset[int]:
+    """Who signed this patient's latest reports of the same region or subspecialty."""
+    priors = ReadingItem.objects.filter(state=FINAL, procedure__order__patient=patient_id).exclude(pk=item.pk)
+    related = priors.filter(region=item.region) | priors.filter(pool=item.pool)
+    latest = related.order_by("-finished_at").values_list("reader", flat=True)[:PRIORS_LOOKED_AT]
+    return frozenset(pk for pk in latest if pk)
+
+
+def needs_of(item: ReadingItem, at: datetime) -> Needs:
+    """What the item asks of its reader. ``item.procedure.order.patient`` should be at hand."""
+    order = item.procedure.order
+    held = ReadingItem.objects.filter(state=CLAIMED, procedure__order__patient=order.patient_id).exclude(pk=item.pk)
+    return Needs(
+        site_id=item.site_id,
+        pool=item.pool,
+        modality=item.modality,
+        region=item.region,
+        age=age_on(order.patient.birth_date, at.date()),
+        urgency=item.urgency,
+        reading_minutes=item.reading_minutes,
+        reach=max(item.reach, reach_of(item.lane) if item.lane is not None else 0),
+        awaits_signer=item.state == PRELIMINARY,
+        preliminary_by=item.preliminary_by_id,
+        second_reader=item.second_reader,
+        reserved_for=item.reserved_for_id,
+        teaching=item.teaching,
+        ordered_by=order.referrer_id,
+        conflicted=frozenset(row.reader_id for row in _conflicts.all(order.patient_id)),
+        skipped_by=frozenset(row.reader_id for row in _skips.all(item.pk)),
+        prior_readers=prior_readers(item, order.patient_id),
+        holders_of_patient=frozenset(pk for pk in held.values_list("reader", flat=True) if pk),
+        team=item.team or _team_of(item),
+        team_first=item.state == PRELIMINARY and item.team_until is not None and at < item.team_until,
+    )
+
+
+def _team_of(item: ReadingItem) -> str:
+    first = item.preliminary_by
+    profile = getattr(first, "reader_profile", None) if first else None
+    return profile.team if profile else ""

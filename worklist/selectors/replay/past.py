@@ -1,0 +1,128 @@
+"""The past that *try it* plays again: cases with all that was learned of them, and when nobody could read them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from worklist.models import AiFlag, ClockPause, Decision, ReadingItem
+from worklist.rules.classification import Finding
+from worklist.rules.facts import NAMES, Facts
+
+MOST_CASES = 50_000
+AT_ONCE = 2000
+"""Cases whose later rows are read in one query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A case as it was priced at a moment, and all that the rules knew of it then.
+
+    ``case``: weight, reading, due, sla, points. A new one comes with each AI result, mark, priority, pause.
+    """
+
+    at: datetime
+    facts: Facts
+    case: dict[str, Any]
+    urgency: int
+    began_at: datetime
+    paused: timedelta
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A case of the period. ``held``: when its clock stood still, so that nobody could go on with it.
+
+    ``reserved_for``: the only reader who was given it; ``by_rule``: it was a rule that said so. ``took``: minutes that
+    reading it took.
+    """
+
+    item_id: int
+    accession: str
+    site_zone: str
+    opened_at: datetime
+    pool: int
+    known: tuple[Known, ...]
+    held: tuple[tuple[datetime, datetime], ...]
+    reserved_for: int | None
+    by_rule: bool
+    took: float
+
+
+def past_cases(sites: Sequence[int], since: datetime, until: datetime) -> list[Past]:
+    """The cases that were opened at the sites in the period, by when; at most MOST_CASES."""
+    opened = Decision.objects.filter(
+        kind=Decision.OPENED, item__site__in=sites, item__opened_at__gte=since, item__opened_at__lt=until
+    )
+    rows = list(
+        opened.select_related("item__procedure__order", "item__site").order_by("item__opened_at", "item")[:MOST_CASES]
+    )
+    found: list[Past] = []
+    for begin in range(0, len(rows), AT_ONCE):
+        found += _told(rows[begin : begin + AT_ONCE])
+    return found
+
+
+def _told(opened: list[Decision]) -> list[Past]:
+    ids = [row.item_id for row in opened]
+    later: dict[int, list[Decision]] = defaultdict(list)
+    for row in Decision.objects.filter(item__in=ids, kind=Decision.RESCORED).order_by("at", "pk"):
+        later[row.item_id].append(row)
+    flags: dict[int, list[AiFlag]] = defaultdict(list)
+    for flag in AiFlag.objects.filter(item__in=ids).order_by("result_at", "pk"):
+        flags[flag.item_id].append(flag)
+    pauses: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for pause in ClockPause.objects.filter(item__in=ids, until__isnull=False).order_by("since"):
+        pauses[pause.item_id].append((pause.since, pause.until or pause.since))
+    return [_past(row, later[row.item_id], flags[row.item_id], pauses[row.item_id]) for row in opened]
+
+
+def _past(
+    opened: Decision, later: list[Decision], flags: list[AiFlag], pauses: list[tuple[datetime, datetime]]
+) -> Past:
+    item = opened.item
+    return Past(
+        item.pk,
+        item.accession,
+        item.site.time_zone,
+        item.opened_at,
+        item.pool,
+        tuple(_known(row, item, flags) for row in (opened, *later)),
+        tuple(pauses),
+        item.reserved_for_id,
+        "reserve" in opened.body["effects"],
+        _took(item),
+    )
+
+
+def _known(row: Decision, item: ReadingItem, flags: list[AiFlag]) -> Known:
+    facts: dict[str, Any] = {
+        name: tuple(value) if NAMES[name] is tuple else value
+        for name, value in row.body["facts"].items()
+        if name in NAMES
+    }
+    facts["reason"] = item.procedure.order.reason
+    clock = row.body.get("clock", {})
+    counted = (flag for flag in flags if flag.received_at <= row.at < flag.expires_at)
+    return Known(
+        row.at,
+        Facts(**facts),
+        row.body["case"],
+        row.body["urgency"],
+        datetime.fromisoformat(clock["began"]) if clock else item.opened_at,
+        timedelta(minutes=clock.get("paused", 0.0)),
+        tuple(Finding(flag.code, flag.positive, flag.ppv, flag.result_at) for flag in counted),
+    )
+
+
+def _took(item: ReadingItem) -> float:
+    """From claim to signature, where that is believable; else what is expected."""
+    if item.claimed_at and item.finished_at:
+        spent = (item.finished_at - item.claimed_at) / timedelta(minutes=1)
+        if 0.2 <= spent <= 8 * item.reading_minutes:
+            return spent
+    return item.reading_minutes

@@ -1,0 +1,94 @@
+"""Work that changes hands: a shift handed over, a colleague gone, a batch given out anew."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from ris.audit.actor import Actor
+from ris.audit.services import record
+from ris.kernel import doorbell
+from ris.kernel.errors import Invalid
+from ris.kernel.events import emit
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import sites_for
+from worklist import states
+from worklist.events import ItemAssigned, ItemReleased, ItemTakenOver
+from worklist.live_bell import WORKLIST
+from worklist.models import Decision, ReadingItem
+from worklist.rules.distribution import distribute
+from worklist.selectors.case_facts import needs_of
+from worklist.selectors.readers import readers_now
+from worklist.selectors.roster import on_shift
+
+from ..items import RULES
+from .holding import LEASE, give_back, say
+
+
+@transaction.atomic
+def hand_over(reader: User, *, to: User | None, reason: str, actor: Actor, at: datetime) -> list[int]:
+    """Hand all that a reader holds to a colleague (or back to everybody) in one action, drafts and all.
+
+    Suggestions and reservations for the reader go too. All or nothing. Returns the ids of the items held.
+    """
+    if not reason.strip():
+        raise Invalid("Say why the cases change hands.", at="reason")
+    held = list(ReadingItem.objects.filter(reader=reader, state=states.CLAIMED).order_by("pk"))
+    if to is not None:
+        theirs = set(sites_for(to, Can.READ_CASES).values_list("pk", flat=True))
+        if any(item.site_id not in theirs for item in held):
+            raise Invalid("They do not read for the site of every one of these cases.", at="to")
+    for item in held:
+        if to is None:
+            taken = give_back(item.pk, at, reader=reader)
+            event = ItemReleased(stream=taken.accession, at=at, item_id=item.pk, reader_id=reader.pk)
+            say(taken, event, actor, reason=reason)
+        else:
+            mine = ReadingItem.objects.filter(reader=reader)
+            taken = mine.take(states.TAKE_OVER, item.pk, reader=to, claimed_at=at, lease_until=at + LEASE)
+            moved = ItemTakenOver(
+                stream=taken.accession, at=at, item_id=item.pk, reader_id=to.pk, from_reader_id=reader.pk
+            )
+            say(taken, moved, actor, reason=reason)
+    waiting = ReadingItem.objects.filter(state__in=states.WAITING)
+    waiting.filter(reserved_for=reader).update(reserved_for=to, version=F("version") + 1)
+    waiting.filter(assigned_to=reader).update(assigned_to=to, assigned_at=None, version=F("version") + 1)
+    return [item.pk for item in held]
+
+
+@transaction.atomic
+def redistribute(items: list[int], *, cause: str, actor: Actor, at: datetime) -> dict[int, int]:
+    """Suggest readers for many waiting cases at once, so that minutes are balanced; item → reader.
+
+    For a sick call or a change of shift. The most urgent choose first. Cases that nobody may read stay without.
+    """
+    found = ReadingItem.objects.filter(pk__in=items, state__in=states.WAITING)
+    rows = list(found.select_related("procedure__order__patient", "preliminary_by__reader_profile"))
+    rows.sort(key=lambda item: (item.urgency, item.due_at, item.pk))
+    needs = {item.pk: needs_of(item, at) for item in rows}
+    chosen = distribute(needs, readers_now(at))
+    for item in rows:
+        reader_id = chosen.get(item.pk)
+        if reader_id == item.assigned_to_id:
+            continue
+        ReadingItem.objects.filter(pk=item.pk).update(assigned_to=reader_id, assigned_at=at, version=F("version") + 1)
+        body = {"batch": len(rows), "cause": cause}
+        Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader_id=reader_id, body=body)
+        if reader_id:
+            emit(ItemAssigned(stream=item.accession, at=at, item_id=item.pk, reader_id=reader_id))
+    if rows:
+        first = rows[0]
+        record(actor, "worklist.redistribute", first, reason=cause, at=at, items=len(rows), given=len(chosen))
+    doorbell.ring(WORKLIST)
+    return chosen
+
+
+def redistribute_from(readers: list[int], *, cause: str, at: datetime) -> dict[int, int]:
+    """Give out anew what waits with these readers, where they are not on shift now. Idempotent."""
+    here = on_shift(at)
+    gone = [pk for pk in readers if pk not in here]
+    waiting = ReadingItem.objects.filter(assigned_to__in=gone, state__in=states.WAITING)
+    return redistribute(list(waiting.values_list("pk", flat=True)), cause=cause, actor=RULES, at=at)

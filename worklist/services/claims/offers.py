@@ -1,0 +1,107 @@
+"""Pushing the most urgent cases to one reader at a time, who accepts, declines, or lets it lapse."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from ris.audit.actor import Actor
+from ris.kernel import doorbell
+from ris.kernel.alarms import raise_alarm
+from ris.kernel.errors import Conflict, NotFound
+from ris.kernel.events import emit
+from ris.people.models import User
+from worklist import states
+from worklist.events import ItemOffered
+from worklist.live_bell import WORKLIST
+from worklist.models import Offer, ReadingItem
+from worklist.rules.eligibility import MOST_URGENT
+from worklist.selectors.case_facts import needs_of
+from worklist.selectors.readers import readers_now
+
+from ..assignment import choose, with_order
+from .claim import claim
+from .deferral import skip
+
+ANSWER_WITHIN = timedelta(seconds=60)
+UNANSWERED_ALARM = "offer-unanswered"
+
+
+@transaction.atomic
+def offer(item_id: int, *, at: datetime) -> Offer | None:
+    """Offer a most urgent waiting case to the best reader who was not asked yet; None when there is nobody.
+
+    Until they answer (a minute at most) nobody else is *given* it, though whoever picks it by hand is quicker.
+    One offer stands at a time, whoever sweeps.
+    """
+    item = with_order.first(item_id)
+    if item is None or item.state not in states.WAITING or item.urgency > MOST_URGENT:
+        return None
+    if Offer.objects.filter(item=item, outcome=Offer.OPEN).exists():
+        return None
+    asked = set(Offer.objects.filter(item=item).values_list("reader", flat=True))
+    willing = [reader for reader in readers_now(at) if reader.accepts_push and reader.id not in asked]
+    best, _ = choose(needs_of(item, at), willing)
+    if best is None:
+        if asked:
+            raise_alarm(UNANSWERED_ALARM, item.accession, detail=f"{len(asked)} readers were asked", at=at)
+        return None
+    try:
+        with transaction.atomic():
+            made = Offer.objects.create(item=item, reader_id=best.id, offered_at=at, until=at + ANSWER_WITHIN)
+    except IntegrityError:
+        return None
+    ReadingItem.objects.filter(pk=item_id).update(reserved_for=best.id, assigned_to=best.id, version=F("version") + 1)
+    until = made.until.isoformat()
+    emit(ItemOffered(stream=item.accession, at=at, item_id=item_id, reader_id=best.id, until=until))
+    doorbell.ring(WORKLIST)
+    return made
+
+
+def _settle(made: Offer, outcome: str, at: datetime) -> None:
+    """OPEN → outcome, once; the reservation goes with it."""
+    if not Offer.objects.filter(pk=made.pk, outcome=Offer.OPEN).update(outcome=outcome, answered_at=at):
+        raise Conflict("This offer is over.")
+    ReadingItem.objects.filter(pk=made.item_id, reserved_for=made.reader_id).update(
+        reserved_for=None, version=F("version") + 1
+    )
+
+
+def _mine(offer_id: int, reader: User) -> Offer:
+    made = Offer.objects.filter(pk=offer_id, reader=reader).first()
+    if made is None:
+        raise NotFound("There is no such offer to you.")
+    return made
+
+
+@transaction.atomic
+def accept(offer_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
+    """Claim what was offered. Raises Conflict when the offer is over or the case is not to be had any more."""
+    made = _mine(offer_id, reader)
+    _settle(made, Offer.ACCEPTED, at)
+    return claim(made.item_id, reader=reader, actor=actor, at=at)
+
+
+@transaction.atomic
+def decline(offer_id: int, *, reader: User, reason: str, actor: Actor, at: datetime) -> Offer | None:
+    """Decline with a reason, and have the next reader asked."""
+    made = _mine(offer_id, reader)
+    skip(made.item_id, reader=reader, reason=reason, actor=actor, at=at)
+    _settle(made, Offer.DECLINED, at)
+    return offer(made.item_id, at=at)
+
+
+def lapse_due(at: datetime) -> int:
+    """Ask the next reader where one did not answer in time; how many offers lapsed."""
+    lapsed = 0
+    for made in Offer.objects.filter(outcome=Offer.OPEN, until__lte=at):
+        with transaction.atomic():
+            try:
+                _settle(made, Offer.LAPSED, at)
+            except Conflict:
+                continue
+            lapsed += 1
+            offer(made.item_id, at=at)
+    return lapsed

@@ -1,0 +1,117 @@
+"""The statements of *next case* for PostgreSQL: one text each, prepared, with the probes as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from .probes import AGAINST, AGE, BONUS, CLAIM, HELD, SLOPE, Probe
+
+# The heads are read without locks, so nobody hides a case from others while looking at it. The planner is to
+# walk along the lane whatever the filters: IS TRUE keeps it from the index of sites, and a CASE that gives a truth
+# value (of which it guesses that half are true) from fetching and sorting the little that it thinks is left.
+_LANES = """
+SELECT h.id, h.version, h.rank + {slope} * %(minutes)s + h.bonus AS score, h.due_at, h.against
+FROM {lanes} CROSS JOIN LATERAL (
+ SELECT i.id, i.version, i.rank, i.due_at, {bonus} AS bonus, {said} AS against FROM worklist_readingitem i
+ WHERE {here} AND (i.site_id = ANY(%(sites)s)) IS TRUE {passes} ORDER BY i.rank DESC LIMIT {deep:d}
+) h
+"""
+_SKILLED = """unnest(%(pools)s, %(lanes)s, %(modalities)s, %(regions)s, %(born_after)s, %(born_until)s)
+ AS p(pool, lane, modalities, regions, born_after, born_until)"""
+_AGE = AGE.format(
+    after="p.born_after",
+    after_day="NULLIF(p.born_after, '')::date",
+    until="p.born_until",
+    until_day="NULLIF(p.born_until, '')::date",
+)
+_HERE = f"""i.pool = p.pool AND i.lane = p.lane
+ AND CASE WHEN p.modalities = '' THEN TRUE ELSE position(',' || i.modality || ',' IN p.modalities) > 0 END
+ AND CASE WHEN p.regions = '' THEN TRUE ELSE position(',' || i.region || ',' IN p.regions) > 0 END
+ AND CASE WHEN p.born_after = '' AND p.born_until = '' THEN TRUE ELSE {_AGE} END"""
+_SPILLED = "(SELECT number, slope FROM worklist_lane WHERE reach = 2) p"
+_AGAINST = AGAINST.format(excluded="i.id = ANY(%(excluded)s)")
+
+_TYPES = {
+    "reader": "bigint", "can_sign": "boolean", "trainee": "boolean", "team": "text", "at": "timestamptz",
+    "lease_until": "timestamptz", "minutes": "float8", "pace": "float8", "minutes_left": "float8",
+    "most_minutes": "float8", "most_claims": "bigint", "suggested": "float8", "teaching": "float8",
+    "sites": "bigint[]", "excluded": "bigint[]", "pools": "bigint[]", "lanes": "int[]", "modalities": "text[]",
+    "regions": "text[]", "born_after": "text[]", "born_until": "text[]",
+}  # fmt: skip
+"""Of each parameter, so that one plan serves all values."""
+
+
+def _typed(text: str) -> str:
+    for name, kind in _TYPES.items():
+        text = text.replace(f"%({name})s", f"%({name})s::{kind}")
+    return text
+
+
+def _heads(deep: int, *, passing: bool) -> str:
+    parts = {
+        "bonus": BONUS,
+        "said": "''" if passing else _AGAINST,
+        "passes": f"AND CASE {_AGAINST} WHEN '' THEN TRUE ELSE FALSE END" if passing else "",
+        "deep": deep,
+    }
+    skilled = _LANES.format(slope=repr(SLOPE), lanes=_SKILLED, here=_HERE, **parts)
+    everybody = _LANES.format(slope="p.slope", lanes=_SPILLED, here="i.lane = p.number", **parts)
+    return f"WITH {HELD}, heads AS MATERIALIZED ({skilled} UNION ALL {everybody})"
+
+
+@cache
+def _claim_text(deep: int) -> str:
+    """Only the one row that is taken is locked, and rows that another reader is taking are passed over."""
+    return _typed(f"""{_heads(deep, passing=True)}, best AS MATERIALIZED (
+ SELECT * FROM heads WHERE (SELECT n FROM held) < %(most_claims)s
+ ORDER BY score DESC, due_at, id LIMIT {6 * deep:d}
+), pick AS (
+ SELECT i.id FROM best JOIN worklist_readingitem i ON i.id = best.id
+ WHERE i.version = best.version AND i.lane IS NOT NULL
+ ORDER BY best.score DESC, best.due_at, i.id LIMIT 1 FOR UPDATE OF i SKIP LOCKED
+)
+{CLAIM} WHERE id = (SELECT id FROM pick) AND lane IS NOT NULL RETURNING id
+""")  # noqa: S608  (pieces of ours)
+
+
+@cache
+def _rest_text(deep: int, most: int) -> str:
+    return _typed(f"""{_heads(deep, passing=False)}
+SELECT id, score, against FROM heads ORDER BY score DESC, due_at, id LIMIT {most:d}
+""")  # noqa: S608  (the same)
+
+
+def _arrays(probes: Sequence[Probe], values: dict[str, Any]) -> dict[str, Any]:
+    """Lists as PostgreSQL writes arrays: the driver takes several times as long to do it."""
+    return {
+        **values,
+        "sites": _numbers(values["sites"]),
+        "excluded": _numbers(values["excluded"]),
+        "pools": _numbers(p.pool for p in probes),
+        "lanes": _numbers(p.lane for p in probes),
+        "modalities": _texts(p.modalities for p in probes),
+        "regions": _texts(p.regions for p in probes),
+        "born_after": _texts(p.born_after for p in probes),
+        "born_until": _texts(p.born_until for p in probes),
+    }
+
+
+def _numbers(ids: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
+def _texts(words: Iterable[str]) -> str:
+    quoted = (word.replace("\\", "\\\\").replace('"', '\\"') for word in words)
+    return '{"' + '","'.join(quoted) + '"}'
+
+
+def claim_text(probes: Sequence[Probe], values: dict[str, Any], deep: int) -> tuple[str, dict[str, Any]]:
+    """Claim the best of the ``deep`` heads of each lane; its id."""
+    return _claim_text(deep), _arrays(probes, values)
+
+
+def rest_text(probes: Sequence[Probe], values: dict[str, Any], deep: int, most: int) -> tuple[str, dict[str, Any]]:
+    """The ``most`` best of the ``deep`` heads of each lane, whether they pass or not."""
+    return _rest_text(deep, most), _arrays(probes, values)

@@ -1,0 +1,120 @@
+"""From a case's facts to the columns of its row, by the rules that are in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ris.catalog.models import Subspecialty
+from ris.orders.models import RequestedProcedure
+from ris.people.models import User
+from worklist.models import ReadingItem
+from worklist.rules.coverage import coverage_gap
+from worklist.rules.ladder import next_rung_at
+from worklist.rules.lanes import PRIMARY, place
+from worklist.rules.language.parser import REACHES, Outcome
+from worklist.rules.pricing import decide
+from worklist.rules.score import terms
+from worklist.selectors.case_facts import facts_of, findings_of, prior_readers
+from worklist.selectors.clocks import clock_of
+from worklist.selectors.readers import readers_recent
+from worklist.selectors.rulesets import rules_in_force
+
+from .lanes import columns_of
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What the rules make of a case: columns for its row, the reasons, and what else they ask for."""
+
+    columns: dict[str, Any]
+    why: dict[str, Any]
+    rule_set: str
+    notify: str = ""
+    prefetch: int | None = None
+
+
+def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Priced:
+    """Price a case by the rules in force at its site at that moment."""
+    findings = findings_of(item, at) if item.pk else []
+    site = requested.order.site
+    in_force = rules_in_force(site.pk, at)
+    facts = facts_of(requested, at, item=item, findings=findings, **_dear(item, requested, in_force.facts, at))
+    day = at.astimezone(ZoneInfo(site.time_zone)).date()
+    clock, paused = clock_of(requested, item.opened_at), paused_for(item, at)
+    outcome, pricing = decide(
+        facts, in_force.rules, day, clock=lambda urgency: clock(urgency).at, paused=paused, findings=findings
+    )
+    began = clock(pricing.urgency)
+    item.reach = max(item.reach if item.pk else PRIMARY, REACHES.get(outcome.effects.get("pool", ""), PRIMARY))
+    columns: dict[str, Any] = {
+        **columns_of(place(pricing.case, at, reach=item.reach)),
+        "urgency": pricing.urgency,
+        "weight": pricing.case.weight,
+        "sla_minutes": round(pricing.case.sla_minutes),
+        "due_at": pricing.case.due_at,
+        "points": pricing.case.points,
+        "next_rung_at": next_rung_at(pricing.case.due_at, pricing.case.sla_minutes, item.rung),
+        **_asked(outcome),
+    }
+    why: dict[str, Any] = {
+        "facts": facts.kept(),
+        "fired": list(outcome.fired),
+        "effects": {effect: [value, outcome.by[effect]] for effect, value in outcome.effects.items()},
+        "terms": {name: round(value, 4) for name, value in terms(pricing.case, at).items()},
+        "urgency": pricing.urgency,
+        "case": {
+            "weight": pricing.case.weight,
+            "reading": pricing.case.reading_minutes,
+            "due": pricing.case.due_at.isoformat(),
+            "sla": pricing.case.sla_minutes,
+            "points": pricing.case.points,
+        },
+        "clock": {
+            "event": began.event,
+            "known": began.known,
+            "began": began.at.isoformat(),
+            "paused": round(paused / timedelta(minutes=1), 1),
+        },
+        "ai": pricing.ai,
+    }
+    effects = outcome.effects
+    return Priced(columns, why, in_force.label, effects.get("notify", ""), effects.get("prefetch"))
+
+
+def _dear(item: ReadingItem, requested: RequestedProcedure, asked: frozenset[str], at: datetime) -> dict[str, bool]:
+    """Facts that take more than the case itself to know: when it is opened (a draft may ask for them when it is tried
+    on the past), and where some rule asks for them."""
+    found, fresh = dict[str, bool](), item.pk is None
+    if fresh or "covered" in asked:
+        site = requested.order.site_id
+        found["covered"] = coverage_gap(readers_recent(at), site, item.pool, item.modality) == PRIMARY
+    if fresh or "prior_reader" in asked:
+        found["compared"] = bool(prior_readers(item, requested.order.patient_id))
+    return found
+
+
+def _asked(outcome: Outcome) -> dict[str, Any]:
+    """Columns that only rules set. A name that has gone since the rule was written asks for nothing."""
+    effects, columns = outcome.effects, dict[str, Any]()
+    for name in ("second_reader", "teaching"):
+        if name in effects:
+            columns[name] = effects[name]
+    if "subspecialty" in effects:
+        pool = Subspecialty.objects.filter(code=effects["subspecialty"]).first()
+        if pool:
+            columns |= {"subspecialty": pool, "pool": pool.pk}
+    if "reserve" in effects:
+        reader = User.objects.filter(username=effects["reserve"], is_active=True).first()
+        if reader:
+            columns["reserved_for"] = reader
+    return columns
+
+
+def paused_for(item: ReadingItem, at: datetime) -> timedelta:
+    """How long the item's SLA clock has stood still so far."""
+    if item.pk is None:
+        return timedelta(0)
+    return sum(((p.until or at) - p.since for p in item.pauses.all()), timedelta(0))
