@@ -1,3 +1,5 @@
+"""Reports, their released versions, and overridden checks."""
+
 from __future__ import annotations
 
 from django.conf import settings

@@ -37,6 +37,7 @@ class VersionSerializer(serializers.ModelSerializer[ReportVersion]):
         return shown
 
     def get_overrides(self, version: ReportVersion) -> dict[str, str]:
+        """Overridden checks of the version, with the reasons."""
         return {row.check_name: row.reason for row in version.overrides.all()}
 
 
@@ -54,6 +55,7 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
         ]  # fmt: skip
 
     def get_remarks(self, report: Report) -> list[dict[str, str]]:
+        """What the checks say of the draft."""
         text = Text(**{name: getattr(report, name) for name in SECTIONS})
         return [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in remarks(text)]
 
@@ -86,10 +88,14 @@ class TextForm(CriticalForm):
 
 
 class OverridesForm(serializers.Serializer[Any]):
+    """Checks that the signer overrides, each with a reason."""
+
     overrides = serializers.DictField(child=serializers.CharField(max_length=250), required=False, default=dict)
 
 
 class ReleaseForm(OverridesForm):
+    """Which revision of the draft is released."""
+
     revision = serializers.IntegerField(min_value=1, max_value=MOST_NUMBER)
 
 
@@ -101,8 +107,12 @@ class SignForm(ReleaseForm):
 
 
 class CorrectionForm(TextForm, OverridesForm):
+    """The whole text of a correction, and why it is made."""
+
     reason = serializers.CharField(max_length=250)
 
 
 class AddendumForm(CriticalForm):
+    """Text of an addendum."""
+
     text = serializers.CharField(trim_whitespace=False)

@@ -1,3 +1,5 @@
+"""Addresses of the reading room, the results and their REST API."""
+
 from django.urls import path
 
 from ris.kernel.api import IdRouter

@@ -27,11 +27,15 @@ from .services import revise_shift
 
 @admin.register(ReaderProfile)
 class ReaderProfileAdmin(SetUp):
+    """Reader profiles in the back office."""
+
     list_display = ("user", "most_claims", "most_minutes", "seniority", "trainee", "team", "accepts_push")
 
 
 @admin.register(Skill)
 class SkillAdmin(SetUp):
+    """Skills of readers in the back office."""
+
     list_display = ("reader", "subspecialty", "level", "modalities", "regions")
     list_filter = ("subspecialty", "level")
     removable = True
@@ -39,6 +43,8 @@ class SkillAdmin(SetUp):
 
 @admin.register(Privilege)
 class PrivilegeAdmin(SetUp):
+    """Privileges of readers in the back office."""
+
     list_display = ("reader", "site", "kind", "number", "valid_from", "valid_until")
     list_filter = ("site", "kind")
     removable = True
@@ -86,23 +92,31 @@ class HolidayAdmin(SetUp):
 
 @admin.register(AiPerformance)
 class AiPerformanceAdmin(SetUp):
+    """Predictive values of AI products in the back office."""
+
     list_display = ("vendor", "code", "site", "urgency", "ppv", "expires_minutes")
     removable = True
 
 
 @admin.register(SiteReading)
 class SiteReadingAdmin(SetUp):
+    """When cases of a site are opened for reading, in the back office."""
+
     list_display = ("site", "opens_on", "images_within")
 
 
 @admin.register(ClockStart)
 class ClockStartAdmin(SetUp):
+    """When SLA clocks start, in the back office."""
+
     list_display = ("site", "urgency", "modality", "event")
     removable = True
 
 
 @admin.register(EscalationRoute)
 class EscalationRouteAdmin(SetUp):
+    """Escalation routes in the back office."""
+
     list_display = ("site", "rung", "urgency", "way", "address", "active")
     list_filter = ("rung", "way", "active")
     removable = True

@@ -1,3 +1,5 @@
+"""Django's configuration of the app."""
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 

@@ -9,6 +9,8 @@ from ris.kernel.events import Event
 
 @dataclass(frozen=True, kw_only=True)
 class ItemEvent(Event):
+    """Something happened to a reading item."""
+
     item_id: int
 
 
@@ -29,6 +31,8 @@ class ItemRescored(ItemEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderEvent(ItemEvent):
+    """Something happened between a reading item and a reader."""
+
     reader_id: int
 
 
@@ -46,7 +50,7 @@ class ItemOffered(ReaderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ItemClaimed(ReaderEvent):
-    pass
+    """A reader holds the item."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +94,7 @@ class ItemFinished(ReaderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ItemCancelled(ItemEvent):
-    pass
+    """The item is not to be read any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,11 +67,13 @@ class Client:
             self._queue.put_nowait(self._quiet())
 
     def close(self, code: int) -> None:
+        """Have the socket closed with this code."""
         self.closed = code
         if self._queue.empty():
             self._queue.put_nowait(self._quiet())
 
     async def next_message(self) -> str:
+        """Wait for the next message to the client."""
         if self._dropped and self._queue.empty():
             self._dropped = False
             return self._quiet()  # its number is past the gap, so the client sees the gap now
@@ -102,6 +104,7 @@ class Hub:
         self.clients.add(client)
 
     def leave(self, client: Client) -> None:
+        """Forget a client; with the last one the hub stops reading."""
         self.clients.discard(client)
         if not self.clients:
             for task in self._tasks:

@@ -52,6 +52,7 @@ def close_when_unlinked(event: ExamUnlinked) -> None:
 
 @subscribe(OrderRevised, name="worklist.reprice_after_order_revision")
 def reprice_on_revision(event: OrderRevised) -> None:
+    """Price the items of a revised order anew, and tell their readers."""
     for pk in ReadingItem.objects.filter(procedure__order=event.order_id).values_list("pk", flat=True):
         services.reprice(pk, at=event.at, cause="order revised")
     services.tell_revised(ReadingItem.objects.filter(procedure__order=event.order_id), at=event.at)
@@ -73,16 +74,19 @@ def plan_priors_of_order(event: OrderEvent) -> None:
 
 @subscribe(PatientArrived, name="worklist.plan_priors_at_arrival")
 def check_priors_at_arrival(event: PatientArrived) -> None:
+    """Plan the priors anew when the patient arrives."""
     services.plan_priors(event.procedure_id, at=event.at)
 
 
 @subscribe(ProcedureCancelled, name="worklist.cancel_item_of_procedure")
 def cancel_with_procedure(event: ProcedureCancelled) -> None:
+    """Cancel the reading item of a cancelled procedure."""
     _cancel(event.procedure_id, event.at)
 
 
 @subscribe(OrderCancelled, name="worklist.cancel_items_of_order")
 def cancel_with_order(event: OrderCancelled) -> None:
+    """Cancel the reading items of a cancelled order."""
     for pk in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
         _cancel(pk, event.at)
 
@@ -95,11 +99,13 @@ def _cancel(procedure_id: int, at: datetime) -> None:
 
 @subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed, name="worklist.offer_most_urgent")
 def push_most_urgent(event: ItemEvent) -> None:
+    """Offer a most urgent item to a reader."""
     services.offer(event.item_id, at=event.at)
 
 
 @subscribe(RosterChanged, name="worklist.redistribute_after_roster_change")
 def give_out_anew(event: RosterChanged) -> None:
+    """Assign items anew when the roster has changed."""
     services.redistribute_from(event.reader_ids, cause=event.what, at=event.at)
 
 
@@ -107,6 +113,7 @@ def give_out_anew(event: RosterChanged) -> None:
     ItemOpened, ItemRescored, ItemReleased, ItemResumed, ItemSkipped, ItemAwaitsSigner, name="worklist.suggest_reader"
 )
 def suggest_reader(event: ItemEvent) -> None:
+    """Assign an item to a reader by the rules."""
     services.suggest(event.item_id, at=event.at)
 
 

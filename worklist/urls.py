@@ -1,3 +1,5 @@
+"""Addresses of the reading list, the lead's pages, the roster and the rules."""
+
 from django.urls import path
 
 from .api.urls import api_patterns as api_patterns

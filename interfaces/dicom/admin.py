@@ -26,15 +26,18 @@ class ProfileForm(SetUpForm):
         fields = "__all__"
 
     def clean_addresses(self) -> list[str]:
+        """IP addresses and networks, each checked."""
         return networks(self.cleaned_data["addresses"])
 
     def clean_left_out(self) -> list[str]:
+        """Tags of attributes to leave out of answers: eight hexadecimal digits each."""
         given: list[str] = self.cleaned_data["left_out"]
         if not all(len(tag) == 8 and set(tag.lower()) <= set("0123456789abcdef") for tag in given):
             raise forms.ValidationError("Give tags of eight hexadecimal digits, as [“00102110”].")
         return given
 
     def clean_modality_map(self) -> dict[str, list[str]]:
+        """Each modality with the list of modalities it stands for."""
         given: dict[str, list[str]] = self.cleaned_data["modality_map"]
         if not all(isinstance(meant, list) and all(isinstance(one, str) for one in meant) for meant in given.values()):
             raise forms.ValidationError("Give a list for each modality, as {“CT”: [“CT”, “PT”]}.")
@@ -43,6 +46,8 @@ class ProfileForm(SetUpForm):
 
 @admin.register(DeviceProfile)
 class DeviceProfileAdmin(SetUp):
+    """Device profiles in the back office; the device of a profile cannot be changed."""
+
     form = ProfileForm
     list_display = ("device", "require_tls", "character_set", "own_ae_only", "all_sites")
     removable = True
@@ -53,6 +58,8 @@ class DeviceProfileAdmin(SetUp):
 
 @admin.register(Archive)
 class ArchiveAdmin(SetUp):
+    """Archives in the back office."""
+
     list_display = ("name", "ae_title", "host", "port", "poll", "destination", "enabled")
     actions = ("new_webhook_token",)
 
@@ -69,6 +76,8 @@ class ArchiveAdmin(SetUp):
 
 @admin.register(MppsTarget)
 class MppsTargetAdmin(SetUp):
+    """Systems to which MPPS messages are forwarded, in the back office."""
+
     list_display = ("name", "ae_title", "host", "port", "enabled")
 
 
@@ -91,12 +100,16 @@ class RouteForm(SetUpForm):
 
 @admin.register(ReportRoute)
 class ReportRouteAdmin(SetUp):
+    """Report routes in the back office."""
+
     form = RouteForm
     list_display = ("archive", "site", "sr", "pdf", "way", "preliminary", "enabled")
     removable = True
 
 
 class DestinationForm(SetUpForm):
+    """A prior destination is of a site or of a reader, never of both."""
+
     class Meta:
         model = PriorDestination
         fields = "__all__"
@@ -110,6 +123,8 @@ class DestinationForm(SetUpForm):
 
 @admin.register(PriorDestination)
 class PriorDestinationAdmin(SetUp):
+    """Prior destinations in the back office."""
+
     form = DestinationForm
     list_display = ("ae_title", "site", "reader")
     removable = True

@@ -36,6 +36,8 @@ class KeyVerdict:
 
 @dataclass(frozen=True, slots=True)
 class StepVerdict:
+    """One scheduled step: whether the answer lists it, and the verdict of each key."""
+
     step: ScheduledStep
     listed: bool
     keys: tuple[KeyVerdict, ...]

@@ -25,12 +25,14 @@ from .reports.routing import owe_version
 
 @subscribe(OrderPlaced, OrderRevised, name="dicom.search_priors_of_order")
 def want_priors(event: OrderEvent) -> None:
+    """Request the priors of all procedures of an order."""
     for procedure_id in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
         want(procedure_id, at=event.at)
 
 
 @subscribe(StepRescheduled, name="dicom.search_priors_of_moved_step")
 def want_priors_of_a_step(event: StepRescheduled) -> None:
+    """Request the priors of a procedure whose step has a new time."""
     want(event.procedure_id, at=event.at)
 
 
@@ -42,12 +44,14 @@ def want_priors_now(event: ProcedureEvent) -> None:
 
 @subscribe(OrderCancelled, name="dicom.stop_priors_of_order")
 def stop_all(event: OrderCancelled) -> None:
+    """Stop fetching priors for all procedures of a cancelled order."""
     for procedure_id in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
         stop(procedure_id, at=event.at)
 
 
 @subscribe(ProcedureCancelled, name="dicom.stop_priors_of_procedure")
 def stop_one(event: ProcedureCancelled) -> None:
+    """Stop fetching priors for a cancelled procedure."""
     stop(event.procedure_id, at=event.at)
 
 
@@ -59,4 +63,5 @@ def owe_archives(event: ReportEvent) -> None:
 
 @subscribe(ExamUnlinked, name="dicom.check_report_of_unlinked_exam")
 def look_for_a_report(event: ExamUnlinked) -> None:
+    """Raise an alarm when the unlinked exam has a released report."""
     note_unlinked(event.procedure_id, at=event.at)

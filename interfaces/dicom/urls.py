@@ -1,3 +1,5 @@
+"""Addresses of the DICOM pages and of their REST API."""
+
 from django.urls import path
 
 from ris.kernel.api import IdRouter

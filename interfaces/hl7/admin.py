@@ -27,9 +27,11 @@ class PeerForm(SetUpForm):
         fields = "__all__"
 
     def clean_addresses(self) -> list[str]:
+        """IP addresses and networks, each checked."""
         return networks(self.cleaned_data["addresses"])
 
     def clean_attributes(self) -> dict[str, str]:
+        """Z-segment fields and the attributes they are stored in, checked."""
         try:
             return checked(self.cleaned_data["attributes"])
         except Invalid as refusal:
@@ -38,6 +40,8 @@ class PeerForm(SetUpForm):
 
 @admin.register(Peer)
 class PeerAdmin(SetUp):
+    """Peers in the back office."""
+
     form = PeerForm
     list_display = ("name", "application", "facility", "site", "enabled", "flagged")
     list_filter = ("enabled", "flagged")
@@ -94,6 +98,8 @@ class DestinationAdmin(SetUp):
 
 
 class ConformanceProfileForm(SetUpForm):
+    """A conformance profile; its XML is checked before it is saved."""
+
     class Meta:
         model = ConformanceProfile
         fields = "__all__"

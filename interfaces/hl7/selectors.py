@@ -107,10 +107,12 @@ class QueueTally:
 
     @property
     def waiting(self) -> int:
+        """Number of waiting messages."""
         return sum(tally.count for tally in self.tallies)
 
     @property
     def oldest(self) -> datetime | None:
+        """When the oldest waiting message was queued; None when none waits."""
         return min((t.oldest for t in self.tallies if t.oldest), default=None)
 
 

@@ -1,3 +1,5 @@
+"""Addresses of the HL7 pages and of their REST API."""
+
 from __future__ import annotations
 
 from django.urls import path

@@ -106,8 +106,10 @@ def held(item_id: int, reader: User) -> ReadingItem:
 
 
 def not_held() -> Conflict:
+    """The refusal of a caller who does not hold the case."""
     return Conflict("You do not hold this case (any more). What you wrote last was kept.", code="not-held")
 
 
 def stale() -> Conflict:
+    """The refusal of a draft that is based on an older revision."""
     return Conflict("This draft was changed elsewhere; read it again before you go on.", code="stale-draft")

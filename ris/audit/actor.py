@@ -19,6 +19,7 @@ class Actor:
 
     @classmethod
     def of_user(cls, user: User, source: str = "") -> Self:
+        """The actor of a signed-in user; ``source`` is their address."""
         return cls(user.get_username(), user.pk, source)
 
     @classmethod

@@ -1,3 +1,5 @@
+"""The audit trail."""
+
 from __future__ import annotations
 
 from django.db import models

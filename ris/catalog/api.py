@@ -9,18 +9,24 @@ from .models import Device, Procedure, Site
 
 
 class SiteSerializer(serializers.ModelSerializer[Site]):
+    """A site."""
+
     class Meta:
         model = Site
         fields = ["id", "code", "name", "time_zone"]
 
 
 class DeviceSerializer(serializers.ModelSerializer[Device]):
+    """A device."""
+
     class Meta:
         model = Device
         fields = ["id", "site", "ae_title", "name", "modality", "room", "active"]
 
 
 class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
+    """A procedure of the catalog."""
+
     class Meta:
         model = Procedure
         fields = [

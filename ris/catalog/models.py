@@ -1,3 +1,5 @@
+"""Sites, subspecialties, devices and procedures."""
+
 from __future__ import annotations
 
 from django.db import models
@@ -25,6 +27,8 @@ class Site(models.Model):
 
 
 class Subspecialty(models.Model):
+    """A part of radiology to which procedures belong and in which readers are trained."""
+
     code = models.SlugField(max_length=16, unique=True)
     name = models.CharField(max_length=60)
 

@@ -1,3 +1,5 @@
+"""Addresses of the catalog's REST API."""
+
 from ris.kernel.api import IdRouter
 
 from .api import DeviceViewSet, ProcedureViewSet, SiteViewSet

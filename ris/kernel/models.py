@@ -1,3 +1,5 @@
+"""Events, their deliveries, alarms and heartbeats."""
+
 from __future__ import annotations
 
 from django.db import models

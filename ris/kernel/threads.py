@@ -51,6 +51,7 @@ class Workers:
             thread.start()
 
     def submit(self, job: Callable[[], T]) -> Future[T]:
+        """Queue a job; the future has its result or its error."""
         future: Future[T] = Future()
         self._jobs.put((job, future))
         return future
@@ -99,6 +100,7 @@ class Batches(Generic[T]):
             thread.start()
 
     def submit(self, item: T) -> None:
+        """Queue an item; returns at once."""
         self._items.put(item)
 
     @property
@@ -152,6 +154,7 @@ class Later(Generic[T]):
         self._thread.start()
 
     def submit(self, item: T) -> None:
+        """Queue an item; returns at once."""
         self._items.put(item)
 
     def close(self, seconds: float = 10) -> None:

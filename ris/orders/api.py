@@ -28,6 +28,8 @@ from .serializers import OrderForm, OrderSerializer, RescheduleForm, StepSeriali
 
 
 class OrderFilter(django_filters.FilterSet):
+    """Filters of the list of orders."""
+
     class Meta:
         model = Order
         fields = ["site", "state", "accession", "placer_number", "priority"]

@@ -9,6 +9,8 @@ from ris.kernel.events import Event
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Event):
+    """Something happened to an order."""
+
     order_id: int
 
 
@@ -24,12 +26,12 @@ class OrderRevised(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderHeld(OrderEvent):
-    pass
+    """The order waits until it is released."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderReleased(OrderEvent):
-    pass
+    """The order waits no longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,8 @@ class OrderReinstated(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcedureEvent(OrderEvent):
+    """Something happened to one requested procedure."""
+
     procedure_id: int
 
 
@@ -54,6 +58,8 @@ class ProcedureCancelled(ProcedureEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StepRescheduled(ProcedureEvent):
+    """A scheduled step has another time or device."""
+
     step_id: int
 
 

@@ -1,3 +1,5 @@
+"""Orders, requested procedures, scheduled and performed steps, and studies."""
+
 from __future__ import annotations
 
 from django.db import models

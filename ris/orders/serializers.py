@@ -14,6 +14,8 @@ from .models import Order, RequestedProcedure, ScheduledStep
 
 
 class StepSerializer(serializers.ModelSerializer[ScheduledStep]):
+    """A scheduled step."""
+
     class Meta:
         model = ScheduledStep
         fields = [
@@ -23,6 +25,8 @@ class StepSerializer(serializers.ModelSerializer[ScheduledStep]):
 
 
 class ProcedureSerializer(serializers.ModelSerializer[RequestedProcedure]):
+    """A requested procedure with its scheduled steps."""
+
     steps = StepSerializer(many=True)
 
     class Meta:
@@ -32,6 +36,8 @@ class ProcedureSerializer(serializers.ModelSerializer[RequestedProcedure]):
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
+    """An order with its requested procedures and scheduled steps."""
+
     procedures = ProcedureSerializer(many=True)
 
     class Meta:
@@ -44,17 +50,22 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
 
 class StepForm(serializers.Serializer[Any]):
+    """A scheduled step to be placed."""
+
     start = MomentField(required=False)
     station_ae = serializers.CharField(required=False, max_length=16)
     minutes = serializers.IntegerField(required=False, min_value=1, max_value=1440)
     description = serializers.CharField(required=False, max_length=120)
 
     def intent(self, said: dict[str, Any]) -> StepIntent:
+        """The intent of the validated values."""
         station = said.pop("station_ae", "")
         return StepIntent(station_aes=(station,) if station else (), **said)
 
 
 class ProcedureForm(serializers.Serializer[Any]):
+    """A requested procedure to be placed."""
+
     code = serializers.CharField(max_length=64)
     coding_system = serializers.CharField(required=False, max_length=64, default="L")
     modality = serializers.CharField(required=False, max_length=16)
@@ -62,6 +73,7 @@ class ProcedureForm(serializers.Serializer[Any]):
     steps = StepForm(many=True, required=False)
 
     def intent(self, said: dict[str, Any]) -> ProcedureIntent:
+        """The intent of the validated values."""
         steps = tuple(StepForm().intent(step) for step in said.pop("steps", ()))
         code = Code(said.pop("code"), system=said.pop("coding_system"))
         return ProcedureIntent(code=code, steps=steps, **said)
@@ -91,5 +103,7 @@ class OrderForm(serializers.Serializer[Any]):
 
 
 class RescheduleForm(serializers.Serializer[Any]):
+    """New time and device of a scheduled step."""
+
     start = MomentField()
     device = IdField()

@@ -1,3 +1,5 @@
+"""Addresses of the orders' pages and REST API."""
+
 from django.urls import path
 
 from ris.kernel.api import IdRouter

@@ -27,6 +27,8 @@ from .services import resolve_patient, unmerge_patients
 
 
 class IdentifierSerializer(serializers.ModelSerializer[Identifier]):
+    """A number of a patient with the authority that issued it."""
+
     kind = serializers.CharField(default="MR", max_length=8)
 
     class Meta:
@@ -36,6 +38,8 @@ class IdentifierSerializer(serializers.ModelSerializer[Identifier]):
 
 
 class PatientSerializer(ModelForm[Patient]):
+    """A patient with all identifiers."""
+
     identifiers = IdentifierSerializer(many=True)
 
     class Meta:
@@ -66,6 +70,8 @@ class PatientsView(APIView):
 
 
 class SearchForm(serializers.Serializer[Any]):
+    """A text to find patients by."""
+
     text = serializers.CharField(min_length=2, help_text="At least two letters of the name, or an identifier.")
 
 
@@ -76,6 +82,7 @@ class PatientSearchView(APIView):
 
     @extend_schema(request=SearchForm, responses=PatientSerializer(many=True))
     def post(self, request: Request) -> Response:
+        """Patients that match the text, at most 50. By POST, so that no name stands in a URL."""
         require(user_of(request), Can.SEE_ORDERS)
         form = SearchForm(data=request.data)
         form.is_valid(raise_exception=True)
@@ -84,6 +91,8 @@ class PatientSearchView(APIView):
 
 
 class PatientView(APIView):
+    """One patient."""
+
     permission_classes = [IsAuthenticated]
 
     @extend_schema(responses=PatientSerializer, parameters=[OpenApiParameter("patient_id", int, "path")])
@@ -111,6 +120,8 @@ class MergeSerializer(serializers.ModelSerializer[Merge]):
 
 
 class MergesView(APIView):
+    """The merges of a patient."""
+
     permission_classes = [IsAuthenticated]
 
     @extend_schema(responses=MergeSerializer(many=True), parameters=[OpenApiParameter("patient_id", int, "path")])
@@ -126,6 +137,8 @@ class MergesView(APIView):
 
 
 class SeparateView(APIView):
+    """Undoes a merge."""
+
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=ReasonForm, responses=MergeSerializer)

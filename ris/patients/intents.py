@@ -45,6 +45,8 @@ _NOT_SAID = frozenset({"identifiers", "message_at", "message_id"})
 
 @dataclass(frozen=True, kw_only=True)
 class VisitIntent:
+    """What a message says of a visit (PV1). None: it says nothing of that."""
+
     number: str
     authority: str
     site_id: int

@@ -1,3 +1,5 @@
+"""Patients, their identifiers, merges and visits."""
+
 from __future__ import annotations
 
 from django.db import models

@@ -1,3 +1,5 @@
+"""Addresses of the patients' REST API."""
+
 from django.urls import path
 
 from .api import MergesView, PatientSearchView, PatientsView, PatientView, SeparateView

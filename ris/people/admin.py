@@ -23,6 +23,8 @@ from .services import grant, withdraw
 
 
 class NewPersonForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """A new user."""
+
     class Meta(AdminUserCreationForm.Meta):
         model = User
 
@@ -54,6 +56,8 @@ class PersonForm(UserChangeForm):  # type: ignore[type-arg]  # generic in the st
 
 @admin.register(User)
 class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Users in the back office."""
+
     form = PersonForm
     add_form = NewPersonForm
     list_display = ("username", "first_name", "last_name", "title", "is_active")

@@ -11,16 +11,22 @@ from .backoffice import SetUp
 
 @admin.register(Site)
 class SiteAdmin(SetUp):
+    """Sites in the back office."""
+
     list_display = ("code", "name", "time_zone", "accession_prefix", "assigning_authority")
 
 
 @admin.register(Subspecialty)
 class SubspecialtyAdmin(SetUp):
+    """Subspecialties in the back office."""
+
     list_display = ("code", "name")
 
 
 @admin.register(Device)
 class DeviceAdmin(SetUp):
+    """Devices in the back office."""
+
     list_display = ("ae_title", "name", "modality", "room", "site", "active")
     list_filter = ("site", "modality", "active")
     search_fields = ("ae_title", "name", "room")
@@ -28,6 +34,8 @@ class DeviceAdmin(SetUp):
 
 @admin.register(Procedure)
 class ProcedureAdmin(SetUp):
+    """Procedures in the back office."""
+
     list_display = ("code", "coding_system", "name", "modality", "body_region", "subspecialty", "active")
     list_filter = ("modality", "subspecialty", "active")
     search_fields = ("code", "name", "cpt")

@@ -60,10 +60,12 @@ def zone_of(user: User) -> ZoneInfo:
 
 
 def is_htmx(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part of a page."""
     return request.headers.get("HX-Request") == "true"
 
 
 def wants_json(request: HttpRequest) -> bool:
+    """Whether the caller accepts JSON."""
     return "application/json" in request.headers.get("Accept", "")
 
 

@@ -1,3 +1,5 @@
+"""Users, their permissions by site, and API tokens."""
+
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser, Group

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
+    """What a person works as; the value is the name of the role's group."""
+
     SCHEDULER = "scheduler"
     TECHNOLOGIST = "technologist"
     RADIOLOGIST = "radiologist"

@@ -26,6 +26,7 @@ def permissions_of(user: User | AnonymousUser) -> frozenset[Can]:
 
 
 def has_role(user: User, role: Role) -> bool:
+    """Whether the user has the role, at any site."""
     return user.groups.filter(name=role.value).exists()
 
 

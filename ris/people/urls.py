@@ -1,3 +1,5 @@
+"""Addresses of signing in and out, and of one's own account."""
+
 from django.urls import path
 
 from . import pages

@@ -47,6 +47,7 @@ class Web:
     name = "web"
 
     def prepare(self) -> None:
+        """Bind the HTTP port."""
         from ris.asgi import application
 
         config = uvicorn.Config(
@@ -67,6 +68,7 @@ class Web:
         self._listener: socket.socket = listen("RIS_HTTP", settings.RIS.http)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
+        """Serve HTTP and websockets until ``stop`` is set."""
         host, port = self._listener.getsockname()[:2]
         for work in (lambda: self._end(stop), lambda: watch_sweeps(stop)):
             threading.Thread(target=work, daemon=True).start()
@@ -99,6 +101,7 @@ class Worker:
         """Nothing can be known before: a broker that is away is waited for."""
 
     def run(self, stop: threading.Event, ready: Say) -> None:
+        """Run Celery tasks until ``stop`` is set."""
         state.should_stop = None
         controller: Any = WorkController(
             app=app,
@@ -128,6 +131,7 @@ class Beat:
         """Nothing can be known before."""
 
     def run(self, stop: threading.Event, ready: Say) -> None:
+        """Start the sweeps at their times until ``stop`` is set."""
         clock: Any = beat.Service(app, max_interval=1, scheduler_cls=beat.Scheduler)
         threading.Thread(target=lambda: (stop.wait(), clock.stop(wait=False)), daemon=True).start()
         ready(f"{len(app.conf.beat_schedule)} sweeps")
@@ -140,11 +144,13 @@ class Hl7:
     name = "hl7"
 
     def prepare(self) -> None:
+        """Refuse to start when the MLLP port is taken."""
         import interfaces.hl7.inbound.listener  # noqa: F401  (so that a module that is missing is told before any role runs)
 
         make_sure_of("RIS_MLLP", settings.RIS.mllp)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
+        """Serve MLLP connections until ``stop`` is set."""
         from interfaces.hl7.inbound.listener import serve
         from interfaces.hl7.outbound.tls import tls_context
 
@@ -159,12 +165,14 @@ class Dicom:
     name = "dicom"
 
     def prepare(self) -> None:
+        """Refuse to start when the DICOM port is taken."""
         import interfaces.dicom.server  # noqa: F401  (so that a module that is missing is told before any role runs)
 
         if not settings.RIS.dicom_shared:
             make_sure_of("RIS_DICOM", settings.RIS.dicom)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
+        """Serve DICOM associations until ``stop`` is set."""
         from interfaces.dicom.server import serve, tls_context
 
         (host, port), title = settings.RIS.dicom, settings.RIS.ae_title

@@ -1,3 +1,5 @@
+"""How lists of the REST API are divided into pages."""
+
 from __future__ import annotations
 
 from rest_framework.pagination import PageNumberPagination

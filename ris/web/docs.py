@@ -1,3 +1,5 @@
+"""The page that documents the REST API."""
+
 from __future__ import annotations
 
 from drf_spectacular.views import SpectacularSwaggerSplitView

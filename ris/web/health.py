@@ -1,3 +1,5 @@
+"""The health endpoint."""
+
 from __future__ import annotations
 
 from django.db import DatabaseError, connection

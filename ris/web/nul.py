@@ -26,6 +26,7 @@ class NoNulCharacters:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Refuse a NUL in the query or form with 400; None for other requests."""
         name = next(_bad_names(request), None)
         if name is None:
             return None

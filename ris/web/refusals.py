@@ -20,4 +20,5 @@ class RefusalPages:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a refusal with its page, or as JSON where that is asked for. None for other errors."""
         return refused(request, exception) if isinstance(exception, Refusal) else None

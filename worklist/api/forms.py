@@ -38,25 +38,34 @@ class ItemSerializer(serializers.ModelSerializer[ReadingItem]):
         ]  # fmt: skip
 
     def get_patient(self, item: ReadingItem) -> dict[str, Any]:
+        """The patient's name, birth date and sex."""
         patient = item.procedure.order.patient
         return {"id": patient.pk, "name": patient.display_name, "birth_date": patient.birth_date, "sex": patient.sex}
 
     def get_score(self, item: ReadingItem) -> float:
+        """The score now; items are read by falling score."""
         return round(sum(score_terms(item, now()).values()), 4)
 
     def get_terms(self, item: ReadingItem) -> dict[str, float]:
+        """The parts of the score by name."""
         return {name: round(value, 4) for name, value in score_terms(item, now()).items()}
 
 
 class MaybeReasonForm(serializers.Serializer[Any]):
+    """A reason, which may be empty."""
+
     reason = serializers.CharField(max_length=250, required=False, default="", allow_blank=True)
 
 
 class ParkForm(ReasonForm):
+    """Until when an item is parked, and why."""
+
     until = MomentField()
     stop_clock = serializers.BooleanField(default=False, help_text="Let the SLA clock stand still meanwhile.")
 
 
 class HeartbeatSerializer(serializers.Serializer[Any]):
+    """Whether the caller still holds the item, and until when."""
+
     held = serializers.BooleanField()
     lease_until = serializers.DateTimeField(allow_null=True)

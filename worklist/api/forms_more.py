@@ -18,16 +18,22 @@ from worklist.services.urgency.facts import MARKS
 
 
 class MarkForm(serializers.Serializer[Any]):
+    """A mark of an item to set or remove."""
+
     mark = serializers.ChoiceField(MARKS)
     on = serializers.BooleanField(default=True)
 
 
 class PriorityForm(serializers.Serializer[Any]):
+    """A new priority, and why."""
+
     priority = serializers.ChoiceField(Order.PRIORITIES)
     reason = serializers.CharField(max_length=250)
 
 
 class AiResultForm(serializers.Serializer[Any]):
+    """A result of an AI product."""
+
     vendor = serializers.CharField(max_length=64)
     code = serializers.CharField(max_length=64)
     positive = serializers.BooleanField()
@@ -36,17 +42,23 @@ class AiResultForm(serializers.Serializer[Any]):
 
 
 class AiResultByStudyForm(AiResultForm):
+    """A result of an AI product; the case by accession number or Study Instance UID."""
+
     accession = serializers.CharField(max_length=16, required=False)
     study_uid = serializers.CharField(max_length=64, required=False)
 
 
 class AiFlagSerializer(serializers.ModelSerializer[AiFlag]):
+    """A result of an AI product about an item."""
+
     class Meta:
         model = AiFlag
         fields = ["id", "item", "vendor", "code", "positive", "score", "ppv", "result_at", "received_at", "expires_at"]
 
 
 class HandOverForm(serializers.Serializer[Any]):
+    """Whose cases are handed over, to whom, and why."""
+
     reader = serializers.PrimaryKeyRelatedField(queryset=User.objects.filter(is_active=True), required=False)
     to = serializers.PrimaryKeyRelatedField(
         queryset=User.objects.filter(is_active=True), required=False, allow_null=True, default=None
@@ -55,10 +67,14 @@ class HandOverForm(serializers.Serializer[Any]):
 
 
 class HandedOver(serializers.Serializer[Any]):
+    """Ids of the items that were handed over."""
+
     items = serializers.ListField(child=serializers.IntegerField())
 
 
 class ReserveForm(serializers.Serializer[Any]):
+    """For whom an item is reserved, and why."""
+
     reader = serializers.PrimaryKeyRelatedField(
         queryset=User.objects.filter(is_active=True), allow_null=True, help_text="null: for anybody again."
     )
@@ -66,6 +82,8 @@ class ReserveForm(serializers.Serializer[Any]):
 
 
 class PriorPlanSerializer(serializers.ModelSerializer[PriorPlan]):
+    """A prior that was chosen for an exam, and why."""
+
     class Meta:
         model = PriorPlan
         fields = [
@@ -75,12 +93,16 @@ class PriorPlanSerializer(serializers.ModelSerializer[PriorPlan]):
 
 
 class OfferSerializer(serializers.ModelSerializer[Offer]):
+    """An item that is offered to a reader for a time."""
+
     class Meta:
         model = Offer
         fields = ["id", "item", "reader", "offered_at", "until", "outcome"]
 
 
 class EscalationSerializer(serializers.ModelSerializer[Escalation]):
+    """A rung that an item has reached, and who acknowledged it."""
+
     accession = serializers.CharField(source="item.accession", read_only=True)
     due_at = serializers.DateTimeField(source="item.due_at", read_only=True)
     state = serializers.CharField(source="item.state", read_only=True)
@@ -91,6 +113,8 @@ class EscalationSerializer(serializers.ModelSerializer[Escalation]):
 
 
 class PresenceSerializer(serializers.ModelSerializer[Presence]):
+    """Whether a reader is available."""
+
     state = serializers.CharField(max_length=12, help_text="available, away, teaching or signed out.")
 
     class Meta:
@@ -100,6 +124,8 @@ class PresenceSerializer(serializers.ModelSerializer[Presence]):
 
 
 class ShiftChangeSerializer(ModelForm[ShiftChange]):
+    """One day of a shift that is otherwise."""
+
     class Meta:
         model = ShiftChange
         fields = ["id", "day", "kind", "substitute", "reason", "made_at"]
@@ -107,6 +133,8 @@ class ShiftChangeSerializer(ModelForm[ShiftChange]):
 
 
 class ShiftSerializer(ModelForm[Shift]):
+    """A recurring shift with its changes."""
+
     reader_name = serializers.CharField(source="reader.display_name", read_only=True)
     sites = serializers.PrimaryKeyRelatedField(many=True, queryset=Site.objects.all(), required=False)
     subspecialties = serializers.PrimaryKeyRelatedField(many=True, queryset=Subspecialty.objects.all(), required=False)
@@ -122,16 +150,22 @@ class ShiftSerializer(ModelForm[Shift]):
 
 
 class EndForm(serializers.Serializer[Any]):
+    """The last day of a shift."""
+
     last_day = DayField()
 
 
 class HolidaySerializer(ModelForm[Holiday]):
+    """A holiday of a site, or of all."""
+
     class Meta:
         model = Holiday
         fields = ["id", "day", "name", "site"]
 
 
 class CalendarForm(serializers.Serializer[Any]):
+    """A reader's shifts as iCalendar (RFC 5545)."""
+
     reader = serializers.PrimaryKeyRelatedField(queryset=User.objects.filter(is_active=True))
     calendar = serializers.CharField(max_length=2_000_000, trim_whitespace=False)
 
@@ -151,13 +185,16 @@ class RuleSetSerializer(serializers.ModelSerializer[RuleSet]):
         read_only_fields = ["number", "state", "in_force_from", "in_force_until", "made_by", "made_at"]
 
     def get_sentences(self, row: RuleSet) -> list[str]:
+        """Each rule as an English sentence."""
         return [sentence(rule) for rule in parse(row.rules)]
 
     def get_flaws(self, row: RuleSet) -> list[dict[str, str]]:
+        """What is wrong with the rules."""
         return flaws_of(row.rules)
 
 
 def flaws_of(rules: Any) -> list[dict[str, str]]:
+    """The flaws of rules given as plain values."""
     found = check(parse(rules))
     return [{"kind": f.kind, "rule": f.rule, "other": f.other, "sentence": f.sentence} for f in found]
 
@@ -174,5 +211,7 @@ class RulesForm(serializers.Serializer[Any]):
 
 
 class TryForm(RulesForm):
+    """Rules to try on the cases of a time in the past."""
+
     since = MomentField()
     until = MomentField()

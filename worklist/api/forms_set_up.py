@@ -32,6 +32,8 @@ def _words(help_text: str) -> Any:
 
 
 class ReaderProfileSerializer(_SetUpSerializer):
+    """How much a reader takes at once, and how fast they read."""
+
     name = serializers.CharField(source="user.display_name", read_only=True)
 
     class Meta:
@@ -42,6 +44,8 @@ class ReaderProfileSerializer(_SetUpSerializer):
 
 
 class SkillSerializer(_SetUpSerializer):
+    """A reader's skill in a subspecialty."""
+
     modalities = _words("Empty: all.")
     regions = _words("Body regions; empty: all.")
 
@@ -51,30 +55,40 @@ class SkillSerializer(_SetUpSerializer):
 
 
 class PrivilegeSerializer(_SetUpSerializer):
+    """A reader's licence or privilege at a site."""
+
     class Meta:
         model = Privilege
         fields = ["id", "reader", "site", "kind", "number", "valid_from", "valid_until"]
 
 
 class AiPerformanceSerializer(_SetUpSerializer):
+    """The predictive value of an AI product at a site."""
+
     class Meta:
         model = AiPerformance
         fields = ["id", "vendor", "code", "site", "urgency", "ppv", "expires_minutes"]
 
 
 class SiteReadingSerializer(_SetUpSerializer):
+    """When cases of a site are opened for reading."""
+
     class Meta:
         model = SiteReading
         fields = ["id", "site", "opens_on", "images_within"]
 
 
 class ClockStartSerializer(_SetUpSerializer):
+    """The event with which the SLA clock starts."""
+
     class Meta:
         model = ClockStart
         fields = ["id", "site", "urgency", "modality", "event"]
 
 
 class EscalationRouteSerializer(_SetUpSerializer):
+    """Who is told of a rung, and how."""
+
     class Meta:
         model = EscalationRoute
         fields = ["id", "site", "rung", "urgency", "way", "address", "active"]

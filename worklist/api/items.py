@@ -1,3 +1,5 @@
+"""REST API of reading items: lists, claims, and what a holder does."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -28,6 +30,8 @@ from .urgency import UrgencyCalls
 
 
 class ItemFilter(django_filters.FilterSet):
+    """Filters of the list of reading items."""
+
     class Meta:
         model = ReadingItem
         fields = ["site", "state", "accession", "priority", "modality", "subspecialty", "urgency", "reader"]

@@ -1,3 +1,5 @@
+"""REST API of shifts and holidays."""
+
 from __future__ import annotations
 
 from datetime import datetime

@@ -1,3 +1,5 @@
+"""REST API of rule sets, and of trying them on past cases."""
+
 from __future__ import annotations
 
 import asyncio

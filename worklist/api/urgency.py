@@ -1,3 +1,5 @@
+"""REST API of priorities, AI results, hand-over, offers, escalations and presence."""
+
 from __future__ import annotations
 
 from typing import Any

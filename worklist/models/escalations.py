@@ -1,3 +1,5 @@
+"""Reached rungs, escalation routes, and escalation messages."""
+
 from __future__ import annotations
 
 from django.conf import settings

@@ -1,3 +1,5 @@
+"""What readers did with cases they did not read: skips and offers."""
+
 from __future__ import annotations
 
 from django.conf import settings

@@ -1,3 +1,5 @@
+"""Reading items and lanes."""
+
 from __future__ import annotations
 
 from django.conf import settings

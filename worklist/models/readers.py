@@ -1,3 +1,5 @@
+"""Profiles, skills, privileges, conflicts and presence of readers."""
+
 from __future__ import annotations
 
 from django.conf import settings

@@ -1,3 +1,5 @@
+"""Decisions of the rules, and planned priors, kept to be explained later."""
+
 from __future__ import annotations
 
 from django.conf import settings

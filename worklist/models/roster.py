@@ -1,3 +1,5 @@
+"""Shifts, their changes, and holidays."""
+
 from __future__ import annotations
 
 from django.conf import settings

@@ -1,3 +1,5 @@
+"""Versions of the rules of orchestration."""
+
 from __future__ import annotations
 
 from django.conf import settings

@@ -1,3 +1,5 @@
+"""When cases of a site are opened, and cases that wait for their images."""
+
 from __future__ import annotations
 
 from django.db import models

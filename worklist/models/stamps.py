@@ -1,3 +1,5 @@
+"""Stamps that the database changes with the tables they stand for."""
+
 from __future__ import annotations
 
 from django.db import models

@@ -1,3 +1,5 @@
+"""Starts and pauses of SLA clocks, and what AI products say."""
+
 from __future__ import annotations
 
 from django.db import models

@@ -25,6 +25,7 @@ class SkillNow:
     oldest: int | None = None
 
     def fits(self, needs: Needs) -> bool:
+        """Whether the skill covers pool, modality, region and age of the case."""
         if needs.pool != self.pool or (self.modalities and needs.modality not in self.modalities):
             return False
         if self.regions and needs.region not in self.regions:

@@ -40,6 +40,7 @@ class Facts:
     flags: tuple[str, ...] = ()
 
     def get(self, name: str) -> Any:
+        """The fact of this name."""
         return getattr(self, name)
 
     def kept(self) -> dict[str, Any]:

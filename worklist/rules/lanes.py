@@ -40,6 +40,7 @@ class Place:
     turns_at: datetime | None
 
     def score(self, at: datetime) -> float:
+        """The score at a moment: rank plus slope times minutes."""
         return self.rank + self.slope * minutes(at)
 
 

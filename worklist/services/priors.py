@@ -41,6 +41,7 @@ class Earlier:
     prior_id: int | None = None
 
     def exam(self, number: int) -> Exam:
+        """The same exam, as the rules of priors want it."""
         return Exam(number, self.day or LONG_AGO, self.modality, self.region, self.procedure, self.side)
 
 

@@ -45,6 +45,7 @@ class Job:
 
     @property
     def sla_of_class(self) -> float:
+        """Minutes from arrival until the case is due."""
         return self.due - self.arrive
 
 

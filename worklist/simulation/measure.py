@@ -35,6 +35,8 @@ PAIRED = "more breaches than ours %"
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
+    """A mean and its standard error."""
+
     mean: float
     error: float
 

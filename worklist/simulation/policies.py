@@ -57,19 +57,24 @@ class OneQueue:
         self._heap: list[Entry] = []
 
     def key(self, job: Job) -> float:
+        """What the case is ordered by, the smallest first."""
         return self._key(job)
 
     def put(self, job: Job, now: float) -> float | None:
+        """Queue a case; None: its place never changes by itself."""
         heapq.heappush(self._heap, (self._key(job), job.id, job.stamp, job))
         return None
 
     def take(self, reader: Reader, now: float, room: float) -> Job | None:
+        """Remove and return the first case that the reader can finish in ``room`` minutes."""
         return pop_fitting(self._heap, reader, room)
 
     def may(self, reader: Reader, job: Job, now: float) -> bool:
+        """Always: every case is open to every reader."""
         return True
 
     def reprice(self, job: Job, now: float) -> bool:
+        """Apply what the AI says of the case; True when its place changes."""
         return apply_ai(job, now)
 
 
@@ -83,9 +88,11 @@ class Lanes:
         self._lane_of: dict[int, int] = {}
 
     def key(self, job: Job) -> float:
+        """0: a case that comes never interrupts another."""
         return 0.0
 
     def put(self, job: Job, now: float) -> float | None:
+        """Queue a case; return the minute at which it must be put again, or None."""
         where = place(case_of(job), moment(now), reach=job.reach)
         self._lane_of[job.id] = where.lane
         queue = self._queues.setdefault(where.lane, {}).setdefault(job.pool, [])
@@ -95,12 +102,15 @@ class Lanes:
         return max((where.turns_at - EPOCH).total_seconds() / 60.0, now + 1e-6)
 
     def reprice(self, job: Job, now: float) -> bool:
+        """Apply what the AI says of the case; True when its place changes."""
         return apply_ai(job, now)
 
     def may(self, reader: Reader, job: Job, now: float) -> bool:
+        """Whether the case has spilled far enough to be open to the reader."""
         return job.only in (-1, reader.id) and reach_of(self._lane_of[job.id]) >= needed_reach(reader, job.pool)
 
     def take(self, reader: Reader, now: float, room: float) -> Job | None:
+        """Remove and return the best case that the reader can finish in ``room`` minutes."""
         best: tuple[float, list[Entry]] | None = None
         put_back: list[tuple[list[Entry], Entry]] = []
         while True:

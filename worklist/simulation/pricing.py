@@ -20,6 +20,7 @@ def moment(minute: float) -> datetime:
 
 
 def case_of(job: Job) -> Case:
+    """The simulated case as production's rules see one."""
     return Case(job.weight, job.expected, moment(job.price_due), job.sla, job.points)
 
 

@@ -37,6 +37,8 @@ SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """Mean waits of one setting, with AI results positive and negative."""
+
     setting: Setting
     positive_wait: float
     negative_wait: float

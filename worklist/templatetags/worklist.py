@@ -59,6 +59,7 @@ def why(item: ReadingItem) -> list[tuple[str, float]]:
 
 @register.filter
 def total(terms: list[tuple[str, float]]) -> float:
+    """The sum of the score's parts."""
     return sum(value for _, value in terms)
 
 

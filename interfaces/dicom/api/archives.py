@@ -30,12 +30,16 @@ class ArchiveAuthentication(BaseAuthentication):
 
 
 class StableStudyForm(serializers.Serializer[Any]):
+    """What an archive says of a study that has stopped growing."""
+
     study_uid = serializers.RegexField(r"^[0-9.]{1,64}$", help_text="Study Instance UID")
     instances = serializers.IntegerField(min_value=1, max_value=MOST_NUMBER)
     complete = serializers.BooleanField(default=True)
 
 
 class StableStudyView(APIView):
+    """The callback of an archive for stable studies."""
+
     authentication_classes = [ArchiveAuthentication]
     permission_classes = [AllowAny]
 

@@ -21,6 +21,8 @@ from .. import selectors
 
 
 class KeyVerdictSerializer(serializers.Serializer[selectors.KeyVerdict]):
+    """One matching key: what the device asked, what the step has, and whether they fit."""
+
     key = serializers.CharField()
     asked = serializers.CharField()
     found = serializers.CharField(source="is_")
@@ -28,12 +30,16 @@ class KeyVerdictSerializer(serializers.Serializer[selectors.KeyVerdict]):
 
 
 class StepVerdictSerializer(serializers.Serializer[selectors.StepVerdict]):
+    """One scheduled step: whether it is listed, and the verdict of each key."""
+
     step = serializers.CharField(source="step.number")
     listed = serializers.BooleanField()
     keys = KeyVerdictSerializer(many=True)
 
 
 class ExplanationSerializer(serializers.Serializer[selectors.Explanation]):
+    """Why an order is, or is not, in the last answer to a device."""
+
     device = serializers.CharField(source="device.ae_title")
     accession = serializers.CharField()
     asked_at = serializers.DateTimeField(source="query.at", default=None, help_text="Empty: the device never asked.")
@@ -41,6 +47,8 @@ class ExplanationSerializer(serializers.Serializer[selectors.Explanation]):
 
 
 class ExplainQuery(serializers.Serializer[Any]):
+    """Which order should be on the worklist of which device."""
+
     device = serializers.CharField(max_length=16, help_text="AE title")
     accession = serializers.CharField(max_length=16)
 

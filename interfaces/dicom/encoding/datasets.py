@@ -19,4 +19,5 @@ def as_bytes(dataset: Dataset) -> bytes:
 
 
 def from_bytes(raw: bytes | memoryview) -> Dataset:
+    """Decode a dataset in explicit VR little endian (DICOM PS3.5 A.2)."""
     return decode(BytesIO(bytes(raw)), False, True)

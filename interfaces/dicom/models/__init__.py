@@ -1,3 +1,5 @@
+"""What the DICOM services store, by subject."""
+
 from .devices import DeviceProfile, MwlQuery, Rejection
 from .performed import Mpps, MppsForward, NoImages
 from .priors import Prefetch, PriorDestination, PriorMove

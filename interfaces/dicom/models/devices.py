@@ -1,3 +1,5 @@
+"""Device profiles, the last queries of devices, and rejected associations."""
+
 from __future__ import annotations
 
 from django.db import models

@@ -1,3 +1,5 @@
+"""MPPS instances as received, exams without images, and forwards of MPPS messages."""
+
 from __future__ import annotations
 
 from django.db import models

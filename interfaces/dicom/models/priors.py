@@ -1,3 +1,5 @@
+"""Requests for prior studies, where they are moved to, and the moves."""
+
 from __future__ import annotations
 
 from django.conf import settings

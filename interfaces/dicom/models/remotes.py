@@ -1,3 +1,5 @@
+"""Remote application entities: archives, and targets of forwarded MPPS messages."""
+
 from __future__ import annotations
 
 from django.db import models

@@ -1,3 +1,5 @@
+"""Report routes, report objects (SR or PDF), and their sends to archives."""
+
 from __future__ import annotations
 
 from django.db import models

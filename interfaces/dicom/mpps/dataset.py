@@ -131,6 +131,7 @@ def dose(dataset: Dataset) -> dict[str, Any]:
 
 
 def number(dataset: Dataset, keyword: str) -> float | None:
+    """Value of a decimal string; None when it is absent or no number."""
     try:
         return float(text(dataset, keyword))
     except ValueError:

@@ -98,6 +98,7 @@ def _one(tag: int, vr: str, text: str, cut: bool, too_long: list[str]) -> str:
 
 
 def clean(text: str, vr: str) -> str:
+    """Text without the characters that its VR forbids (DICOM PS3.5 6.2)."""
     if vr in ("LT", "UT"):
         return _CONTROLS_IN_TEXT.sub("", text)
     return _CONTROLS.sub(" ", text).replace("\\", "/")

@@ -80,6 +80,7 @@ class Keeper:
         self._thread.start()
 
     def keep(self, kept: Kept) -> None:
+        """Queue a row; the keeper's thread writes it."""
         self._waiting.put(kept)
 
     def close(self) -> None:

@@ -43,6 +43,8 @@ class ExamSerializer(serializers.ModelSerializer[PerformedStep]):
 
 
 class ExceptionsSerializer(serializers.Serializer[Any]):
+    """Exams that need a person, by what is wrong with them."""
+
     unscheduled = ExamSerializer(many=True, help_text="Of no scheduled step.")
     never_ended = ExamSerializer(many=True)
     without_images = ExamSerializer(many=True, help_text="Done, and nothing came.")
@@ -68,10 +70,14 @@ class ExamsView(APIView):
 
 
 class LinkForm(serializers.Serializer[Any]):
+    """The scheduled steps that an exam performed."""
+
     steps = serializers.ListField(child=IdField(), allow_empty=False, help_text="Ids of the steps.")
 
 
 class LinkView(APIView):
+    """Links an exam to scheduled steps."""
+
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=LinkForm, responses={204: None}, operation_id="dicom_exam_link")
@@ -88,6 +94,8 @@ class LinkView(APIView):
 
 
 class UnlinkView(APIView):
+    """Removes the link between an exam and its scheduled steps."""
+
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=ReasonForm, responses={204: None}, operation_id="dicom_exam_unlink")
@@ -104,6 +112,8 @@ class UnlinkView(APIView):
 
 
 class LateOrderForm(serializers.Serializer[Any]):
+    """What an order needs that is placed after its exam."""
+
     patient = serializers.CharField(max_length=64, help_text="A number of a patient who is known here.")
     code = serializers.CharField(max_length=64, help_text="Of the procedure, as in the catalog.")
     site = serializers.SlugField(max_length=16, help_text="Code of the site.")
@@ -111,11 +121,15 @@ class LateOrderForm(serializers.Serializer[Any]):
 
 
 class LateOrderSerializer(serializers.Serializer[Any]):
+    """The order that was placed after its exam."""
+
     order = serializers.IntegerField(source="pk")
     accession = serializers.CharField()
 
 
 class BackFillView(APIView):
+    """Places the missing order of an exam and links the exam to it."""
+
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=LateOrderForm, responses={201: LateOrderSerializer}, operation_id="dicom_exam_order")
@@ -137,10 +151,14 @@ class BackFillView(APIView):
 
 
 class ExamEndForm(serializers.Serializer[Any]):
+    """How an exam ended."""
+
     completed = serializers.BooleanField(help_text="Done; else broken off.")
 
 
 class EndView(APIView):
+    """Ends an exam that the device never ended."""
+
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=ExamEndForm, responses={204: None}, operation_id="dicom_exam_end")
@@ -154,6 +172,8 @@ class EndView(APIView):
 
 
 class NoImagesView(APIView):
+    """Notes that no images of an exam are expected."""
+
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=ReasonForm, responses={204: None}, operation_id="dicom_exam_no_images")

@@ -25,6 +25,8 @@ from .selectors import send_for, sends_for
 
 
 class ReportSendSerializer(serializers.ModelSerializer[ReportSend]):
+    """One report object owed or sent to one archive."""
+
     archive = serializers.CharField(source="archive.name")
     accession = serializers.CharField(source="procedure.order.accession")
     form = serializers.ChoiceField(source="object.form", choices=["SR", "PDF"])
@@ -39,6 +41,8 @@ class ReportSendSerializer(serializers.ModelSerializer[ReportSend]):
 
 
 class SendsQuery(serializers.Serializer[Any]):
+    """Filters of the list of sends."""
+
     state = serializers.ChoiceField(choices=[states.QUEUED, states.SENT, states.SKIPPED], required=False)
     accession = serializers.CharField(max_length=16, required=False)
 

@@ -55,12 +55,14 @@ class Door:
         )
 
     def arrived(self, line: Line) -> None:
+        """Note a new connection; abort the oldest silent one when there are too many."""
         self.lines[line] = None
         silent = [other for other in self.lines if other.state == SILENT] if len(self.lines) > MOST_SILENT else []
         if len(silent) > MOST_SILENT:
             silent[0].transport.abort()
 
     def left(self, line: Line) -> None:
+        """Forget a connection that is closed."""
         self.lines.pop(line, None)
 
     def seat(self, line: Line) -> bool:
@@ -104,6 +106,7 @@ class Door:
         self.desk.give(look_up)
 
     def note_rejection(self, line: Line, refused: Refused) -> None:
+        """Log a rejected association and store it for the device's page."""
         request = line.request
         assert request is not None
         calling, called = request.calling[:16], request.called[:16]
@@ -140,6 +143,7 @@ class Door:
                 line.transport.abort() if line.state in (SILENT, ADMITTING, CLOSED) else line.hang_up()
 
     def close(self) -> None:
+        """Abort every association and close its connection."""
         for line in list(self.lines):
             line.hang_up()
             line.transport.close()

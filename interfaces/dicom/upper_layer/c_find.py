@@ -30,8 +30,11 @@ PATIENCE_S = 0.2
 class Sink(Protocol):
     """Where the answer goes. Called from the desk's thread."""
 
-    def send(self, data: bytes) -> None: ...
-    def finished(self, data: bytes) -> None: ...
+    def send(self, data: bytes) -> None:
+        """Send bytes of an answer that goes on."""
+
+    def finished(self, data: bytes) -> None:
+        """Send the last bytes: the answer is complete."""
 
 
 class Find:

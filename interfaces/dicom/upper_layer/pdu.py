@@ -127,6 +127,7 @@ def accept(request: Request, decided: Iterable[tuple[int, int, str]]) -> bytes:
 
 
 def reject(result: int, source: int, reason: int) -> bytes:
+    """A-ASSOCIATE-RJ with result, source and reason (DICOM PS3.8 9.3.4)."""
     return _unit(ASSOCIATE_RJ, bytes((0, result, source, reason)))
 
 
@@ -136,6 +137,7 @@ def abort(source: int = 2, reason: int = 0) -> bytes:
 
 
 def released() -> bytes:
+    """A-RELEASE-RP (DICOM PS3.8 9.3.7)."""
     return _unit(RELEASE_RP, bytes(4))
 
 

@@ -65,6 +65,7 @@ class Engine:
         _Handler.start(inside, caller, self._server)
 
     def close(self) -> None:
+        """Abort the associations that pynetdicom serves."""
         for association in self._server.active_associations:
             association.abort()
 
@@ -118,6 +119,7 @@ def _handlers(desk: Desk, keeper: Keeper) -> list[Any]:
 
 
 def caller_of(event: evt.Event) -> Caller:
+    """The admitted caller of the association on which an event came."""
     caller: Caller = event.assoc.wetread_caller  # type: ignore[attr-defined]
     return caller
 

@@ -192,8 +192,10 @@ class Line(asyncio.Protocol):
             self._transport.close()
 
     def close(self) -> None:
+        """Close the connection after what is written has been sent."""
         self._transport.close()
 
     def abort(self) -> None:
+        """Close the connection at once; unsent answers are lost."""
         self._lines.discard(self)
         self._transport.abort()

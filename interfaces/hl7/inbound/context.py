@@ -42,10 +42,12 @@ class Incoming:
 
     @cached_property
     def actor(self) -> Actor:
+        """The sender, as the audit trail names it."""
         return Actor.peer(self.peer.name, self.address)
 
     @cached_property
     def mapping(self) -> Mapping:
+        """The sender's code tables."""
         return mapping_of(self.peer)
 
     @cached_property
@@ -77,6 +79,7 @@ class Incoming:
 
     @cached_property
     def zone(self) -> tzinfo:
+        """Time zone of times without an offset: the sender's, or its site's."""
         return datatypes.zone(self.peer.time_zone or self.site.time_zone)
 
     @cached_property

@@ -42,6 +42,7 @@ class Arrival:
 
     @cached_property
     def header(self) -> Header:
+        """The MSH as far as it can be read; never fails."""
         return recover(self.raw)
 
 

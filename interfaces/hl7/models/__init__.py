@@ -1,3 +1,5 @@
+"""What the HL7 interface stores, by subject."""
+
 from .inbound import InboundMessage
 from .jobs import ReplayJob
 from .outbound import BackFill, ConformanceProfile, Destination, OutboundMessage

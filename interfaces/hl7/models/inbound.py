@@ -1,3 +1,5 @@
+"""Received messages with their dispositions."""
+
 from __future__ import annotations
 
 from django.db import models

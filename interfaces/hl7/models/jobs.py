@@ -1,3 +1,5 @@
+"""Bulk replays."""
+
 from __future__ import annotations
 
 from django.conf import settings
@@ -42,4 +44,5 @@ class ReplayJob(Stateful):
 
     @property
     def percent(self) -> int:
+        """Progress from 0 to 100; 100 only when done."""
         return 100 if self.state == states.DONE else min(99, 100 * self.done // max(self.total, 1))

@@ -1,3 +1,5 @@
+"""Destinations, their conformance profiles, back-fills, and messages owed and sent."""
+
 from __future__ import annotations
 
 from django.db import models
@@ -93,6 +95,7 @@ class BackFill(Stateful):
 
     @property
     def percent(self) -> int:
+        """Progress from 0 to 100; 100 only when done."""
         return 100 if self.state == states.DONE else min(99, 100 * self.done // max(self.total, 1))
 
 

@@ -1,3 +1,5 @@
+"""Peers, their code tables, and values that no table knows."""
+
 from __future__ import annotations
 
 from django.db import models

@@ -1,3 +1,5 @@
+"""What messages said of each order, and results that came before their order."""
+
 from __future__ import annotations
 
 from django.db import models

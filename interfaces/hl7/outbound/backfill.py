@@ -44,6 +44,7 @@ class Counted:
 
     @property
     def total(self) -> int:
+        """Number of messages of all kinds."""
         return sum(self.kinds.values())
 
 

@@ -103,6 +103,7 @@ class PeerLine:
         return sock
 
     def close(self) -> None:
+        """Close the connection; the next message opens a new one."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

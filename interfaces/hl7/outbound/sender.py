@@ -91,6 +91,7 @@ class Courier:
             Destination.objects.filter(pk=self._id, lease_holder=self._holder).update(lease_holder="", lease_until=None)
 
     def close(self) -> None:
+        """Close the connection to the destination."""
         if self._line:
             self._line.close()
 

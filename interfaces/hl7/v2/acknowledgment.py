@@ -71,6 +71,7 @@ class Fault:
 
     @property
     def ack(self) -> str:
+        """AR for what was not taken, AE for refused content (HL7 table 0008)."""
         return REJECT if self.rejected or self.code in REJECTED else ERROR
 
 

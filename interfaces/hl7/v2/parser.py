@@ -110,6 +110,7 @@ class Repeat:
         self._text = text
 
     def text(self, component: int = 1, sub: int = 1) -> str:
+        """A subcomponent, unescaped; empty when absent. Counted from 1."""
         return self._segment._part(self._text, component, sub)
 
     def whole(self) -> str:
@@ -128,12 +129,15 @@ class Message:
 
     @property
     def header(self) -> Segment:
+        """The MSH segment."""
         return self.segments[0]
 
     def first(self, name: str) -> Segment | None:
+        """The first segment of a name, or None."""
         return next((s for s in self.segments if s.name == name), None)
 
     def all(self, name: str) -> list[Segment]:
+        """All segments of a name, in order."""
         return [s for s in self.segments if s.name == name]
 
     def get(self, name: str, field: int, component: int = 1) -> str:

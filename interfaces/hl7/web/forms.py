@@ -61,12 +61,14 @@ class PeerSettings(PeerForm):
         fields = FIELDS
 
     def clean_time_zone(self) -> str:
+        """A name of the IANA time zone database; empty: the site's zone."""
         given = str(self.cleaned_data["time_zone"])
         if given:
             is_a_zone(given)
         return given
 
     def clean_charset(self) -> str:
+        """A character set of HL7 table 0211 that can be decoded here."""
         given = str(self.cleaned_data["charset"])
         if given and codec_named(given) is None:
             raise forms.ValidationError("Give a name of MSH-18, such as UNICODE UTF-8 or 8859/1.")

@@ -20,6 +20,8 @@ class ParsedField:
 
 @dataclass(frozen=True, slots=True)
 class ParsedSegment:
+    """A segment for display: its name and its fields."""
+
     name: str
     fields: tuple[ParsedField, ...]
 

@@ -41,12 +41,15 @@ class InboundDetail(InboundSerializer):
         read_only_fields = fields
 
     def get_text(self, row: InboundMessage) -> str:
+        """The message for display, one segment a line."""
         return message_view.raw_text(bytes(row.raw), row.charset)
 
     def get_answer_text(self, row: InboundMessage) -> str:
+        """The answer for display, one segment a line."""
         return message_view.raw_text(bytes(row.answer or b""))
 
     def get_segments(self, row: InboundMessage) -> list[dict[str, Any]]:
+        """The message's segments with the names of their fields."""
         return [
             {
                 "name": segment.name,
@@ -82,13 +85,17 @@ class OutboundDetail(OutboundSerializer):
         read_only_fields = fields
 
     def get_text(self, row: OutboundMessage) -> str:
+        """The message for display, one segment a line."""
         return message_view.raw_text(bytes(row.raw))
 
     def get_answer_text(self, row: OutboundMessage) -> str:
+        """The receiver's answer for display, one segment a line."""
         return message_view.raw_text(bytes(row.answer or b""))
 
 
 class TallySerializer(serializers.Serializer[selectors.Tally]):
+    """How many messages are in a state, and since when."""
+
     state = serializers.CharField()
     count = serializers.IntegerField()
     oldest = serializers.DateTimeField(allow_null=True)
@@ -115,6 +122,8 @@ class DestinationSerializer(serializers.Serializer[selectors.QueueTally]):
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
+    """One row that a message changed."""
+
     action = serializers.CharField()
     subject = serializers.CharField()
     subject_id = serializers.CharField()
@@ -135,10 +144,14 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class PreviewForm(serializers.Serializer[Any]):
+    """A message to try without storing anything."""
+
     text = serializers.CharField(required=False, trim_whitespace=False, help_text="Edited text; left out: as it came.")
 
 
 class ReplayForm(PreviewForm):
+    """A message to replay, and why."""
+
     reason = serializers.CharField(max_length=250)
 
 
@@ -172,6 +185,8 @@ class CountedSerializer(serializers.Serializer[Any]):
 
 
 class ReplayJobSerializer(serializers.ModelSerializer[ReplayJob]):
+    """A bulk replay with its progress and outcomes."""
+
     percent = serializers.IntegerField(read_only=True)
 
     class Meta:

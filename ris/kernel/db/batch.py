@@ -26,6 +26,7 @@ class Together:
         self._owed: list[tuple[Work, Any]] = []
 
     def owe(self, work: Work, item: Any) -> None:
+        """Defer ``work`` on ``item`` to the end of the batch, once for all items."""
         self._owed.append((work, item))
 
     @contextmanager

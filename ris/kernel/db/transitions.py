@@ -18,6 +18,8 @@ M = TypeVar("M", bound="Stateful")
 
 
 class StatefulQuerySet(models.QuerySet[M]):
+    """A queryset whose rows change state by guarded updates only."""
+
     def take(self, step: Step, pk: Any, **changes: Any) -> M:
         """Take ``step`` on the row ``pk``, writing ``changes`` with it; return the row as it now is.
 

@@ -1,3 +1,5 @@
+"""``bin/ris demo``: the demo hospital: seed, traffic, one scan, and the EMR."""
+
 from __future__ import annotations
 
 import time

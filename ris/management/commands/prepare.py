@@ -1,3 +1,5 @@
+"""``bin/ris prepare``: migrate, collect static files, fill an empty database."""
+
 from __future__ import annotations
 
 import json

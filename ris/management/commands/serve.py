@@ -1,3 +1,5 @@
+"""``bin/ris serve``: run one role, or all of them under a supervisor."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""``bin/ris token``: issue an API token."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -41,6 +41,7 @@ def moment(at: datetime) -> Any:
 
 
 def has_wildcard(text: str) -> bool:
+    """Whether the text has a wildcard of DICOM PS3.4 C.2.2.2.4."""
     return "*" in text or "?" in text
 
 

@@ -26,16 +26,22 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class All:
+    """True when every part is."""
+
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
+    """True when at least one part is."""
+
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    """True when its part is not."""
+
     part: Condition
 
 

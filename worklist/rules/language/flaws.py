@@ -42,6 +42,7 @@ class Values:
     known: bool | None = True
 
     def allows(self, value: Any) -> bool:
+        """Whether the fact may have this value."""
         if self.some is not None and value not in self.some:
             return False
         if value in self.but:
@@ -49,6 +50,7 @@ class Values:
         return not isinstance(value, int | float) or self.low <= value <= self.high
 
     def meet(self, other: Values) -> Values:
+        """What both allow."""
         some = self.some if other.some is None else other.some if self.some is None else self.some & other.some
         but = self.but | other.but
         low, high = max(self.low, other.low), min(self.high, other.high)
@@ -60,6 +62,7 @@ class Values:
         return joined
 
     def empty(self) -> bool:
+        """Whether no value is allowed."""
         return (self.some is not None and not self.some) or self.low > self.high
 
     def within(self, other: Values) -> bool:

@@ -30,6 +30,8 @@ MOST_RULES = 500
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """A condition and the effects it has, in force between two days."""
+
     name: str
     when: Condition
     then: Mapping[str, Any]
@@ -38,6 +40,7 @@ class Rule:
     stop: bool = False
 
     def in_force(self, day: date) -> bool:
+        """Whether the rule counts on this day; both ends are included."""
         return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
 
 

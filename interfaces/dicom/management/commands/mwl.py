@@ -1,3 +1,5 @@
+"""``bin/ris mwl``: ask the worklist from the command line."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -15,14 +15,18 @@ class Acting(Protocol):
     """What bringing an order to a picture needs: who, when, and somebody to tell."""
 
     @property
-    def actor(self) -> Actor: ...
+    def actor(self) -> Actor:
+        """Who acts, for the audit trail."""
 
     @property
-    def at(self) -> datetime: ...
+    def at(self) -> datetime:
+        """When, in UTC."""
 
-    def warn(self, sentence: str) -> None: ...
+    def warn(self, sentence: str) -> None:
+        """Note what a person should know; no patient data."""
 
-    def did(self, verb: str, thing: Model) -> None: ...
+    def did(self, verb: str, thing: Model) -> None:
+        """Note what was done to which row."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Afterwards:
     actor: Actor = field(default_factory=lambda: Actor.job("hl7"))
 
     def warn(self, sentence: str) -> None:
-        pass
+        """Nothing: no message waits for an outcome."""
 
     def did(self, verb: str, thing: Model) -> None:
-        pass
+        """Nothing: no message waits for an outcome."""

@@ -44,6 +44,7 @@ def study_uid(words: Words, accession: str, policy: str) -> str:
 
 
 def order_content(words: Words, *, placed_at: bool = False) -> Words:
+    """The order's own values of a projection; with ``placed_at`` as a moment when asked for."""
     content = {name: value for name, value in words.items() if name not in ("placed_at", "accession", "placer_number")}
     if placed_at and words.get("placed_at"):
         content["placed_at"] = datetime.fromisoformat(words["placed_at"])
@@ -51,6 +52,7 @@ def order_content(words: Words, *, placed_at: bool = False) -> Words:
 
 
 def procedure_intent(words: Words, *, number: str = "", uid: str = "") -> ProcedureIntent:
+    """A requested procedure of a projection, with its steps that stand."""
     return ProcedureIntent(
         code=Code(*words["code"]),
         number=number or words.get("number", ""),
@@ -62,6 +64,7 @@ def procedure_intent(words: Words, *, number: str = "", uid: str = "") -> Proced
 
 
 def step_intent(words: Words) -> StepIntent:
+    """A scheduled step of a projection."""
     plain = {n: v for n, v in words.items() if n in ("number", "modality", "location", "performing_physician")}
     return StepIntent(
         **plain,

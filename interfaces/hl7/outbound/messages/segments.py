@@ -42,6 +42,7 @@ def new_control_id() -> str:
 
 
 def moment(at: datetime | None) -> str:
+    """A moment as HL7 TS in UTC; empty for None."""
     return datatypes.write(at, datatypes.zone("UTC")) if at else ""
 
 

@@ -34,7 +34,7 @@ class RangeForm(serializers.Serializer[Any]):
 
 
 class BackFillForm(RangeForm, ReasonForm):
-    pass
+    """The range of a back-fill, and why it is done."""
 
 
 class OwedSerializer(serializers.Serializer[backfill.Counted]):
@@ -48,6 +48,8 @@ class OwedSerializer(serializers.Serializer[backfill.Counted]):
 
 
 class BackFillSerializer(serializers.ModelSerializer[BackFill]):
+    """A back-fill with its progress."""
+
     percent = serializers.IntegerField(read_only=True)
 
     class Meta:

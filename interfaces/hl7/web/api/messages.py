@@ -163,5 +163,6 @@ class DestinationViewSet(viewsets.ViewSet):
 
 
 def valid(form: Any) -> dict[str, Any]:
+    """The form's validated values; raises the framework's error, answered with 400."""
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)

@@ -51,12 +51,16 @@ class MapEntrySerializer(serializers.ModelSerializer[MapEntry]):
 
 
 class UnknownSerializer(serializers.ModelSerializer[UnknownValue]):
+    """A value that no table knows, and how often it came."""
+
     class Meta:
         model = UnknownValue
         fields = ["table", "given", "text", "times", "first_at", "last_at"]
 
 
 class CsvForm(serializers.Serializer[Any]):
+    """A code table as CSV."""
+
     text = serializers.CharField(trim_whitespace=False, help_text=f"Columns {', '.join(COLUMNS)}.")
 
 
@@ -73,6 +77,7 @@ class PeerViewSet(viewsets.ViewSet):
 
     @extend_schema(responses=PeerSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
+        """One peer."""
         return Response(PeerSerializer(selectors.peer_for(user_of(request), int(pk))).data)
 
     @extend_schema(request=PeerSerializer, responses=PeerSerializer)
@@ -124,12 +129,14 @@ class MapEntryViewSet(viewsets.ViewSet):
 
     @extend_schema(responses=MapEntrySerializer(many=True), parameters=[OpenApiParameter("peer", int)])
     def list(self, request: Request) -> Response:
+        """Map entries; of one peer with ``?peer=``."""
         peer = request.query_params.get("peer", "")
         rows = selectors.entries_for(user_of(request), read_id(peer, at="peer") if peer else None)
         return Response(MapEntrySerializer(rows, many=True).data)
 
     @extend_schema(responses=MapEntrySerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
+        """One map entry."""
         return Response(MapEntrySerializer(selectors.entry_for(user_of(request), int(pk))).data)
 
     @extend_schema(request=MapEntrySerializer, responses={201: MapEntrySerializer})
