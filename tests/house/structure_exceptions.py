@@ -1,0 +1,83 @@
+"""What breaks a rule of ``structure.py`` today. The list only shrinks: a name that keeps its rule must leave it."""
+
+from __future__ import annotations
+
+EXCEPTIONS: dict[str, frozenset[str]] = {
+    "full_folders": frozenset(
+        {
+            "ris.kernel",
+            "worklist.selectors",
+        }
+    ),
+    "shared_module_names": frozenset(),
+    "shared_function_names": frozenset(
+        {
+            "interfaces.dicom.mwl: write",
+            "interfaces.dicom.reconciliation: back_fill",
+            "interfaces.dicom.reports: resend",
+            "interfaces.dicom.reports: skip",
+            "interfaces.dicom: explain",
+            "interfaces.dicom: prefetch",
+            "interfaces.hl7.inbound: decide",
+            "interfaces.hl7.web: destination",
+            "interfaces.hl7.web: halt",
+            "ris.kernel: beat",
+            "ris.orders: board",
+            "worklist.pages: change",
+            "worklist.services.next_case: claim_text",
+            "worklist.services.next_case: rest_text",
+        }
+    ),
+    "cycles": frozenset(
+        {
+            "interfaces.dicom.upper_layer.acceptor -> interfaces.dicom.upper_layer.association",
+            "interfaces.dicom.upper_layer.association -> interfaces.dicom.upper_layer.acceptor",
+            "interfaces.dicom.upper_layer.association -> interfaces.dicom.upper_layer.message_exchange",
+            "interfaces.dicom.upper_layer.message_exchange -> interfaces.dicom.upper_layer.association",
+            "interfaces.hl7.outbound.queue -> interfaces.hl7.outbound.triggers",
+            "interfaces.hl7.outbound.triggers -> interfaces.hl7.outbound.queue",
+            "ris.orders.mwl.clauses -> ris.orders.mwl.query",
+            "ris.orders.mwl.query -> ris.orders.mwl.clauses",
+        }
+    ),
+    "small_modules": frozenset(
+        {
+            "interfaces.dicom.availability.ian_scp",
+            "interfaces.dicom.reports.content",
+            "interfaces.dicom.reports.pdf",
+            "interfaces.dicom.scu.c_move",
+            "interfaces.dicom.upper_layer.output",
+            "interfaces.hl7.inbound.acknowledgment_mode",
+            "interfaces.hl7.inbound.one_transaction",
+            "interfaces.hl7.outbound.messages.adt",
+            "interfaces.hl7.outbound.placer_numbers",
+            "reporting.priors",
+            "ris.demo.seed",
+            "ris.kernel.db.json_length",
+            "ris.orders.mwl.wildcards",
+            "ris.orders.services.separating",
+            "ris.requirements",
+            "ris.serving.listening",
+            "ris.web.docs",
+            "ris.web.health",
+            "ris.web.schema",
+            "ris.web.sockets",
+            "worklist.rules.distribution",
+            "worklist.selectors.clocks",
+            "worklist.selectors.feed",
+            "worklist.services.claims.reservation",
+            "worklist.services.conflicts",
+            "worklist.services.next_case.statements",
+            "worklist.services.revisions",
+            "worklist.simulation.pricing",
+        }
+    ),
+    "long_files": frozenset(
+        {
+            "interfaces.hl7.inbound.listener",
+        }
+    ),
+    "long_functions": frozenset(),
+    "untyped_functions": frozenset(),
+    "silent_names": frozenset(),
+}
