@@ -22,7 +22,7 @@ def on_stored(header: Header, message_id: int, at: datetime) -> list[bytes]:
     if header.accept_ack not in ("AL", "SU"):
         return []
     return [
-        acknowledgment.acknowledge(
+        acknowledgment.build_acknowledgment(
             header, acknowledgment.COMMIT[acknowledgment.ACCEPT], control_id=f"S{message_id}", at=at
         )
     ]
@@ -45,4 +45,4 @@ def on_busy(header: Header, at: datetime) -> list[bytes]:
         if header.accept_ack not in ("AL", "ER"):
             return []
         code = acknowledgment.COMMIT[code]
-    return [acknowledgment.acknowledge(header, code, control_id=f"B{at:%H%M%S%f}", at=at, faults=(BUSY,))]
+    return [acknowledgment.build_acknowledgment(header, code, control_id=f"B{at:%H%M%S%f}", at=at, faults=(BUSY,))]

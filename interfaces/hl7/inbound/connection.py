@@ -14,7 +14,7 @@ from typing import Any
 from ris.kernel.clock import now
 
 from ..v2.acknowledgment import echoes_control_id
-from ..v2.mllp import Deframer, Frame, frame
+from ..v2.mllp import Deframer, Frame, frame_message
 from .intake import Arrival
 
 MOST_WAITING, MOST_WAITING_BYTES = 200, 1_000_000
@@ -157,7 +157,7 @@ class Line(asyncio.Protocol):
     def _write(self, answered: list[Taken]) -> None:
         """Write the answers, up to one that acknowledges another message: then close, so that the peer asks again."""
         right = list(takewhile(lambda taken: taken.answered_rightly, answered))
-        if answers := [frame(answer) for taken in right for answer in taken.answers or ()]:
+        if answers := [frame_message(answer) for taken in right for answer in taken.answers or ()]:
             self._transport.write(b"".join(answers))
         if len(right) < len(answered):
             self._report_mismatch(answered[len(right)])

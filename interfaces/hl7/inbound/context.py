@@ -80,7 +80,7 @@ class Incoming:
     @cached_property
     def zone(self) -> tzinfo:
         """Time zone of times without an offset: the sender's, or its site's."""
-        return datatypes.zone(self.peer.time_zone or self.site.time_zone)
+        return datatypes.zone_named(self.peer.time_zone or self.site.time_zone)
 
     @cached_property
     def authority(self) -> str:
@@ -91,7 +91,7 @@ class Incoming:
     def message_at(self) -> datetime:
         """When it was said: MSH-7, else EVN-2, else now."""
         for text in (self.header.time, self.message.get("EVN", 2)):
-            said = datatypes.moment(text, self.zone) if text else None
+            said = datatypes.parse_moment(text, self.zone) if text else None
             if said:
                 return said
         self.warn("MSH-7 names no moment; the time of arrival counts.")
@@ -124,7 +124,7 @@ class Incoming:
     def moment(self, segment: Segment, number: int, component: int = 1) -> datetime | None:
         """A time in a field; an unreadable one is warned about and counts as not said."""
         text = segment.text(number, component)
-        found = datatypes.moment(text, self.zone) if text else None
+        found = datatypes.parse_moment(text, self.zone) if text else None
         if text and found is None:
             self.warn(f"{segment.place(number)} is not a time; ignored.")
         return found

@@ -22,7 +22,7 @@ from ris.kernel.db.statements import Kept
 
 from .. import states
 from ..models import InboundMessage
-from ..v2.header import Header, recover
+from ..v2.header import Header, recover_header
 from . import processing
 from .processing import DecidedMeanwhile
 
@@ -43,7 +43,7 @@ class Arrival:
     @cached_property
     def header(self) -> Header:
         """The MSH as far as it can be read; never fails."""
-        return recover(self.raw)
+        return recover_header(self.raw)
 
 
 _ARRIVED = Many(

@@ -86,7 +86,7 @@ def _birth_date(pid: Segment, incoming: Incoming) -> date | Literal[""] | None:
     """PID-7; less than a day of it says nothing, ``""`` that it is not known."""
     if not pid.has(7):
         return None
-    found = datatypes.day(pid.text(7))
+    found = datatypes.parse_day(pid.text(7))
     if found is None and pid.text(7):
         incoming.warn("PID-7 is not a date; ignored.")
         return None

@@ -17,8 +17,8 @@ from .. import states
 from ..models import InboundMessage, Peer
 from ..v2 import acknowledgment
 from ..v2.acknowledgment import Fault
-from ..v2.header import Header, header_of, recover
-from ..v2.parser import Message, read
+from ..v2.header import Header, parse_header, recover_header
+from ..v2.parser import Message, parse_message
 from .context import Incoming
 from .one_transaction import no_savepoints
 from .orders.responses import order_answer
@@ -59,8 +59,8 @@ def decide(row: InboundMessage, at: datetime) -> InboundMessage:
     try:
         message, header, peer = _open(row, raw)
     except Refusal as refusal:
-        header = recover(raw)
-        return _refuse(row, header, acknowledgment.fault_of(refusal), at)
+        header = recover_header(raw)
+        return _refuse(row, header, acknowledgment.fault_from(refusal), at)
     if header.control_id:
         lock_control_ids(header.control_id)
     row.peer, row.charset = peer, message.codec
@@ -82,10 +82,10 @@ def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
     """Read the message and find out who sent it. Raises Refusal."""
     if row.fault:
         raise Refusal(row.fault, at="MSH", code="unreadable")
-    recovered = recover(raw)
+    recovered = recover_header(raw)
     peer = identify(recovered, row.address)
-    message = read(raw, charset=peer.charset)
-    header = header_of(message)
+    message = parse_message(raw, charset=peer.charset)
+    header = parse_header(message)
     if (header.sending_application, header.sending_facility) != (peer.application, peer.facility):
         peer = identify(header, row.address)
     return message, header, peer
@@ -116,7 +116,7 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
             ignored = apply(entry, incoming)
     except Refusal as refusal:
         incoming.effects.clear()
-        return _refuse(row, incoming.header, acknowledgment.fault_of(refusal), at, incoming)
+        return _refuse(row, incoming.header, acknowledgment.fault_from(refusal), at, incoming)
     except OperationalError:
         raise
     except Exception as error:  # our own mistake: kept, shown, alarmed; the listener goes on
@@ -168,7 +168,7 @@ def _close(
     row.faults = [[fault.code, fault.place, fault.text] for fault in faults]
     row.answer_code, row.decided_at = code, at
     structure, body = order_answer(header, incoming, code) if incoming else ("ACK", ())
-    row.answer = acknowledgment.acknowledge(
+    row.answer = acknowledgment.build_acknowledgment(
         header, code, control_id=f"R{row.pk}", at=at, text=row.reason, faults=faults, structure=structure, body=body
     )
     return write(row)

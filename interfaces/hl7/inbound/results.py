@@ -97,7 +97,7 @@ def _findings(request: Request, incoming: Incoming) -> list[Said]:
 def _expiry(obx: Segment, incoming: Incoming) -> Said:
     """Until when the result counts, where the peer's settings read a field of it, or of a Z-segment, as that."""
     for text in values_of(incoming, "result.expires_at", [obx, *_others(incoming)]):
-        moment = datatypes.moment(text, incoming.zone)
+        moment = datatypes.parse_moment(text, incoming.zone)
         if moment is not None:
             return {"expires_at": moment.isoformat()}
         incoming.warn("The expiry of a result is not a time; ours counts.")

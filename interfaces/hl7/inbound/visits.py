@@ -41,7 +41,7 @@ def _state(incoming: Incoming) -> dict[str, Any]:
 
 def _leaves_today(incoming: Incoming) -> bool:
     """PV2-9, the expected discharge, is the day of the message or before."""
-    leaves = datatypes.day(incoming.message.get("PV2", 9))
+    leaves = datatypes.parse_day(incoming.message.get("PV2", 9))
     return leaves is not None and leaves <= incoming.message_at.astimezone(incoming.zone).date()
 
 

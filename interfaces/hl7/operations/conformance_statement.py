@@ -12,7 +12,7 @@ from ..outbound.options import FILTERS, OPTIONS
 from ..outbound.triggers import KINDS
 from ..translation.code_tables import COMMON
 from ..v2.acknowledgment import ERRORS, REJECTED
-from ..v2.charset import CODECS
+from ..v2.encoding import CODECS
 from ..v2.mllp import MOST_BYTES
 from ..v2.parser import MOST_SEGMENTS
 from ..v2.validation import VERSIONS as WRITTEN

@@ -16,8 +16,8 @@ from ..inbound import intake
 from ..models import Destination, InboundMessage, OutboundMessage
 from ..outbound.messages.segments import new_control_id
 from ..outbound.queue import SEND
-from ..v2.charset import codec_named
-from ..v2.header import recover
+from ..v2.encoding import codec_named
+from ..v2.header import recover_header
 from .preview import Preview, copy_of, preview
 
 
@@ -26,7 +26,7 @@ def edited(original: InboundMessage, text: str) -> bytes:
 
     Raises Invalid when that character set has no place for a character.
     """
-    codec = original.charset or codec_named(recover(bytes(original.raw)).charset) or "utf-8"
+    codec = original.charset or codec_named(recover_header(bytes(original.raw)).charset) or "utf-8"
     body = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").replace("\n", "\r") + "\r"
     try:
         return body.encode(codec)

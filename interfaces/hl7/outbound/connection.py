@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from ..models import Destination
-from ..v2.mllp import Deframer, frame
-from ..v2.parser import read
+from ..v2.mllp import Deframer, frame_message
+from ..v2.parser import parse_message
 
 ACCEPTED = frozenset({"AA", "CA"})
 REFUSED = frozenset({"AE", "AR", "CE", "CR"})
@@ -63,7 +63,7 @@ class PeerLine:
     def _exchange(self, raw: bytes, control_id: str) -> Answer:
         sock = self._socket or self._open()
         try:
-            sock.sendall(frame(raw))
+            sock.sendall(frame_message(raw))
         except (BrokenPipeError, ConnectionResetError):
             raise _Closed from None
         deadline = time.monotonic() + self._destination.timeout
@@ -122,7 +122,7 @@ def connection_key(destination: Destination) -> tuple[object, ...]:
 def understood(raw: bytes, control_id: str) -> Answer | None:
     """The answer, if it is one to this message and says something that has a meaning; else None."""
     try:
-        message = read(raw)
+        message = parse_message(raw)
     except Exception:  # whatever the peer sent: not an answer
         return None
     msa = message.first("MSA")

@@ -11,7 +11,7 @@ from ris.kernel.errors import Refusal
 from ris.orders.models import Order
 from ris.orders.services import number_order
 
-from ..v2.parser import read
+from ..v2.parser import parse_message
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ def take_answered_numbers(answer: bytes, *, peer: str, at: datetime) -> int:
     A number that cannot be taken is logged and left: the message was accepted all the same.
     """
     taken = 0
-    for orc in read(answer).all("ORC"):
+    for orc in parse_message(answer).all("ORC"):
         placer, filler = orc.text(2)[:64], orc.text(3)
         order = Order.objects.filter(filler_number=filler, placer_number="").order_by("pk").first() if filler else None
         if orc.text(1).upper() != "NA" or not placer or order is None:

@@ -15,7 +15,7 @@ from ris.kernel.events import Event
 
 from .. import states
 from ..models import Destination, OutboundMessage
-from ..v2.charset import codec_named
+from ..v2.encoding import codec_named
 from ..v2.profiles import read_profile
 from ..v2.validation import structure_of, why_invalid
 from .messages.segments import new_control_id

@@ -1,4 +1,4 @@
-"""Answers: MSH, MSA and, for a refusal, ERR (HL7 v2.5.1 chapter 2.9 and 2.15.5)."""
+"""Acknowledgments: MSH, MSA and, for a refusal, ERR (HL7 v2.5.1 chapters 2.9 and 2.15.5)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from datetime import datetime
 from ris.kernel.errors import Conflict, Forbidden, NotFound, Refusal
 
 from . import datatypes
-from .charset import CODECS, codec_named
-from .escapes import escape
-from .header import Header, header_of, recover
-from .parser import read
+from .encoding import CODECS, codec_named, escape
+from .header import Header, parse_header, recover_header
+from .parser import parse_message
 
 ACCEPT, ERROR, REJECT = "AA", "AE", "AR"
 COMMIT = {ACCEPT: "CA", ERROR: "CE", REJECT: "CR"}
-"""MSA-1 in the accept phase of the enhanced mode."""
+"""MSA-1 of the original mode → MSA-1 of the accept phase of the enhanced mode (table 0008)."""
 
 ERRORS = {
     "100": "Segment sequence error",
@@ -34,7 +33,7 @@ ERRORS = {
 }
 """HL7 table 0357."""
 
-_OF_REFUSALS = {
+_CODES = {
     "required": "101",
     "data-type": "102",
     "table-value": "103",
@@ -42,6 +41,7 @@ _OF_REFUSALS = {
     "unreadable": "100",
     "unwelcome": "207",
 }
+"""Code of a refusal → table 0357."""
 _PLACES = {
     "accession": "OBR-18",
     "placer_number": "ORC-2",
@@ -53,31 +53,31 @@ _PLACES = {
     "order": "ORC-2",
     "step": "ORC-5",
 }
-"""Fields of the services → where a message says them."""
+"""Field of a service → the field of a message that gave it."""
 
 REJECTED = frozenset({"200", "201", "202", "203"})
-"""What the system does not take at all, whoever mends the content: AR."""
+"""Codes of messages that this system does not support whatever their content: answered AR."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a message is refused: HL7 table 0357, the place as ``OBR[2]-18.1``, a sentence to act on."""
+    """Why a message is refused: code of table 0357, place such as ``OBR[2]-18.1``, a sentence that says the cure."""
 
     code: str
     place: str
     text: str
     rejected: bool = False
-    """Not the content is wrong: AR."""
+    """The cause is not in the content: answered AR."""
 
     @property
     def ack(self) -> str:
-        """AR for what was not taken, AE for refused content (HL7 table 0008)."""
+        """MSA-1: AE or AR."""
         return REJECT if self.rejected or self.code in REJECTED else ERROR
 
 
-def fault_of(refusal: Refusal) -> Fault:
-    """A refusal in HL7's words."""
-    code = _OF_REFUSALS.get(refusal.code, refusal.code)
+def fault_from(refusal: Refusal) -> Fault:
+    """Return a refusal of a service as a fault of the message."""
+    code = _CODES.get(refusal.code, refusal.code)
     if code not in ERRORS:
         by_class = {NotFound: "204", Conflict: "207", Forbidden: "207"}
         code = next((hl7 for cls, hl7 in by_class.items() if isinstance(refusal, cls)), "102")
@@ -85,14 +85,14 @@ def fault_of(refusal: Refusal) -> Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Us:
-    """Names for MSH-3 and MSH-4 when the message did not say whom it was for."""
+class DefaultReceiver:
+    """MSH-3 and MSH-4 of an answer to a message whose MSH-5 and MSH-6 are empty."""
 
     application: str = "WETREAD"
     facility: str = "RIS"
 
 
-def acknowledge(
+def build_acknowledgment(
     header: Header,
     code: str,
     *,
@@ -103,22 +103,22 @@ def acknowledge(
     structure: str = "ACK",
     body: tuple[str, ...] = (),
 ) -> bytes:
-    """The answer to a message with this header: AA, AE, AR, or CA, CE, CR.
+    """Return the answer to a message with this header: MSA-1 is AA, AE, AR, or CA, CE, CR.
 
     ``structure`` is ``ACK``, or an order response such as ``ORR^O02`` whose further segments are
-    ``body``. Sent in the sender's own character set; MSH-11 and MSH-12 are echoed.
+    ``body``. Encoded in the sender's own character set; MSH-11 and MSH-12 are echoed. ``at`` is MSH-7.
     """
-    us = Us()
+    receiver = DefaultReceiver()
     kind = f"ACK^{header.event}" if structure == "ACK" and header.event else structure
     msh = "|".join(
         [
             "MSH",
             "^~\\&",
-            escape(header.receiving_application or us.application),
-            escape(header.receiving_facility or us.facility),
+            escape(header.receiving_application or receiver.application),
+            escape(header.receiving_facility or receiver.facility),
             escape(header.sending_application),
             escape(header.sending_facility),
-            datatypes.write(at, datatypes.zone("UTC")),
+            datatypes.format_moment(at, datatypes.zone_named("UTC")),
             "",
             kind if structure != "ACK" or header.version >= "2.4" else "ACK",
             control_id,
@@ -127,14 +127,14 @@ def acknowledge(
             *([""] * 5 + [escape(header.charset)] if header.charset else []),
         ]
     )
-    said = text or (faults[0].text if faults else "")
-    segments = [msh, f"MSA|{code}|{escape(header.control_id)}|{escape(said)}".rstrip("|")]
+    sentence = text or (faults[0].text if faults else "")
+    segments = [msh, f"MSA|{code}|{escape(header.control_id)}|{escape(sentence)}".rstrip("|")]
     segments += [_err(fault, header) for fault in faults]
     return ("\r".join([*segments, *body]) + "\r").encode(codec_named(header.charset) or "utf-8", "replace")
 
 
 _HEAD_BYTES = 8192
-"""Within which MSH stands, as in :func:`header.recover`."""
+"""Within which MSH stands, as in ``header.recover_header``."""
 
 
 def echoes_control_id(answer: bytes, header: Header, raw: bytes) -> bool:
@@ -154,34 +154,36 @@ def _echoes(answer: bytes, header: Header) -> bool:
 
 
 def _msa_2(answer: bytes, codec: str) -> str | None:
-    _, found, rest = answer.decode(codec, "replace").partition("\rMSA|")
+    _, separator, rest = answer.decode(codec, "replace").partition("\rMSA|")
     fields = rest.split("\r", 1)[0].split("|")
-    return (fields[1] if len(fields) > 1 else "") if found else None
+    return (fields[1] if len(fields) > 1 else "") if separator else None
 
 
 def _headers(raw: bytes) -> Iterator[Header]:
-    """The header in each way in which it may have been taken: recovered, read, read in a peer's character set."""
-    yield recover(raw)
+    """Yield the header in each way in which it may have been read: recovered, parsed, parsed in a peer's charset."""
+    yield recover_header(raw)
     head = raw[:_HEAD_BYTES]
     if len(raw) > _HEAD_BYTES:  # only whole segments: a cut character could not be decoded
         head = head[: max(head.rfind(b"\r"), head.rfind(b"\n")) + 1] or head
     for charset in ("", *CODECS):
         try:
-            yield header_of(read(head, charset=charset))
+            yield parse_header(parse_message(head, charset=charset))
         except Refusal:
             continue
 
 
 def _err(fault: Fault, header: Header) -> str:
-    """ERR as of 2.5, with ERR-1 as well for those who read earlier versions."""
+    """Return ERR as of 2.5, with ERR-1 as well for senders of earlier versions."""
     location, meaning = _location(fault.place), ERRORS[fault.code]
-    old = f"{'^'.join(location[i] for i in (0, 1, 2))}^{fault.code}&{meaning}&HL70357" if header.version < "2.5" else ""
+    err_1 = (
+        f"{'^'.join(location[i] for i in (0, 1, 2))}^{fault.code}&{meaning}&HL70357" if header.version < "2.5" else ""
+    )
     where = "^".join(location).rstrip("^")
-    return f"ERR|{old}|{where}|{fault.code}^{meaning}^HL70357|E||||{escape(fault.text)}"
+    return f"ERR|{err_1}|{where}|{fault.code}^{meaning}^HL70357|E||||{escape(fault.text)}"
 
 
 def _location(place: str) -> tuple[str, str, str, str, str]:
-    """``OBR[2]-18.1`` as ERL: segment, its sequence, field, repetition, component."""
+    """Return ``OBR[2]-18.1`` as ERL: segment, its sequence, field, repetition, component."""
     segment, _, field = place.partition("-")
     name, _, sequence = segment.partition("[")
     number, _, component = field.partition(".")

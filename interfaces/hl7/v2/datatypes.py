@@ -1,4 +1,4 @@
-"""HL7 time stamps (TS, DTM): ``YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]``."""
+"""Data types TS, DTM and DT (HL7 v2.5.1 chapter 2.A): ``YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]``."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from ris.kernel.moments import is_possible
 _TS = re.compile(r"(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)?(\d\d)?(?:\.(\d{1,6}))?)?\s*([+-]\d{4})?")
 
 
-def zone(name: str) -> tzinfo:
-    """The time zone of that IANA name."""
+def zone_named(name: str) -> tzinfo:
+    """Return the time zone of that IANA name. Raises ZoneInfoNotFoundError."""
     return ZoneInfo(name)
 
 
-def moment(text: str, default: tzinfo) -> datetime | None:
-    """The moment ``text`` names, aware; its own offset wins over ``default``. None when it names none,
-    or one outside of the years of ``ris.kernel.moments``.
+def parse_moment(text: str, default: tzinfo) -> datetime | None:
+    """Return the moment of a TS, aware; its own offset wins over ``default``.
 
-    What it leaves out is the beginning: ``2026`` is the first of January, midnight. The hour 24 is
-    midnight of the next day; a second 60 is the next minute.
+    None when the text is no TS, or lies outside of the years of ``ris.kernel.moments``. Parts left out
+    are the first: ``2026`` is the first of January, midnight. The hour 24 is midnight of the next day;
+    a second 60 is the next minute.
     """
-    found = _TS.fullmatch(text.strip())
-    if not found:
+    match = _TS.fullmatch(text.strip())
+    if not match:
         return None
-    year, month, day, hour, minute, second = (int(part) if part else None for part in found.groups()[:6])
+    year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups()[:6])
     try:
-        start = datetime(year or 0, month or 1, day or 1, tzinfo=_offset(found.group(8)) or default)
-        passed = timedelta(
+        start = datetime(year or 0, month or 1, day or 1, tzinfo=_offset(match.group(8)) or default)
+        elapsed = timedelta(
             hours=_upto(hour, 24),
             minutes=_upto(minute, 59),
             seconds=_upto(second, 60),
-            microseconds=int((found.group(7) or "0").ljust(6, "0")),
+            microseconds=int((match.group(7) or "0").ljust(6, "0")),
         )
-        found_at = (start.replace(tzinfo=None) + passed).replace(tzinfo=start.tzinfo)
+        # Added to the wall time: arithmetic on aware times would shift on the day that the clocks change.
+        moment = (start.replace(tzinfo=None) + elapsed).replace(tzinfo=start.tzinfo)
     except (ValueError, OverflowError):
         return None
-    return found_at if is_possible(found_at) else None
+    return moment if is_possible(moment) else None
 
 
 def _upto(value: int | None, most: int) -> int:
@@ -54,18 +55,18 @@ def _offset(text: str | None) -> tzinfo | None:
     return timezone(sign * timedelta(hours=int(text[1:3]), minutes=int(text[3:5])))
 
 
-def day(text: str) -> date | None:
-    """The date of a DT or TS, of which at least the day must be given; None when it is none, such as 00010101."""
+def parse_day(text: str) -> date | None:
+    """Return the date of a DT or TS; None when the day is missing or impossible, such as 00010101."""
     digits = text.strip()[:8]
     if not re.fullmatch(r"\d{8}", digits):
         return None
     try:
-        found = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
-    return found if is_possible(found) else None
+    return day if is_possible(day) else None
 
 
-def write(at: datetime, zone: tzinfo) -> str:
-    """``at`` to the second with its offset, such as ``20261124183000+0000``."""
+def format_moment(at: datetime, zone: tzinfo) -> str:
+    """Return ``at`` to the second with the offset of ``zone``, such as ``20261124183000+0000``."""
     return at.astimezone(zone).strftime("%Y%m%d%H%M%S%z")

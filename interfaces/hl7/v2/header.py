@@ -1,4 +1,4 @@
-"""MSH: who sends what. Recovered even from a message that cannot be read."""
+"""MSH: who sends what to whom (HL7 v2.5.1 chapter 2.15.9). Recovered even from a message that cannot be parsed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .parser import DEFAULT_DELIMITERS, Message
 
 EVENTS_OF_BARE_TYPES = {"ORM": "O01", "ORU": "R01", "OMG": "O19", "OMI": "O23", "ACK": ""}
-"""What a type without its event means."""
+"""MSH-9.1 → MSH-9.2 that it implies when MSH-9.2 and EVN-1 are empty."""
 
 ACK_CONDITIONS = frozenset({"AL", "NE", "ER", "SU"})
 """HL7 table 0155: always, never, error only, success only."""
@@ -16,7 +16,7 @@ ACK_CONDITIONS = frozenset({"AL", "NE", "ER", "SU"})
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The values of MSH that decide how a message is taken, without escapes."""
+    """The values of MSH that decide how a message is processed, escapes resolved. ``time`` is MSH-7 as it came."""
 
     sending_application: str = ""
     sending_facility: str = ""
@@ -38,17 +38,17 @@ class Header:
 
     @property
     def type(self) -> str:
-        """Such as ``ORM^O01``."""
+        """MSH-9.1 and .2, such as ``ORM^O01``."""
         return f"{self.kind}^{self.event}" if self.event else self.kind
 
     @property
     def enhanced(self) -> bool:
-        """Whether the sender asks for the enhanced mode (HL7 2.9.3)."""
+        """Whether MSH-15 or MSH-16 asks for the enhanced acknowledgment mode (HL7 2.9.3)."""
         return bool({self.accept_ack, self.application_ack} & ACK_CONDITIONS)
 
 
-def header_of(message: Message) -> Header:
-    """The header of a message that was read. The event may stand in EVN-1 (before 2.2) or be implied."""
+def parse_header(message: Message) -> Header:
+    """Return the header of a parsed message. The event may stand in EVN-1 (before 2.2) or be implied by the type."""
     msh = message.header
     kind, event = msh.text(9).upper(), msh.text(9, 2).upper()
     if kind and not event and "_" in kind:
@@ -70,16 +70,21 @@ def header_of(message: Message) -> Header:
     )
 
 
+_HEAD_BYTES = 8192
+"""Within which MSH is looked for: a message that is too long or garbled must not cost a scan of all of it."""
 _MSH = re.compile(rb"MSH([^\w\s][^\r\n]*)")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
-def recover(raw: bytes) -> Header:
-    """What can be made out of the header of a message that cannot be read; at least never an error."""
-    found = _MSH.search(raw, 0, 8192)
-    if not found:
+def recover_header(raw: bytes) -> Header:
+    """Return what can be read of the header of any bytes, without decoding them; never raises.
+
+    Values that are not printable ASCII lose those characters, and each is cut to 199 characters.
+    """
+    match = _MSH.search(raw, 0, _HEAD_BYTES)
+    if not match:
         return Header()
-    line = found.group(1).decode("latin-1")
+    line = match.group(1).decode("latin-1")
     separator = line[0]
     fields = ["MSH", *line.split(separator)]
     fields[1] = separator

@@ -6,27 +6,28 @@ from typing import NamedTuple
 
 START, END, CR = b"\x0b", b"\x1c", b"\r"
 MOST_BYTES = 1_000_000
-"""The longest message that is read, in bytes."""
+"""The longest message that is accepted, in bytes: some MB hold any order or report without its images."""
 
 NOT_ENDED = "The message did not end with 0x1C 0x0D before the next one began."
 TOO_LONG = "A message may have at most {most_bytes:,} bytes."
 KEPT_OF_TOO_LONG = 4096
+"""Bytes of a message that is too long that are kept: enough for MSH, so that it can be answered."""
 
 
 class Frame(NamedTuple):
-    """One message off the wire. ``fault`` says why it cannot be taken as it is; empty when it can."""
+    """One message off the wire. ``fault`` says why it cannot be processed; empty when it can."""
 
     body: bytes
     fault: str = ""
 
 
 class Deframer:
-    """Cuts a stream into messages; what is outside of a frame is counted in ``stray`` and dropped.
+    """Cuts a stream into messages. Bytes outside of a frame are dropped; ``stray`` counts them.
 
-    Ends at ``0x1C``; the ``0x0D`` after it may come later or be missing. A start byte inside a frame
-    begins anew; what was begun comes out with a fault. Of a message that is too long the beginning
-    comes out, with a fault, and the rest is skipped, so the connection goes on. Each byte is looked at
-    once, however it is portioned.
+    A frame ends at ``0x1C``; the ``0x0D`` after it may come later or be missing. A start byte inside a
+    frame begins a new one; the unfinished one comes out with a fault. Of a message that is too long the
+    beginning comes out with a fault and the rest is skipped, so that the connection goes on. Each byte
+    is looked at once, in whatever portions it comes.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -37,16 +38,16 @@ class Deframer:
 
     @property
     def begun(self) -> bool:
-        """Whether a message has begun and not ended."""
+        """Whether a message has begun and not ended yet."""
         return self._frame is not None
 
     @property
     def unfinished(self) -> bytes:
-        """What has come of a message that has not ended."""
+        """The bytes of a message that has not ended yet."""
         return bytes(self._frame or b"")
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The messages that ``data`` completes, in order."""
+        """Return the messages that ``data`` completes, in order."""
         frames: list[Frame] = []
         while data:
             if self._frame is None:
@@ -85,6 +86,6 @@ class Deframer:
         self._frame, self._skipping = None, False
 
 
-def frame(message: bytes) -> bytes:
-    """``message`` between its framing bytes, of which it is cleaned first."""
+def frame_message(message: bytes) -> bytes:
+    """Return ``message`` between framing bytes; framing bytes inside of it are removed."""
     return START + message.replace(START, b"").replace(END, b"") + END + CR

@@ -1,6 +1,7 @@
-"""Reading a message: segments, fields, repeats, components. Lenient, fast, and loses nothing.
+"""The parser: segments, fields, repeats, components of a message (HL7 v2.5.1 chapter 2.6).
 
-Why not a library: docs/adr/0004-hl7-reading.md.
+Lenient and lossless: a field keeps its text as it came until it is asked for. Why no library:
+docs/adr/0004-hl7-reading.md.
 """
 
 from __future__ import annotations
@@ -10,50 +11,30 @@ from collections.abc import Iterator
 
 from ris.kernel.errors import Invalid
 
-from .charset import Decoded, decode
-from .escapes import Escapes
+from .encoding import Decoded, Escapes, decode
 
 DEFAULT_DELIMITERS = "|^~\\&"
 MOST_SEGMENTS = 20_000
+"""More are refused: beyond that a message costs more time and memory than any order or report needs."""
 
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _BARE = frozenset(
-    [
-        "PID",
-        "PV1",
-        "PV2",
-        "ORC",
-        "OBR",
-        "OBX",
-        "NTE",
-        "EVN",
-        "MRG",
-        "AL1",
-        "DG1",
-        "GT1",
-        "IN1",
-        "ZDS",
-        "IPC",
-        "TQ1",
-        "SCH",
-        "RGS",
-        "AIS",
-        "AIL",
-        "AIP",
-        "PD1",
-        "NK1",
-    ]
-)
+    {
+        "PID", "PV1", "PV2", "ORC", "OBR", "OBX", "NTE", "EVN", "MRG", "AL1", "DG1", "GT1", "IN1", "ZDS", "IPC", "TQ1",
+        "SCH", "RGS", "AIS", "AIL", "AIP", "PD1", "NK1",
+    }
+)  # fmt: skip
+"""Segments that some senders send without any field, so without a separator after the name."""
 
 
 class Unreadable(Invalid):
-    """Not an HL7 message, or none that begins with a usable MSH."""
+    """The bytes are not an HL7 message that begins with a usable MSH."""
 
     code = "unreadable"
 
 
 class Segment:
-    """One segment. Fields are numbered as in the standard; for MSH the separator itself is field 1."""
+    """One segment. Fields are numbered as in the standard, from 1; for MSH the separator itself is field 1."""
 
     __slots__ = ("_delimiters", "_escapes", "fields", "index", "name")
 
@@ -66,29 +47,29 @@ class Segment:
         self._escapes = escapes
 
     def raw(self, field: int) -> str:
-        """The field as it came; empty when it is not there. HL7's ``""`` (delete) is empty too."""
+        """Return the field as it came; empty when it is absent or HL7's ``""`` (delete)."""
         value = self.fields[field] if field < len(self.fields) else ""
         return "" if value == '""' else value
 
     def has(self, field: int) -> bool:
-        """Whether the field was said at all; ``""`` counts as said."""
+        """Whether the field has a value; ``""`` (delete, HL7 2.5.3) counts as one."""
         return field < len(self.fields) and self.fields[field] != ""
 
     def text(self, field: int, component: int = 1, sub: int = 1) -> str:
-        """One sub-component of the field's first repeat, without escapes and outer blanks."""
+        """Return one sub-component of the field's first repeat, escapes resolved, outer blanks stripped."""
         return self._part(self.raw(field).split(self._delimiters[2], 1)[0], component, sub)
 
     def repeats(self, field: int) -> list[Repeat]:
-        """The field's repeats that hold something."""
+        """Return the field's repeats that are not empty."""
         value = self.raw(field)
         return [Repeat(self, part) for part in value.split(self._delimiters[2]) if part] if value else []
 
     def whole(self, field: int) -> str:
-        """The field as text for a person: repeats on lines, components by blanks."""
+        """Return the field as text for a person: a line for each repeat, blanks between components."""
         return "\n".join(repeat.whole() for repeat in self.repeats(field))
 
     def place(self, field: int) -> str:
-        """Such as ``OBR-18``, or ``OBR[2]-18`` for the second."""
+        """Return where the field is, such as ``OBR-18``, or ``OBR[2]-18`` in the second OBR."""
         return f"{self.name}{f'[{self.index}]' if self.index > 1 else ''}-{field}"
 
     def _part(self, repeat: str, component: int, sub: int) -> str:
@@ -97,7 +78,7 @@ class Segment:
             return ""
         subs = parts[component - 1].split(self._delimiters[4]) if self._delimiters[4] else [parts[component - 1]]
         value = subs[sub - 1] if sub <= len(subs) else ""
-        return "" if value == '""' else self._escapes.read(value).strip()
+        return "" if value == '""' else self._escapes.resolve(value).strip()
 
 
 class Repeat:
@@ -110,17 +91,17 @@ class Repeat:
         self._text = text
 
     def text(self, component: int = 1, sub: int = 1) -> str:
-        """A subcomponent, unescaped; empty when absent. Counted from 1."""
+        """Return one sub-component, escapes resolved, outer blanks stripped."""
         return self._segment._part(self._text, component, sub)
 
     def whole(self) -> str:
-        """All components, by blanks."""
+        """Return all components, with blanks between."""
         parts = self._text.split(self._segment._delimiters[1])
-        return " ".join(filter(None, (self._segment._escapes.read(part).strip() for part in parts)))
+        return " ".join(filter(None, (self._segment._escapes.resolve(part).strip() for part in parts)))
 
 
 class Message:
-    """A message that was read. ``warnings`` tell what was odd about it."""
+    """A parsed message. ``codec`` is the Python codec of its text; ``warnings`` are sentences for a person."""
 
     def __init__(self, segments: list[Segment], decoded: Decoded) -> None:
         self.segments = segments
@@ -133,25 +114,26 @@ class Message:
         return self.segments[0]
 
     def first(self, name: str) -> Segment | None:
-        """The first segment of a name, or None."""
+        """Return the first segment of that name; None when there is none."""
         return next((s for s in self.segments if s.name == name), None)
 
     def all(self, name: str) -> list[Segment]:
-        """All segments of a name, in order."""
+        """Return all segments of that name, in order."""
         return [s for s in self.segments if s.name == name]
 
     def get(self, name: str, field: int, component: int = 1) -> str:
-        """A value of the first segment of that name; empty when there is none."""
+        """Return a component of the first segment of that name; empty when there is none."""
         segment = self.first(name)
         return segment.text(field, component) if segment else ""
 
 
-def read(raw: bytes, *, charset: str = "") -> Message:
-    """Read ``raw``. Segments may end in CR, LF or both; blank ones are skipped.
+def parse_message(raw: bytes, *, charset: str = "") -> Message:
+    """Parse ``raw``. Segments may end in CR, LF or both; blank ones are skipped.
 
     A line that does not begin like a segment continues the one before it (base64 with raw CR).
-    Raises :class:`Unreadable`, or Invalid at MSH-18 (see :func:`charset.decode`).
+    ``charset`` (of the peer) replaces MSH-18. Raises :class:`Unreadable`; Invalid at MSH-18 (see ``encoding.decode``).
     """
+    # A byte-order mark, blanks and (in UTF-16) NUL bytes may stand before MSH.
     if b"MSH" not in raw[:64].replace(b"\0", b""):
         raise Unreadable("A message begins with MSH.", at="MSH")
     decoded = decode(raw, charset)
@@ -176,25 +158,25 @@ def read(raw: bytes, *, charset: str = "") -> Message:
     if text[3:8] != DEFAULT_DELIMITERS:
         message.warnings.append("MSH-2 is unusual.")
     if "\0" in text:
-        message.warnings.append("It held NUL characters; they were dropped.")
+        message.warnings.append("The message held NUL characters; they were dropped.")
     return message
 
 
 def _delimiters(text: str) -> str:
-    """Field, component, repetition, escape and sub-component separators; the usual ones where MSH-2 is short."""
+    """Return field, component, repetition, escape and sub-component separators; the default where MSH-2 is short."""
     field = text[3]
     if field.isalnum() or field.isspace():
         raise Unreadable("MSH-1 must be a separator.", at="MSH-1")
     rest = re.split(r"[\r\n]", text[4:], maxsplit=1)[0].split(field, 1)[0][:4]
     usual = DEFAULT_DELIMITERS[1:]
-    found = rest + "".join(sign for sign in usual[len(rest) :])
-    if len(set(field + found)) < 5 or any(sign.isalnum() for sign in found):
+    separators = rest + usual[len(rest) :]
+    if len(set(field + separators)) < 5 or any(sign.isalnum() for sign in separators):
         raise Unreadable("MSH-2 must hold four different separators.", at="MSH-2")
-    return field + found
+    return field + separators
 
 
 def _lines(text: str, field: str) -> Iterator[str]:
-    """The segments as lines; continuations are joined to their segment by CR."""
+    """Yield the segments as lines; continuations are joined to their segment by CR."""
     current: list[str] = []
     for line in re.split(r"\r\n|\r|\n", text):
         stripped = line.lstrip(" \t\ufeff")

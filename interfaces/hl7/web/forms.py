@@ -11,7 +11,7 @@ from ris.people.backoffice import is_a_zone
 
 from ..models import Peer
 from ..translation.z_segments import checked
-from ..v2.charset import codec_named
+from ..v2.encoding import codec_named
 
 if TYPE_CHECKING:
     PeerForm = forms.ModelForm[Peer]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..v2.header import recover
-from ..v2.parser import read
+from ..v2.header import recover_header
+from ..v2.parser import parse_message
 from ..v2.validation import field_names
 
 
@@ -29,10 +29,10 @@ class ParsedSegment:
 def parsed(raw: bytes, charset: str = "") -> list[ParsedSegment]:
     """A message segment by segment with field names; empty when it cannot be read."""
     try:
-        message = read(raw, charset=charset)
+        message = parse_message(raw, charset=charset)
     except Exception:  # unreadable: the raw text beside it says all there is
         return []
-    version = recover(raw).version
+    version = recover_header(raw).version
     segments = []
     for segment in message.segments:
         names = field_names(segment.name, version)
@@ -50,7 +50,7 @@ def parsed(raw: bytes, charset: str = "") -> list[ParsedSegment]:
 def raw_text(raw: bytes, charset: str = "") -> str:
     """The bytes as text to look at and to edit: one segment a line; what does not decode is shown as ``\\xNN``."""
     try:
-        codec = read(raw, charset=charset).codec
+        codec = parse_message(raw, charset=charset).codec
     except Exception:
         codec = "utf-8"
     return raw.decode(codec, "backslashreplace").replace("\r\n", "\n").replace("\r", "\n")

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from interfaces.hl7.models import Destination, OutboundMessage
-from interfaces.hl7.v2.header import recover
-from interfaces.hl7.v2.mllp import Deframer, frame
+from interfaces.hl7.v2.header import recover_header
+from interfaces.hl7.v2.mllp import Deframer, frame_message
 from tests.interfaces.hl7.hl7 import NOON
 
 Script = Callable[[bytes, int], bytes | None]
@@ -22,7 +22,7 @@ def msa(control_id: str, code: str = "AA", text: str = "") -> bytes:
 
 
 def accept(raw: bytes, before: int) -> bytes | None:
-    return msa(recover(raw).control_id)
+    return msa(recover_header(raw).control_id)
 
 
 class Emr:
@@ -36,7 +36,7 @@ class Emr:
 
     @property
     def control_ids(self) -> list[str]:
-        return [recover(raw).control_id for raw in self.got]
+        return [recover_header(raw).control_id for raw in self.got]
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def emr(script: Script = accept) -> Iterator[tuple[Emr, int]]:
                     system.got.append(found.body)
                     answer = system.script(found.body, before)
                     if answer is not None:
-                        self.request.sendall(frame(answer))
+                        self.request.sendall(frame_message(answer))
                     if system.hang_up_after_answer:
                         return
 

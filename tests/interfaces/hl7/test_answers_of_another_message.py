@@ -13,14 +13,16 @@ from interfaces.hl7.inbound import acknowledgment_mode
 from interfaces.hl7.inbound.listener import MISMATCH_ALARM
 from interfaces.hl7.models import InboundMessage, Peer
 from interfaces.hl7.v2 import acknowledgment
-from interfaces.hl7.v2.header import header_of, recover
-from interfaces.hl7.v2.parser import read
+from interfaces.hl7.v2.header import parse_header, recover_header
+from interfaces.hl7.v2.parser import parse_message
 from ris.kernel.models import Alarm
 from ris.orders.models import Order
 from tests.interfaces.hl7.hl7 import NOON, order, take
 from tests.interfaces.hl7.wire import END, START, Client, listening, parsed
 
-ANSWER_TO_M1 = acknowledgment.acknowledge(recover(order(control_id="M1")), "AA", control_id="R1", at=NOON)
+ANSWER_TO_M1 = acknowledgment.build_acknowledgment(
+    recover_header(order(control_id="M1")), "AA", control_id="R1", at=NOON
+)
 
 
 def wait_for(condition, seconds=10):
@@ -95,10 +97,10 @@ ODD = {
 def test_our_answer_to_an_odd_control_id_is_known_as_its_own(hospital, raw, charset):
     Peer.objects.create(application="EMR", facility="NORTH", name="EMR", addresses=["127.0.0.1/32"], charset=charset)
     answer = bytes(take(raw).answer)
-    assert acknowledgment.echoes_control_id(answer, recover(raw), raw)
+    assert acknowledgment.echoes_control_id(answer, recover_header(raw), raw)
     other = order(control_id="OTHER")
-    assert not acknowledgment.echoes_control_id(answer, recover(other), other)
-    assert not acknowledgment.echoes_control_id(ANSWER_TO_M1.replace(b"|M1", b"|OTHER"), recover(raw), raw)
+    assert not acknowledgment.echoes_control_id(answer, recover_header(other), other)
+    assert not acknowledgment.echoes_control_id(ANSWER_TO_M1.replace(b"|M1", b"|OTHER"), recover_header(raw), raw)
 
 
 @pytest.mark.once
@@ -106,13 +108,13 @@ def test_our_answer_to_an_odd_control_id_is_known_as_its_own(hospital, raw, char
 @given(*[st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=1, max_size=20)] * 2)
 def test_only_its_own_control_id_is_taken_for_an_echo(mine, other):
     raws = [order(control_id=control_id) for control_id in (mine, other)]
-    mine_read, other_read = (header_of(read(raw)) for raw in raws)
-    answer = acknowledgment.acknowledge(mine_read, "AA", control_id="R1", at=NOON)
-    assert acknowledgment.echoes_control_id(answer, recover(raws[0]), raws[0])
-    alike = mine_read.control_id in (other_read.control_id, recover(raws[1]).control_id)
-    assert acknowledgment.echoes_control_id(answer, recover(raws[1]), raws[1]) == alike
+    mine_read, other_read = (parse_header(parse_message(raw)) for raw in raws)
+    answer = acknowledgment.build_acknowledgment(mine_read, "AA", control_id="R1", at=NOON)
+    assert acknowledgment.echoes_control_id(answer, recover_header(raws[0]), raws[0])
+    alike = mine_read.control_id in (other_read.control_id, recover_header(raws[1]).control_id)
+    assert acknowledgment.echoes_control_id(answer, recover_header(raws[1]), raws[1]) == alike
 
 
 def test_an_answer_without_msa_is_no_answer():
     raw = order(control_id="")
-    assert not acknowledgment.echoes_control_id(b"", recover(raw), raw)
+    assert not acknowledgment.echoes_control_id(b"", recover_header(raw), raw)

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from interfaces.hl7 import tasks
 from interfaces.hl7.models import BackFill, Destination, OutboundMessage
 from interfaces.hl7.outbound import backfill
-from interfaces.hl7.v2.parser import read
+from interfaces.hl7.v2.parser import parse_message
 from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Conflict, Invalid, NotFound
@@ -53,7 +53,7 @@ def test_it_is_told_in_order_what_it_would_have_been_told(late: Destination) -> 
     job = filled(late)
     assert (job.state, job.owed, job.done) == ("done", 3, job.total)
     assert kinds_of(late) == ["order.scheduled", "charge", "report.final"]
-    assert read(bytes(OutboundMessage.objects.last().raw)).header.text(9)
+    assert parse_message(bytes(OutboundMessage.objects.last().raw)).header.text(9)
     assert AuditEvent.objects.get(action="hl7.back-fill").reason == "it is new"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interfaces.hl7.v2.charset import CODECS
+from interfaces.hl7.v2.encoding import CODECS
 from ris.orders.models import Order, ScheduledStep
 from ris.patients.models import Patient, Visit
 from tests.interfaces.hl7.hl7 import message, msh, obr, orc, pid, seg, take

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from interfaces.hl7.models import InboundMessage
 from interfaces.hl7.v2 import acknowledgment, parser
-from interfaces.hl7.v2.charset import decode
-from interfaces.hl7.v2.datatypes import moment
-from interfaces.hl7.v2.escapes import Escapes, escape
-from interfaces.hl7.v2.header import header_of, recover
-from interfaces.hl7.v2.mllp import END, START, Deframer, frame
+from interfaces.hl7.v2.datatypes import parse_moment
+from interfaces.hl7.v2.encoding import Escapes, decode, escape
+from interfaces.hl7.v2.header import parse_header, recover_header
+from interfaces.hl7.v2.mllp import END, START, Deframer, frame_message
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
 from tests.interfaces.hl7.hl7 import MESSAGES, order
@@ -47,16 +46,18 @@ def mutated(chance: random.Random) -> bytes:
 @SETTINGS
 @given(st.binary(max_size=400) | st.randoms(use_true_random=False).map(mutated))
 def test_reading_refuses_or_reads_and_never_breaks(raw):
-    header = recover(raw)
-    refusal = acknowledgment.acknowledge(
+    header = recover_header(raw)
+    refusal = acknowledgment.build_acknowledgment(
         header, acknowledgment.ERROR, control_id="1", at=now(), faults=(acknowledgment.Fault("100", "MSH", "x"),)
     )
     assert acknowledgment.echoes_control_id(refusal, header, raw)
     try:
-        message = parser.read(raw)
+        message = parser.parse_message(raw)
     except Refusal:
         return
-    acceptance = acknowledgment.acknowledge(header_of(message), acknowledgment.ACCEPT, control_id="1", at=now())
+    acceptance = acknowledgment.build_acknowledgment(
+        parse_header(message), acknowledgment.ACCEPT, control_id="1", at=now()
+    )
     assert acknowledgment.echoes_control_id(acceptance, header, raw)
     for segment in message.segments:
         for field in range(len(segment.fields)):
@@ -70,8 +71,8 @@ def test_reading_refuses_or_reads_and_never_breaks(raw):
 def test_what_is_escaped_reads_back_the_same_and_cannot_leave_its_field(text):
     written = escape(text)
     assert not set(written) & set("|^~&\r\n\x0b\x1c")
-    clean = Escapes("|^~\\&", "utf-8").read(text.replace("\\", ""))
-    assert Escapes("|^~\\&", "utf-8").read(escape(clean)) == clean
+    clean = Escapes("|^~\\&", "utf-8").resolve(text.replace("\\", ""))
+    assert Escapes("|^~\\&", "utf-8").resolve(escape(clean)) == clean
 
 
 @SETTINGS
@@ -89,14 +90,14 @@ def test_decoding_decides_or_refuses(raw):
 def test_a_time_is_a_moment_or_nothing(text):
     from datetime import UTC
 
-    moment(text, UTC)
+    parse_moment(text, UTC)
 
 
 @pytest.mark.once
 @SETTINGS
 @given(st.lists(st.binary(min_size=1, max_size=30).filter(lambda b: START not in b and END not in b)), st.data())
 def test_frames_come_out_as_they_went_in_however_they_are_portioned(messages, data):
-    stream = b"".join(frame(m) for m in messages)
+    stream = b"".join(frame_message(m) for m in messages)
     deframer, found = Deframer(), []
     while stream:
         size = data.draw(st.integers(1, len(stream)))

@@ -7,7 +7,7 @@ import pytest
 from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.outbound.sender import Courier
 from interfaces.hl7.outbound.triggers import KINDS
-from interfaces.hl7.v2.parser import Message, read
+from interfaces.hl7.v2.parser import Message, parse_message
 from reporting import services
 from ris.kernel.relay import deliver_owed
 from ris.orders.intents import OrderIntent
@@ -31,7 +31,7 @@ def told() -> list[tuple[str, Message]]:
     deliver_owed(at=NOON + timedelta(hours=1))
     rows = OutboundMessage.objects.order_by("pk")
     assert not [(row.kind, row.error) for row in rows if row.error]
-    return [(row.kind, read(bytes(row.raw))) for row in rows]
+    return [(row.kind, parse_message(bytes(row.raw))) for row in rows]
 
 
 def first(kind: str, control: str = "") -> Message:
@@ -136,7 +136,7 @@ def test_filters_by_site_and_modality_hold(db):
 @pytest.mark.django_db(transaction=True)
 def test_the_number_that_the_placer_answers_with_is_kept():
     def script(raw: bytes, before: int) -> bytes:
-        asked = read(raw)
+        asked = parse_message(raw)
         return msa(asked.header.text(10)) + f"ORC|NA|P99^EMRSYS|{asked.get('ORC', 3)}^WETREAD\r".encode()
 
     with emr(script) as (_, port):

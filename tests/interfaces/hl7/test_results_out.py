@@ -7,7 +7,7 @@ import pytest
 from pypdf import PdfReader
 
 from interfaces.hl7.models import Destination, OutboundMessage
-from interfaces.hl7.v2.parser import Message, read
+from interfaces.hl7.v2.parser import Message, parse_message
 from reporting import services
 from reporting.models import Report, ReportVersion
 from reporting.rendering.pdf import render_pdf
@@ -48,7 +48,7 @@ def test_signing_owes_the_emr_one_final_result(emr):
     owed = OutboundMessage.objects.get()
     assert (owed.kind, owed.state, owed.error) == ("report.final", "queued", "")
     assert owed.lane == version.report.procedure.order.accession
-    found = read(bytes(owed.raw))
+    found = parse_message(bytes(owed.raw))
     obr, order = found.first("OBR"), version.report.procedure.order
     assert found.header.text(9) + "^" + found.header.text(9, 2) == "ORU^R01"
     assert (found.get("ORC", 2), found.get("ORC", 2, 2), found.get("ORC", 3)) == ("P1", "EMRSYS", order.filler_number)
@@ -58,7 +58,7 @@ def test_signing_owes_the_emr_one_final_result(emr):
 
 def test_text_comes_line_by_line_with_the_impression_apart_and_the_study_named(emr):
     version, _ = signed()
-    obx = read(bytes(OutboundMessage.objects.get().raw)).all("OBX")
+    obx = parse_message(bytes(OutboundMessage.objects.get().raw)).all("OBX")
     assert [(s.text(3), s.text(4), s.text(5)) for s in obx] == [
         ("113014", "1", version.report.procedure.study_uid),
         ("59776-5", "2", "No bleed."),
@@ -74,7 +74,7 @@ def test_an_addendum_comes_with_the_text_that_it_adds_to(emr):
     services.add_addendum(version.report_id, text="Also a cyst.", **by)
     deliver_owed(at=NOON)
     last = OutboundMessage.objects.order_by("pk").last()
-    found = read(bytes(last.raw))
+    found = parse_message(bytes(last.raw))
     assert (last.kind, found.get("OBR", 25)) == ("report.addendum", "A")
     assert [s.text(5) for s in found.all("OBX")][1:] == [
         "No bleed.", "", "No | mass & no ^shift.", "Normal ümlaut.", "Also a cyst.",
@@ -103,7 +103,7 @@ def test_a_character_the_destination_cannot_write_is_escaped_not_lost(emr):
     signed()
     raw = bytes(OutboundMessage.objects.get().raw)
     assert raw.isascii()
-    assert read(raw).all("OBX")[-1].text(5) == "Normal ümlaut."
+    assert parse_message(raw).all("OBX")[-1].text(5) == "Normal ümlaut."
 
 
 def test_a_message_that_does_not_validate_is_held_shown_and_alarmed(emr, monkeypatch):
@@ -123,7 +123,7 @@ def test_a_destination_that_does_not_want_it_gets_nothing(emr):
 
 
 def told() -> list[tuple[str, Message]]:
-    return [(row.kind, read(bytes(row.raw))) for row in OutboundMessage.objects.order_by("pk")]
+    return [(row.kind, parse_message(bytes(row.raw))) for row in OutboundMessage.objects.order_by("pk")]
 
 
 def lines(message: Message, code: str) -> list[tuple[str, ...]]:
@@ -155,11 +155,14 @@ def test_a_preliminary_and_the_final_over_it_go_out_as_p_and_f_with_the_discrepa
     services.sign(first.report.item_id, revision=1, **said, **by)
     deliver_owed(at=NOON)
     rows = list(OutboundMessage.objects.order_by("pk").select_related("destination"))
-    statuses = [(r.destination.name, read(bytes(r.raw)).get("OBR", 25)) for r in rows]
+    statuses = [(r.destination.name, parse_message(bytes(r.raw)).get("OBR", 25)) for r in rows]
     assert statuses == [("EMR", "P"), ("EMR", "F"), ("QA", "F")]
-    assert lines(read(bytes(rows[0].raw)), "19005-8") == [("TX", "Normal.", "", "P")]
-    assert not lines(read(bytes(rows[1].raw)), "AGREEMENT")
-    assert lines(read(bytes(rows[2].raw)), "AGREEMENT") == [("CE", "3", "", "F"), ("TX", "Missed the bleed.", "", "F")]
+    assert lines(parse_message(bytes(rows[0].raw)), "19005-8") == [("TX", "Normal.", "", "P")]
+    assert not lines(parse_message(bytes(rows[1].raw)), "AGREEMENT")
+    assert lines(parse_message(bytes(rows[2].raw)), "AGREEMENT") == [
+        ("CE", "3", "", "F"),
+        ("TX", "Missed the bleed.", "", "F"),
+    ]
     assert {row.error for row in rows} == {""}
 
 
@@ -197,7 +200,7 @@ def test_the_report_comes_as_pdf_too_where_it_is_wanted(emr, version):
     signed(TEXT | {"critical_level": "orange", "critical_finding": "Nodule | x"})
     owed = OutboundMessage.objects.get()
     assert (owed.state, owed.error) == ("queued", "")
-    last = read(bytes(owed.raw)).all("OBX")[-1]
+    last = parse_message(bytes(owed.raw)).all("OBX")[-1]
     assert [last.text(2), last.text(3), *(last.text(5, n) for n in (1, 2, 3, 4))] == [
         "ED", "18748-4", "", "application", "pdf", "Base64",
     ]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.outbound.sender import Courier, due
-from interfaces.hl7.v2.header import recover
+from interfaces.hl7.v2.header import recover_header
 from ris.kernel.models import Alarm
 from tests.interfaces.hl7.emr import accept, destination, emr, msa, owed
 from tests.interfaces.hl7.hl7 import NOON
@@ -48,7 +48,7 @@ def test_messages_go_in_order_over_one_connection_and_are_sent_when_accepted():
 
 def test_a_refusal_stops_its_lane_and_shows_and_other_lanes_go_on():
     def script(raw: bytes, before: int) -> bytes:
-        control_id = recover(raw).control_id
+        control_id = recover_header(raw).control_id
         return msa(control_id, "AE", "OBR-4 unknown") if control_id == "N1-1" else msa(control_id)
 
     with emr(script) as (_, port):
@@ -62,7 +62,7 @@ def test_a_refusal_stops_its_lane_and_shows_and_other_lanes_go_on():
 
 @pytest.mark.parametrize("code", ["AR", "CE", "CR"])
 def test_no_refusal_counts_as_success(code):
-    with emr(lambda raw, before: msa(recover(raw).control_id, code)) as (_, port):
+    with emr(lambda raw, before: msa(recover_header(raw).control_id, code)) as (_, port):
         to = destination(port)
         message = owed(to)
         courier(to).drain()

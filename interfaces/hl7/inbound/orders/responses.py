@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interfaces.hl7.v2 import acknowledgment
-from interfaces.hl7.v2.escapes import escape
+from interfaces.hl7.v2.encoding import escape
 from interfaces.hl7.v2.header import Header
 from ris.orders.models import Order
 

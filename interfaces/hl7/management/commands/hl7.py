@@ -19,7 +19,7 @@ from interfaces.hl7.operations.message_filter import STATES, Asked
 from interfaces.hl7.operations.preview import Preview, preview
 from interfaces.hl7.operations.retention import forget
 from interfaces.hl7.outbound import backfill
-from interfaces.hl7.v2.mllp import Deframer, frame
+from interfaces.hl7.v2.mllp import Deframer, frame_message
 from interfaces.hl7.v2.validation import structure_as_profile
 from interfaces.hl7.web.message_view import raw_text
 from ris.audit.actor import Actor
@@ -199,7 +199,7 @@ def as_message(raw: bytes) -> bytes:
 def _exchange(host: str, port: int, raw: bytes) -> bytes:
     deframer = Deframer()
     with socket.create_connection((host, port), timeout=30) as peer:
-        peer.sendall(frame(raw))
+        peer.sendall(frame_message(raw))
         while data := peer.recv(65536):
             answers = deframer.feed(data)
             if answers:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from interfaces.hl7.models import Destination
 from interfaces.hl7.v2 import datatypes
-from interfaces.hl7.v2.escapes import escape
+from interfaces.hl7.v2.encoding import escape
 from ris.orders.models import Order, RequestedProcedure
 from ris.patients.models import Patient, Visit
 
@@ -43,7 +43,7 @@ def new_control_id() -> str:
 
 def moment(at: datetime | None) -> str:
     """A moment as HL7 TS in UTC; empty for None."""
-    return datatypes.write(at, datatypes.zone("UTC")) if at else ""
+    return datatypes.format_moment(at, datatypes.zone_named("UTC")) if at else ""
 
 
 def msh(destination: Destination, kind: str, control_id: str, at: datetime) -> str:

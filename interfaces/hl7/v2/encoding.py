@@ -1,4 +1,4 @@
-"""Character sets: what MSH-18 says, what the bytes say, and what is believed (HL7 table 0211)."""
+"""Character sets and escape sequences: bytes ↔ text (HL7 v2.5.1 chapters 2.7 and 2.15.9.18; table 0211)."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ _ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """``codec`` is the Python codec that was believed; ``warnings`` are sentences for a person."""
+    """A decoded message: its text, the Python codec that was used, and sentences for a person."""
 
     text: str
     codec: str
     warnings: tuple[str, ...] = ()
 
 
-def label_of(raw: bytes) -> tuple[str, ...]:
-    """MSH-18 as it was sent, all repeats, read from bytes that are not decoded yet."""
+def read_charset_labels(raw: bytes) -> tuple[str, ...]:
+    """Return all repeats of MSH-18 as they were sent, read from bytes that are not decoded yet."""
     header = re.split(rb"[\r\n]", raw.lstrip(b"\xef\xbb\xbf \r\n"), maxsplit=1)[0].decode("latin-1")
     if len(header) < 8 or not header.startswith("MSH"):
         return ()
@@ -65,7 +65,7 @@ def label_of(raw: bytes) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def codec_named(label: str) -> str | None:
-    """The Python codec of an MSH-18 value, aliases and odd spellings included."""
+    """Return the Python codec of an MSH-18 value (aliases and odd spellings included); None when none is known."""
     bare = re.sub(r"[^A-Z0-9]", "", label.upper())
     by_bare = {re.sub(r"[^A-Z0-9]", "", name): codec for name, codec in CODECS.items()}
     if bare in by_bare:
@@ -75,21 +75,22 @@ def codec_named(label: str) -> str | None:
 
 
 def decode(raw: bytes, override: str = "") -> Decoded:
-    """``raw`` as text. ``override`` (of the peer) replaces MSH-18.
+    """Decode ``raw``. ``override`` (of the peer) replaces MSH-18.
 
     No label: UTF-8 if it decodes, else cp1252, with a warning. A single-byte label on bytes that are
     valid multi-byte UTF-8: UTF-8, with a warning. Raises Invalid (at MSH-18) when the bytes are not in
-    the character set that they claim; nothing is ever replaced by ``?``.
+    the character set that they claim; no character is ever replaced by ``?``.
     """
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _strictly(raw, "utf-16", ())
     raw = raw.removeprefix(b"\xef\xbb\xbf")
-    labels = (override,) if override else label_of(raw)
+    labels = (override,) if override else read_charset_labels(raw)
     named = [label for label in labels if label]
     if raw.isascii() and b"\x1b" not in raw:
         return Decoded(raw.decode("ascii"), (codec_named(named[0]) if named else None) or UTF8)
     if not named:
         return _guess(raw, "MSH-18 is empty")
+    # Of several repeats one that switches by escape (ISO 2022) can read the others too.
     codec = next((c for c in map(codec_named, reversed(named)) if c and c.startswith("iso2022")), codec_named(named[0]))
     if codec is None:
         return _unknown_label(raw)
@@ -99,10 +100,12 @@ def decode(raw: bytes, override: str = "") -> Decoded:
 
 
 def _checked(raw: bytes, codec: str) -> Decoded:
-    """Decode with the codec that was claimed, unless the bytes give the claim away as a lie."""
+    """Decode with the codec that MSH-18 names, unless the bytes contradict it."""
+    # A text in a single-byte character set is practically never valid multi-byte UTF-8 by chance.
     single_byte = codec.startswith("iso8859") or codec == CP1252
     if single_byte and _decodes(raw, UTF8):
         return Decoded(raw.decode(UTF8), UTF8, ("MSH-18 names a single-byte character set; the text is UTF-8.",))
+    # 8859-1 has only control characters at 0x80-0x9F; Windows-1252 has quotes and dashes there.
     if codec == "iso8859-1" and re.search(rb"[\x80-\x9f]", raw):
         return _strictly(raw, CP1252, ("MSH-18 says 8859/1; the text is Windows-1252.",))
     return _strictly(raw, codec, ())
@@ -137,3 +140,65 @@ def _decodes(raw: bytes, codec: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+_FORMAT = {".br": "\n", ".sp": "\n", "H": "", "N": ""}
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NEWLINES = re.compile(r"\r\n?|\n")
+_BLANK_LINES = re.compile(r"\.(?:sp|sk)(\d{1,2})")
+
+
+class Escapes:
+    """The escape sequences of one message (HL7 2.7).
+
+    ``delimiters`` are field, component, repetition, escape, sub-component; ``codec`` reads the bytes of
+    ``\\X..\\`` when they are not UTF-8.
+    """
+
+    def __init__(self, delimiters: str, codec: str) -> None:
+        field, component, repetition, self.sign, sub = tuple(delimiters)
+        self._plain = {"F": field, "S": component, "T": sub, "R": repetition, "E": self.sign} | _FORMAT
+        self._codec = codec
+        sign = re.escape(self.sign)
+        self._pattern = re.compile(f"(?:{sign}X[0-9A-Fa-f]*{sign})+|{sign}([^{sign}]{{1,40}}){sign}")
+
+    def resolve(self, text: str) -> str:
+        """Return ``text`` with its escapes resolved, without control characters; unknown escapes stay as they came."""
+        if self.sign in text:
+            text = self._pattern.sub(self._replace, text)
+        return _CONTROLS.sub("", _NEWLINES.sub("\n", text))
+
+    def _replace(self, match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name is None:
+            digits = re.sub(f"{re.escape(self.sign)}X?", "", match.group(0))
+            return self._bytes(digits) if len(digits) % 2 == 0 else match.group(0)
+        if name in self._plain:
+            return self._plain[name]
+        blank = _BLANK_LINES.fullmatch(name)
+        if blank:
+            return "\n" * int(blank.group(1))
+        return "" if name.startswith(".") else match.group(0)
+
+    def _bytes(self, digits: str) -> str:
+        raw = bytes.fromhex(digits)
+        for codec in ("utf-8", self._codec, "cp1252"):
+            try:
+                return raw.decode(codec)
+            except UnicodeDecodeError:
+                continue
+        return raw.decode("latin-1")
+
+
+_HARMLESS = re.compile(r"[\w .,:;/+-]*")
+_WRITE = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\", "\n": "\\.br\\"})
+
+
+def escape(text: str) -> str:
+    """Return ``text`` with every delimiter escaped; lines become ``\\.br\\``, control characters are dropped.
+
+    Most values need no escape: one match against harmless characters decides, since this runs for every field written.
+    """
+    if _HARMLESS.fullmatch(text):
+        return text
+    return _CONTROLS.sub("", _NEWLINES.sub("\n", text)).translate(_WRITE)
