@@ -6,7 +6,7 @@ what stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,8 @@ class StepIntent:
     minutes: int | None = None
     description: str = ""
     protocol: Code | None = None
+    protocols: tuple[Code, ...] = ()
+    """All protocol codes where there are several; the first is ``protocol``."""
     performing_physician: str = ""
 
 
@@ -41,11 +43,57 @@ class ProcedureIntent:
     """A Requested Procedure. No steps: one step is made."""
 
     code: Code
+    alternates: tuple[Code, ...] = ()
+    """The same procedure in other coding systems (OBR-4.4–6, OBR-44), looked up where ``code`` is not known."""
     number: str = ""
     study_uid: str = ""
     modality: str = ""
     laterality: str = ""
     steps: tuple[StepIntent, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entity:
+    """An entity identifier as a sender wrote it (HL7 EI): what it is sent back as."""
+
+    number: str
+    namespace: str = ""
+    universal_id: str = ""
+    universal_id_type: str = ""
+
+    def as_list(self) -> list[str]:
+        """The four components, for a JSON column."""
+        return [self.number, self.namespace, self.universal_id, self.universal_id_type]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One DG1: a coded diagnosis and its type (table 0052: A admitting, W working, F final)."""
+
+    code: str
+    text: str = ""
+    system: str = ""
+    type: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One OBX that came with an order, such as the body weight."""
+
+    code: str
+    text: str
+    system: str
+    value: str
+    units: str = ""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Somebody who gets a copy of the report (OBR-28). ``name`` is ``FAMILY^GIVEN``."""
+
+    number: str
+    name: str = ""
+    authority: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,20 +109,43 @@ class OrderIntent:
     placer_number: str = ""
     placer_authority: str = ""
     filler_number: str = ""
+    sender_filler_number: str = ""
+    placer_entity: Entity | None = None
+    filler_entity: Entity | None = None
+    group_entity: Entity | None = None
     priority: str = ""
     ordering_provider: str = ""
     ordering_provider_id: str = ""
+    ordering_provider_authority: str = ""
     reason: str = ""
     clinical_info: str = ""
     comments: str = ""
     transport: str = ""
     patient_state: str = ""
+    reason_codes: tuple[Code, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    weight_kg: float | None = None
+    height_m: float | None = None
+    call_back_phone: str = ""
+    copies_to: tuple[Recipient, ...] = ()
+    patient_class: str = ""
+    patient_location: str = ""
+    referring_provider: str = ""
+    pregnant: bool | None = None
     placed_at: datetime | None = None
 
     def content(self) -> dict[str, Any]:
-        """The fields of Order that a revision may write, as far as they were said."""
+        """The fields of Order that a revision may write, as far as they were said; what is a dataclass as a list."""
         said = {name: getattr(self, name) for name in _CONTENT}
-        return {name: value for name, value in said.items() if value not in ("", None)}
+        return {name: _plain(value) for name, value in said.items() if value not in ("", None, ())}
+
+
+def _plain(value: Any) -> Any:
+    """A value for a column: dataclasses become lists of their fields."""
+    if isinstance(value, tuple):
+        return [list(astuple(part)) for part in value]
+    return value.as_list() if isinstance(value, Entity) else value
 
 
 _CONTENT = (
@@ -82,12 +153,28 @@ _CONTENT = (
     "priority",
     "ordering_provider",
     "ordering_provider_id",
+    "ordering_provider_authority",
     "reason",
     "clinical_info",
     "comments",
     "transport",
     "patient_state",
     "filler_number",
+    "sender_filler_number",
+    "placer_entity",
+    "filler_entity",
+    "group_entity",
+    "reason_codes",
+    "diagnoses",
+    "observations",
+    "weight_kg",
+    "height_m",
+    "call_back_phone",
+    "copies_to",
+    "patient_class",
+    "patient_location",
+    "referring_provider",
+    "pregnant",
 )
 
 

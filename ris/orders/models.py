@@ -34,15 +34,41 @@ class Order(Stateful):
     placer_number = models.CharField(max_length=64, blank=True, help_text="ORC-2.1.")
     placer_authority = models.CharField(max_length=64, blank=True, help_text="ORC-2.2, else the sender's name.")
     filler_number = models.CharField(max_length=64, blank=True, help_text="ORC-3.1; issued here.")
+    sender_filler_number = models.CharField(
+        max_length=64, blank=True, help_text="ORC-3.1 as the sender gave it, where it numbers as a filler itself."
+    )
+    placer_entity = models.JSONField(
+        default=list, blank=True, help_text="ORC-2 as it came: [number, namespace, universal id, its type]."
+    )
+    filler_entity = models.JSONField(default=list, blank=True, help_text="ORC-3 as it came, alike.")
+    group_entity = models.JSONField(default=list, blank=True, help_text="ORC-4 (placer group) as it came, alike.")
     priority = models.CharField(max_length=8, choices=PRIORITIES, default="ROUTINE")
     ordering_provider = models.CharField(max_length=194, blank=True, help_text="Name as FAMILY^GIVEN (ORC-12).")
     ordering_provider_id = models.CharField(max_length=32, blank=True, help_text="ORC-12.1.")
+    ordering_provider_authority = models.CharField(
+        max_length=64, blank=True, help_text="Who issued that number (ORC-12.9), such as NPI."
+    )
     referrer = models.ForeignKey(
         "people.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="referred_orders"
     )
     reason = models.TextField(blank=True, help_text="Reason for study (OBR-31).")
     clinical_info = models.TextField(blank=True, help_text="Relevant clinical information (OBR-13).")
     comments = models.TextField(blank=True, help_text="Every NTE-3, in order.")
+    reason_codes = models.JSONField(default=list, blank=True, help_text="OBR-31: [code, text, system] each.")
+    diagnoses = models.JSONField(default=list, blank=True, help_text="DG1: [code, text, system, type] each.")
+    observations = models.JSONField(
+        default=list, blank=True, help_text="OBX of the order: [code, text, system, value, units] each."
+    )
+    weight_kg = models.FloatField(null=True, blank=True, help_text="From OBX (LOINC 29463-7, 3141-9 …).")
+    height_m = models.FloatField(null=True, blank=True, help_text="From OBX (LOINC 8302-2, 3137-7 …).")
+    call_back_phone = models.CharField(max_length=64, blank=True, help_text="ORC-14, else OBR-17.")
+    copies_to = models.JSONField(
+        default=list, blank=True, help_text="OBR-28: [identifier, FAMILY^GIVEN, authority] each."
+    )
+    patient_class = models.CharField(max_length=4, blank=True, help_text="PV1-2 as it came with the order.")
+    patient_location = models.CharField(max_length=120, blank=True, help_text="PV1-3 as it came with the order.")
+    referring_provider = models.CharField(max_length=194, blank=True, help_text="PV1-8 as FAMILY^GIVEN.")
+    pregnant = models.BooleanField(null=True, blank=True, help_text="PV1-15 says B6.")
     transport = models.CharField(max_length=64, blank=True, help_text="OBR-30.")
     patient_state = models.CharField(max_length=64, blank=True, help_text="Danger code (OBR-12).")
     placed_at = models.DateTimeField(help_text="When the order was given, UTC.")
@@ -60,7 +86,12 @@ class Order(Stateful):
                 condition=Q(state__in=[states.ACTIVE, states.HELD, states.CANCELLED]), name="order_state"
             ),
         ]
-        indexes = [models.Index(fields=["site", "-placed_at"], name="order_recent")]
+        indexes = [
+            models.Index(fields=["site", "-placed_at"], name="order_recent"),
+            models.Index(
+                fields=["sender_filler_number"], name="order_sender_filler", condition=~Q(sender_filler_number="")
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.accession
@@ -109,6 +140,9 @@ class ScheduledStep(Stateful):
     protocol_code = models.CharField(max_length=64, blank=True)
     protocol_system = models.CharField(max_length=64, blank=True)
     protocol_text = models.CharField(max_length=120, blank=True)
+    protocol_codes = models.JSONField(
+        default=list, blank=True, help_text="All protocols, the first is the one above: [code, text, system] each."
+    )
     performing_physician = models.CharField(max_length=194, blank=True, help_text="FAMILY^GIVEN (0040,0006).")
     arrived_at = models.DateTimeField(null=True, blank=True)
     stray = models.GeneratedField(

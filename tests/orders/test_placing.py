@@ -11,11 +11,20 @@ from ris.catalog.models import Device
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.models import Record
 from ris.orders import states
-from ris.orders.intents import Code, ProcedureIntent, StepIntent
+from ris.orders.intents import Code, Diagnosis, Entity, Observation, ProcedureIntent, Recipient, StepIntent
 from ris.orders.models import Order
 from ris.orders.services import cancel_order, cancel_procedure, hold_order, release_order
 from ris.orders.services.filling import UNKNOWN_PROCEDURE, UNKNOWN_STATION
-from tests.factories import NOON, TESTER, DeviceFactory, PatientFactory, SiteFactory, make_order, perform
+from tests.factories import (
+    NOON,
+    TESTER,
+    DeviceFactory,
+    PatientFactory,
+    ProcedureFactory,
+    SiteFactory,
+    make_order,
+    perform,
+)
 from tests.racing import race
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +167,44 @@ def test_of_eight_who_send_the_same_placer_number_one_places_the_order() -> None
     outcomes = race(8, lambda _: make_order(patient=patient, site=site, placer_number="P1", placer_authority="EMR").pk)
     assert sum(isinstance(o, int) for o in outcomes) == 1, outcomes
     assert Order.objects.filter(placer_number="P1").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "alternates"),
+    [
+        (Code("70450", system="C4"), ()),
+        (Code("70450", system="CPT-4"), ()),
+        (Code("24727-0", system="LN"), ()),
+        (Code("rpid22", system="RPID"), ()),
+        (Code("70450"), ()),
+        (Code("OWN1", system="EMRLOCAL"), (Code("70450", system="CPT"),)),
+    ],
+)
+def test_a_code_of_a_standard_is_looked_up_in_its_column_of_the_catalog(code, alternates) -> None:
+    known = ProcedureFactory(cpt="70450", loinc="24727-0", radlex="RPID22")
+    order = make_order(procedures=(ProcedureIntent(code=code, alternates=alternates),))
+    procedure = order.procedures.get()
+    assert (procedure.procedure, procedure.modality, order.reread().flags) == (known, "CT", [])
+    assert procedure.code == code.value
+
+
+def test_everything_that_came_with_an_order_is_kept_as_it_was_said() -> None:
+    step = StepIntent(protocols=(Code("P7", "Seven", "L"), Code("P8", "Eight", "L")))
+    order = make_order(
+        procedures=(ProcedureIntent(code=Code("CTHEADWO"), steps=(step,)),),
+        placer_entity=Entity("P1", "EMR", "1.2.3", "ISO"),
+        group_entity=Entity("G1"),
+        sender_filler_number="UP77",
+        diagnoses=(Diagnosis("S06", "Concussion", "I10", "A"),),
+        observations=(Observation("29463-7", "Body weight", "LN", "80", "kg"),),
+        weight_kg=80.0,
+        copies_to=(Recipient("CC1", "ZZCOPY^CARL"),),
+        pregnant=True,
+    ).reread()
+    kept = order.procedures.get().steps.get()
+    assert (order.placer_entity, order.group_entity) == (["P1", "EMR", "1.2.3", "ISO"], ["G1", "", "", ""])
+    assert (order.sender_filler_number, order.weight_kg, order.pregnant) == ("UP77", 80.0, True)
+    assert order.diagnoses == [["S06", "Concussion", "I10", "A"]]
+    assert order.observations == [["29463-7", "Body weight", "LN", "80", "kg"]]
+    assert order.copies_to == [["CC1", "ZZCOPY^CARL", ""]]
+    assert (kept.protocol_code, kept.protocol_codes) == ("P7", [["P7", "Seven", "L"], ["P8", "Eight", "L"]])

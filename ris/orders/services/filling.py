@@ -30,6 +30,28 @@ _CATALOG = Kept(
     lambda code: Procedure.objects.alias(folded=Upper("code")).filter(folded=Upper(Value(code)), active=True),
     steady=True,
 )
+
+
+def _of_column(column: str) -> Kept[Procedure]:
+    """Active procedures by a code in ``column``; one without a side first, since the code does not say one."""
+    return Kept(
+        lambda value: (
+            Procedure.objects.alias(folded=Upper(column))
+            .filter(folded=Upper(Value(value)), active=True)
+            .order_by("laterality", "pk")
+        ),
+        steady=True,
+    )
+
+
+_BY_COLUMN = {column: _of_column(column) for column in ("cpt", "loinc", "radlex")}
+COLUMN_OF_SYSTEM = {
+    "C4": "cpt", "C5": "cpt", "CPT": "cpt", "CPT4": "cpt", "HCPCS": "cpt", "HPC": "cpt", "HCPT": "cpt",
+    "LN": "loinc", "LOINC": "loinc", "2.16.840.1.113883.6.1": "loinc", "2.16.840.1.113883.6.12": "cpt",
+    "RPID": "radlex", "RADLEX": "radlex", "RDL": "radlex", "2.16.840.1.113883.6.256": "radlex",
+}  # fmt: skip
+"""Coding system as senders name it (table 0396, OIDs) → column of the catalog."""
+
 _FIRST_DEVICE = Kept(
     lambda modality, site_id: Device.objects.filter(modality=modality, site=site_id, active=True).order_by("pk")[:1],
     steady=True,
@@ -72,10 +94,23 @@ def unflag(order: Order, *what: str) -> None:
     Order.objects.filter(pk=order.pk).update(flags=order.flags)
 
 
-def catalog_procedure(code: Code) -> Procedure | None:
-    """The catalog's procedure of that code: same coding system first, else any system. Case does not count."""
-    alike = _CATALOG.all(code.value)
-    return next((p for p in alike if p.coding_system == code.system), alike[0] if alike else None)
+def catalog_procedure(*codes: Code) -> Procedure | None:
+    """Return the catalog's procedure of the first of these codes that it knows; None when it knows none.
+
+    The system of a code (OBR-4.3, OBR-4.6; table 0396) names the column in which it is looked up; without one, or where
+    that column lacks it, our own codes (same system first), then every column. Case does not count.
+    """
+    return next((known for code in codes if code.value and (known := _known(code)) is not None), None)
+
+
+def _known(code: Code) -> Procedure | None:
+    column = COLUMN_OF_SYSTEM.get(code.system.upper().replace("-", ""), "")
+    if column and (known := _BY_COLUMN[column].first(code.value)):
+        return known
+    if alike := _CATALOG.all(code.value):
+        return next((p for p in alike if p.coding_system == code.system), alike[0])
+    others = (rows.first(code.value) for name, rows in _BY_COLUMN.items() if name != column)
+    return next((known for known in others if known), None)
 
 
 def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: int = 0) -> RequestedProcedure:
@@ -83,7 +118,7 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: i
 
     ``nth`` is its place in the order, from 1, where the caller knows it without counting.
     """
-    known = catalog_procedure(intent.code)
+    known = catalog_procedure(intent.code, *intent.alternates)
     modality = intent.modality or (known.modality if known else "") or _step_modality(intent)
     if known is None:
         flag(order, UNKNOWN_PROCEDURE)
@@ -118,7 +153,9 @@ def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime, *,
     """Write a scheduled step, on the device it names or else on the first of its modality at the site."""
     modality = intent.modality or procedure.modality
     device = find_device(procedure.order, modality, intent.station_aes)
-    known, protocol = procedure.procedure, intent.protocol or Code("")
+    known = procedure.procedure
+    protocols = intent.protocols or ((intent.protocol,) if intent.protocol else ())
+    protocol = protocols[0] if protocols else Code("")
     return insert(
         ScheduledStep(
             procedure=procedure,
@@ -135,6 +172,7 @@ def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime, *,
             protocol_code=protocol.value,
             protocol_system=protocol.system,
             protocol_text=protocol.text,
+            protocol_codes=[[code.value, code.text, code.system] for code in protocols],
             performing_physician=intent.performing_physician,
         )
     )

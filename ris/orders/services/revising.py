@@ -63,7 +63,7 @@ def _revise_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> No
     if found is None:
         add_procedure(order, intent, at)
         return
-    known = catalog_procedure(intent.code)
+    known = catalog_procedure(intent.code, *intent.alternates)
     if known is not None and known != found.procedure:
         found.procedure = known
         found.modality = intent.modality or known.modality
@@ -117,10 +117,12 @@ def _write_step(procedure: RequestedProcedure, step: ScheduledStep, intent: Step
     changes = {name: value for name, value in said.items() if value}
     if intent.station_aes:
         changes["device"] = find_device(procedure.order, step.modality, intent.station_aes)
-    if intent.protocol:
+    protocols = intent.protocols or ((intent.protocol,) if intent.protocol else ())
+    if protocols:
         changes |= {
-            "protocol_code": intent.protocol.value,
-            "protocol_system": intent.protocol.system,
-            "protocol_text": intent.protocol.text,
+            "protocol_code": protocols[0].value,
+            "protocol_system": protocols[0].system,
+            "protocol_text": protocols[0].text,
+            "protocol_codes": [[code.value, code.text, code.system] for code in protocols],
         }
     ScheduledStep.objects.filter(pk=step.pk).update(version=F("version") + 1, **changes)
