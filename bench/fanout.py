@@ -136,14 +136,13 @@ def by_rows(items: list[Any], users: list[Any]) -> Callable[[int], None]:
     from ris.kernel import doorbell
     from ris.kernel.clock import now
     from ris.kernel.events import emit
-    from worklist.events import ItemClaimed
-    from worklist.live_bell import WORKLIST
+    from worklist.events import WORKLIST_BELL, ItemClaimed
 
     def change(n: int) -> None:
         item = items[n % ITEMS]
         with transaction.atomic():
             emit(ItemClaimed(stream=item.accession, at=now(), item_id=item.pk, reader_id=users[0].pk))
-            doorbell.ring(WORKLIST)
+            doorbell.ring(WORKLIST_BELL)
             began[item.pk] = time.monotonic()
 
     return change

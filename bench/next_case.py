@@ -50,15 +50,14 @@ def plain(reader: Any, at: datetime, pool: int) -> int | None:
 def runner(what: str, at: datetime, users: list[Any]) -> Callable[[random.Random], int | None]:
     from ris.audit.actor import Actor
     from ris.catalog.models import Subspecialty
-    from worklist.selectors.order_search import asking_now
-    from worklist.services.next_case.selection import FEW, next_case, question
-    from worklist.services.next_case.statements import claim_best
+    from worklist.selectors.readers import requester_now
+    from worklist.services.next_case.selection import FEW, claim_best, next_case, question
 
     pools = list(Subspecialty.objects.values_list("pk", flat=True))
     if what == "plain":
         return lambda dice: plain(dice.choice(users), at, dice.choice(pools))
     if what == "statement":
-        asked = [question(asking_now(user, at), at) for user in users[:32]]
+        asked = [question(requester_now(user, at), at) for user in users[:32]]
 
         def statement(dice: random.Random) -> int | None:
             probes, values = dice.choice(asked)

@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
 http = get_asgi_application()
 
 from ris.web.sockets import SameOrigin, nowhere  # noqa: E402  (models are there only now)
-from worklist.live import websocket_urlpatterns  # noqa: E402
+from worklist.live.consumers import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {

@@ -11,7 +11,8 @@ class WorklistConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing them registers what this app wants to hear, and who answers its bell.
-        from . import hub, subscribers  # noqa: F401
+        from . import subscribers  # noqa: F401
         from .change_stamps import stamp_tables
+        from .live import hub  # noqa: F401
 
         post_migrate.connect(stamp_tables, sender=self)

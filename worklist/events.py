@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ris.kernel.events import Event
 
+WORKLIST_BELL = "worklist"
+"""Doorbell: something of the worklist changed. Rung after each of these events; the live hub answers it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ItemEvent(Event):

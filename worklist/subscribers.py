@@ -55,13 +55,13 @@ def reprice_on_revision(event: OrderRevised) -> None:
     """Price the items of a revised order anew, and tell their readers."""
     for pk in ReadingItem.objects.filter(procedure__order=event.order_id).values_list("pk", flat=True):
         services.reprice(pk, at=event.at, cause="order revised")
-    services.tell_revised(ReadingItem.objects.filter(procedure__order=event.order_id), at=event.at)
+    services.emit_revised(ReadingItem.objects.filter(procedure__order=event.order_id), at=event.at)
 
 
 @subscribe(PatientRevised, name="worklist.refresh_after_patient_revision")
 def show_revised_patient(event: PatientRevised) -> None:
     """Who reads a case sees at once that the patient is called otherwise, or has an allergy."""
-    services.tell_revised(ReadingItem.objects.filter(procedure__order__patient=event.patient_id), at=event.at)
+    services.emit_revised(ReadingItem.objects.filter(procedure__order__patient=event.patient_id), at=event.at)
 
 
 @subscribe(OrderPlaced, OrderRevised, name="worklist.plan_priors_of_order")
@@ -100,7 +100,7 @@ def _cancel(procedure_id: int, at: datetime) -> None:
 @subscribe(ItemOpened, ItemRescored, ItemReleased, ItemResumed, name="worklist.offer_most_urgent")
 def push_most_urgent(event: ItemEvent) -> None:
     """Offer a most urgent item to a reader."""
-    services.offer(event.item_id, at=event.at)
+    services.offer_item(event.item_id, at=event.at)
 
 
 @subscribe(RosterChanged, name="worklist.redistribute_after_roster_change")
@@ -114,7 +114,7 @@ def give_out_anew(event: RosterChanged) -> None:
 )
 def suggest_reader(event: ItemEvent) -> None:
     """Assign an item to a reader by the rules."""
-    services.suggest(event.item_id, at=event.at)
+    services.suggest_reader(event.item_id, at=event.at)
 
 
 @subscribe(PatientsMerged, PatientsSeparated, name="worklist.merge_conflicts")
@@ -132,4 +132,4 @@ def reprice_on_visit(event: VisitRevised) -> None:
     waiting = ReadingItem.objects.filter(procedure__order__visit=event.visit_id, state__in=OPEN)
     for pk in waiting.values_list("pk", flat=True):
         services.reprice(pk, at=event.at, cause="visit changed")
-    services.tell_revised(waiting, at=event.at)
+    services.emit_revised(waiting, at=event.at)

@@ -7,8 +7,7 @@ from celery import shared_task
 from ris.kernel.clock import now
 
 from .services.escalation_messages import send_owed
-from .services.sweep import look_ahead as look_ahead_now
-from .services.sweep import sweep_all
+from .services.sweep import alarm_uncovered_hours, sweep_all
 
 
 @shared_task(ignore_result=True)
@@ -20,7 +19,7 @@ def sweep() -> None:
 @shared_task(ignore_result=True)
 def look_ahead() -> None:
     """Hours to come that nobody with the skill covers: one alarm for each site and subspecialty."""
-    look_ahead_now(at=now())
+    alarm_uncovered_hours(at=now())
 
 
 @shared_task(ignore_result=True)

@@ -40,7 +40,7 @@ def sign_preliminary(
     report = _at_revision(item, revision)
     report = Report.objects.filter(revision=revision).take(states.RELEASE, report.pk, author=reader)
     version = keep_text(report, ReportVersion.PRELIMINARY, reader, at, overrides or {})
-    worklist.to_signer(item_id, reader=reader, actor=actor, at=at)
+    worklist.pass_to_signer(item_id, reader=reader, actor=actor, at=at)
     return told(PreliminaryReleased, version, actor, "report.preliminary")
 
 

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
 from ris.people.models import User
-from worklist.live import websocket_urlpatterns
+from worklist.live.consumers import websocket_urlpatterns
 
 
 @contextmanager

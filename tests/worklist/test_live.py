@@ -19,7 +19,7 @@ from tests.factories import NOON, SiteFactory, make_user
 from tests.worklist.reading import make_item, make_reader
 from tests.worklist.sockets import cookie, hear, served, session_of
 from worklist import services
-from worklist.hub import DEEPEST, Client, Hub
+from worklist.live.hub import DEEPEST, Client, Hub
 from worklist.models import Presence
 from worklist.selectors.access import Standing
 
@@ -95,7 +95,7 @@ def test_a_revoked_session_closes_its_socket_within_five_seconds() -> None:
 
 
 def test_who_joins_while_sessions_are_looked_at_is_not_taken_for_signed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worklist.hub.CHECK", 0.0)
+    monkeypatch.setattr("worklist.live.hub.CHECK", 0.0)
     here = Client("here", 1, frozenset({1}))
     late = Client("late", 2, frozenset({1}))
 
@@ -107,8 +107,8 @@ def test_who_joins_while_sessions_are_looked_at_is_not_taken_for_signed_out(monk
             one.clients.add(late)
             return {key: Standing(1, frozenset({1})) for key in keys}
 
-        monkeypatch.setattr("worklist.hub.standing_of", standing)
-        monkeypatch.setattr("worklist.hub.seen", lambda readers, at: None)
+        monkeypatch.setattr("worklist.live.hub.standing_of", standing)
+        monkeypatch.setattr("worklist.live.hub.seen", lambda readers, at: None)
         await one._watch_sessions()
 
     asyncio.run(look())
@@ -132,7 +132,7 @@ def test_a_slow_client_holds_up_nobody_else() -> None:
 
 def test_what_happened_without_a_bell_is_heard_from_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ris.kernel.doorbell._ring_now", lambda bell: None)
-    monkeypatch.setattr("worklist.hub.POLL", 1.0)
+    monkeypatch.setattr("worklist.live.hub.POLL", 1.0)
     reader, item = make_reader(), make_item()
     session = session_of(reader)
 
@@ -158,7 +158,7 @@ def test_a_slow_client_loses_messages_and_sees_that_it_did() -> None:
 
 
 def test_a_reader_with_the_list_open_stays_present(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worklist.hub.CHECK", 0.1)
+    monkeypatch.setattr("worklist.live.hub.CHECK", 0.1)
     here, gone = make_reader("here"), make_reader("gone")
     long_ago = now() - timedelta(hours=1)
     for reader in (here, gone):

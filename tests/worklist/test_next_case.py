@@ -18,7 +18,7 @@ from worklist import services
 from worklist.models import Conflict as TooClose
 from worklist.models import Privilege, ReadingItem, Skill
 from worklist.rules.score import score
-from worklist.services.urgency.lanes import case_of
+from worklist.services.urgency.lane_columns import case_of
 
 pytestmark = pytest.mark.django_db
 
@@ -169,7 +169,7 @@ def test_a_preliminary_goes_to_someone_else_who_may_sign() -> None:
     resident, radiologist = make_reader("resident", role=Role.RESIDENT), make_reader("radiologist")
     item = ask(resident) if make_item() else None
     assert item is not None
-    services.to_signer(item.pk, reader=resident, actor=Actor.job("t"), at=NOON)
+    services.pass_to_signer(item.pk, reader=resident, actor=Actor.job("t"), at=NOON)
     assert ask(resident) is None
     assert ask(radiologist) == item
 

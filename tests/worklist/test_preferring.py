@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from worklist.rules.coverage import asked_of
-from worklist.rules.distribution import distribute
+from worklist.rules.coverage import needs_given_coverage
 from worklist.rules.eligibility import BINDING, Needs, ReaderNow, SkillNow, ruled_out
-from worklist.rules.preference import ORDER, preference, why
+from worklist.rules.preference import ORDER, distribute, preference, why
 
 NEEDS = Needs(site_id=1, pool=7, modality="CT", region="HEAD")
 
@@ -67,17 +66,19 @@ def test_a_teaching_case_goes_to_a_trainee_before_all_else_while_it_is_early() -
 def test_those_on_call_are_spared_what_somebody_in_house_covers_unless_it_is_urgent() -> None:
     called, here = reader(1, kind="on-call", called_for=2), reader(2, deficit=-60.0)
     routine, stat = replace(NEEDS, urgency=4), replace(NEEDS, urgency=2)
-    assert ruled_out(called, asked_of(routine, [called, here])) == ["on call"]
-    assert ruled_out(called, asked_of(stat, [called, here])) == []
-    assert ruled_out(replace(called, called_for=4), asked_of(routine, [called, here])) == []
+    assert ruled_out(called, needs_given_coverage(routine, [called, here])) == ["on call"]
+    assert ruled_out(called, needs_given_coverage(stat, [called, here])) == []
+    assert ruled_out(replace(called, called_for=4), needs_given_coverage(routine, [called, here])) == []
 
 
 def test_those_on_call_are_asked_for_anything_that_nobody_in_house_covers() -> None:
     called, other_skill = reader(1, kind="on-call"), replace(reader(2), skills=(SkillNow(8, 1),))
     routine = replace(NEEDS, urgency=4)
-    assert ruled_out(called, asked_of(routine, [called, other_skill])) == []
-    assert ruled_out(called, asked_of(routine, [called, reader(3, present=False)])) == []
-    assert ruled_out(called, asked_of(routine, [called, reader(3, held=3)])) == ["on call"]  # will be free soon
+    assert ruled_out(called, needs_given_coverage(routine, [called, other_skill])) == []
+    assert ruled_out(called, needs_given_coverage(routine, [called, reader(3, present=False)])) == []
+    assert ruled_out(called, needs_given_coverage(routine, [called, reader(3, held=3)])) == [
+        "on call"
+    ]  # will be free soon
 
 
 def test_a_batch_spares_those_on_call_too() -> None:

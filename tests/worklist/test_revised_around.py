@@ -13,8 +13,8 @@ from ris.patients.models import Merge, Patient
 from ris.patients.services import merge_patients, resolve_patient, unmerge_patients
 from tests.factories import NOON, TESTER, PatientFactory
 from tests.worklist.reading import make_item, make_reader
+from worklist.live.feed import Feed
 from worklist.models import ReadingItem
-from worklist.selectors.feed import Feed
 from worklist.services import claim
 
 pytestmark = pytest.mark.django_db

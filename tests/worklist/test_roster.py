@@ -24,7 +24,7 @@ from worklist.selectors.coverage import coverage, gaps_ahead
 from worklist.selectors.readers import readers_now
 from worklist.selectors.roster import on_shift
 from worklist.services.roster import import_calendar, undo_change
-from worklist.services.sweep import look_ahead, sweep_all
+from worklist.services.sweep import alarm_uncovered_hours, sweep_all
 
 CHICAGO = "America/Chicago"
 
@@ -144,7 +144,7 @@ def test_half_an_hour_before_a_shift_ends_what_waits_with_its_reader_goes_to_oth
     leaving = make_reader("leaving", on_shift=False)
     make_shift(leaving, start_time=time(8), end_time=time(16))
     item = make_item()
-    services.suggest(item.pk, at=NOON)
+    services.suggest_reader(item.pk, at=NOON)
     assert item.reread().assigned_to == leaving
     staying = make_reader("staying")
     end = NOON + timedelta(hours=4)
@@ -185,7 +185,7 @@ def test_what_was_read_in_a_shift_is_remembered_over_a_log_out(monkeypatch: pyte
     for state in ("signed out", "available"):
         services.set_presence(busy, state, actor=TESTER, at=NOON)
     monkeypatch.setattr("worklist.selectors.readers._recent", {})  # a few seconds later
-    assert services.suggest(new.pk, at=NOON) == fresh.pk
+    assert services.suggest_reader(new.pk, at=NOON) == fresh.pk
 
 
 @pytest.mark.django_db
@@ -227,11 +227,11 @@ def test_uncovered_hours_ahead_are_alarmed_once_and_cleared() -> None:
     reader = make_reader(on_shift=False)
     make_item()
     shift = make_shift(reader, start_time=time(8), end_time=time(16))
-    assert look_ahead(at=NOON) == look_ahead(at=NOON) == 1
+    assert alarm_uncovered_hours(at=NOON) == alarm_uncovered_hours(at=NOON) == 1
     alarm = Alarm.objects.get(kind="uncovered")
     assert (alarm.subject, alarm.times) == ("north: neuro CT", 1)
     services.revise_shift(shift.pk, start_time=time(0), end_time=time(0), actor=TESTER, at=NOON)
-    assert look_ahead(at=NOON) == 0
+    assert alarm_uncovered_hours(at=NOON) == 0
     assert Alarm.objects.get(kind="uncovered").cleared_at == NOON
 
 

@@ -30,7 +30,7 @@ def preliminary(**order: object) -> ReadingItem:
     resident = make_reader("resident", role=Role.RESIDENT, team="blue", trainee=True)
     item = make_item(**order)
     services.claim(item.pk, reader=resident, actor=TESTER, at=NOON)
-    return services.to_signer(item.pk, reader=resident, actor=TESTER, at=NOON)
+    return services.pass_to_signer(item.pk, reader=resident, actor=TESTER, at=NOON)
 
 
 def test_a_residents_case_waits_for_a_signer_of_the_team() -> None:
@@ -38,7 +38,7 @@ def test_a_residents_case_waits_for_a_signer_of_the_team() -> None:
     item = preliminary()
     assert item.team_until == NOON + TEAM_FIRST
     assert ask(green) is None
-    assert services.suggest(item.pk, at=NOON) == blue.pk
+    assert services.suggest_reader(item.pk, at=NOON) == blue.pk
     assert ask(blue) == item
 
 
@@ -93,7 +93,7 @@ def test_one_on_call_is_suggested_only_what_nobody_in_house_covers_or_is_urgent(
     called = make_reader("called", on_shift=False, seniority=30)
     make_shift(called, kind="on-call")
     routine, stat = make_item(), make_item(priority="STAT")
-    assert services.suggest(routine.pk, at=NOON) == called.pk  # nobody else is there
+    assert services.suggest_reader(routine.pk, at=NOON) == called.pk  # nobody else is there
     here = make_reader("here")
-    assert services.suggest(routine.pk, at=NOON) == here.pk
-    assert services.suggest(stat.pk, at=NOON) == called.pk  # the more senior of two equals
+    assert services.suggest_reader(routine.pk, at=NOON) == here.pk
+    assert services.suggest_reader(stat.pk, at=NOON) == called.pk  # the more senior of two equals

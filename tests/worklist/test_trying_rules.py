@@ -19,7 +19,7 @@ from worklist import services
 from worklist.api.rules import Trial, _Gone
 from worklist.models import ClockPause, Decision, ReadingItem
 from worklist.rules.language.parser import parse
-from worklist.selectors.replay.service import replay
+from worklist.selectors.replay.comparison import replay
 
 DAY = timedelta(days=1)
 URGENT = [{"name": "old people first", "when": {"age": {"at least": 65}}, "then": {"class": "stat", "sla": 30}}]

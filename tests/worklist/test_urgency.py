@@ -19,8 +19,8 @@ from worklist.rules.score import score
 from worklist.selectors.explain import explain
 from worklist.services.claims.offers import lapse_due
 from worklist.services.sweep import sweep_all
-from worklist.services.urgency.facts import expire_ai
-from worklist.services.urgency.lanes import case_of
+from worklist.services.urgency.lane_columns import case_of
+from worklist.services.urgency.updates import expire_ai
 
 pytestmark = pytest.mark.django_db
 
@@ -156,25 +156,25 @@ def critical() -> ReadingItem:
 
 def test_the_most_urgent_case_is_offered_to_one_reader_after_another() -> None:
     one, two, item = make_reader("one"), make_reader("two", seniority=9), critical()
-    first = services.offer(item.pk, at=NOON)
+    first = services.offer_item(item.pk, at=NOON)
     assert first is not None and first.reader == two  # the more senior, all else equal
-    assert services.offer(item.pk, at=NOON) is None
+    assert services.offer_item(item.pk, at=NOON) is None
     assert services.next_case(one, actor=TESTER, at=NOON) is None
     assert lapse_due(NOON + timedelta(seconds=59)) == 0
     assert lapse_due(NOON + timedelta(seconds=60)) == 1
     second = Offer.objects.get(outcome="open")
     assert second.reader == one
-    taken = services.accept(second.pk, reader=one, actor=TESTER, at=NOON + 2 * MINUTE)
+    taken = services.accept_offer(second.pk, reader=one, actor=TESTER, at=NOON + 2 * MINUTE)
     assert (taken.reader, taken.reserved_for) == (one, None)
     with pytest.raises(Conflict):
-        services.accept(first.pk, reader=two, actor=TESTER, at=NOON + 2 * MINUTE)
+        services.accept_offer(first.pk, reader=two, actor=TESTER, at=NOON + 2 * MINUTE)
 
 
 def test_declining_an_offer_asks_the_next_and_alarms_when_nobody_is_left() -> None:
     one, item = make_reader("one"), critical()
-    made = services.offer(item.pk, at=NOON)
+    made = services.offer_item(item.pk, at=NOON)
     assert made is not None
-    assert services.decline(made.pk, reader=one, reason="in a procedure", actor=TESTER, at=NOON) is None
+    assert services.decline_offer(made.pk, reader=one, reason="in a procedure", actor=TESTER, at=NOON) is None
     assert Alarm.objects.filter(kind="offer-unanswered").count() == 1
     assert item.reread().reserved_for is None
 
@@ -182,7 +182,7 @@ def test_declining_an_offer_asks_the_next_and_alarms_when_nobody_is_left() -> No
 def test_who_picks_an_offered_case_by_hand_is_quicker() -> None:
     make_reader("one", seniority=9)
     two, item = make_reader("two"), critical()
-    services.offer(item.pk, at=NOON)
+    services.offer_item(item.pk, at=NOON)
     assert services.claim(item.pk, reader=two, actor=TESTER, at=NOON).reader == two
     assert Offer.objects.get().outcome == "lapsed"
 

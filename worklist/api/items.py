@@ -23,9 +23,9 @@ from ris.people.serializers import ReasonForm
 from worklist import selectors, services
 from worklist.models import ReadingItem
 from worklist.selectors.lists import LISTS
-from worklist.services.claims.holding import LEASE
+from worklist.services.claims.leases import LEASE
 
-from .forms import HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
+from .item_serializers import HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
 from .urgency import UrgencyCalls
 
 

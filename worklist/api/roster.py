@@ -32,7 +32,7 @@ from worklist.selectors.lead import visible_shifts
 from worklist.selectors.roster import on_shift
 from worklist.services.roster import import_calendar, undo_change
 
-from .forms_more import CalendarForm, EndForm, HolidaySerializer, ShiftChangeSerializer, ShiftSerializer
+from .roster_serializers import CalendarForm, EndForm, HolidaySerializer, ShiftChangeSerializer, ShiftSerializer
 
 _SINCE = OpenApiParameter("since", OpenApiTypes.DATETIME)
 _HOURS = OpenApiParameter("hours", int, default=24)

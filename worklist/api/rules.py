@@ -28,11 +28,11 @@ from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 from worklist.models import RuleSet
 from worklist.rules.language.sentences import sentence
-from worklist.selectors.replay.service import replay
+from worklist.selectors.replay.comparison import replay
 from worklist.selectors.rulesets import visible_rule_sets
 from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
 
-from .forms_more import RuleSetSerializer, RulesForm, TryForm, flaws_of
+from .rule_serializers import RuleSetSerializer, RulesForm, TryForm, flaws_of
 
 
 class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[RuleSet]):

@@ -22,9 +22,9 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
 from worklist.models import AiPerformance, ClockStart, EscalationRoute, Privilege, ReaderProfile, SiteReading, Skill
-from worklist.selectors.colleagues import colleagues
+from worklist.selectors.access import colleagues
 
-from .forms_set_up import (
+from .set_up_serializers import (
     AiPerformanceSerializer,
     ClockStartSerializer,
     EscalationRouteSerializer,

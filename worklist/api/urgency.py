@@ -28,8 +28,8 @@ from worklist.models import Escalation, Offer, PriorPlan, ReadingItem
 from worklist.selectors.explain import explain
 from worklist.selectors.lead import offers_to, open_escalations
 
-from .forms import ItemSerializer
-from .forms_more import (
+from .item_serializers import ItemSerializer
+from .urgency_serializers import (
     AiFlagSerializer,
     AiResultByStudyForm,
     EscalationSerializer,
@@ -193,7 +193,7 @@ class OfferViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Offer]):
     def accept(self, request: Request, pk: str) -> Response:
         """Claim it."""
         require(user_of(request), Can.READ_CASES)
-        item = services.accept(int(pk), reader=user_of(request), actor=actor_of(request), at=now())
+        item = services.accept_offer(int(pk), reader=user_of(request), actor=actor_of(request), at=now())
         return Response(ItemSerializer(_readable(request, item.pk)).data)
 
     @extend_schema(request=ReasonForm, responses={204: None})
@@ -204,7 +204,7 @@ class OfferViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Offer]):
         form = ReasonForm(data=request.data)
         form.is_valid(raise_exception=True)
         reason = form.validated_data["reason"]
-        services.decline(int(pk), reader=user_of(request), reason=reason, actor=actor_of(request), at=now())
+        services.decline_offer(int(pk), reader=user_of(request), reason=reason, actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -25,7 +25,7 @@ from ris.people.selectors import require, sites_for
 from .. import selectors, services
 from ..models import Presence, ReadingItem
 from ..rules.ladder import NAMES
-from ..selectors.colleagues import colleague, colleagues
+from ..selectors.access import colleague, colleagues
 from ..selectors.coverage import coverage
 from ..selectors.explain import explain
 from ..selectors.lead import offers_to, open_escalations, visible_shifts
@@ -35,7 +35,7 @@ from ..states import CLAIMED
 
 @require_safe
 @page(Can.LEAD_READING)
-def coordinator(request: HttpRequest) -> HttpResponse:
+def show_coordinator(request: HttpRequest) -> HttpResponse:
     """What is about to be late, who is here, and who holds what."""
     user, at = user_of(request), now()
     if "X-By-Itself" not in request.headers:
@@ -81,7 +81,7 @@ def acknowledge(request: HttpRequest, escalation_id: int) -> HttpResponse:
 
 @require_safe
 @page(Can.LEAD_READING)
-def covered(request: HttpRequest) -> HttpResponse:
+def show_coverage(request: HttpRequest) -> HttpResponse:
     """For each subspecialty and modality, hour by hour: who is there, and where nobody is."""
     user = user_of(request)
     day = day_or_none(request.GET.get("day", "")) or timezone.localdate()
@@ -111,7 +111,7 @@ def covered(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @page(Can.SEE_WORKLIST)
-def explained(request: HttpRequest, item_id: int) -> HttpResponse:
+def explain_item(request: HttpRequest, item_id: int) -> HttpResponse:
     """Why a case stands where it stands and is with whom it is, now or at a past moment (``?at=``). Audited."""
     user = user_of(request)
     item = selectors.item_for(user, item_id)
@@ -130,7 +130,7 @@ def explained(request: HttpRequest, item_id: int) -> HttpResponse:
 
 @require_POST
 @page(Can.READ_CASES)
-def presence(request: HttpRequest) -> HttpResponse:
+def set_presence(request: HttpRequest) -> HttpResponse:
     """Available, away, teaching, signed out."""
     state = request.POST.get("state", "")
     services.set_presence(user_of(request), state, actor=actor_of(request), at=now())
@@ -139,7 +139,7 @@ def presence(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @page(Can.READ_CASES)
-def offers(request: HttpRequest) -> HttpResponse:
+def list_offers(request: HttpRequest) -> HttpResponse:
     """What is offered to the reader at this moment."""
     user = user_of(request)
     rows = offers_to(user).select_related("item__procedure__order__patient", "item__site")
@@ -148,18 +148,18 @@ def offers(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(Can.READ_CASES)
-def accept(request: HttpRequest, offer_id: int) -> HttpResponse:
+def accept_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
     """Claim what was offered, and go to it."""
-    item = services.accept(offer_id, reader=user_of(request), actor=actor_of(request), at=now())
+    item = services.accept_offer(offer_id, reader=user_of(request), actor=actor_of(request), at=now())
     return go(request, reverse("reporting:room", args=[item.pk]))
 
 
 @require_POST
 @page(Can.READ_CASES)
-def decline(request: HttpRequest, offer_id: int) -> HttpResponse:
+def decline_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
     """Decline it with a reason; the next reader is asked."""
     reason = request.POST.get("reason", "")
-    services.decline(offer_id, reader=user_of(request), reason=reason, actor=actor_of(request), at=now())
+    services.decline_offer(offer_id, reader=user_of(request), reason=reason, actor=actor_of(request), at=now())
     return toast(HttpResponse(status=204), "Declined. The next reader is asked.")
 
 

@@ -25,7 +25,7 @@ from ris.people.selectors import permissions_of, require, sites_for
 
 from .. import services
 from ..models import Holiday, Shift, ShiftChange
-from ..selectors.colleagues import colleague, colleagues
+from ..selectors.access import colleague, colleagues
 from ..selectors.lead import visible_shifts
 from ..selectors.roster import roster
 from ..services.roster import undo_change
@@ -35,7 +35,7 @@ DAYS = (("MO", "Mon"), ("TU", "Tue"), ("WE", "Wed"), ("TH", "Thu"), ("FR", "Fri"
 
 @require_safe
 @page(Can.SEE_WORKLIST)
-def week(request: HttpRequest) -> HttpResponse:
+def show_week(request: HttpRequest) -> HttpResponse:
     """A week of duties, a line for each reader, in the viewer's zone."""
     user = user_of(request)
     day = day_or_none(request.GET.get("day", "")) or timezone.localdate()
@@ -71,7 +71,7 @@ def _lines(monday: date, shifts: dict[int, Shift]) -> list[dict[str, Any]]:
 
 @require_http_methods(["GET", "POST"])
 @page(Can.LEAD_READING)
-def add(request: HttpRequest) -> HttpResponse:
+def add_shift(request: HttpRequest) -> HttpResponse:
     """Put a reader on the roster."""
     user = user_of(request)
     context: dict[str, Any] = {
@@ -124,7 +124,7 @@ def _time(said: str, at: str) -> time:
 
 @require_safe
 @page(Can.SEE_WORKLIST)
-def shift(request: HttpRequest, shift_id: int) -> HttpResponse:
+def show_shift(request: HttpRequest, shift_id: int) -> HttpResponse:
     """One shift: when it recurs, what it covers, which days go differently."""
     user = user_of(request)
     one = _shift(user, shift_id)
@@ -150,7 +150,7 @@ def _shift(user: User, shift_id: int) -> Shift:
 
 @require_POST
 @page(Can.LEAD_READING)
-def end(request: HttpRequest, shift_id: int) -> HttpResponse:
+def end_shift(request: HttpRequest, shift_id: int) -> HttpResponse:
     """No duty begins after the day."""
     one = _shift(user_of(request), shift_id)
     last = day_or_none(request.POST.get("last_day", ""))
@@ -162,7 +162,7 @@ def end(request: HttpRequest, shift_id: int) -> HttpResponse:
 
 @require_POST
 @page(Can.SEE_WORKLIST)
-def change(request: HttpRequest, shift_id: int) -> HttpResponse:
+def change_day(request: HttpRequest, shift_id: int) -> HttpResponse:
     """A day goes differently. Readers may call themselves in sick; all else is the lead's."""
     user = user_of(request)
     one, kind = _shift(user, shift_id), request.POST.get("kind", "")
@@ -179,7 +179,7 @@ def change(request: HttpRequest, shift_id: int) -> HttpResponse:
 
 @require_POST
 @page(Can.LEAD_READING)
-def undo(request: HttpRequest, shift_id: int, change_id: int) -> HttpResponse:
+def undo_day_change(request: HttpRequest, shift_id: int, change_id: int) -> HttpResponse:
     """The day goes as the shift says again."""
     one = _shift(user_of(request), shift_id)
     if not one.changes.filter(pk=change_id).exists():

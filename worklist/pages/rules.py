@@ -37,7 +37,7 @@ EXAMPLE = """rules:
 
 @require_safe
 @page(Can.LEAD_READING)
-def rules(request: HttpRequest) -> HttpResponse:
+def list_rule_sets(request: HttpRequest) -> HttpResponse:
     """All versions, those in force first."""
     found = list(visible_rule_sets(user_of(request)).select_related("made_by")[:100])
     found.sort(key=lambda row: (row.state != RuleSet.LIVE, row.state != RuleSet.DRAFT))
@@ -46,7 +46,7 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @page(Can.LEAD_READING)
-def rule_set(request: HttpRequest, rule_set_id: int) -> HttpResponse:
+def show_rule_set(request: HttpRequest, rule_set_id: int) -> HttpResponse:
     """One version as sentences, with its flaws."""
     row = _row(user_of(request), rule_set_id)
     return render(request, "worklist/rule_set.html", {"row": row, **_read(row.rules), "may": _may(request, row)})
@@ -79,7 +79,7 @@ def _row(user: User, pk: int) -> RuleSet:
 
 @require_http_methods(["GET", "POST"])
 @page(Can.LEAD_READING)
-def draft(request: HttpRequest) -> HttpResponse:
+def draft_rule_set(request: HttpRequest) -> HttpResponse:
     """Write a draft, from nothing or from a version (``?from=``). ``check`` reads it aloud, ``keep`` keeps it."""
     user = user_of(request)
     sites = list(sites_for(user, Can.LEAD_READING))
@@ -115,7 +115,7 @@ def _kept(request: HttpRequest, user: User, read: list[Any], sites: list[Site]) 
 
 @require_POST
 @page(Can.LEAD_READING)
-def change(request: HttpRequest, rule_set_id: int, act: str) -> HttpResponse:
+def change_rule_set(request: HttpRequest, rule_set_id: int, act: str) -> HttpResponse:
     """Put a draft in force, or retire what is in force."""
     row = _row(user_of(request), rule_set_id)
     if not _may(request, row):

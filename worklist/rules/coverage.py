@@ -24,7 +24,7 @@ def coverage_gap(readers: Iterable[ReaderNow], site: int, pool: int, modality: s
     return PRIMARY if 1 in levels else SECONDARY if 2 in levels else POOL
 
 
-def asked_of(needs: Needs, readers: Iterable[ReaderNow]) -> Needs:
+def needs_given_coverage(needs: Needs, readers: Iterable[ReaderNow]) -> Needs:
     """The needs, with what depends on who is there: those on call are spared what somebody in-house covers.
 
     Somebody who only holds as many cases as allowed at this moment covers it.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from .eligibility import Needs, ReaderNow
+from collections.abc import Mapping
+from dataclasses import replace
+
+from .coverage import needs_given_coverage
+from .eligibility import Needs, ReaderNow, ruled_out
 
 ORDER = (
     "teaching case to a trainee",
@@ -34,3 +38,26 @@ def preference(reader: ReaderNow, needs: Needs) -> tuple[float, ...]:
 def why(reader: ReaderNow, needs: Needs) -> dict[str, float]:
     """The key with its names, for whoever asks."""
     return dict(zip(ORDER, preference(reader, needs), strict=True))
+
+
+OFF_SKILL_COST = 1.25
+
+
+def distribute(cases: Mapping[int, Needs], readers: list[ReaderNow]) -> dict[int, int]:
+    """Case → reader, for the cases that somebody is eligible for. ``cases`` in order of urgency."""
+    load = {reader.id: reader.held_minutes for reader in readers}
+    chosen: dict[int, int] = {}
+    for case, needs in cases.items():
+        needs = needs_given_coverage(needs, readers)
+        fit = [reader for reader in readers if not ruled_out(replace(reader, held=0), needs)]
+        if not fit:
+            continue
+
+        def cost(reader: ReaderNow, needs: Needs = needs) -> tuple[float, ...]:
+            minutes = needs.reading_minutes * reader.pace * (1.0 if reader.level(needs) == 1 else OFF_SKILL_COST)
+            return (load[reader.id] + minutes, *preference(reader, needs), reader.id)
+
+        best = min(fit, key=cost)
+        load[best.id] = cost(best)[0]
+        chosen[case] = best.id
+    return chosen

@@ -1,6 +1,6 @@
 """Named questions about the worklist."""
 
-from .linked import held_along
+from .linked_exams import held_along
 from .lists import counts, item_for, reading_list, visible_items
 from .readers import reader_now, readers_now
 from .roster import on_shift, roster

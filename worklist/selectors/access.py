@@ -13,8 +13,10 @@ from django.utils.crypto import constant_time_compare
 
 from ris.catalog.models import Site
 from ris.kernel.clock import now
+from ris.kernel.errors import NotFound
 from ris.people.models import SiteGroupPermission, SiteUserPermission, User
 from ris.people.roles import ROLES, Can
+from ris.people.selectors import sites_for
 
 _CANS: dict[str, frozenset[Can]] = {role.value: cans for role, cans in ROLES.items()}
 
@@ -71,3 +73,20 @@ def sites_of_many(ids: Collection[int], cans: Mapping[int, frozenset[Can]], can:
     for pk in User.objects.filter(pk__in=able, is_superuser=True).values_list("pk", flat=True):
         sites[pk] = frozenset(Site.objects.values_list("pk", flat=True))
     return sites
+
+
+def colleagues(viewer: User) -> list[User]:
+    """Readers who work at one of the sites whose worklist the viewer sees, by name; the viewer among them."""
+    mine = set(sites_for(viewer, Can.SEE_WORKLIST).values_list("pk", flat=True))
+    people = list(User.objects.filter(is_active=True).order_by("last_name", "first_name", "username"))
+    ids = [person.pk for person in people]
+    reads_at = sites_of_many(ids, permissions_of_many(ids), Can.READ_CASES)
+    return [person for person in people if mine & reads_at[person.pk]]
+
+
+def colleague(viewer: User, said: str) -> User:
+    """The colleague of that id. Raises NotFound."""
+    found = next((person for person in colleagues(viewer) if str(person.pk) == said), None)
+    if found is None:
+        raise NotFound("There is no such reader at your sites.")
+    return found

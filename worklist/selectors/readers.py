@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from django.db import connection
 from django.db.models import Count, Model, Q, QuerySet, Sum
 
+from ris.kernel.db.prepared import fetch
 from ris.people.models import User
+from worklist.change_stamps import READERS, ROSTER
 from worklist.models import Presence, ReadingItem
 from worklist.rules.eligibility import ReaderNow
 from worklist.states import CLAIMED, FINAL, WAITING
 
 from .reader_standing import standing_readers
 from .roster import OnShift, roster
-from .stamps import Stamps, stamps
+from .stamps import Stamps, stamps, stamps_of
 
 M = TypeVar("M", bound=Model)
 
@@ -85,13 +88,13 @@ def _readers(ids: Collection[int], at: datetime, shifts: Mapping[int, OnShift], 
                 present=pk not in absent,
                 held=count,
                 held_minutes=minutes,
-                **shift_parts(shifts.get(pk), at, done.get(pk, 0.0)),
+                **shift_fields(shifts.get(pk), at, done.get(pk, 0.0)),
             )
         )
     return found
 
 
-def shift_parts(shift: OnShift | None, at: datetime, done: float) -> dict[str, Any]:
+def shift_fields(shift: OnShift | None, at: datetime, done: float) -> dict[str, Any]:
     """What a duty makes of a reader at a moment; ``done``: the minutes that count as read in it."""
     if shift is None:
         return {}
@@ -142,3 +145,37 @@ def _minutes_this_shift(shifts: Mapping[int, OnShift]) -> dict[int, float]:
     for pk, minutes in suggested.annotate(total=Sum("reading_minutes")):
         total[pk] += minutes
     return total
+
+
+_ASKING = """
+SELECT (SELECT value FROM worklist_stamp WHERE name = %s), (SELECT value FROM worklist_stamp WHERE name = %s),
+ (SELECT MIN(turns_at) FROM worklist_readingitem) <= %s,
+ EXISTS (SELECT 1 FROM orders_order WHERE referrer_id = %s)
+  OR EXISTS (SELECT 1 FROM worklist_conflict WHERE reader_id = %s),
+ COUNT(*), COALESCE(SUM(reading_minutes), 0.0)
+FROM worklist_readingitem WHERE reader_id = %s AND state = 'claimed'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """``conflicts``: there may be cases that the reader ordered, or whose patient is close to them."""
+
+    reader: ReaderNow
+    no_roster: bool
+    turns_due: bool
+    conflicts: bool
+
+
+def requester_now(user: User, at: datetime) -> Requester:
+    """The reader as the rules see them, and what else decides where they are to look."""
+    moment = connection.ops.adapt_datetimefield_value(at)
+    ((readers, duties, turns, conflicts, held, minutes),) = fetch(
+        _ASKING, [READERS, ROSTER, moment, user.pk, user.pk, user.pk]
+    )
+    known = stamps_of(readers, duties)
+    shifts = roster(known)
+    standing = standing_readers([user.pk], at, known)[user.pk]
+    parts = shift_fields(shifts.of(user.pk, at), at, 0.0)
+    reader = replace(standing, present=True, held=held, held_minutes=minutes, **parts)  # whoever asks is here
+    return Requester(reader, shifts.empty, bool(turns), bool(conflicts))

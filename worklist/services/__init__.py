@@ -1,47 +1,48 @@
 """Named promises of the worklist."""
 
-from .assignment import suggest
-from .claims.claim import claim, finish, release, take_over, to_signer
+from .assignment import suggest_reader
+from .claims.claim import claim, finish, pass_to_signer, release, take_over
 from .claims.deferral import park, resume, skip
-from .claims.handover import hand_over, redistribute, redistribute_from
+from .claims.handover import hand_over, redistribute, redistribute_from, reserve
 from .claims.leases import expire_leases, extend_lease
-from .claims.offers import accept, decline, offer
-from .claims.reservation import reserve
-from .conflicts import copy_conflicts, take_back_conflicts
-from .escalation import acknowledge, climb_due, widen_uncovered
+from .claims.offers import accept_offer, decline_offer, offer_item
+from .escalation import acknowledge, climb_due_rungs, widen_uncovered
 from .items import cancel_item, open_item, reprice
 from .next_case.selection import next_case
 from .priors import cancel_plans, note_fetched, plan_priors
-from .readiness import look_for_missing, open_if_readable, start_clock_by_images, stop_awaiting
-from .revisions import tell_revised
+from .readiness import alarm_missing_images, open_if_readable, start_clock_by_images, stop_awaiting
+from .revisions import copy_conflicts, emit_revised, take_back_conflicts
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
-from .urgency.facts import note_ai_result, pause_clock, resume_clock, set_mark, set_priority
-from .urgency.lanes import score_terms, turn_due
+from .urgency.lane_columns import advance_lanes, score_terms
+from .urgency.updates import note_ai_result, pause_clock, resume_clock, set_mark, set_priority
 
 __all__ = [
-    "accept",
+    "accept_offer",
     "acknowledge",
     "add_shift",
+    "advance_lanes",
+    "alarm_missing_images",
     "cancel_item",
     "cancel_plans",
     "change_day",
     "claim",
-    "climb_due",
+    "climb_due_rungs",
     "copy_conflicts",
-    "decline",
+    "decline_offer",
+    "emit_revised",
     "end_shift",
     "expire_leases",
     "extend_lease",
     "finish",
     "hand_over",
-    "look_for_missing",
     "next_case",
     "note_ai_result",
     "note_fetched",
-    "offer",
+    "offer_item",
     "open_if_readable",
     "open_item",
     "park",
+    "pass_to_signer",
     "pause_clock",
     "plan_priors",
     "redistribute",
@@ -59,11 +60,8 @@ __all__ = [
     "skip",
     "start_clock_by_images",
     "stop_awaiting",
-    "suggest",
+    "suggest_reader",
     "take_back_conflicts",
     "take_over",
-    "tell_revised",
-    "to_signer",
-    "turn_due",
     "widen_uncovered",
 ]

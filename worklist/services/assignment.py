@@ -12,10 +12,9 @@ from ris.kernel import doorbell
 from ris.kernel.db.statements import Kept, insert
 from ris.kernel.events import emit
 from worklist import states
-from worklist.events import ItemAssigned
-from worklist.live_bell import WORKLIST
+from worklist.events import WORKLIST_BELL, ItemAssigned
 from worklist.models import Decision, ReadingItem
-from worklist.rules.coverage import asked_of
+from worklist.rules.coverage import needs_given_coverage
 from worklist.rules.eligibility import Needs, ReaderNow, ruled_out
 from worklist.rules.preference import preference, why
 from worklist.selectors.case_facts import needs_of
@@ -32,7 +31,7 @@ with_order = Kept[ReadingItem](
 
 
 @transaction.atomic
-def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = None) -> int | None:
+def suggest_reader(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = None) -> int | None:
     """Suggest the best eligible reader for a waiting item, and keep why; their id, or None when nobody is.
 
     ``readers`` are those on shift, when the caller has them at hand. Idempotent: the same reader suggested
@@ -43,7 +42,7 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
         return None
     needs = needs_of(item, at)
     readers = readers_recent(at) if readers is None else readers
-    best, out = choose(needs, readers)
+    best, out = choose_reader(needs, readers)
     if best and best.id == item.assigned_to_id and item.assigned_at:
         return best.id
     news = item.assigned_at is None or (best.id if best else None) != item.assigned_to_id
@@ -59,13 +58,13 @@ def suggest(item_id: int, *, at: datetime, readers: list[ReaderNow] | None = Non
     if best:
         note_suggested(readers, best.id, item.reading_minutes)
         emit(ItemAssigned(stream=item.accession, at=at, item_id=item_id, reader_id=best.id))
-    doorbell.ring(WORKLIST)
+    doorbell.ring(WORKLIST_BELL)
     return best.id if best else None
 
 
-def choose(needs: Needs, readers: list[ReaderNow]) -> tuple[ReaderNow | None, dict[int, list[str]]]:
+def choose_reader(needs: Needs, readers: list[ReaderNow]) -> tuple[ReaderNow | None, dict[int, list[str]]]:
     """The best eligible reader, and for everyone else who is not eligible, by what."""
-    needs = asked_of(needs, readers)
+    needs = needs_given_coverage(needs, readers)
     out = {reader.id: ruled_out(reader, needs) for reader in readers}
     eligible = [reader for reader in readers if not out[reader.id]]
     best = min(eligible, key=lambda reader: (*preference(reader, needs), reader.id), default=None)

@@ -17,8 +17,7 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require
 from worklist import states
-from worklist.events import ItemEscalated
-from worklist.live_bell import WORKLIST
+from worklist.events import WORKLIST_BELL, ItemEscalated
 from worklist.models import Decision, Escalation, ReadingItem
 from worklist.rules.coverage import coverage_gap
 from worklist.rules.eligibility import ReaderNow
@@ -26,13 +25,13 @@ from worklist.rules.ladder import NAMES, next_rung_at, rung_at, widens_at
 from worklist.rules.lanes import PRIMARY
 
 from .escalation_messages import owe
-from .urgency.lanes import standing
+from .urgency.lane_columns import lane_columns
 
 LADDER = Actor.job("ladder")
 BREACH_ALARM = "sla-breach"
 
 
-def climb_due(at: datetime, *, limit: int = 500) -> int:
+def climb_due_rungs(at: datetime, *, limit: int = 500) -> int:
     """Take every open case to the rungs it has reached; how many steps that were.
 
     After a stop of the beat the rungs that were missed are climbed one by one, each with the moment at which
@@ -65,7 +64,7 @@ def _climb(item: ReadingItem) -> bool:
     except IntegrityError:  # it climbed this rung before its due time was moved: once is enough
         ReadingItem.objects.filter(pk=item.pk, rung=item.rung).update(rung=rung, next_rung_at=following)
     item.rung, item.next_rung_at = rung, following
-    doorbell.ring(WORKLIST)
+    doorbell.ring(WORKLIST_BELL)
     return True
 
 
@@ -103,7 +102,7 @@ def widen_uncovered(at: datetime, readers: list[ReaderNow]) -> int:
 def _widen(item: ReadingItem, reach: int, at: datetime) -> bool:
     item.reach = reach
     still = ReadingItem.objects.filter(pk=item.pk, version=item.version, reach=PRIMARY, lane__isnull=False)
-    if not still.update(reach=reach, version=F("version") + 1, **standing(item, at)):
+    if not still.update(reach=reach, version=F("version") + 1, **lane_columns(item, at)):
         return False
     body = {"uncovered": True, "reach": reach}
     Decision.objects.create(item=item, kind=Decision.ESCALATED, at=at, body=body)

@@ -16,13 +16,12 @@ from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.orders.models import RequestedProcedure
 from worklist import states
-from worklist.events import ItemCancelled, ItemOpened, ItemRescored
-from worklist.live_bell import WORKLIST
+from worklist.events import WORKLIST_BELL, ItemCancelled, ItemOpened, ItemRescored
 from worklist.models import Decision, ReadingItem
 from worklist.selectors.case_facts import procedure_with_context
 
-from .urgency.lanes import NOWHERE, standing
-from .urgency.pricing import priced
+from .urgency.item_price import price_item
+from .urgency.lane_columns import NO_LANE, lane_columns
 
 RULES = Actor.job("rules")
 
@@ -47,7 +46,7 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
     except RequestedProcedure.DoesNotExist:
         raise NotFound("There is no such procedure.") from None
     item = _new(requested, at)
-    made = priced(item, requested, at)
+    made = price_item(item, requested, at)
     for name, value in made.columns.items():
         setattr(item, name, value)
     try:
@@ -60,7 +59,7 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
     insert(Decision(item=item, kind=Decision.OPENED, at=at, rule_set=made.rule_set, body=made.why))
     if made.notify:
         raise_alarm(TOLD_BY_RULE, f"{item.accession} for {made.notify}"[:160], detail=str(item.pk), at=at)
-    doorbell.ring(WORKLIST)
+    doorbell.ring(WORKLIST_BELL)
     return item
 
 
@@ -70,7 +69,7 @@ def _reopen(item: ReadingItem, at: datetime, actor: Actor) -> ReadingItem:
     fresh: dict[str, Any] = {**forgotten, "park_reason": "", "opened_at": at, "reach": 0, "rung": 0}
     item.reach = 0
     try:
-        ReadingItem.objects.take(states.REOPEN, item.pk, **fresh, **standing(item, at))
+        ReadingItem.objects.take(states.REOPEN, item.pk, **fresh, **lane_columns(item, at))
     except Conflict:  # somebody else just did
         return ReadingItem.objects.get(pk=item.pk)
     emit(ItemOpened(stream=item.accession, at=at, item_id=item.pk))
@@ -116,7 +115,7 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
     if kind:
         item.region, item.reading_minutes, item.rvu = kind.body_region, float(kind.reading_minutes), float(kind.rvu)
         item.subspecialty, item.pool = kind.subspecialty, kind.subspecialty_id
-    found = priced(item, requested, at)
+    found = price_item(item, requested, at)
     for name, value in found.columns.items():
         setattr(item, name, value)
     if item.state not in states.WAITING:
@@ -131,7 +130,7 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
         record(actor, "item.rescore", item, patient_id=patient_id, reason=cause, at=at, changes=changes)
         body = {**found.why, "cause": cause, "changes": changes}
         Decision.objects.create(item=item, kind=Decision.RESCORED, at=at, rule_set=found.rule_set, body=body)
-        doorbell.ring(WORKLIST)
+        doorbell.ring(WORKLIST_BELL)
     return item
 
 
@@ -144,8 +143,8 @@ def cancel_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Rea
     item = ReadingItem.objects.filter(procedure=procedure_id, state__in=states.OPEN).first()
     if item is None:
         return None
-    taken = ReadingItem.objects.take(states.CANCEL, item.pk, reader=None, lease_until=None, **NOWHERE)
+    taken = ReadingItem.objects.take(states.CANCEL, item.pk, reader=None, lease_until=None, **NO_LANE)
     emit(ItemCancelled(stream=item.accession, at=at, item_id=item.pk))
     record(actor, "item.cancel", taken, patient_id=taken.procedure.order.patient_id, at=at)
-    doorbell.ring(WORKLIST)
+    doorbell.ring(WORKLIST_BELL)
     return taken

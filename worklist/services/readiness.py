@@ -81,7 +81,7 @@ def stop_awaiting(procedure_id: int, *, at: datetime) -> bool:
     return True
 
 
-def look_for_missing(at: datetime) -> int:
+def alarm_missing_images(at: datetime) -> int:
     """Alarm the exams whose images are late, each once; how many. Open those whose site waits for images no more."""
     waiting_sites = SiteReading.objects.exclude(opens_on=SiteReading.COMPLETED)
     over = AwaitedImages.objects.filter(

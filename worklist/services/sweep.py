@@ -11,20 +11,20 @@ from ris.kernel import doorbell
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.models import Alarm
 from worklist import states
-from worklist.live_bell import WORKLIST
+from worklist.events import WORKLIST_BELL
 from worklist.models import ReadingItem
 from worklist.rules.eligibility import ReaderNow
 from worklist.selectors.coverage import gaps_ahead
 from worklist.selectors.readers import readers_now
 
-from .assignment import suggest
+from .assignment import suggest_reader
 from .claims.deferral import resume_due
 from .claims.leases import expire_leases
 from .claims.offers import lapse_due
-from .escalation import climb_due, widen_uncovered
-from .readiness import look_for_missing
-from .urgency.facts import expire_ai
-from .urgency.lanes import turn_due
+from .escalation import climb_due_rungs, widen_uncovered
+from .readiness import alarm_missing_images
+from .urgency.lane_columns import advance_lanes
+from .urgency.updates import expire_ai
 
 SUGGEST_AGAIN = timedelta(minutes=5)
 """A waiting case whose suggested reader has left, or that has none, is looked at again so often."""
@@ -36,17 +36,17 @@ def sweep_all(*, at: datetime) -> dict[str, int]:
     done = {
         "expired": expire_leases(at),
         "resumed": resume_due(at),
-        "turned": turn_due(at),
+        "turned": advance_lanes(at),
         "ai results expired": expire_ai(at),
-        "climbed": climb_due(at),
+        "climbed": climb_due_rungs(at),
         "widened": widen_uncovered(at, readers),
         "offers lapsed": lapse_due(at),
-        "images missing": look_for_missing(at),
-        "moved on": move_on_from_those_who_leave(at, readers),
-        "suggested": suggest_again(at, readers),
+        "images missing": alarm_missing_images(at),
+        "moved on": reassign_from_leaving_readers(at, readers),
+        "suggested": suggest_unassigned(at, readers),
     }
     if any(done.values()):
-        doorbell.ring(WORKLIST)
+        doorbell.ring(WORKLIST_BELL)
     return done
 
 
@@ -54,7 +54,7 @@ LEAVING = timedelta(minutes=30)
 """So long before the end of their shift, what waits with a reader is suggested to others."""
 
 
-def move_on_from_those_who_leave(at: datetime, readers: list[ReaderNow]) -> int:
+def reassign_from_leaving_readers(at: datetime, readers: list[ReaderNow]) -> int:
     """Suggest to others, once for each shift's end, what waits with readers who leave soon; how many found one.
 
     What nobody else is there for is without a suggestion until it is looked at again.
@@ -67,7 +67,7 @@ def move_on_from_those_who_leave(at: datetime, readers: list[ReaderNow]) -> int:
         theirs = ReadingItem.objects.filter(assigned_to=reader_id, state__in=states.WAITING, assigned_at__lt=since)
         waiting = theirs.exclude(reserved_for=reader_id).order_by("urgency", "due_at")
         for pk in list(waiting.values_list("pk", flat=True)):
-            found += suggest(pk, at=at, readers=staying) is not None
+            found += suggest_reader(pk, at=at, readers=staying) is not None
     return found
 
 
@@ -75,7 +75,7 @@ UNCOVERED_ALARM = "uncovered"
 HOURS_AHEAD = 24
 
 
-def look_ahead(*, at: datetime) -> int:
+def alarm_uncovered_hours(*, at: datetime) -> int:
     """Alarm each site and subspecialty with an hour ahead that nobody covers, clear those that are covered again."""
     gaps: dict[str, list[str]] = {}
     names = {pool.pk: pool.code for pool in Subspecialty.objects.all()}
@@ -92,7 +92,7 @@ def look_ahead(*, at: datetime) -> int:
     return len(gaps)
 
 
-def suggest_again(at: datetime, readers: list[ReaderNow], *, limit: int = 200) -> int:
+def suggest_unassigned(at: datetime, readers: list[ReaderNow], *, limit: int = 200) -> int:
     """Suggest a reader for waiting cases that have none on shift; how many got one."""
     if not readers:
         return 0
@@ -102,5 +102,5 @@ def suggest_again(at: datetime, readers: list[ReaderNow], *, limit: int = 200) -
     waiting = ReadingItem.objects.filter(without & old, state__in=states.WAITING, lane__isnull=False)
     found = 0
     for pk in list(waiting.order_by("urgency", "due_at").values_list("pk", flat=True)[:limit]):
-        found += suggest(pk, at=at, readers=readers) is not None
+        found += suggest_reader(pk, at=at, readers=readers) is not None
     return found

@@ -20,13 +20,13 @@ from worklist.models import Offer, ReadingItem
 from worklist.rules.eligibility import BINDING, ruled_out
 from worklist.rules.lanes import PRIMARY
 from worklist.selectors.case_facts import needs_of
-from worklist.selectors.linked import held_together
+from worklist.selectors.linked_exams import held_together
 from worklist.selectors.readers import readers_recent
 
-from ..urgency.facts import resume_clock
-from ..urgency.lanes import NOWHERE, standing
-from .holding import FREE, LEASE, give_back, refuse_full, refuse_unfit, say, visible
-from .linked_exams import bring_along
+from ..urgency.lane_columns import NO_LANE, lane_columns
+from ..urgency.updates import resume_clock
+from .leases import FREE, LEASE, publish, readable_item, require_eligible, require_room, return_item
+from .linked_exams import claim_linked_exams
 
 TEAM_FIRST = timedelta(hours=1)
 """So long, and no longer than it has slack, a resident's case is given to signers of their own team only."""
@@ -40,15 +40,15 @@ def claim(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingI
     as allowed, Forbidden when they may not read this one whoever asks, NotFound when it is not at their sites.
     """
     lock_name(f"reader:{reader.pk}")  # or two claims at once could each see room for one more
-    item = visible(item_id, reader)
+    item = readable_item(item_id, reader)
     freed = _end_offer(item, reader, at)
-    asking = refuse_unfit(item, reader, at)
-    refuse_full(reader, item.reading_minutes)
+    reader_now = require_eligible(item, reader, at)
+    require_room(reader, item.reading_minutes)
     held: dict[str, Any] = {"reader": reader, "claimed_at": at, "lease_until": at + LEASE, "parked_until": None}
-    taken = ReadingItem.objects.take(states.CLAIM, item_id, **held, **freed, **NOWHERE)
+    taken = ReadingItem.objects.take(states.CLAIM, item_id, **held, **freed, **NO_LANE)
     resume_clock(item_id, actor=actor, at=at)
-    say(taken, ItemClaimed(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
-    bring_along(taken, reader=reader, asking=asking, actor=actor, at=at)
+    publish(taken, ItemClaimed(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+    claim_linked_exams(taken, reader=reader, reader_now=reader_now, actor=actor, at=at)
     return taken
 
 
@@ -77,9 +77,9 @@ def release(item_id: int, *, reader: User, reason: str = "", actor: Actor, at: d
 
 
 def _release(item_id: int, reader: User, reason: str, actor: Actor, at: datetime) -> ReadingItem:
-    taken = give_back(item_id, at, reader=reader)
+    taken = return_item(item_id, at, reader=reader)
     event = ItemReleased(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk)
-    return say(taken, event, actor, reason=reason)
+    return publish(taken, event, actor, reason=reason)
 
 
 @transaction.atomic
@@ -92,18 +92,18 @@ def take_over(item_id: int, *, reader: User, reason: str, actor: Actor, at: date
     if not reason.strip():
         raise Invalid("Say why you take this case over.", at="reason")
     lock_name(f"reader:{reader.pk}")
-    item = visible(item_id, reader)
+    item = readable_item(item_id, reader)
     if item.reader_id == reader.pk:
         raise Conflict("You hold this case already.")
-    asking = refuse_unfit(item, reader, at)
-    refuse_full(reader, item.reading_minutes)
+    reader_now = require_eligible(item, reader, at)
+    require_room(reader, item.reading_minutes)
     together = held_together(item) if item.state == states.CLAIMED else []
     taken = _take_over(item, reader, reason, actor, at, None)
     for other in together:
-        if other.pk == item_id or ruled_out(asking, needs_of(other, at), only=BINDING):
+        if other.pk == item_id or ruled_out(reader_now, needs_of(other, at), only=BINDING):
             continue
         try:
-            refuse_full(reader, other.reading_minutes)
+            require_room(reader, other.reading_minutes)
         except Conflict:
             break
         _take_over(other, reader, reason, actor, at, taken)
@@ -119,11 +119,11 @@ def _take_over(
     event = ItemTakenOver(
         stream=taken.accession, at=at, item_id=item.pk, reader_id=reader.pk, from_reader_id=item.reader_id or 0
     )
-    return say(taken, event, actor, reason=reason, from_reader=item.reader_id)
+    return publish(taken, event, actor, reason=reason, from_reader=item.reader_id)
 
 
 @transaction.atomic
-def to_signer(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
+def pass_to_signer(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
     """The reader who holds it has released a preliminary report: offer the case to those who may sign.
 
     Where somebody of the reader's own team is there to sign, to them first.
@@ -131,12 +131,12 @@ def to_signer(item_id: int, *, reader: User, actor: Actor, at: datetime) -> Read
     item = ReadingItem.objects.filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")
-    where = standing(item, at)
+    where = lane_columns(item, at)
     first = _team_first(reader, where, at)
     mine = ReadingItem.objects.filter(reader=reader)
     columns = {**FREE, "preliminary_by": reader, "assigned_to": None, **first, **where}
     taken = mine.take(states.RELEASE_TO_SIGNER, item_id, **columns)
-    return say(taken, ItemAwaitsSigner(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+    return publish(taken, ItemAwaitsSigner(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
 
 
 def _team_first(reader: User, where: dict[str, Any], at: datetime) -> dict[str, Any]:
@@ -154,4 +154,4 @@ def finish(item_id: int, *, reader: User, actor: Actor, at: datetime) -> Reading
     mine = ReadingItem.objects.filter(reader=reader)
     taken = mine.take(states.FINISH, item_id, finished_at=at, lease_until=None, next_rung_at=None)
     taken.pauses.filter(until__isnull=True).update(until=at)
-    return say(taken, ItemFinished(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+    return publish(taken, ItemFinished(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)

@@ -14,9 +14,9 @@ from worklist import states
 from worklist.events import ItemParked, ItemResumed, ItemSkipped
 from worklist.models import ReadingItem, Skip
 
-from ..urgency.facts import pause_clock, resume_clock
-from ..urgency.lanes import NOWHERE, standing
-from .holding import FREE, SWEEP, give_back, say, visible
+from ..urgency.lane_columns import NO_LANE, lane_columns
+from ..urgency.updates import pause_clock, resume_clock
+from .leases import FREE, SWEEP, publish, readable_item, return_item
 
 
 @transaction.atomic
@@ -24,13 +24,13 @@ def skip(item_id: int, *, reader: User, reason: str, actor: Actor, at: datetime)
     """Decline a case with a reason, which is kept and counted; the reader is not given it again by the rules."""
     if not reason.strip():
         raise Invalid("Say why you decline this case.", at="reason")
-    item = visible(item_id, reader)
+    item = readable_item(item_id, reader)
     if item.state == states.CLAIMED and item.reader_id == reader.pk:
-        item = give_back(item_id, at, reader=reader)
+        item = return_item(item_id, at, reader=reader)
     Skip.objects.get_or_create(item=item, reader=reader, defaults={"reason": reason.strip(), "at": at})
     ReadingItem.objects.filter(pk=item_id, assigned_to=reader).update(assigned_to=None, version=F("version") + 1)
     event = ItemSkipped(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk)
-    return say(item, event, actor, reason=reason)
+    return publish(item, event, actor, reason=reason)
 
 
 @transaction.atomic
@@ -53,30 +53,30 @@ def park(
         raise Invalid("Say what this case waits for.", at="reason")
     if not at < until <= at + timedelta(days=7):
         raise Invalid("Park until a moment within the next seven days.", at="until")
-    item = visible(item_id, reader)
+    item = readable_item(item_id, reader)
     if item.state == states.CLAIMED and item.reader_id != reader.pk:
         raise Conflict("Somebody else holds this case.")
     mine = ReadingItem.objects.filter(version=item.version)
-    taken = mine.take(states.PARK, item_id, parked_until=until, park_reason=reason.strip(), **FREE, **NOWHERE)
+    taken = mine.take(states.PARK, item_id, parked_until=until, park_reason=reason.strip(), **FREE, **NO_LANE)
     if stop_clock and not taken.pauses.filter(until__isnull=True).exists():
         pause_clock(item_id, reason=reason, actor=actor, at=at)
     event = ItemParked(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk)
-    return say(taken, event, actor, reason=reason)
+    return publish(taken, event, actor, reason=reason)
 
 
 @transaction.atomic
 def resume(item_id: int, *, actor: Actor, at: datetime, reader: User | None = None) -> ReadingItem:
     """Bring a parked case back among those that wait. ``reader`` is who asks; the sweep asks without one."""
     if reader:
-        visible(item_id, reader)
+        readable_item(item_id, reader)
     item = ReadingItem.objects.filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")
     step = states.RESUME_TO_SIGNER if item.preliminary_by_id else states.RESUME
-    taken = ReadingItem.objects.take(step, item_id, parked_until=None, park_reason="", **standing(item, at))
+    taken = ReadingItem.objects.take(step, item_id, parked_until=None, park_reason="", **lane_columns(item, at))
     if resume_clock(item_id, actor=actor, at=at):
         taken.reread()
-    return say(taken, ItemResumed(stream=taken.accession, at=at, item_id=item_id), actor)
+    return publish(taken, ItemResumed(stream=taken.accession, at=at, item_id=item_id), actor)
 
 
 def resume_due(at: datetime, *, limit: int = 200) -> int:

@@ -10,22 +10,21 @@ from django.db.models import F
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel import doorbell
-from ris.kernel.errors import Invalid
+from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 from worklist import states
-from worklist.events import ItemAssigned, ItemReleased, ItemTakenOver
-from worklist.live_bell import WORKLIST
+from worklist.events import WORKLIST_BELL, ItemAssigned, ItemReleased, ItemRescored, ItemTakenOver
 from worklist.models import Decision, ReadingItem
-from worklist.rules.distribution import distribute
+from worklist.rules.preference import distribute
 from worklist.selectors.case_facts import needs_of
 from worklist.selectors.readers import readers_now
 from worklist.selectors.roster import on_shift
 
 from ..items import RULES
-from .holding import LEASE, give_back, say
+from .leases import LEASE, publish, return_item
 
 
 @transaction.atomic
@@ -43,16 +42,16 @@ def hand_over(reader: User, *, to: User | None, reason: str, actor: Actor, at: d
             raise Invalid("They do not read for the site of every one of these cases.", at="to")
     for item in held:
         if to is None:
-            taken = give_back(item.pk, at, reader=reader)
+            taken = return_item(item.pk, at, reader=reader)
             event = ItemReleased(stream=taken.accession, at=at, item_id=item.pk, reader_id=reader.pk)
-            say(taken, event, actor, reason=reason)
+            publish(taken, event, actor, reason=reason)
         else:
             mine = ReadingItem.objects.filter(reader=reader)
             taken = mine.take(states.TAKE_OVER, item.pk, reader=to, claimed_at=at, lease_until=at + LEASE)
             moved = ItemTakenOver(
                 stream=taken.accession, at=at, item_id=item.pk, reader_id=to.pk, from_reader_id=reader.pk
             )
-            say(taken, moved, actor, reason=reason)
+            publish(taken, moved, actor, reason=reason)
     waiting = ReadingItem.objects.filter(state__in=states.WAITING)
     waiting.filter(reserved_for=reader).update(reserved_for=to, version=F("version") + 1)
     waiting.filter(assigned_to=reader).update(assigned_to=to, assigned_at=None, version=F("version") + 1)
@@ -82,7 +81,7 @@ def redistribute(items: list[int], *, cause: str, actor: Actor, at: datetime) ->
     if rows:
         first = rows[0]
         record(actor, "worklist.redistribute", first, reason=cause, at=at, items=len(rows), given=len(chosen))
-    doorbell.ring(WORKLIST)
+    doorbell.ring(WORKLIST_BELL)
     return chosen
 
 
@@ -92,3 +91,27 @@ def redistribute_from(readers: list[int], *, cause: str, at: datetime) -> dict[i
     gone = [pk for pk in readers if pk not in here]
     waiting = ReadingItem.objects.filter(assigned_to__in=gone, state__in=states.WAITING)
     return redistribute(list(waiting.values_list("pk", flat=True)), cause=cause, actor=RULES, at=at)
+
+
+@transaction.atomic
+def reserve(item_id: int, *, reader: User | None, reason: str, actor: Actor, at: datetime) -> ReadingItem:
+    """Let only this reader be given a case that is open; None: anybody again. A suggestion is looked for anew.
+
+    Raises Invalid without a reason, and for a reader who does not read at the case's site; NotFound; Conflict when the
+    case is over, or changed meanwhile.
+    """
+    if not reason.strip():
+        raise Invalid("Say why this case is reserved, or is no more.", at="reason")
+    item = ReadingItem.objects.select_related("procedure__order").filter(pk=item_id).first()
+    if item is None:
+        raise NotFound("There is no such reading item.")
+    if reader and not sites_for(reader, Can.READ_CASES).filter(pk=item.site_id).exists():
+        raise Invalid("This reader does not read at the case's site.", at="reader")
+    still = ReadingItem.objects.filter(pk=item_id, version=item.version, state__in=states.OPEN)
+    if not still.update(reserved_for=reader, version=F("version") + 1):
+        raise Conflict("This case changed meanwhile, or is over.")
+    emit(ItemRescored(stream=item.accession, at=at, item_id=item_id))
+    patient_id, pk = item.procedure.order.patient_id, reader.pk if reader else None
+    record(actor, "item.reserve", item, patient_id=patient_id, reason=reason.strip(), at=at, reader=pk)
+    doorbell.ring(WORKLIST_BELL)
+    return item.reread()

@@ -14,41 +14,41 @@ from worklist.models import ReadingItem
 from worklist.rules.eligibility import BINDING, ReaderNow, ruled_out
 from worklist.rules.lanes import SECONDARY
 from worklist.selectors.case_facts import needs_of
-from worklist.selectors.linked import linked_with
+from worklist.selectors.linked_exams import linked_with
 
-from ..urgency.lanes import NOWHERE
-from .holding import LEASE, say
+from ..urgency.lane_columns import NO_LANE
+from .leases import LEASE, publish
 
 FILTERS = (*BINDING, "shift's scope", "shift's end", "skill", "skipped", "full")
 """What must not be against the reader of a linked exam; a secondary skill will do."""
 
 
-def bring_along(
-    taken: ReadingItem, *, reader: User, asking: ReaderNow, actor: Actor, at: datetime
+def claim_linked_exams(
+    taken: ReadingItem, *, reader: User, reader_now: ReaderNow, actor: Actor, at: datetime
 ) -> list[ReadingItem]:
     """Claim, in the caller's transaction, what is linked with ``taken`` and fits its reader; the items.
 
-    ``asking``: the reader as the rules see them, without ``taken``. As many as the caps allow, the most urgent first.
+    ``reader_now``: the reader without ``taken``. As many as the caps allow, the most urgent first.
     One that another reader takes at this moment is left to them.
     """
     along = []
-    held, minutes = asking.held + 1, asking.held_minutes + taken.reading_minutes
+    held, minutes = reader_now.held + 1, reader_now.held_minutes + taken.reading_minutes
     for item in linked_with(taken):
         needs = needs_of(item, at)
-        now = replace(asking, held=held, held_minutes=minutes)
-        if ruled_out(now, replace(needs, reach=max(needs.reach, SECONDARY)), only=_filters(asking)):
+        now = replace(reader_now, held=held, held_minutes=minutes)
+        if ruled_out(now, replace(needs, reach=max(needs.reach, SECONDARY)), only=_filters(reader_now)):
             continue
         columns = {"reader": reader, "claimed_at": at, "lease_until": at + LEASE, "claimed_with": taken}
         try:
-            one = ReadingItem.objects.take(states.CLAIM, item.pk, **columns, **NOWHERE)
+            one = ReadingItem.objects.take(states.CLAIM, item.pk, **columns, **NO_LANE)
         except Conflict:
             continue
         event = ItemClaimed(stream=one.accession, at=at, item_id=one.pk, reader_id=reader.pk)
-        along.append(say(one, event, actor, reason="linked", claimed_with=taken.pk))
+        along.append(publish(one, event, actor, reason="linked", claimed_with=taken.pk))
         held, minutes = held + 1, minutes + item.reading_minutes
     return along
 
 
-def _filters(asking: ReaderNow) -> tuple[str, ...]:
+def _filters(reader_now: ReaderNow) -> tuple[str, ...]:
     """Off shift there is no end of it to look to."""
-    return FILTERS if asking.minutes_left is not None else tuple(name for name in FILTERS if name != "shift's end")
+    return FILTERS if reader_now.minutes_left is not None else tuple(name for name in FILTERS if name != "shift's end")

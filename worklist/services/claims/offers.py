@@ -14,14 +14,13 @@ from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.people.models import User
 from worklist import states
-from worklist.events import ItemOffered
-from worklist.live_bell import WORKLIST
+from worklist.events import WORKLIST_BELL, ItemOffered
 from worklist.models import Offer, ReadingItem
 from worklist.rules.eligibility import MOST_URGENT
 from worklist.selectors.case_facts import needs_of
 from worklist.selectors.readers import readers_now
 
-from ..assignment import choose, with_order
+from ..assignment import choose_reader, with_order
 from .claim import claim
 from .deferral import skip
 
@@ -30,7 +29,7 @@ UNANSWERED_ALARM = "offer-unanswered"
 
 
 @transaction.atomic
-def offer(item_id: int, *, at: datetime) -> Offer | None:
+def offer_item(item_id: int, *, at: datetime) -> Offer | None:
     """Offer a most urgent waiting case to the best reader who was not asked yet; None when there is nobody.
 
     Until they answer (a minute at most) nobody else is *given* it, though whoever picks it by hand is quicker.
@@ -43,7 +42,7 @@ def offer(item_id: int, *, at: datetime) -> Offer | None:
         return None
     asked = set(Offer.objects.filter(item=item).values_list("reader", flat=True))
     willing = [reader for reader in readers_now(at) if reader.accepts_push and reader.id not in asked]
-    best, _ = choose(needs_of(item, at), willing)
+    best, _ = choose_reader(needs_of(item, at), willing)
     if best is None:
         if asked:
             raise_alarm(UNANSWERED_ALARM, item.accession, detail=f"{len(asked)} readers were asked", at=at)
@@ -56,7 +55,7 @@ def offer(item_id: int, *, at: datetime) -> Offer | None:
     ReadingItem.objects.filter(pk=item_id).update(reserved_for=best.id, assigned_to=best.id, version=F("version") + 1)
     until = made.until.isoformat()
     emit(ItemOffered(stream=item.accession, at=at, item_id=item_id, reader_id=best.id, until=until))
-    doorbell.ring(WORKLIST)
+    doorbell.ring(WORKLIST_BELL)
     return made
 
 
@@ -77,7 +76,7 @@ def _mine(offer_id: int, reader: User) -> Offer:
 
 
 @transaction.atomic
-def accept(offer_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
+def accept_offer(offer_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
     """Claim what was offered. Raises Conflict when the offer is over or the case is not to be had any more."""
     made = _mine(offer_id, reader)
     _settle(made, Offer.ACCEPTED, at)
@@ -85,12 +84,12 @@ def accept(offer_id: int, *, reader: User, actor: Actor, at: datetime) -> Readin
 
 
 @transaction.atomic
-def decline(offer_id: int, *, reader: User, reason: str, actor: Actor, at: datetime) -> Offer | None:
+def decline_offer(offer_id: int, *, reader: User, reason: str, actor: Actor, at: datetime) -> Offer | None:
     """Decline with a reason, and have the next reader asked."""
     made = _mine(offer_id, reader)
     skip(made.item_id, reader=reader, reason=reason, actor=actor, at=at)
     _settle(made, Offer.DECLINED, at)
-    return offer(made.item_id, at=at)
+    return offer_item(made.item_id, at=at)
 
 
 def lapse_due(at: datetime) -> int:
@@ -103,5 +102,5 @@ def lapse_due(at: datetime) -> int:
             except Conflict:
                 continue
             lapsed += 1
-            offer(made.item_id, at=at)
+            offer_item(made.item_id, at=at)
     return lapsed

@@ -33,6 +33,9 @@ _HERE = f"""i.pool = p.pool AND i.lane = p.lane
 _SPILLED = "(SELECT number, slope FROM worklist_lane WHERE reach = 2) p"
 _AGAINST = AGAINST.format(excluded="i.id = ANY(%(excluded)s)")
 
+Values = dict[str, Any]
+"""Parameters of a statement, by name."""
+
 _TYPES = {
     "reader": "bigint", "can_sign": "boolean", "trainee": "boolean", "team": "text", "at": "timestamptz",
     "lease_until": "timestamptz", "minutes": "float8", "pace": "float8", "minutes_left": "float8",
@@ -62,7 +65,7 @@ def _heads(deep: int, *, passing: bool) -> str:
 
 
 @cache
-def _claim_text(deep: int) -> str:
+def _claim_sql(deep: int) -> str:
     """Only the one row that is taken is locked, and rows that another reader is taking are passed over."""
     return _typed(f"""{_heads(deep, passing=True)}, best AS MATERIALIZED (
  SELECT * FROM heads WHERE (SELECT n FROM held) < %(most_claims)s
@@ -77,7 +80,7 @@ def _claim_text(deep: int) -> str:
 
 
 @cache
-def _rest_text(deep: int, most: int) -> str:
+def _heads_sql(deep: int, most: int) -> str:
     return _typed(f"""{_heads(deep, passing=False)}
 SELECT id, score, against FROM heads ORDER BY score DESC, due_at, id LIMIT {most:d}
 """)  # noqa: S608  (the same)
@@ -107,11 +110,11 @@ def _texts(words: Iterable[str]) -> str:
     return '{"' + '","'.join(quoted) + '"}'
 
 
-def claim_text(probes: Sequence[Probe], values: dict[str, Any], deep: int) -> tuple[str, dict[str, Any]]:
+def postgresql_claim(probes: Sequence[Probe], values: dict[str, Any], deep: int) -> tuple[str, Values]:
     """Claim the best of the ``deep`` heads of each lane; its id."""
-    return _claim_text(deep), _arrays(probes, values)
+    return _claim_sql(deep), _arrays(probes, values)
 
 
-def rest_text(probes: Sequence[Probe], values: dict[str, Any], deep: int, most: int) -> tuple[str, dict[str, Any]]:
+def postgresql_heads(probes: Sequence[Probe], values: dict[str, Any], deep: int, most: int) -> tuple[str, Values]:
     """The ``most`` best of the ``deep`` heads of each lane, whether they pass or not."""
-    return _rest_text(deep, most), _arrays(probes, values)
+    return _heads_sql(deep, most), _arrays(probes, values)

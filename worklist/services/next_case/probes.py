@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
-from worklist.rules.lanes import PRIMARY, lane_slope
+from worklist.rules.eligibility import ReaderNow
+from worklist.rules.lanes import PRIMARY, SECONDARY, lane_slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,34 @@ UPDATE worklist_readingitem SET state = 'claimed', version = version + 1, reader
 AGE = """EXISTS (SELECT 1 FROM orders_requestedprocedure q JOIN orders_order o ON o.id = q.order_id
  JOIN patients_patient w ON w.id = o.patient_id WHERE q.id = i.procedure_id AND (w.birth_date IS NULL
  OR ({after} = '' OR w.birth_date > {after_day}) AND ({until} = '' OR w.birth_date <= {until_day})))"""
+
+
+def probes_of(reader: ReaderNow, day: date) -> list[Probe]:
+    """Where this reader may look before cases are for everybody: in the lanes of their own skills."""
+    found = []
+    for skill in reader.skills:
+        if reader.shift_pools is not None and skill.pool not in reader.shift_pools:
+            continue
+        narrowed = {
+            "modalities": _words(skill.modalities),
+            "regions": _words(skill.regions),
+            "born_after": "" if skill.oldest is None else _years_before(day, skill.oldest + 1),
+            "born_until": "" if skill.youngest is None else _years_before(day, skill.youngest),
+        }
+        lanes = (PRIMARY, SECONDARY) if skill.level == 1 else (SECONDARY,)
+        found += [Probe(skill.pool, lane, **narrowed) for lane in lanes]
+    if reader.shift_pools is None:  # what no subspecialty is known of
+        found += [Probe(0, PRIMARY), Probe(0, SECONDARY)]
+    return found
+
+
+def _words(values: frozenset[str]) -> str:
+    return f",{','.join(sorted(values))}," if values else ""
+
+
+def _years_before(day: date, years: int) -> str:
+    """The last day of birth of somebody who is so old on ``day``."""
+    try:
+        return day.replace(year=day.year - years).isoformat()
+    except ValueError:  # 29 February
+        return day.replace(year=day.year - years, day=28).isoformat()

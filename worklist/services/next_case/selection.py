@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,19 +13,21 @@ from django.db import connection, transaction
 from ris.audit.actor import Actor
 from ris.kernel import errors
 from ris.kernel.db.locks import lock_name
+from ris.kernel.db.prepared import fetch
 from ris.kernel.db.statements import Kept, insert
 from ris.people.models import User
 from worklist.events import ItemClaimed
 from worklist.models import Conflict, Decision, ReadingItem
 from worklist.rules.eligibility import OVERTIME_MINUTES, ReaderNow
-from worklist.rules.lanes import PRIMARY, SECONDARY, minutes
-from worklist.selectors.order_search import Asking, asking_now
+from worklist.rules.lanes import minutes
+from worklist.selectors.readers import Requester, requester_now
 
-from ..claims.holding import LEASE, refuse_full, say
-from ..claims.linked_exams import bring_along
-from ..urgency.lanes import score_terms, turn_due
-from .probes import Probe
-from .statements import claim_best, looked_at
+from ..claims.leases import LEASE, publish, require_room
+from ..claims.linked_exams import claim_linked_exams
+from ..urgency.lane_columns import advance_lanes, score_terms
+from .postgresql import postgresql_claim, postgresql_heads
+from .probes import Probe, probes_of
+from .sqlite import sqlite_claim, sqlite_heads
 
 SUGGESTED_POINTS = 0.5
 """A case that the rules suggest to this reader counts so much more for them."""
@@ -50,40 +52,40 @@ def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None
     short that many can ask at once on SQLite too. Raises Forbidden without the role; Conflict off shift, or when
     the reader holds as many cases as allowed.
     """
-    asking = asking_now(reader, at)
-    if asking.turns_due:
-        turn_due(at)
-    probes, values = question(asking, at)
+    requester = requester_now(reader, at)
+    if requester.turns_due:
+        advance_lanes(at)
+    probes, values = question(requester, at)
     with _in_turn(), transaction.atomic():
         lock_name(f"reader:{reader.pk}")  # or two who ask at once could each see room for one more
         item_id = claim_best(probes, values, deep=FEW) or claim_best(probes, values, deep=MANY)
         if item_id is None:
-            refuse_full(reader, 0.0)
+            require_room(reader, 0.0)
             return None
         item = _item.first(item_id)
         assert item is not None  # it was claimed in this transaction
-        rest = looked_at(probes, values, most=CONSIDERED)
-        insert(_why(item, asking.reader, rest, at))
-        say(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
-        bring_along(item, reader=reader, asking=asking.reader, actor=actor, at=at)
+        rest = best_heads(probes, values, most=CONSIDERED)
+        insert(_why(item, requester.reader, rest, at))
+        publish(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+        claim_linked_exams(item, reader=reader, reader_now=requester.reader, actor=actor, at=at)
         return item
 
 
-def _why(item: ReadingItem, asking: ReaderNow, rest: list[tuple[int, float, str]], at: datetime) -> Decision:
+def _why(item: ReadingItem, reader: ReaderNow, rest: list[tuple[int, float, str]], at: datetime) -> Decision:
     """What made it the best for this reader at this moment, and what else stood there, for *explain*."""
     terms = score_terms(item, at)
-    if item.assigned_to_id == asking.id:
+    if item.assigned_to_id == reader.id:
         terms["suggested to the reader"] = SUGGESTED_POINTS
-    if item.teaching and asking.trainee:
+    if item.teaching and reader.trainee:
         terms["teaching case"] = TEACHING_POINTS
     body = {
         "cause": "next case",
         "terms": terms,
-        "held": asking.held,
-        "minutes": asking.held_minutes,
+        "held": reader.held,
+        "minutes": reader.held_minutes,
         "considered": [[pk, round(score, 3), against] for pk, score, against in rest],
     }
-    return Decision(item=item, kind=Decision.CLAIMED, at=at, reader_id=asking.id, body=body)
+    return Decision(item=item, kind=Decision.CLAIMED, at=at, reader_id=reader.id, body=body)
 
 
 _turn = threading.Lock()
@@ -99,14 +101,14 @@ def _in_turn() -> Iterator[None]:
         yield
 
 
-def question(asking: Asking, at: datetime) -> tuple[list[Probe], dict[str, Any]]:
+def question(requester: Requester, at: datetime) -> tuple[list[Probe], dict[str, Any]]:
     """Where to look, and what the statement filters by. Raises Forbidden, Conflict (see :func:`next_case`)."""
-    reader = asking.reader
+    reader = requester.reader
     if not reader.sites:
         raise errors.Forbidden("Your role does not include reading cases at any site.", code="role")
     left = reader.minutes_left
     if left is None:
-        if not asking.no_roster:
+        if not requester.no_roster:
             raise errors.Conflict(
                 "You are not on shift now; pick a case from the list, or change the roster.", code="off-shift"
             )
@@ -126,40 +128,9 @@ def question(asking: Asking, at: datetime) -> tuple[list[Probe], dict[str, Any]]
         "suggested": SUGGESTED_POINTS,
         "teaching": TEACHING_POINTS,
         "sites": _sites_of(reader),
-        "excluded": _conflicting(reader) if asking.conflicts else [],
+        "excluded": _conflicting(reader) if requester.conflicts else [],
     }
     return probes_of(reader, at.date()), values
-
-
-def probes_of(reader: ReaderNow, day: date) -> list[Probe]:
-    """Where this reader may look before cases are for everybody: in the lanes of their own skills."""
-    found = []
-    for skill in reader.skills:
-        if reader.shift_pools is not None and skill.pool not in reader.shift_pools:
-            continue
-        narrowed = {
-            "modalities": _words(skill.modalities),
-            "regions": _words(skill.regions),
-            "born_after": "" if skill.oldest is None else _years_before(day, skill.oldest + 1),
-            "born_until": "" if skill.youngest is None else _years_before(day, skill.youngest),
-        }
-        lanes = (PRIMARY, SECONDARY) if skill.level == 1 else (SECONDARY,)
-        found += [Probe(skill.pool, lane, **narrowed) for lane in lanes]
-    if reader.shift_pools is None:  # what no subspecialty is known of
-        found += [Probe(0, PRIMARY), Probe(0, SECONDARY)]
-    return found
-
-
-def _words(values: frozenset[str]) -> str:
-    return f",{','.join(sorted(values))}," if values else ""
-
-
-def _years_before(day: date, years: int) -> str:
-    """The last day of birth of somebody who is so old on ``day``."""
-    try:
-        return day.replace(year=day.year - years).isoformat()
-    except ValueError:  # 29 February
-        return day.replace(year=day.year - years, day=28).isoformat()
 
 
 def _sites_of(reader: ReaderNow) -> list[int]:
@@ -174,3 +145,26 @@ def _conflicting(reader: ReaderNow) -> list[int]:
     patients = list(Conflict.objects.filter(reader=reader.id).values_list("patient", flat=True))
     near = waiting.filter(procedure__order__patient__in=patients).values_list("pk", flat=True) if patients else ()
     return [*own, *near]
+
+
+HEADS_SHOWN = 3
+"""Heads of each lane from which the reason of a claim is taken."""
+
+
+def claim_best(probes: Sequence[Probe], values: dict[str, Any], *, deep: int) -> int | None:
+    """Claim the best item that the probes find and the filters in ``values`` let pass; its id, or None.
+
+    None too when the reader holds ``most_claims`` already. Cases that have spilled to everybody are looked at
+    whatever the probes. ``deep``: how many heads of each lane.
+    """
+    if not values["sites"]:
+        return None
+    claim = postgresql_claim if connection.vendor == "postgresql" else sqlite_claim
+    rows = fetch(*claim(probes, values, deep))
+    return rows[0][0] if rows else None
+
+
+def best_heads(probes: Sequence[Probe], values: dict[str, Any], *, most: int) -> list[tuple[int, float, str]]:
+    """(item, score, what rules it out) of the best that still stand in the lanes that :func:`claim_best` looks at."""
+    heads = postgresql_heads if connection.vendor == "postgresql" else sqlite_heads
+    return fetch(*heads(probes, values, HEADS_SHOWN, most))

@@ -13,7 +13,7 @@ from .probes import AGAINST, AGE, BONUS, CLAIM, HELD, SLOPE, Probe
 Values = dict[str, Any]
 
 
-def claim_text(probes: Sequence[Probe], values: Values, deep: int) -> tuple[str, Values]:
+def sqlite_claim(probes: Sequence[Probe], values: Values, deep: int) -> tuple[str, Values]:
     """Claim the best of the ``deep`` heads of each lane; its id."""
     heads, values = _heads(probes, values, deep, passing=True)
     pick = f"SELECT id FROM ({heads}) ORDER BY score DESC, due_at, id LIMIT 1"  # noqa: S608  (pieces of ours)
@@ -21,7 +21,7 @@ def claim_text(probes: Sequence[Probe], values: Values, deep: int) -> tuple[str,
     return f"WITH {HELD} {CLAIM} WHERE id = ({pick}) AND {guard}", values
 
 
-def rest_text(probes: Sequence[Probe], values: Values, deep: int, most: int) -> tuple[str, Values]:
+def sqlite_heads(probes: Sequence[Probe], values: Values, deep: int, most: int) -> tuple[str, Values]:
     """The ``most`` best of the ``deep`` heads of each lane, whether they pass or not."""
     heads, values = _heads(probes, values, deep, passing=False)
     best = f"SELECT id, score, against FROM ({heads}) ORDER BY score DESC, due_at, id LIMIT {most:d}"  # noqa: S608

@@ -22,9 +22,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path
 
 from ris.people.models import User
+from worklist.selectors.access import standing_of
 
 from .hub import FORBIDDEN, SIGNED_OUT, Client, hub
-from .selectors.access import standing_of
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from worklist.models import ReadingItem
 from worklist.rules.lanes import Place, lane_slope, place, reach_of
 from worklist.rules.score import Case, terms
 
-NOWHERE: dict[str, Any] = {"lane": None, "turns_at": None}
+NO_LANE: dict[str, Any] = {"lane": None, "turns_at": None}
 """Columns of an item that nobody can be given; rank and slope stay, so that lists keep their order."""
 
 _NOTE = "INSERT INTO worklist_lane (number, reach, slope) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
@@ -27,12 +27,12 @@ def score_terms(item: ReadingItem, at: datetime) -> dict[str, float]:
     return terms(case_of(item), at)
 
 
-def standing(item: ReadingItem, at: datetime) -> dict[str, Any]:
+def lane_columns(item: ReadingItem, at: datetime) -> dict[str, Any]:
     """Columns of an item that somebody can be given: where it stands at a moment."""
-    return columns_of(place(case_of(item), at, reach=item.reach))
+    return place_columns(place(case_of(item), at, reach=item.reach))
 
 
-def columns_of(where: Place) -> dict[str, Any]:
+def place_columns(where: Place) -> dict[str, Any]:
     """The same for a known place. Notes the lane, in the caller's transaction, so that next-case looks there.
 
     There is no cache of known lanes: a rolled-back note would leave items where nobody looks.
@@ -42,7 +42,7 @@ def columns_of(where: Place) -> dict[str, Any]:
     return {"lane": where.lane, "rank": where.rank, "slope": where.slope, "turns_at": where.turns_at}
 
 
-def turn_due(at: datetime, *, limit: int = 1000) -> int:
+def advance_lanes(at: datetime, *, limit: int = 1000) -> int:
     """Move items whose time has come to their next lane; return how many moved.
 
     Each moves by a guarded UPDATE of its own, so sweeps and claims may run at the same time.
@@ -51,5 +51,5 @@ def turn_due(at: datetime, *, limit: int = 1000) -> int:
     moved = 0
     for item in due:
         still = ReadingItem.objects.filter(pk=item.pk, version=item.version, lane__isnull=False)
-        moved += still.update(**standing(item, at))
+        moved += still.update(**lane_columns(item, at))
     return moved

@@ -1,4 +1,4 @@
-"""How the rows of the set-up are shown and read."""
+"""Serializers of the set-up: readers, skills, privileges, clocks, escalation routes."""
 
 from __future__ import annotations
 

@@ -18,11 +18,11 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from ris.kernel import doorbell
 from ris.kernel.clock import now
+from worklist.events import WORKLIST_BELL
+from worklist.selectors.access import standing_of
+from worklist.services.roster import SEEN_AGAIN, seen
 
-from .live_bell import WORKLIST
-from .selectors.access import standing_of
-from .selectors.feed import Feed
-from .services.roster import SEEN_AGAIN, seen
+from .feed import Feed
 
 log = structlog.get_logger(__name__)
 
@@ -225,4 +225,4 @@ class _Announcer:
 
 
 _announcer = _Announcer()
-doorbell.answer(WORKLIST, _announcer.announce)
+doorbell.answer(WORKLIST_BELL, _announcer.announce)

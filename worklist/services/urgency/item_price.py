@@ -17,16 +17,15 @@ from worklist.rules.lanes import PRIMARY, place
 from worklist.rules.language.parser import REACHES, Outcome
 from worklist.rules.pricing import decide
 from worklist.rules.score import terms
-from worklist.selectors.case_facts import facts_of, findings_of, prior_readers
-from worklist.selectors.clocks import clock_of
+from worklist.selectors.case_facts import clock_of, facts_of, findings_of, prior_readers
 from worklist.selectors.readers import readers_recent
 from worklist.selectors.rulesets import rules_in_force
 
-from .lanes import columns_of
+from .lane_columns import place_columns
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
+class ItemPrice:
     """What the rules make of a case: columns for its row, the reasons, and what else they ask for."""
 
     columns: dict[str, Any]
@@ -36,7 +35,7 @@ class Priced:
     prefetch: int | None = None
 
 
-def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Priced:
+def price_item(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> ItemPrice:
     """Price a case by the rules in force at its site at that moment."""
     findings = findings_of(item, at) if item.pk else []
     site = requested.order.site
@@ -50,7 +49,7 @@ def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Pr
     began = clock(pricing.urgency)
     item.reach = max(item.reach if item.pk else PRIMARY, REACHES.get(outcome.effects.get("pool", ""), PRIMARY))
     columns: dict[str, Any] = {
-        **columns_of(place(pricing.case, at, reach=item.reach)),
+        **place_columns(place(pricing.case, at, reach=item.reach)),
         "urgency": pricing.urgency,
         "weight": pricing.case.weight,
         "sla_minutes": round(pricing.case.sla_minutes),
@@ -81,7 +80,7 @@ def priced(item: ReadingItem, requested: RequestedProcedure, at: datetime) -> Pr
         "ai": pricing.ai,
     }
     effects = outcome.effects
-    return Priced(columns, why, in_force.label, effects.get("notify", ""), effects.get("prefetch"))
+    return ItemPrice(columns, why, in_force.label, effects.get("notify", ""), effects.get("prefetch"))
 
 
 def _dear(item: ReadingItem, requested: RequestedProcedure, asked: frozenset[str], at: datetime) -> dict[str, bool]:

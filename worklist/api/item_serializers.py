@@ -1,4 +1,4 @@
-"""What the worklist's calls are asked with, and how an item is shown."""
+"""Serializers of reading items, and the forms of the calls on one."""
 
 from __future__ import annotations
 
