@@ -6,7 +6,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
     "full_folders": frozenset(
         {
             "ris.kernel",
-            "worklist.selectors",
         }
     ),
     "shared_module_names": frozenset(),
@@ -23,9 +22,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.hl7.web: halt",
             "ris.kernel: beat",
             "ris.orders: board",
-            "worklist.pages: change",
-            "worklist.services.next_case: claim_text",
-            "worklist.services.next_case: rest_text",
         }
     ),
     "cycles": frozenset(
@@ -62,12 +58,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "ris.web.health",
             "ris.web.schema",
             "ris.web.sockets",
-            "worklist.rules.distribution",
-            "worklist.selectors.clocks",
-            "worklist.selectors.feed",
-            "worklist.services.claims.reservation",
-            "worklist.services.conflicts",
-            "worklist.services.next_case.statements",
             "worklist.services.revisions",
             "worklist.simulation.pricing",
         }
