@@ -17,7 +17,7 @@ from .encoding.charsets import SINGLE_BYTE
 from .mpps.dataset import NOT_IN_SET, REQUIRED
 from .mwl.attributes import ITEM, ROOT, SPS, Attribute
 from .mwl.query_log import KEPT_DAYS
-from .reports.instances import STORED
+from .reports.instances import STORAGE_CLASSES
 from .reports.sr import HEADINGS
 from .upper_layer import acceptor, association, message_exchange, pdu
 from .upper_layer.admission import ADDRESS_UNKNOWN, CALLED_UNKNOWN, CALLING_UNKNOWN, NOT_ENCRYPTED, TOO_MANY
@@ -26,7 +26,7 @@ from .upper_layer.pynetdicom_bridge import SOP_CLASSES
 BEGIN, END = "<!-- generated: ./bin/ris mwl conformance -->", "<!-- end of what is generated -->"
 
 
-def tables() -> str:
+def build_tables() -> str:
     """All tables, as Markdown."""
     return "\n\n".join([_services(), _limits(), _keys(), _mpps(), _reports()])
 
@@ -36,7 +36,7 @@ CALLED: dict[str, str] = {
     StudyRootQueryRetrieveInformationModelFind: "archives: what arrived, priors",
     StudyRootQueryRetrieveInformationModelMove: "archives: priors",
     ModalityPerformedProcedureStep: "MPPS targets: what devices told",
-    **dict.fromkeys(STORED.values(), "archives: released reports"),
+    **dict.fromkeys(STORAGE_CLASSES.values(), "archives: released reports"),
 }
 """What this system asks of others, as SCU, and of whom."""
 
@@ -63,12 +63,12 @@ def _services() -> str:
 def _limits() -> str:
     refusals = (CALLED_UNKNOWN, CALLING_UNKNOWN, ADDRESS_UNKNOWN, NOT_ENCRYPTED, TOO_MANY)
     limits = [
-        ("longest unit announced", f"{pdu.LONGEST_PDU} bytes"),
-        ("associations at once", str(acceptor.MOST_ASSOCIATIONS)),
-        ("of one caller", str(acceptor.MOST_PER_CALLER)),
-        ("silence before the request", f"{association.HELLO_S:.0f} s"),
-        ("silence in an association", f"{association.IDLE_S:.0f} s"),
-        ("longest worklist identifier", f"{message_exchange.LONGEST_IDENTIFIER} bytes"),
+        ("longest unit announced", f"{pdu.MAX_PDU_BYTES} bytes"),
+        ("associations at once", str(acceptor.MAX_ASSOCIATIONS)),
+        ("of one caller", str(acceptor.MAX_PER_CALLER)),
+        ("silence before the request", f"{association.REQUEST_TIMEOUT_S:.0f} s"),
+        ("silence in an association", f"{association.IDLE_TIMEOUT_S:.0f} s"),
+        ("longest worklist identifier", f"{message_exchange.MAX_IDENTIFIER_BYTES} bytes"),
         ("queries are kept", f"{KEPT_DAYS} days"),
         ("character sets tried, in order", "ISO 646, " + ", ".join(SINGLE_BYTE) + ", ISO_IR 192"),
     ]

@@ -26,8 +26,8 @@ from worklist.models import PriorPlan
 
 from . import selectors
 from .models import Rejection
-from .prefetch.selectors import carried_out, progress
-from .scu.c_echo import echo
+from .prefetch.selectors import list_archive_progress, list_plan_progress
+from .scu.c_echo import send_echo
 
 ECHOERS = (Can.PERFORM_EXAMS, Can.SEE_MESSAGES, Can.SET_UP)
 WATCHERS = (Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING)
@@ -66,7 +66,7 @@ def device(request: HttpRequest, device_id: int) -> HttpResponse:
 @page(*ECHOERS)
 def echo_test(request: HttpRequest, device_id: int) -> HttpResponse:
     """Is the device there? A C-ECHO, and what came of it."""
-    said = echo(_device(user_of(request), device_id), actor=actor_of(request), at=now())
+    said = send_echo(_device(user_of(request), device_id), actor=actor_of(request), at=now())
     level = messages.SUCCESS if said.answered else messages.ERROR
     return go(request, reverse("dicom:device", args=[device_id]), said.words, level=level)
 
@@ -110,7 +110,8 @@ def prefetch(request: HttpRequest) -> HttpResponse:
     shown = Paginator(plans, 100).get_page(request.GET.get("page"))
     record(actor_of(request), "prefetch.view", user, at=now())
     context = {
-        "page": shown, "rows": carried_out(shown), "state": state, "states": states, "archives": progress(now()),
+        "page": shown, "rows": list_plan_progress(shown), "archives": list_archive_progress(now()),
+        "state": state, "states": states,
         "query": urlencode({"state": state}) + "&" if state else "",
     }  # fmt: skip
     return render(request, "dicom/prefetch.html", context)

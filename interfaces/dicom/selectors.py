@@ -12,16 +12,16 @@ from django.db.models import Count, Max, QuerySet
 from ris.catalog.models import Device, Site
 from ris.kernel.errors import NotFound
 from ris.orders.models import ScheduledStep
-from ris.orders.mwl.query import MwlQuestion, asked_keys, step_row, unmatched_keys
-from ris.orders.mwl.rows import Entry, entry
+from ris.orders.mwl.query import MwlQuestion, fetch_step_row, find_unmatched_keys, list_asked_keys
+from ris.orders.mwl.rows import Entry, parse_row
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
 from .models import MwlQuery, Rejection
-from .mwl.identifier import read
-from .mwl.query import question_of
-from .upper_layer.admission import of_device
+from .mwl.identifier import parse_identifier
+from .mwl.query import build_question
+from .upper_layer.admission import caller_of_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,16 @@ def explain(device: Device, accession: str, *, at: datetime) -> Explanation:
     query = MwlQuery.objects.filter(device=device).exclude(status="A900").order_by("-at", "-pk").first()
     if query is None:
         return Explanation(device, accession, None)
-    question = question_of(read(bytes(query.identifier), query.implicit), of_device(device), at)
+    question = build_question(parse_identifier(bytes(query.identifier), query.implicit), caller_of_device(device), at)
     return Explanation(device, accession, query, tuple(_verdict(step, question) for step in steps))
 
 
 def _verdict(step: ScheduledStep, question: MwlQuestion) -> StepVerdict:
-    row = step_row(step.pk)
+    row = fetch_step_row(step.pk)
     assert row is not None
-    shown = entry(row)
-    missed = set(unmatched_keys(question, step.pk))
-    names = ["order", "states", *(name for name in asked_keys(question) if name not in ("states", "limit"))]
+    shown = parse_row(row)
+    missed = set(find_unmatched_keys(question, step.pk))
+    names = ["order", "states", *(name for name in list_asked_keys(question) if name not in ("states", "limit"))]
     keys = []
     for name in names:
         label, says = _SAYS.get(name, (name.replace("_", " "), lambda e, n=name: str(getattr(e, n.rstrip("s"), ""))))

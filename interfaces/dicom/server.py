@@ -12,10 +12,10 @@ import structlog
 
 from ris.config_values import TlsFiles
 
-from .mwl.query_log import Keeper
-from .upper_layer.acceptor import Door
-from .upper_layer.database_threads import Desk
-from .upper_layer.pynetdicom_bridge import Engine
+from .mwl.query_log import QueryLog
+from .upper_layer.acceptor import Acceptor
+from .upper_layer.database_threads import DatabaseThreads
+from .upper_layer.pynetdicom_bridge import PynetdicomBridge
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +39,8 @@ def serve(
     processes listen on one port (SO_REUSEPORT); without it a taken port raises OSError.
     """
     sock = _bound(host, port, share_port)
-    desk, keeper = Desk(DESK_THREADS), Keeper()
-    engine = Engine(ae_title, desk, keeper)
+    desk, keeper = DatabaseThreads(DESK_THREADS), QueryLog()
+    engine = PynetdicomBridge(ae_title, desk, keeper)
     try:
         asyncio.run(_run(sock, ae_title, stop, on_listening, tls, desk, keeper, engine))
     finally:
@@ -68,11 +68,11 @@ async def _run(
     stop: threading.Event,
     on_listening: Callable[[int], None],
     tls: ssl.SSLContext | None,
-    desk: Desk,
-    keeper: Keeper,
-    engine: Engine,
+    desk: DatabaseThreads,
+    keeper: QueryLog,
+    engine: PynetdicomBridge,
 ) -> None:
-    door = Door(ae_title, desk, keeper, engine)
+    door = Acceptor(ae_title, desk, keeper, engine)
     server = await door.listen(sock, tls)
     port = sock.getsockname()[1]
     log.info("dicom.listening", port=port, ae_title=ae_title, tls=tls is not None)

@@ -18,50 +18,50 @@ from ris.orders.events import (
 )
 from ris.orders.models import RequestedProcedure
 
-from .prefetch.planning import stop, want
+from .prefetch.planning import request_priors, stop_prefetch
 from .reconciliation.services import note_unlinked
-from .reports.routing import owe_version
+from .reports.routing import queue_version
 
 
 @subscribe(OrderPlaced, OrderRevised, name="dicom.search_priors_of_order")
-def want_priors(event: OrderEvent) -> None:
+def request_priors_of_order(event: OrderEvent) -> None:
     """Request the priors of all procedures of an order."""
     for procedure_id in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
-        want(procedure_id, at=event.at)
+        request_priors(procedure_id, at=event.at)
 
 
 @subscribe(StepRescheduled, name="dicom.search_priors_of_moved_step")
-def want_priors_of_a_step(event: StepRescheduled) -> None:
+def request_priors_of_step(event: StepRescheduled) -> None:
     """Request the priors of a procedure whose step has a new time."""
-    want(event.procedure_id, at=event.at)
+    request_priors(event.procedure_id, at=event.at)
 
 
 @subscribe(PatientArrived, ExamCompleted, name="dicom.search_priors_at_arrival")
-def want_priors_now(event: ProcedureEvent) -> None:
+def request_priors_now(event: ProcedureEvent) -> None:
     """Looked at once more: since the order was placed, more may have come."""
-    want(event.procedure_id, at=event.at, now_at_once=True)
+    request_priors(event.procedure_id, at=event.at, now_at_once=True)
 
 
 @subscribe(OrderCancelled, name="dicom.stop_priors_of_order")
-def stop_all(event: OrderCancelled) -> None:
+def stop_prefetch_of_order(event: OrderCancelled) -> None:
     """Stop fetching priors for all procedures of a cancelled order."""
     for procedure_id in RequestedProcedure.objects.filter(order=event.order_id).values_list("pk", flat=True):
-        stop(procedure_id, at=event.at)
+        stop_prefetch(procedure_id, at=event.at)
 
 
 @subscribe(ProcedureCancelled, name="dicom.stop_priors_of_procedure")
-def stop_one(event: ProcedureCancelled) -> None:
+def stop_prefetch_of_procedure(event: ProcedureCancelled) -> None:
     """Stop fetching priors for a cancelled procedure."""
-    stop(event.procedure_id, at=event.at)
+    stop_prefetch(event.procedure_id, at=event.at)
 
 
 @subscribe(PreliminaryReleased, ReportSigned, AddendumAdded, ReportCorrected, name="dicom.queue_report_for_archives")
-def owe_archives(event: ReportEvent) -> None:
+def queue_report(event: ReportEvent) -> None:
     """One subscriber for all, so that of one report they are owed in order."""
-    owe_version(event.version_id, at=event.at)
+    queue_version(event.version_id, at=event.at)
 
 
 @subscribe(ExamUnlinked, name="dicom.check_report_of_unlinked_exam")
-def look_for_a_report(event: ExamUnlinked) -> None:
+def flag_unlinked_report(event: ExamUnlinked) -> None:
     """Raise an alarm when the unlinked exam has a released report."""
     note_unlinked(event.procedure_id, at=event.at)

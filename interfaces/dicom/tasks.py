@@ -22,7 +22,7 @@ def send_forwards() -> None:
 @shared_task(ignore_result=True)
 def send_reports() -> None:
     """Called by the bell ``dicom-reports`` and every few seconds: released reports to archives."""
-    sender.send_owed(at=now())
+    sender.send_due(at=now())
 
 
 @shared_task(ignore_result=True)
@@ -35,10 +35,10 @@ def poll_archives() -> None:
 @shared_task(ignore_result=True)
 def prefetch() -> None:
     """Called by the bell ``dicom-prefetch`` and every few seconds: find priors and have them moved."""
-    worker.run(at=now())
+    worker.run_due(at=now())
 
 
 @shared_task(ignore_result=True)
 def forget() -> None:
     """Called every hour: delete kept queries and rejections that are old."""
-    query_log.forget_old(at=now())
+    query_log.delete_old(at=now())

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from ris.orders.mwl import query
-from ris.orders.mwl.query import MwlQuestion, modality_worklist
+from ris.orders.mwl.query import MwlQuestion, find_worklist_rows
 from tests.factories import NOON
 
 pytestmark = [
@@ -50,7 +50,7 @@ def test_what_leads_to_few_rows_is_followed_first(
     monkeypatch.setattr(query, "fetch", explained)
     day = {"start_from": NOON, "start_until": NOON + timedelta(hours=8)} if "stations" in asked else {}
 
-    modality_worklist(MwlQuestion(not_before=NOON - timedelta(hours=72), site_id=1, **asked, **day))
+    find_worklist_rows(MwlQuestion(not_before=NOON - timedelta(hours=72), site_id=1, **asked, **day))
 
     searched = [line for line in plans if line.startswith(("SEARCH", "SCAN")) and " site " not in line]
     assert searched[0].startswith(begins), plans

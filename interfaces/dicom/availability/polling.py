@@ -17,7 +17,7 @@ from worklist.models import SiteReading
 
 from ..models import Archive
 from ..scu.association import Unreachable
-from ..scu.study_query import FoundStudy, studies
+from ..scu.study_query import FoundStudy, find_studies
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +95,7 @@ def poll(*, at: datetime) -> int:
             break
         try:
             for uid in uids:
-                for found in studies(archive, StudyInstanceUID=uid):
+                for found in find_studies(archive, StudyInstanceUID=uid):
                     note(archive, found, at=at)
                     seen += 1
         except Unreachable as error:

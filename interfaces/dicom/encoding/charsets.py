@@ -20,7 +20,7 @@ _CODECS = {term: python_encoding[term] for term in (*SINGLE_BYTE, *UTF_8, "GB180
 _DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C, 0x5C}
 
 
-def terms(raw: str) -> tuple[str, ...]:
+def parse_terms(raw: str) -> tuple[str, ...]:
     """The terms of (0008,0005), with the misspellings that are met put right (``ISO_IR_100``, ``ISO-IR 100``)."""
     parts = [re.sub(r"^ISO[ _-]+(2022[ _-]+)?IR[ _-]*", _proper, part.strip().upper()) for part in raw.split("\\")]
     return tuple(parts) if any(parts) else PLAIN
@@ -31,7 +31,7 @@ def _proper(match: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=64)
-def encodings(of: tuple[str, ...]) -> Sequence[str]:
+def codecs_of(of: tuple[str, ...]) -> Sequence[str]:
     """pydicom's codecs for the terms. Unknown terms fall back to the default repertoire."""
     try:
         return convert_encodings(list(of) or "ISO_IR 6")
@@ -39,7 +39,7 @@ def encodings(of: tuple[str, ...]) -> Sequence[str]:
         return ["iso8859"]
 
 
-def decode(raw: bytes, of: tuple[str, ...]) -> str:
+def decode_text(raw: bytes, of: tuple[str, ...]) -> str:
     """Bytes of a query as text. Plain bytes above 127 are taken as UTF-8 when they are, else as Latin 1."""
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii")
@@ -49,12 +49,12 @@ def decode(raw: bytes, of: tuple[str, ...]) -> str:
         except UnicodeDecodeError:
             return raw.decode("latin-1")
     try:
-        return decode_bytes(raw, encodings(of), _DELIMITERS)
+        return decode_bytes(raw, codecs_of(of), _DELIMITERS)
     except (LookupError, UnicodeError, ValueError):
         return raw.decode("utf-8", "replace")
 
 
-def encode(text: str, vr: str, of: tuple[str, ...]) -> bytes:
+def encode_text(text: str, vr: str, of: tuple[str, ...]) -> bytes:
     """Text as bytes in the character set. Raises UnicodeEncodeError when it does not fit."""
     if text.isascii():
         return text.encode("ascii")
@@ -62,7 +62,7 @@ def encode(text: str, vr: str, of: tuple[str, ...]) -> bytes:
         return text.encode(_CODECS[of[0]])
     if not of:
         return text.encode("ascii")
-    codecs = encodings(of)
+    codecs = codecs_of(of)
     if vr == "PN":
         encoded = b"\\".join(PersonName(name).encode(codecs) for name in text.split("\\"))
     else:
@@ -72,7 +72,7 @@ def encode(text: str, vr: str, of: tuple[str, ...]) -> bytes:
     return encoded
 
 
-def choose(texts: Sequence[tuple[str, str]], preferred: tuple[str, ...]) -> tuple[str, ...]:
+def choose_charset(texts: Sequence[tuple[str, str]], preferred: tuple[str, ...]) -> tuple[str, ...]:
     """The set for these (VR, text): the preferred one if they fit, else the smallest that fits, else UTF-8."""
     if not preferred and all(text.isascii() for _, text in texts):
         return PLAIN
@@ -80,7 +80,7 @@ def choose(texts: Sequence[tuple[str, str]], preferred: tuple[str, ...]) -> tupl
     for candidate in [*candidates, *((term,) for term in SINGLE_BYTE)]:
         try:
             for vr, text in texts:
-                encode(text, vr, candidate)
+                encode_text(text, vr, candidate)
         except UnicodeError:
             continue
         return candidate

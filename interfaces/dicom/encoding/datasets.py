@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
 
 
-def as_bytes(dataset: Dataset) -> bytes:
+def encode_dataset(dataset: Dataset) -> bytes:
     """Encode for keeping, in UTF-8 whatever it came in."""
     dataset.decode()
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -18,6 +18,6 @@ def as_bytes(dataset: Dataset) -> bytes:
     return encoded
 
 
-def from_bytes(raw: bytes | memoryview) -> Dataset:
+def decode_dataset(raw: bytes | memoryview) -> Dataset:
     """Decode a dataset in explicit VR little endian (DICOM PS3.5 A.2)."""
     return decode(BytesIO(bytes(raw)), False, True)

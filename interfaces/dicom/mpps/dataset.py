@@ -86,8 +86,8 @@ def references(dataset: Dataset) -> list[StepReference]:
 
 def moment(dataset: Dataset, which: str, zone: tzinfo) -> datetime | None:
     """``Start`` or ``End`` of the performed step by the clock of ``zone``; None when it cannot be read."""
-    on = date_matching.day(text(dataset, f"PerformedProcedureStep{which}Date"))
-    at = date_matching.clock(text(dataset, f"PerformedProcedureStep{which}Time"))
+    on = date_matching.parse_date(text(dataset, f"PerformedProcedureStep{which}Date"))
+    at = date_matching.parse_time(text(dataset, f"PerformedProcedureStep{which}Time"))
     return None if on == date_matching.NEVER or at is None else datetime.combine(on, at[0], zone)
 
 

@@ -15,9 +15,9 @@ from pynetdicom.sop_class import ModalityPerformedProcedureStep  # type: ignore[
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.doorbell import ring
 
-from ..encoding.datasets import as_bytes, from_bytes
+from ..encoding.datasets import decode_dataset, encode_dataset
 from ..models import Mpps, MppsForward, MppsTarget
-from ..scu.association import Unreachable, calling, status_of
+from ..scu.association import Unreachable, open_association, read_status
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,8 @@ def owe(mpps: Mpps, said: Dataset, *, creates: bool, at: datetime) -> None:
     """Queue an N-CREATE or N-SET for every target, in the transaction of whoever heard it."""
     targets = MppsTarget.objects.filter(enabled=True)
     made = [
-        MppsForward(mpps=mpps, target=target, creates=creates, dataset=as_bytes(said), due_at=at) for target in targets
+        MppsForward(mpps=mpps, target=target, creates=creates, dataset=encode_dataset(said), due_at=at)
+        for target in targets
     ]
     if made:
         MppsForward.objects.bulk_create(made)
@@ -64,7 +65,7 @@ def _send_to(target: MppsTarget, due: list[MppsForward], at: datetime) -> int:
     sent = 0
     current = due[0]
     try:
-        with calling(target, ModalityPerformedProcedureStep) as association:
+        with open_association(target, ModalityPerformedProcedureStep) as association:
             for current in due:
                 _send(association, current)
                 MppsForward.objects.filter(pk=current.pk).update(state=MppsForward.SENT, sent_at=at, error="")
@@ -78,9 +79,9 @@ def _send_to(target: MppsTarget, due: list[MppsForward], at: datetime) -> int:
 
 
 def _send(association: object, forward: MppsForward) -> None:
-    said, uid = from_bytes(forward.dataset), forward.mpps.uid
+    said, uid = decode_dataset(forward.dataset), forward.mpps.uid
     send = association.send_n_create if forward.creates else association.send_n_set  # type: ignore[attr-defined]
-    status = status_of(send(said, ModalityPerformedProcedureStep, uid)[0])
+    status = read_status(send(said, ModalityPerformedProcedureStep, uid)[0])
     taken = status in (0x0000, 0x0001) or (forward.creates and status == DUPLICATE)
     if not taken:
         raise Unreachable(f"answered with status {status:04X}")

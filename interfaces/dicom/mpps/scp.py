@@ -27,9 +27,9 @@ from ris.orders.models import PerformedStep
 from ris.orders.selectors_performed import steps_referred
 from ris.orders.services import complete_exam, discontinue_exam, start_exam
 
-from ..encoding.datasets import as_bytes, from_bytes
+from ..encoding.datasets import decode_dataset, encode_dataset
 from ..models import Mpps
-from ..mwl.date_matching import offset
+from ..mwl.date_matching import parse_utc_offset
 from ..upper_layer.admission import Caller
 from . import dataset as reading
 from . import forwarding
@@ -95,7 +95,7 @@ def begin(uid: str, dataset: Dataset, caller: Caller, *, at: datetime) -> Mpps:
     mpps = Mpps.objects.create(
         performed=performed,
         uid=uid,
-        dataset=as_bytes(dataset),
+        dataset=encode_dataset(dataset),
         calling_ae=caller.ae_title[:16],
         patient_id=reading.text(dataset, "PatientID")[:64],
         violations=violations,
@@ -140,7 +140,7 @@ def _apply(uid: str, changes: Dataset, status: str, caller: Caller, at: datetime
             series=reading.series(whole), dose=reading.dose(whole), version=F("version") + 1
         )
     Mpps.objects.filter(pk=mpps.pk).update(
-        dataset=as_bytes(whole),
+        dataset=encode_dataset(whole),
         revision=F("revision") + 1,
         supplies=reading.supplies(whole),
         violations=list(dict.fromkeys(violations)),
@@ -188,7 +188,7 @@ def get(event: evt.Event, caller: Caller) -> Answer:
     mpps = Mpps.objects.filter(uid=requested(event)).first()
     if mpps is None:
         return refusal(UNKNOWN_INSTANCE, "No such SOP Instance"), None
-    whole = from_bytes(mpps.dataset)
+    whole = decode_dataset(mpps.dataset)
     asked = event.attribute_identifiers
     if not asked:
         return SUCCESS, whole
@@ -201,7 +201,7 @@ def get(event: evt.Event, caller: Caller) -> Answer:
 
 def merged(mpps: Mpps, changes: Dataset) -> Dataset:
     """The dataset with the changes: each attribute replaced whole, the performed series among them."""
-    whole = from_bytes(mpps.dataset)
+    whole = decode_dataset(mpps.dataset)
     for element in changes:
         if int(element.tag) not in reading.NOT_IN_SET:
             whole[element.tag] = element
@@ -220,7 +220,7 @@ def _zone(dataset: Dataset, caller: Caller) -> tzinfo:
     """Whose clock the times are of: what the dataset says, else that of the station's site."""
     station = reading.text(dataset, "PerformedStationAETitle")
     device = Device.objects.select_related("site").filter(ae_title=station).first()
-    return offset(reading.text(dataset, "TimezoneOffsetFromUTC")) or ZoneInfo(
+    return parse_utc_offset(reading.text(dataset, "TimezoneOffsetFromUTC")) or ZoneInfo(
         device.site.time_zone if device else caller.time_zone
     )
 

@@ -14,7 +14,7 @@ _FIRST, _LAST = date(1, 1, 2), date(9999, 12, 30)
 """Ends of a range leave room for the conversion to UTC: ``-99991231`` is how some devices write an open end."""
 
 
-def day(text: str) -> date:
+def parse_date(text: str) -> date:
     """``YYYYMMDD``, ``YYYY.MM.DD`` or ``YYYY-MM-DD``; what follows (a time on a date) is ignored."""
     digits = re.sub(r"[^0-9]", "", text.strip())[:8]
     try:
@@ -23,7 +23,7 @@ def day(text: str) -> date:
         return NEVER
 
 
-def clock(text: str) -> tuple[time, time] | None:
+def parse_time(text: str) -> tuple[time, time] | None:
     """The first and last moment that a TM value names: ``08`` is the whole hour. None: not a time."""
     found = re.fullmatch(r"(\d{2}):?(?:(\d{2}):?(?:(\d{2})(?:\.(\d{1,6}))?)?)?", text.strip())
     if not found:
@@ -51,7 +51,7 @@ def _halves(text: str) -> tuple[str, str]:
     return first.strip(), last.strip()
 
 
-def offset(text: str) -> tzinfo | None:
+def parse_utc_offset(text: str) -> tzinfo | None:
     """``+0100`` as a time zone; None when it is none."""
     found = re.fullmatch(r"([+-])(\d{2})(\d{2})", text.strip())
     if not found or int(found.group(2)) > 14:
@@ -60,22 +60,22 @@ def offset(text: str) -> tzinfo | None:
     return timezone(timedelta(minutes=-minutes if found.group(1) == "-" else minutes))
 
 
-def interval(dates: str, times: str, zone: tzinfo) -> dict[str, datetime | time | None]:
+def build_interval(dates: str, times: str, zone: tzinfo) -> dict[str, datetime | time | None]:
     """The fields of MwlQuestion that date and time keys ask: aware bounds, or a time of day without a date."""
     dates, times = dates.strip("* "), times.strip("* ")
     early, late = time.min, time.max
     if times:
         first, last = _halves(times)
-        early = (clock(first) or (time.min, time.min))[0] if first else time.min
-        late = (clock(last) or (time.max, time.max))[1] if last else time.max
+        early = (parse_time(first) or (time.min, time.min))[0] if first else time.min
+        late = (parse_time(last) or (time.max, time.max))[1] if last else time.max
     if not dates:
         return {"time_from": early, "time_until": late} if times else {}
     first_day, last_day = _halves(dates)
     found: dict[str, datetime | time | None] = {}
     if first_day:
-        found["start_from"] = _aware(day(first_day), early, zone)
+        found["start_from"] = _aware(parse_date(first_day), early, zone)
     if last_day:
-        found["start_until"] = _aware(day(last_day), late, zone)
+        found["start_until"] = _aware(parse_date(last_day), late, zone)
     return found
 
 

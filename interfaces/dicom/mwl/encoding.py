@@ -19,9 +19,9 @@ from ris.orders.mwl.rows import Entry
 
 from ..encoding import charsets
 from .attributes import CHARACTER_SET, ITEM_BY_TAG, ROOT_BY_TAG, SPS, Attribute, Item, Plain
-from .identifier import Shape
+from .identifier import ReturnKeys
 
-LONGEST = {"SH": 16, "LO": 64, "CS": 16, "AE": 16, "PN": 64, "LT": 10240, "DS": 16}
+MAX_CHARACTERS = {"SH": 16, "LO": 64, "CS": 16, "AE": 16, "PN": 64, "LT": 10240, "DS": 16}
 """Characters, of one value (of one component group for PN): PS3.5 table 6.2-1."""
 
 _IMPLICIT = Struct("<HHL").pack
@@ -40,7 +40,7 @@ Flat = tuple[int, str, "str | int | list[list[Flat]]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class EncodedEntry:
     """An encoded Identifier; the tags whose values were cut; whether the device's character set did not do."""
 
     identifier: bytes
@@ -48,19 +48,21 @@ class Written:
     other_charset: bool = False
 
 
-def write(e: Entry, shape: Shape, *, implicit: bool, preferred: tuple[str, ...] = (), cut: bool = True) -> Written:
+def encode_entry(
+    e: Entry, shape: ReturnKeys, *, implicit: bool, preferred: tuple[str, ...] = (), cut: bool = True
+) -> EncodedEntry:
     """Encode what was asked of the entry, little endian, in the preferred character set or one that fits."""
     too_long: list[str] = []
     elements = [_flat(tag, ROOT_BY_TAG, e, cut, too_long) for tag in shape.root]
     if shape.item is not None:
         item = [_flat(tag, ITEM_BY_TAG, e, cut, too_long) for tag in shape.item]
         elements.append((SPS, "SQ", [item]))
-    charset = charsets.choose(list(_texts(elements)), preferred)
+    charset = charsets.choose_charset(list(_texts(elements)), preferred)
     if charset or shape.character_set:
         elements.append((CHARACTER_SET, "CS", "\\".join(charset)))
     elements.sort(key=itemgetter(0))
     encoded = _encode(elements, charset, implicit)
-    return Written(encoded, tuple(too_long), bool(preferred) and charset != preferred)
+    return EncodedEntry(encoded, tuple(too_long), bool(preferred) and charset != preferred)
 
 
 def _flat(tag: int, known: dict[int, Attribute], e: Entry, cut: bool, too_long: list[str]) -> Flat:
@@ -87,8 +89,8 @@ def _text(tag: int, vr: str, value: Plain, cut: bool, too_long: list[str]) -> st
 
 def _one(tag: int, vr: str, text: str, cut: bool, too_long: list[str]) -> str:
     if _ODD.search(text):
-        text = clean(text, vr)
-    longest = LONGEST.get(vr)
+        text = remove_controls(text, vr)
+    longest = MAX_CHARACTERS.get(vr)
     if not cut or not longest or len(text) <= longest:
         return text
     short = shorten(text, vr, longest)
@@ -97,7 +99,7 @@ def _one(tag: int, vr: str, text: str, cut: bool, too_long: list[str]) -> str:
     return short
 
 
-def clean(text: str, vr: str) -> str:
+def remove_controls(text: str, vr: str) -> str:
     """Text without the characters that its VR forbids (DICOM PS3.5 6.2)."""
     if vr in ("LT", "UT"):
         return _CONTROLS_IN_TEXT.sub("", text)
@@ -137,7 +139,7 @@ def _encode(elements: Iterable[Flat], charset: tuple[str, ...], implicit: bool) 
         elif isinstance(value, int):
             raw = _US(value)
         else:
-            raw = charsets.encode(value, vr, charset)
+            raw = charsets.encode_text(value, vr, charset)
             if len(raw) & 1:
                 raw += b"\0" if vr == "UI" else b" "
         parts += [_header(tag, vr, len(raw), implicit), raw]

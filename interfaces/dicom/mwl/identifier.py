@@ -20,15 +20,15 @@ from ..encoding import charsets
 from . import date_matching
 from .attributes import CHARACTER_SET, ITEM_BY_TAG, LEVEL, ROOT_BY_TAG, SPS, STATUS_WORDS, TIMEZONE, Attribute
 
-MOST_VALUES = 64
+MAX_VALUES = 64
 """Values of one key; a longer list is no query of a scanner."""
 
-LONGEST_VALUE = 1024
+MAX_VALUE_CHARACTERS = 1024
 """Characters of a value that is matched; no key that we match is longer (PS3.5 6.2), nor is what would fit it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ReturnKeys:
     """Which attributes the answer holds: tags at the root, and in the scheduled step item (None: not asked for)."""
 
     root: tuple[int, ...]
@@ -38,10 +38,10 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WorklistQuery:
     """A query as it was read. ``texts`` holds the values by field of MwlQuestion, names and UIDs as sent."""
 
-    shape: Shape
+    shape: ReturnKeys
     texts: dict[str, tuple[str, ...]]
     dates: str
     times: str
@@ -52,7 +52,9 @@ class Asked:
 
     def moments(self, zone: ZoneInfo) -> dict[str, datetime | time | None]:
         """The date and time keys as one interval, by the query's own offset or else by the clock of ``zone``."""
-        return date_matching.interval(self.dates, self.times, date_matching.offset(self.timezone) or zone)
+        return date_matching.build_interval(
+            self.dates, self.times, date_matching.parse_utc_offset(self.timezone) or zone
+        )
 
     def keys(self) -> dict[str, str]:
         """The matching keys as they are shown to a person."""
@@ -69,7 +71,7 @@ class _Reading:
 
 
 @lru_cache(maxsize=2048)
-def read(identifier: bytes, implicit: bool) -> Asked:
+def parse_identifier(identifier: bytes, implicit: bool) -> WorklistQuery:
     """Read an encoded Identifier (little endian). The same bytes are read once.
 
     Raises Invalid (at = the tag) when it cannot be a worklist query: DIMSE status A900.
@@ -83,8 +85,8 @@ def read(identifier: bytes, implicit: bool) -> Asked:
         raise Invalid(f"The identifier cannot be read ({type(error).__name__}).", at="Identifier") from error
 
 
-def _read(dataset: Dataset) -> Asked:
-    charset = charsets.terms(_ascii(dataset, CHARACTER_SET))
+def _read(dataset: Dataset) -> WorklistQuery:
+    charset = charsets.parse_terms(_ascii(dataset, CHARACTER_SET))
     reading = _Reading()
     items = _items(dataset, SPS)
     if items is not None and len(items) > 1:
@@ -98,10 +100,10 @@ def _read(dataset: Dataset) -> Asked:
     if lifted:
         reading.habits.append("step keys at the root")
         item = sorted({*(item or []), *lifted})
-    shape = Shape(
+    shape = ReturnKeys(
         tuple(tag for tag in root if tag not in lifted), None if item is None else tuple(item), CHARACTER_SET in dataset
     )
-    return Asked(
+    return WorklistQuery(
         shape=shape,
         texts=reading.texts,
         dates=reading.plain.get(0x00400002, ""),
@@ -140,8 +142,8 @@ def _take(
 
 
 def _note_value(tag: BaseTag, attribute: Attribute, values: tuple[str, ...], reading: _Reading) -> None:
-    if attribute.asks and any(len(value) > LONGEST_VALUE for value in values):
-        raise Invalid(f"{tag} has over {LONGEST_VALUE} characters: shorten it.", at=str(tag))
+    if attribute.asks and any(len(value) > MAX_VALUE_CHARACTERS for value in values):
+        raise Invalid(f"{tag} has over {MAX_VALUE_CHARACTERS} characters: shorten it.", at=str(tag))
     if attribute.asks == "start_from":
         reading.plain[int(tag)] = values[0] if values else ""
     elif values and int(tag) != TIMEZONE:
@@ -161,7 +163,7 @@ def _statuses(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _birth_dates(values: tuple[str, ...]) -> tuple[str, ...]:
-    found = [date_matching.day(value) for value in values]
+    found = [date_matching.parse_date(value) for value in values]
     return tuple(d.isoformat() if isinstance(d, date) else "0001-01-01" for d in found)
 
 
@@ -191,11 +193,11 @@ def _ascii(dataset: Dataset, tag: int) -> str:
 
 def _values(raw: bytes, charset: tuple[str, ...], *, single: bool) -> tuple[str, ...]:
     """The values, without padding; none when any of them matches everything (PS3.4 C.2.2.2.3)."""
-    text = charsets.decode(raw, charset).replace("\0", "")
+    text = charsets.decode_text(raw, charset).replace("\0", "")
     values = [value.strip() for value in ([text] if single else text.split("\\"))]
     if any(value and not value.strip("*") for value in values):
         return ()
-    return tuple(value for value in values if value)[:MOST_VALUES]
+    return tuple(value for value in values if value)[:MAX_VALUES]
 
 
 def _code_values(dataset: Dataset, tag: BaseTag, charset: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,18 +29,18 @@ from ris.kernel.db.statements import insert, insert_many
 
 from ..models import MwlQuery, Rejection
 from ..upper_layer.admission import Caller
-from .query import Outcome
+from .query import QueryOutcome
 
 log = structlog.get_logger(__name__)
 
 WRITE_EVERY_S = 0.5
-MOST_WAITING = 50_000
+MAX_WAITING_ROWS = 50_000
 """While the database is away; the oldest beyond that are dropped, counted in the log."""
 KEPT_DAYS = 14
 SAME_REJECTION = timedelta(minutes=1)
 
 
-class Rejected(NamedTuple):
+class RejectedAssociation(NamedTuple):
     """An association that was refused; the titles as far as they are kept."""
 
     calling_ae: str
@@ -50,10 +50,10 @@ class Rejected(NamedTuple):
     at: datetime
 
 
-Kept = MwlQuery | Rejected
+LogEntry = MwlQuery | RejectedAssociation
 
 
-def answered(caller: Caller, identifier: bytes, implicit: bool, outcome: Outcome, begun: float) -> MwlQuery:
+def build_query_row(caller: Caller, identifier: bytes, implicit: bool, outcome: QueryOutcome, begun: float) -> MwlQuery:
     """A query that was answered just now, to be kept. ``begun``: when it was whole, by ``perf_counter``."""
     return MwlQuery(
         at=now(),
@@ -70,16 +70,16 @@ def answered(caller: Caller, identifier: bytes, implicit: bool, outcome: Outcome
     )
 
 
-class Keeper:
+class QueryLog:
     """Writes queries and rejections in the background until it is closed."""
 
     def __init__(self) -> None:
-        self._waiting: SimpleQueue[Kept] = SimpleQueue()
+        self._waiting: SimpleQueue[LogEntry] = SimpleQueue()
         self._ended = Event()
         self._thread = Thread(target=self._work, name="dicom-keeper", daemon=True)
         self._thread.start()
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, kept: LogEntry) -> None:
         """Queue a row; the keeper's thread writes it."""
         self._waiting.put(kept)
 
@@ -89,7 +89,7 @@ class Keeper:
         self._thread.join(timeout=10)
 
     def _work(self) -> None:
-        held: list[Kept] = []
+        held: list[LogEntry] = []
         try:
             while not self._ended.wait(WRITE_EVERY_S):
                 held = self._write(held + self._drawn())
@@ -97,24 +97,24 @@ class Keeper:
         finally:
             connections.close_all()
 
-    def _drawn(self) -> list[Kept]:
-        drawn: list[Kept] = []
+    def _drawn(self) -> list[LogEntry]:
+        drawn: list[LogEntry] = []
         try:
             while True:
                 drawn.append(self._waiting.get_nowait())
         except Empty:
             return drawn
 
-    def _write(self, kept: list[Kept]) -> list[Kept]:
+    def _write(self, kept: list[LogEntry]) -> list[LogEntry]:
         """Write them; return those that are still to be written, because the database is away."""
         if not kept:
             return []
         try:
-            write(kept)
+            write_entries(kept)
         except (OperationalError, InterfaceError) as error:
             log.warning("dicom.queries-wait", error=type(error).__name__, waiting=len(kept))
             connections.close_all()
-            return kept[-MOST_WAITING:]
+            return kept[-MAX_WAITING_ROWS:]
         except DatabaseError as error:  # one of them is refused, as of a device that is no more: the others are not
             half = len(kept) // 2
             if half:
@@ -124,10 +124,10 @@ class Keeper:
 
 
 @transaction.atomic
-def write(kept: list[Kept]) -> None:
+def write_entries(kept: list[LogEntry]) -> None:
     """Keep and audit queries and rejections."""
     write_queries([one for one in kept if isinstance(one, MwlQuery)])
-    write_rejections([one for one in kept if isinstance(one, Rejected)])
+    write_rejections([one for one in kept if isinstance(one, RejectedAssociation)])
 
 
 def write_queries(queries: list[MwlQuery]) -> None:
@@ -146,16 +146,16 @@ def write_queries(queries: list[MwlQuery]) -> None:
         record(Actor.peer(*caller), "worklist.query", query, at=query.at, queries=counts[caller], rows=rows[caller])
 
 
-def write_rejections(refused: list[Rejected]) -> None:
+def write_rejections(refused: list[RejectedAssociation]) -> None:
     """Keep and audit refused associations. A caller that hammers is counted, not written again and again."""
     grouped: dict[tuple[str, str, str, str], list[datetime]] = {}
     for one in refused:
         grouped.setdefault(one[:4], []).append(one.at)
     for alike, moments in sorted(grouped.items()):  # who takes several locks takes them in order
-        _write_rejection(Rejected(*alike, moments[-1]), len(moments))
+        _write_rejection(RejectedAssociation(*alike, moments[-1]), len(moments))
 
 
-def _write_rejection(one: Rejected, times: int) -> None:
+def _write_rejection(one: RejectedAssociation, times: int) -> None:
     what = one._asdict()
     at = what.pop("at")
     lock_name(":".join(["rejection", *what.values()]))
@@ -165,7 +165,7 @@ def _write_rejection(one: Rejected, times: int) -> None:
     record(Actor.peer(one.calling_ae, one.address), "association.reject", row, reason=one.reason, at=at)
 
 
-def forget_old(*, at: datetime, days: int = KEPT_DAYS) -> int:
+def delete_old(*, at: datetime, days: int = KEPT_DAYS) -> int:
     """Delete kept queries and rejections older than so many days; return how many."""
     before = at - timedelta(days=days)
     gone, _ = MwlQuery.objects.filter(at__lt=before).delete()

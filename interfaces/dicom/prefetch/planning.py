@@ -28,7 +28,7 @@ EVENING = timedelta(hours=16)
 
 
 @transaction.atomic
-def want(procedure_id: int, *, at: datetime, now_at_once: bool = False) -> int:
+def request_priors(procedure_id: int, *, at: datetime, now_at_once: bool = False) -> int:
     """Have the priors of a procedure looked for in every archive that knows its patient; return in how many.
 
     For a planned exam when its evening has come; for an urgent or arrived one at once. Idempotent: an
@@ -44,7 +44,7 @@ def want(procedure_id: int, *, at: datetime, now_at_once: bool = False) -> int:
     wanted = 0
     authorities = set(order.patient.identifiers.values_list("authority", flat=True))
     for archive in Archive.objects.filter(enabled=True):
-        if not destinations(procedure, archive):
+        if not list_destinations(procedure, archive):
             continue
         if archive.authorities and not authorities & set(archive.authorities):
             continue
@@ -63,7 +63,7 @@ def want(procedure_id: int, *, at: datetime, now_at_once: bool = False) -> int:
     return wanted
 
 
-def destinations(procedure: RequestedProcedure, archive: Archive) -> list[str]:
+def list_destinations(procedure: RequestedProcedure, archive: Archive) -> list[str]:
     """Where the procedure's priors are moved: to its site's place, else the archive's own; and to its reader's."""
     of_site = PriorDestination.objects.filter(site=procedure.order.site_id).values_list("ae_title", flat=True).first()
     item = ReadingItem.objects.filter(procedure=procedure).first()
@@ -73,7 +73,7 @@ def destinations(procedure: RequestedProcedure, archive: Archive) -> list[str]:
     return list(dict.fromkeys(title for title in titles if title))
 
 
-def bring_to_readers(*, at: datetime) -> int:
+def queue_moves_to_readers(*, at: datetime) -> int:
     """What was found for cases that readers hold, or are suggested, goes to their own places too; how many moves.
 
     Looked for by the round, not told by events: a claim must cost nothing here. Idempotent.
@@ -102,7 +102,7 @@ def _queue_too(move: PriorMove, destination: str, at: datetime) -> bool:
 
 
 @transaction.atomic
-def stop(procedure_id: int, *, at: datetime) -> int:
+def stop_prefetch(procedure_id: int, *, at: datetime) -> int:
     """The exam will not be: nothing more is looked for or moved for it. What is under way ends by itself.
 
     A study that another exam waits for too is moved for that one.

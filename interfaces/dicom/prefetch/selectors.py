@@ -17,7 +17,7 @@ from .worker import is_quiet
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class PlanProgress:
     """A plan with the searches of its procedure (one for each archive) and the moves of its prior."""
 
     plan: PriorPlan
@@ -25,7 +25,7 @@ class Carried:
     moves: list[PriorMove]
 
 
-def carried_out(plans: Iterable[PriorPlan]) -> list[Carried]:
+def list_plan_progress(plans: Iterable[PriorPlan]) -> list[PlanProgress]:
     """The plans in their order, each with what was done for it. Three queries, however many there are."""
     plans = list(plans)
     searches: dict[int, list[Prefetch]] = defaultdict(list)
@@ -36,11 +36,11 @@ def carried_out(plans: Iterable[PriorPlan]) -> list[Carried]:
     moved = PriorMove.objects.filter(study_uid__in={plan.study_uid for plan in plans if plan.study_uid})
     for move in moved.select_related("archive").order_by("pk"):
         moves[move.study_uid].append(move)
-    return [Carried(plan, searches[plan.procedure_id], moves[plan.study_uid]) for plan in plans]
+    return [PlanProgress(plan, searches[plan.procedure_id], moves[plan.study_uid]) for plan in plans]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ArchiveProgress:
     """How busy an archive is with priors. ``quiet``: only urgent ones begin now."""
 
     archive: Archive
@@ -50,12 +50,12 @@ class Progress:
     quiet: bool
 
 
-def progress(at: datetime) -> list[Progress]:
+def list_archive_progress(at: datetime) -> list[ArchiveProgress]:
     """Of each archive that has, or had in vain, anything to move."""
     counts = {state: Count("moves", filter=Q(moves__state=state)) for state in _COUNTED}
     busy = Archive.objects.filter(moves__state__in=_COUNTED).annotate(**counts).order_by("name")
     return [
-        Progress(one, one.queued, one.moving, one.missed, is_quiet(one, at))  # type: ignore[attr-defined]
+        ArchiveProgress(one, one.queued, one.moving, one.missed, is_quiet(one, at))  # type: ignore[attr-defined]
         for one in busy.distinct()
     ]
 

@@ -46,20 +46,20 @@ _RIGHT = re.compile(r"\b(?:right|rt|r)\b", re.IGNORECASE)
 _NO_IMAGES = ("SR", "PR", "KO", "OT", "SC")
 
 
-def region_of(description: str) -> str:
+def find_region(description: str) -> str:
     """The body region of a study description, or empty."""
     spoken = description.replace("_", " ").replace("^", " ")
     return next((region for region, words in _REGIONS.items() if words.search(spoken)), "")
 
 
-def side_of(description: str) -> str:
+def find_side(description: str) -> str:
     """L, R or empty, from the words of a description."""
     left, right = bool(_LEFT.search(description)), bool(_RIGHT.search(description))
     return "" if left == right else "L" if left else "R"
 
 
-def described(study: FoundStudy) -> Earlier:
+def describe_study(study: FoundStudy) -> Earlier:
     """The study as the worklist plans with it."""
     modality = next((m for m in study.modalities if m not in _NO_IMAGES), "")
-    region = region_of(study.description) or ("BREAST" if modality == "MG" else "")
-    return Earlier(study.uid, study.on, modality, region, side_of(study.description), study.description[:64])
+    region = find_region(study.description) or ("BREAST" if modality == "MG" else "")
+    return Earlier(study.uid, study.on, modality, region, find_side(study.description), study.description[:64])

@@ -18,27 +18,27 @@ from worklist.services import note_fetched, plan_priors
 from ..availability.polling import ALARM
 from ..models import Archive, Prefetch, PriorMove
 from ..scu.association import Unreachable
-from ..scu.c_move import move
-from ..scu.study_query import FoundStudy, studies
+from ..scu.c_move import move_study
+from ..scu.study_query import FoundStudy, find_studies
 from . import states
-from .planning import bring_to_readers, destinations
-from .study_description import described
+from .planning import list_destinations, queue_moves_to_readers
+from .study_description import describe_study
 
 log = structlog.get_logger(__name__)
 
-MOST_ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 LONGEST_PAUSE = timedelta(minutes=30)
 STUCK_AFTER = timedelta(minutes=30)
 """A move that began so long ago and has not ended lost its worker; it is queued again."""
 
 
-def run(*, at: datetime, limit: int = 20) -> int:
+def run_due(*, at: datetime, limit: int = 20) -> int:
     """Search and move what is due, STAT first; return how much was done."""
     done = 0
     for wish in _due_wishes(at)[:limit]:
         done += _search(wish, at)
     _queue_the_stuck(at)
-    bring_to_readers(at=at)
+    queue_moves_to_readers(at=at)
     for archive in Archive.objects.filter(enabled=True):
         done += _move_some(archive, at, limit)
     return done
@@ -64,10 +64,10 @@ def _search(wish: Prefetch, at: datetime) -> int:
             Prefetch.objects.take(states.SEARCH, wish.pk, found=len(found), error="")
         except Conflict:  # stopped in the meantime
             return 0
-        plans = plan_priors(wish.procedure_id, at=at, found=[described(study) for study in found])
+        plans = plan_priors(wish.procedure_id, at=at, found=[describe_study(study) for study in found])
         here = {study.uid for study in found}
         chosen = [plan for plan in plans if plan.study_uid in here]
-        for destination in destinations(wish.procedure, wish.archive):
+        for destination in list_destinations(wish.procedure, wish.archive):
             for plan in chosen:
                 _queue(wish, plan, destination, at)
         record(
@@ -90,7 +90,7 @@ def _patients_studies(wish: Prefetch) -> list[FoundStudy]:
         numbers = numbers.filter(authority__in=archive.authorities)
     found: dict[str, FoundStudy] = {}
     for value in numbers.values_list("value", flat=True):
-        found |= {study.uid: study for study in studies(archive, PatientID=value) if study.uid}
+        found |= {study.uid: study for study in find_studies(archive, PatientID=value) if study.uid}
     found.pop(wish.procedure.study_uid, None)
     return list(found.values())
 
@@ -151,9 +151,9 @@ def _begin(archive: Archive, at: datetime) -> PriorMove | None:
 
 def _bring(archive: Archive, begun: PriorMove, at: datetime) -> int:
     try:
-        instances = move(archive, begun.study_uid, begun.destination)
+        instances = move_study(archive, begun.study_uid, begun.destination)
     except Unreachable as error:
-        if begun.attempts >= MOST_ATTEMPTS:
+        if begun.attempts >= MAX_ATTEMPTS:
             PriorMove.objects.take(states.MISS, begun.pk, error=str(error)[:120])
             note_fetched(begun.study_uid, ok=False, at=at)
             raise_alarm("prior-missed", f"{archive.name}: move {begun.pk}", detail=str(error), at=at)

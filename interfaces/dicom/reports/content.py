@@ -11,7 +11,7 @@ from ris.people.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class Signature:
     """A person's signature under a version."""
 
     by: User
@@ -19,22 +19,22 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ReportContent:
     """``sections``: (name, text) in reading order, addenda last; ``authors``: each once, the first writer first."""
 
     sections: tuple[tuple[str, str], ...]
     authors: tuple[User, ...]
-    signatures: tuple[Signed, ...]
+    signatures: tuple[Signature, ...]
     final: bool
 
 
-def words_of(version: ReportVersion) -> Words:
+def build_content(version: ReportVersion) -> ReportContent:
     """All that holds with this version. Of a preliminary nobody has signed anything."""
     holds, final = holding(version), version.kind != ReportVersion.PRELIMINARY
     authors = [author for one in holds for author in (one.first_author, one.author) if author]
-    return Words(
+    return ReportContent(
         sections=tuple((part.section, part.text) for part in parts_of(version)),
         authors=tuple(dict.fromkeys(authors)),
-        signatures=tuple(Signed(one.author, one.signed_at) for one in holds) if final else (),
+        signatures=tuple(Signature(one.author, one.signed_at) for one in holds) if final else (),
         final=final,
     )

@@ -13,21 +13,21 @@ from reporting.models import ReportVersion
 
 from ..models import ReportObject
 from ..upper_layer import pdu
-from .pdf import encapsulated
-from .sr import structured
+from .pdf import build_pdf
+from .sr import build_sr
 
-STORED = {ReportObject.SR: BasicTextSRStorage, ReportObject.PDF: EncapsulatedPDFStorage}
+STORAGE_CLASSES = {ReportObject.SR: BasicTextSRStorage, ReportObject.PDF: EncapsulatedPDFStorage}
 """What is stored in archives, by form. The conformance statement is printed from here."""
-_MAKERS = {ReportObject.SR: structured, ReportObject.PDF: encapsulated}
+_MAKERS = {ReportObject.SR: build_sr, ReportObject.PDF: build_pdf}
 _OURS = uuid.UUID("5e0c9f0e-6d0a-4a6b-9a41-1f6c5b1a7d3e")
 
 
-def uid_of(*parts: object) -> str:
+def derive_uid(*parts: object) -> str:
     """The same UID (PS3.5 B.2) for the same parts, whenever and wherever it is asked for."""
     return f"2.25.{uuid.uuid5(_OURS, '|'.join(map(str, parts))).int}"
 
 
-def object_of(version: ReportVersion, form: str, language: str) -> ReportObject:
+def get_or_create_object(version: ReportVersion, form: str, language: str) -> ReportObject:
     """The row of the version's instance in that form; made on first sight, its file later."""
     accession = version.report.item.accession
     made, _ = ReportObject.objects.get_or_create(
@@ -35,14 +35,14 @@ def object_of(version: ReportVersion, form: str, language: str) -> ReportObject:
         form=form,
         defaults={
             "language": language,
-            "uid": uid_of(accession, version.report_id, version.number, version.sha256, form),
-            "series_uid": uid_of(accession, version.report_id, form),
+            "uid": derive_uid(accession, version.report_id, version.number, version.sha256, form),
+            "series_uid": derive_uid(accession, version.report_id, form),
         },
     )
     return made
 
 
-def file_of(object_id: int) -> bytes:
+def load_file(object_id: int) -> bytes:
     """The instance as a DICOM file. Of two who make it at once one is kept; from then on it stays as it is.
 
     So an archive that gets it twice gets the same, though the patient's name was corrected in between.
@@ -58,7 +58,7 @@ def file_of(object_id: int) -> bytes:
     return bytes(row.file or b"")
 
 
-def read(file: bytes) -> Dataset:
+def parse_file(file: bytes) -> Dataset:
     """The file as a dataset with its file meta information."""
     return dcmread(BytesIO(file))
 

@@ -15,7 +15,7 @@ from ris.patients.models import Identifier, Patient
 from ris.patients.selectors import survivor
 from ris.people.models import User
 
-from ..encoding.charsets import PLAIN, choose
+from ..encoding.charsets import PLAIN, choose_charset
 from ..models import ReportObject
 from ..upper_layer import pdu
 
@@ -26,10 +26,10 @@ LENGTH = {"SH": 16, "LO": 64, "ST": 1024}
 _CONTROLS = dict.fromkeys(set(range(32)) - {9, 10, 12, 13})
 
 
-def code(value: str, scheme: str, meaning: str) -> Dataset:
+def build_code(value: str, scheme: str, meaning: str) -> Dataset:
     """A coded concept (PS3.3 8.8)."""
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, short(meaning, "LO")
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, shorten_line(meaning, "LO")
     return item
 
 
@@ -37,31 +37,33 @@ REPORT = ("18748-4", "LN", "Diagnostic Imaging Report")
 """Title of a report that is not named more narrowly (PS3.16 CID 7000)."""
 
 
-def short(text: str, vr: str) -> str:
+def shorten_line(text: str, vr: str) -> str:
     """One line that fits the VR, cut by characters; a backslash, which would part values, becomes a slash."""
-    return " ".join(clean(text).replace("\\", "/").split())[: LENGTH[vr]]
+    return " ".join(strip_controls(text).replace("\\", "/").split())[: LENGTH[vr]]
 
 
-def clean(text: str) -> str:
+def strip_controls(text: str) -> str:
     """Without control characters: an ESC could switch the character set."""
     return text.translate(_CONTROLS)
 
 
-def name_of(person: User) -> str:
+def format_user_name(person: User) -> str:
     """A user as Person Name: family^given^^^title."""
     given = person.first_name if person.last_name else ""
     parts = (person.last_name or person.username, given, "", "", person.title)
-    return "^".join(short(part, "LO").replace("^", " ").replace("=", " ") for part in parts).rstrip("^")
+    return "^".join(shorten_line(part, "LO").replace("^", " ").replace("=", " ") for part in parts).rstrip("^")
 
 
-def patient_name(patient: Patient) -> str:
+def format_patient_name(patient: Patient) -> str:
     """Alphabetic, ideographic and phonetic group, as far as known."""
     parts = (patient.family_name, patient.given_name, patient.middle_name, patient.prefix, patient.suffix)
-    alphabetic = "^".join(short(part, "LO").replace("^", " ").replace("=", " ") for part in parts).rstrip("^")
-    return "=".join([alphabetic, clean(patient.ideographic_name), clean(patient.phonetic_name)]).rstrip("=")
+    alphabetic = "^".join(shorten_line(part, "LO").replace("^", " ").replace("=", " ") for part in parts).rstrip("^")
+    return "=".join(
+        [alphabetic, strip_controls(patient.ideographic_name), strip_controls(patient.phonetic_name)]
+    ).rstrip("=")
 
 
-def begun(object_: ReportObject, version: ReportVersion, *, sop_class: str, modality: str) -> Dataset:
+def start_dataset(object_: ReportObject, version: ReportVersion, *, sop_class: str, modality: str) -> Dataset:
     """The modules that all report objects share. Times are by the clock of the site."""
     procedure = version.report.procedure
     order = procedure.order
@@ -77,7 +79,7 @@ def begun(object_: ReportObject, version: ReportVersion, *, sop_class: str, moda
     said.InstanceNumber = version.number
     said.Manufacturer, said.ManufacturerModelName = MANUFACTURER, MANUFACTURER
     said.SoftwareVersions = pdu.IMPLEMENTATION_NAME
-    said.InstitutionName = short(order.site.name, "LO")
+    said.InstitutionName = shorten_line(order.site.name, "LO")
     _patient(said, survivor(order.patient), order.site.assigning_authority)
     _study(said, procedure, zone)
     return said
@@ -85,10 +87,10 @@ def begun(object_: ReportObject, version: ReportVersion, *, sop_class: str, moda
 
 def _patient(said: Dataset, patient: Patient, authority: str) -> None:
     number = _number(patient, authority)
-    said.PatientName = patient_name(patient)
-    said.PatientID = short(number.value, "LO") if number else ""
+    said.PatientName = format_patient_name(patient)
+    said.PatientID = shorten_line(number.value, "LO") if number else ""
     if number:
-        said.IssuerOfPatientID = short(number.authority, "LO")
+        said.IssuerOfPatientID = shorten_line(number.authority, "LO")
     said.PatientBirthDate = f"{patient.birth_date:%Y%m%d}" if patient.birth_date else ""
     said.PatientSex = patient.sex
 
@@ -106,10 +108,10 @@ def _study(said: Dataset, procedure: RequestedProcedure, zone: ZoneInfo) -> None
     said.StudyInstanceUID = procedure.study_uid
     said.StudyDate = f"{on.astimezone(zone):%Y%m%d}" if on else ""
     said.StudyTime = f"{on.astimezone(zone):%H%M%S}" if on else ""
-    said.StudyID = short(procedure.number, "SH")
-    said.StudyDescription = short(str(procedure), "LO")
+    said.StudyID = shorten_line(procedure.number, "SH")
+    said.StudyDescription = shorten_line(str(procedure), "LO")
     said.AccessionNumber = order.accession
-    said.ReferringPhysicianName = clean(order.ordering_provider)
+    said.ReferringPhysicianName = strip_controls(order.ordering_provider)
 
 
 def _performed_at(procedure: RequestedProcedure) -> datetime | None:
@@ -117,25 +119,27 @@ def _performed_at(procedure: RequestedProcedure) -> datetime | None:
     return exams.values_list("started_at", flat=True).first()
 
 
-def request(procedure: RequestedProcedure) -> Dataset:
+def build_request_item(procedure: RequestedProcedure) -> Dataset:
     """An item of the Referenced Request Sequence (0040,A370)."""
     order, item = procedure.order, Dataset()
     item.AccessionNumber = order.accession
     item.ReferencedStudySequence = Sequence()
     item.StudyInstanceUID = procedure.study_uid
-    item.RequestedProcedureDescription = short(str(procedure), "LO")
-    coded = code(short(procedure.code, "SH"), short(procedure.coding_system or "L", "SH"), str(procedure))
+    item.RequestedProcedureDescription = shorten_line(str(procedure), "LO")
+    coded = build_code(
+        shorten_line(procedure.code, "SH"), shorten_line(procedure.coding_system or "L", "SH"), str(procedure)
+    )
     item.RequestedProcedureCodeSequence = Sequence([coded])
-    item.RequestedProcedureID = short(procedure.number, "SH")
-    item.ReasonForTheRequestedProcedure = short(order.reason, "LO")
-    item.PlacerOrderNumberImagingServiceRequest = short(order.placer_number, "LO")
-    item.FillerOrderNumberImagingServiceRequest = short(order.filler_number, "LO")
+    item.RequestedProcedureID = shorten_line(procedure.number, "SH")
+    item.ReasonForTheRequestedProcedure = shorten_line(order.reason, "LO")
+    item.PlacerOrderNumberImagingServiceRequest = shorten_line(order.placer_number, "LO")
+    item.FillerOrderNumberImagingServiceRequest = shorten_line(order.filler_number, "LO")
     return item
 
 
-def finish(said: Dataset) -> Dataset:
+def finish_dataset(said: Dataset) -> Dataset:
     """Name the character set: the smallest that holds every text, else UTF-8."""
-    said.SpecificCharacterSet = list(choose(list(_texts(said)), PLAIN)) or None
+    said.SpecificCharacterSet = list(choose_charset(list(_texts(said)), PLAIN)) or None
     if not said.SpecificCharacterSet:
         del said.SpecificCharacterSet
     return said

@@ -19,7 +19,7 @@ from ris.people.selectors import permissions_of
 
 from ..models import ReportRoute, ReportSend
 from . import services, states
-from .selectors import owed_for, send_for, sends_for
+from .selectors import send_for, sends_for, waiting_for
 
 ROWS = 100
 STATES = [states.QUEUED, states.SENT, states.SKIPPED]
@@ -43,7 +43,7 @@ def sends(request: HttpRequest) -> HttpResponse:
         "older": rows[ROWS - 1].pk if len(rows) > ROWS else None,
         "state": chosen,
         "states": STATES,
-        "owed": owed_for(user),
+        "owed": waiting_for(user),
         "routes": ReportRoute.objects.filter(enabled=True, archive__enabled=True).exists(),
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
     }

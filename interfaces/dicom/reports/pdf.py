@@ -10,7 +10,7 @@ from reporting.models import ReportVersion
 from reporting.rendering.pdf import render_pdf
 
 from ..models import ReportObject
-from .modules import REPORT, begun, code, finish, request
+from .modules import REPORT, build_code, build_request_item, finish_dataset, start_dataset
 
 TITLES = {
     ReportVersion.PRELIMINARY: "Preliminary report",
@@ -20,25 +20,25 @@ TITLES = {
 }
 
 
-def encapsulated(object_: ReportObject, version: ReportVersion) -> Dataset:
+def build_pdf(object_: ReportObject, version: ReportVersion) -> Dataset:
     """The PDF of the version, whose patient's name is burned in."""
-    said = begun(object_, version, sop_class=EncapsulatedPDFStorage, modality="DOC")
+    said = start_dataset(object_, version, sop_class=EncapsulatedPDFStorage, modality="DOC")
     paper = render_pdf(version)
     said.ConversionType, said.BurnedInAnnotation = "WSD", "YES"
     said.AcquisitionDateTime = ""
     said.DocumentTitle = TITLES[version.kind]
-    said.ConceptNameCodeSequence = Sequence([code(*REPORT)])
+    said.ConceptNameCodeSequence = Sequence([build_code(*REPORT)])
     said.VerificationFlag = "UNVERIFIED" if version.kind == ReportVersion.PRELIMINARY else "VERIFIED"
     said.RequestAttributesSequence = Sequence([_request(version)])
     said.MIMETypeOfEncapsulatedDocument = "application/pdf"
     said.EncapsulatedDocumentLength = len(paper)
     said.EncapsulatedDocument = paper + b"\0" * (len(paper) % 2)
-    return finish(said)
+    return finish_dataset(said)
 
 
 def _request(version: ReportVersion) -> Dataset:
     """The Request Attributes macro has the procedure's code and numbers, and no order numbers of the EMR."""
-    item = request(version.report.procedure)
+    item = build_request_item(version.report.procedure)
     for keyword in ("PlacerOrderNumberImagingServiceRequest", "FillerOrderNumberImagingServiceRequest"):
         delattr(item, keyword)
     return item

@@ -11,13 +11,13 @@ from ris.kernel.doorbell import ring
 
 from ..models import ReportObject, ReportRoute, ReportSend
 from . import states
-from .instances import object_of
+from .instances import get_or_create_object
 
 REPORTS = "dicom-reports"
 """Doorbell: a report may be owed to an archive."""
 
 
-def owe_version(version_id: int, *, at: datetime) -> int:
+def queue_version(version_id: int, *, at: datetime) -> int:
     """Owe every archive that wants it the version, in the form it wants; return how many sends. Idempotent."""
     version = ReportVersion.objects.select_related("report__item", "report__procedure__order").get(pk=version_id)
     procedure, owed = version.report.procedure, 0
@@ -25,7 +25,7 @@ def owe_version(version_id: int, *, at: datetime) -> int:
         for form in [ReportObject.SR] * route.sr + [ReportObject.PDF] * route.pdf:
             _, new = ReportSend.objects.get_or_create(
                 archive=route.archive,
-                object=object_of(version, form, route.language),
+                object=get_or_create_object(version, form, route.language),
                 defaults={
                     "state": states.QUEUED,
                     "way": route.way,

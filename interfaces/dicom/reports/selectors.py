@@ -32,7 +32,7 @@ def send_for(viewer: User, send_id: int, can: Can = Can.SEE_MESSAGES) -> ReportS
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class WaitingReports:
     """What waits for one archive. ``failing``: how many were tried in vain."""
 
     archive: str
@@ -41,9 +41,12 @@ class Owed:
     oldest: datetime
 
 
-def owed_for(viewer: User) -> list[Owed]:
+def waiting_for(viewer: User) -> list[WaitingReports]:
     """By archive, what is queued for it; archives that nothing waits for are left out."""
     queued = sends_for(viewer).order_by().filter(state=states.QUEUED)
     failing = Count("pk", filter=Q(attempts__gt=0))
     rows = queued.values("archive__name").annotate(waiting=Count("pk"), failing=failing, oldest=Min("created_at"))
-    return [Owed(r["archive__name"], r["waiting"], r["failing"], r["oldest"]) for r in rows.order_by("archive__name")]
+    return [
+        WaitingReports(r["archive__name"], r["waiting"], r["failing"], r["oldest"])
+        for r in rows.order_by("archive__name")
+    ]

@@ -17,28 +17,28 @@ from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.errors import Conflict
 
 from ..models import Archive, ReportRoute, ReportSend
-from ..scu.association import Unreachable, calling, status_of
-from ..scu.study_query import dicomweb
+from ..scu.association import Unreachable, open_association, read_status
+from ..scu.study_query import build_dicomweb_client
 from . import states
-from .instances import STORED, file_of, read
+from .instances import STORAGE_CLASSES, load_file, parse_file
 
 log = structlog.get_logger(__name__)
 
 ALARM = "report-not-stored"
 LONGEST_PAUSE = timedelta(minutes=10)
-CLAIMED = timedelta(minutes=2)
+CLAIM_TIMEOUT = timedelta(minutes=2)
 """Whoever takes a send has so long before another may take it: longer than a send lasts."""
-TAKEN = frozenset({0x0000, 0xB000, 0xB006, 0xB007, 0x0111})
+STORED_STATUSES = frozenset({0x0000, 0xB000, 0xB006, 0xB007, 0x0111})
 """C-STORE statuses with which the archive has it: success, its warnings (PS3.4 B.2.3), duplicate SOP instance."""
 
 Store = Callable[[Dataset], None]
 
 
-class NotTaken(Exception):
+class NotStored(Exception):
     """The archive is there and will not have this one. Its words carry no patient."""
 
 
-def send_owed(*, at: datetime, limit: int = 200) -> int:
+def send_due(*, at: datetime, limit: int = 200) -> int:
     """Send what is due, of each archive and procedure the oldest first; return how many were taken.
 
     What an archive will not have holds what comes after it of the same procedure only. An archive that cannot be
@@ -72,7 +72,7 @@ def _send_to(archive: Archive, way: str, due: list[ReportSend], at: datetime) ->
                     continue
                 try:
                     store(_made(current))
-                except NotTaken as refusal:
+                except NotStored as refusal:
                     wrong = str(refusal)
                     _postpone(current, wrong, at)
                     held.add(current.procedure_id)
@@ -85,11 +85,11 @@ def _send_to(archive: Archive, way: str, due: list[ReportSend], at: datetime) ->
     if wrong:
         raise_alarm(ALARM, archive.name, detail=wrong, at=at)
     else:
-        clear_if_well(archive, at=at)
+        clear_alarm_if_done(archive, at=at)
     return sent
 
 
-def clear_if_well(archive: Archive, *, at: datetime) -> None:
+def clear_alarm_if_done(archive: Archive, *, at: datetime) -> None:
     """The archive's alarm is over once nothing waits for it that was tried in vain."""
     if not ReportSend.objects.filter(archive=archive, state=states.QUEUED, attempts__gt=0).exists():
         clear_alarm(ALARM, archive.name, at=at)
@@ -98,18 +98,18 @@ def clear_if_well(archive: Archive, *, at: datetime) -> None:
 def _made(send: ReportSend) -> Dataset:
     """Its document. One that cannot be made must not keep the others from being sent."""
     try:
-        return read(file_of(send.object_id))
+        return parse_file(load_file(send.object_id))
     except DatabaseError:
         raise
     except Exception as error:
         log.exception("dicom.report-not-made", object=send.object_id)
-        raise NotTaken(f"The document cannot be made ({type(error).__name__})") from None
+        raise NotStored(f"The document cannot be made ({type(error).__name__})") from None
 
 
 def _claim(send: ReportSend, at: datetime) -> bool:
     """Of two workers one gets it: the due time is moved on by whoever does."""
     same = ReportSend.objects.filter(pk=send.pk, state=states.QUEUED, due_at=send.due_at)
-    return bool(same.update(due_at=at + CLAIMED))
+    return bool(same.update(due_at=at + CLAIM_TIMEOUT))
 
 
 @transaction.atomic
@@ -135,17 +135,17 @@ def _line(archive: Archive, way: str, due: list[ReportSend]) -> Iterator[Store]:
     if way == ReportRoute.STOW:
         yield _stow(archive)
         return
-    with calling(archive, *sorted({STORED[send.object.form] for send in due})) as association:
+    with open_association(archive, *sorted({STORAGE_CLASSES[send.object.form] for send in due})) as association:
 
         def store(said: Dataset) -> None:
             try:
-                status = status_of(association.send_c_store(said))
+                status = read_status(association.send_c_store(said))
             except ValueError:
-                raise NotTaken(f"{archive.ae_title} accepts no {said.SOPClassUID.name}") from None
+                raise NotStored(f"{archive.ae_title} accepts no {said.SOPClassUID.name}") from None
             except RuntimeError:
                 raise Unreachable(f"{archive.ae_title} ended the association") from None
-            if status not in TAKEN:
-                raise NotTaken(f"C-STORE answered with status {status:04X}")
+            if status not in STORED_STATUSES:
+                raise NotStored(f"C-STORE answered with status {status:04X}")
 
         yield store
 
@@ -153,7 +153,7 @@ def _line(archive: Archive, way: str, due: list[ReportSend]) -> Iterator[Store]:
 def _stow(archive: Archive) -> Store:
     if not archive.dicomweb:
         raise Unreachable(f"{archive.name} has no DICOMweb address")
-    client = dicomweb(archive)
+    client = build_dicomweb_client(archive)
 
     def store(said: Dataset) -> None:
         try:
@@ -162,10 +162,10 @@ def _stow(archive: Archive) -> Store:
             response = getattr(error, "response", None)
             if response is None:
                 raise Unreachable(f"STOW-RS failed ({type(error).__name__})") from None
-            raise NotTaken(f"STOW-RS answered with HTTP {response.status_code}") from None
+            raise NotStored(f"STOW-RS answered with HTTP {response.status_code}") from None
         for failed in answer.get("FailedSOPSequence") or []:
             reason = int(failed.get("FailureReason") or 0)
-            if reason not in TAKEN:
-                raise NotTaken(f"STOW-RS: not stored, reason {reason:04X}")
+            if reason not in STORED_STATUSES:
+                raise NotStored(f"STOW-RS: not stored, reason {reason:04X}")
 
     return store

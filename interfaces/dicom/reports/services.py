@@ -14,7 +14,7 @@ from ris.kernel.errors import Invalid
 from ..models import ReportSend
 from . import states
 from .routing import REPORTS
-from .sender import clear_if_well
+from .sender import clear_alarm_if_done
 
 
 @transaction.atomic
@@ -30,7 +30,7 @@ def skip(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend
     """Give it up; what comes after it goes on. Raises NotFound, Conflict when it was sent; Invalid without a reason."""
     _need(reason)
     send = ReportSend.objects.take(states.SKIP, send_id, error=reason.strip()[:160])
-    clear_if_well(send.archive, at=at)
+    clear_alarm_if_done(send.archive, at=at)
     return _told(send, "report.skip", reason, actor, at)
 
 

@@ -11,10 +11,19 @@ from pydicom.uid import BasicTextSRStorage
 from reporting.models import ReportVersion
 from ris.orders.models import RequestedProcedure
 
-from ..encoding.datasets import from_bytes
+from ..encoding.datasets import decode_dataset
 from ..models import Mpps, ReportObject
-from .content import Words, words_of
-from .modules import REPORT, begun, clean, code, finish, name_of, request, short
+from .content import ReportContent, build_content
+from .modules import (
+    REPORT,
+    build_code,
+    build_request_item,
+    finish_dataset,
+    format_user_name,
+    shorten_line,
+    start_dataset,
+    strip_controls,
+)
 
 HEADINGS = {
     "technique": (("55111-9", "LN", "Current Procedure Descriptions"), ("121065", "DCM", "Procedure Description")),
@@ -26,34 +35,34 @@ HEADINGS = {
 """Section of a report → heading (CID 7001) and the concept of its text (CID 7002)."""
 
 
-def structured(object_: ReportObject, version: ReportVersion) -> Dataset:
+def build_sr(object_: ReportObject, version: ReportVersion) -> Dataset:
     """The SR document. It replaces the one before it: what was added to comes along whole."""
-    procedure, words = version.report.procedure, words_of(version)
-    said = begun(object_, version, sop_class=BasicTextSRStorage, modality="SR")
+    procedure, words = version.report.procedure, build_content(version)
+    said = start_dataset(object_, version, sop_class=BasicTextSRStorage, modality="SR")
     said.ReferencedPerformedProcedureStepSequence = Sequence()
     said.CompletionFlag = "COMPLETE" if words.final else "PARTIAL"
     said.VerificationFlag = "VERIFIED" if words.signatures else "UNVERIFIED"
     said.PreliminaryFlag = "FINAL" if words.final else "PRELIMINARY"
     if words.signatures:
         said.VerifyingObserverSequence = Sequence(_verifiers(words, procedure))
-    said.AuthorObserverSequence = Sequence(_author(name_of(author), procedure) for author in words.authors)
-    said.ReferencedRequestSequence = Sequence([request(procedure)])
+    said.AuthorObserverSequence = Sequence(_author(format_user_name(author), procedure) for author in words.authors)
+    said.ReferencedRequestSequence = Sequence([build_request_item(procedure)])
     said.PerformedProcedureCodeSequence = Sequence()
     if evidence := _evidence(procedure):
         said.CurrentRequestedProcedureEvidenceSequence = Sequence(evidence)
     if before := _predecessor(object_, version):
         said.PredecessorDocumentsSequence = Sequence([before])
     _content(said, words, procedure, object_.language)
-    return finish(said)
+    return finish_dataset(said)
 
 
-def _verifiers(words: Words, procedure: RequestedProcedure) -> list[Dataset]:
+def _verifiers(words: ReportContent, procedure: RequestedProcedure) -> list[Dataset]:
     zone, items = ZoneInfo(procedure.order.site.time_zone), []
     for signed in words.signatures:
         item = Dataset()
-        item.VerifyingOrganization = short(procedure.order.site.name, "LO")
+        item.VerifyingOrganization = shorten_line(procedure.order.site.name, "LO")
         item.VerificationDateTime = f"{signed.at.astimezone(zone):%Y%m%d%H%M%S%z}"
-        item.VerifyingObserverName = name_of(signed.by)
+        item.VerifyingObserverName = format_user_name(signed.by)
         item.VerifyingObserverIdentificationCodeSequence = Sequence()
         items.append(item)
     return items
@@ -63,7 +72,7 @@ def _author(name: str, procedure: RequestedProcedure) -> Dataset:
     item = Dataset()
     item.ObserverType, item.PersonName = "PSN", name
     item.PersonIdentificationCodeSequence = Sequence()
-    item.InstitutionName = short(procedure.order.site.name, "LO")
+    item.InstitutionName = shorten_line(procedure.order.site.name, "LO")
     item.InstitutionCodeSequence = Sequence()
     return item
 
@@ -73,7 +82,7 @@ def _evidence(procedure: RequestedProcedure) -> list[Dataset]:
     studies: dict[str, list[Dataset]] = {}
     known = Mpps.objects.filter(performed__steps__procedure=procedure).select_related("performed").distinct()
     for mpps in known.order_by("pk"):
-        for series in from_bytes(mpps.dataset).get("PerformedSeriesSequence") or []:
+        for series in decode_dataset(mpps.dataset).get("PerformedSeriesSequence") or []:
             made = [
                 *(series.get("ReferencedImageSequence") or []),
                 *(series.get("ReferencedNonImageCompositeSOPInstanceSequence") or []),
@@ -113,22 +122,24 @@ def _predecessor(object_: ReportObject, version: ReportVersion) -> Dataset | Non
     return _of_study(version.report.procedure.study_uid, [series])
 
 
-def _content(said: Dataset, words: Words, procedure: RequestedProcedure, language: str) -> None:
+def _content(said: Dataset, words: ReportContent, procedure: RequestedProcedure, language: str) -> None:
     """The document's root and what it holds: TID 2000 with TID 1204, 1001 (1002, 1003) and 2002."""
     said.ValueType = "CONTAINER"
-    said.ConceptNameCodeSequence = Sequence([code(*REPORT)])
+    said.ConceptNameCodeSequence = Sequence([build_code(*REPORT)])
     said.ContinuityOfContent = "SEPARATE"
     template = Dataset()
     template.MappingResource, template.TemplateIdentifier = "DCMR", "2000"
     said.ContentTemplateSequence = Sequence([template])
-    procedure_code = code(short(procedure.code, "SH"), short(procedure.coding_system or "L", "SH"), str(procedure))
+    procedure_code = build_code(
+        shorten_line(procedure.code, "SH"), shorten_line(procedure.coding_system or "L", "SH"), str(procedure)
+    )
     said.ContentSequence = Sequence(
         [
             _coded("HAS CONCEPT MOD", ("121058", "DCM", "Procedure reported"), procedure_code),
             _coded(
                 "HAS CONCEPT MOD",
                 ("121049", "DCM", "Language of Content Item and Descendants"),
-                code(language, "RFC5646", language),
+                build_code(language, "RFC5646", language),
             ),
             *_observers(words, procedure),
             *(_section(name, text) for name, text in words.sections),
@@ -136,14 +147,16 @@ def _content(said: Dataset, words: Words, procedure: RequestedProcedure, languag
     )
 
 
-def _observers(words: Words, procedure: RequestedProcedure) -> list[Dataset]:
+def _observers(words: ReportContent, procedure: RequestedProcedure) -> list[Dataset]:
     items = []
     for author in words.authors:
-        items.append(_coded("HAS OBS CONTEXT", ("121005", "DCM", "Observer Type"), code("121006", "DCM", "Person")))
+        items.append(
+            _coded("HAS OBS CONTEXT", ("121005", "DCM", "Observer Type"), build_code("121006", "DCM", "Person"))
+        )
         name = _item("HAS OBS CONTEXT", "PNAME", ("121008", "DCM", "Person Observer Name"))
-        name.PersonName = name_of(author)
+        name.PersonName = format_user_name(author)
         organization = _item("HAS OBS CONTEXT", "TEXT", ("121009", "DCM", "Person Observer's Organization Name"))
-        organization.TextValue = short(procedure.order.site.name, "LO")
+        organization.TextValue = shorten_line(procedure.order.site.name, "LO")
         items += [name, organization]
     return items
 
@@ -153,7 +166,7 @@ def _section(name: str, text: str) -> Dataset:
     section = _item("CONTAINS", "CONTAINER", heading)
     section.ContinuityOfContent = "SEPARATE"
     inside = _item("CONTAINS", "TEXT", concept)
-    inside.TextValue = "\r\n".join(clean(text).splitlines())
+    inside.TextValue = "\r\n".join(strip_controls(text).splitlines())
     section.ContentSequence = Sequence([inside])
     return section
 
@@ -161,7 +174,7 @@ def _section(name: str, text: str) -> Dataset:
 def _item(relationship: str, value_type: str, concept: tuple[str, str, str]) -> Dataset:
     item = Dataset()
     item.RelationshipType, item.ValueType = relationship, value_type
-    item.ConceptNameCodeSequence = Sequence([code(*concept)])
+    item.ConceptNameCodeSequence = Sequence([build_code(*concept)])
     return item
 
 

@@ -19,7 +19,7 @@ CONNECT_S, ANSWER_S = 10, 60
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RemoteAddress:
     """Where a system listens that is no :class:`Remote` row, such as a device."""
 
     ae_title: str
@@ -34,7 +34,7 @@ class Unreachable(Exception):
 
 
 @contextmanager
-def calling(remote: Remote | Place, *sop_classes: str, wait_s: int = 0) -> Iterator[Association]:
+def open_association(remote: Remote | RemoteAddress, *sop_classes: str, wait_s: int = 0) -> Iterator[Association]:
     """An association with ``remote`` for these SOP classes. Raises Unreachable.
 
     ``wait_s``: seconds for each of its steps, instead of the usual ones.
@@ -67,7 +67,7 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def status_of(said: Dataset) -> int:
+def read_status(said: Dataset) -> int:
     """The status of an answer. Raises Unreachable when there is none (time-out, abort)."""
     status = said.get("Status")
     if status is None:

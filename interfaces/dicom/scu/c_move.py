@@ -7,12 +7,12 @@ from pydicom.dataset import Dataset
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove  # type: ignore[attr-defined]
 
 from ..models import Archive
-from .association import Unreachable, calling, status_of
+from .association import Unreachable, open_association, read_status
 
 HOOK_S = 30
 
 
-def move(archive: Archive, study_uid: str, destination: str) -> int:
+def move_study(archive: Archive, study_uid: str, destination: str) -> int:
     """Have the study sent to ``destination``; return how many objects went. Raises Unreachable.
 
     Some objects failed counts as failed: what arrived twice is told apart by the receiver.
@@ -24,9 +24,9 @@ def move(archive: Archive, study_uid: str, destination: str) -> int:
     asked.StudyInstanceUID = study_uid
     model = StudyRootQueryRetrieveInformationModelMove
     moved = 0
-    with calling(archive, model) as association:
+    with open_association(archive, model) as association:
         for said, _ in association.send_c_move(asked, destination, model):
-            status = status_of(said)
+            status = read_status(said)
             moved = int(said.get("NumberOfCompletedSuboperations") or moved)
             if status not in (0xFF00, 0x0000):
                 raise Unreachable(f"C-MOVE answered with status {status:04X}")

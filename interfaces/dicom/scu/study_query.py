@@ -16,9 +16,9 @@ from ris.kernel.numbers import number_or_none
 from ..models import Archive
 from ..mpps.dataset import text
 from ..mwl import date_matching
-from .association import Unreachable, calling, status_of
+from .association import Unreachable, open_association, read_status
 
-MOST_STUDIES = 500
+MAX_STUDIES = 500
 HTTP_S = 60
 _RETURNED = {
     "StudyInstanceUID": "",
@@ -42,7 +42,7 @@ class FoundStudy:
     accession: str = ""
 
 
-def studies(archive: Archive, **keys: str) -> list[FoundStudy]:
+def find_studies(archive: Archive, **keys: str) -> list[FoundStudy]:
     """Studies that match (``PatientID=…``, ``StudyInstanceUID=…``). Raises Unreachable."""
     if archive.dicomweb and archive.poll != "cfind":
         return _by_qido(archive, keys)
@@ -56,34 +56,34 @@ def _by_cfind(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
         setattr(query, name, value)
     found = []
     model = StudyRootQueryRetrieveInformationModelFind
-    with calling(archive, model) as association:
+    with open_association(archive, model) as association:
         for said, identifier in association.send_c_find(query, model):
-            status = status_of(said)
+            status = read_status(said)
             if status in (0xFF00, 0xFF01) and identifier is not None:
-                found.append(_read(identifier))
+                found.append(_parse_study(identifier))
             elif status != 0x0000:
                 raise Unreachable(f"C-FIND answered with status {status:04X}")
-    return found[:MOST_STUDIES]
+    return found[:MAX_STUDIES]
 
 
 def _by_qido(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
     try:
-        client = dicomweb(archive)
-        answers = client.search_for_studies(search_filters=keys, fields=list(_RETURNED), limit=MOST_STUDIES)
+        client = build_dicomweb_client(archive)
+        answers = client.search_for_studies(search_filters=keys, fields=list(_RETURNED), limit=MAX_STUDIES)
     except Exception as error:  # whatever the HTTP library raises; its words may quote the query
         raise Unreachable(f"QIDO-RS failed ({type(error).__name__})") from None
-    return [_read(Dataset.from_json(answer)) for answer in answers]
+    return [_parse_study(Dataset.from_json(answer)) for answer in answers]
 
 
-def dicomweb(archive: Archive) -> DICOMwebClient:
+def build_dicomweb_client(archive: Archive) -> DICOMwebClient:
     """A client of the archive's DICOMweb address that tries once: our queues know when to try again."""
     client = DICOMwebClient(url=archive.dicomweb, timeout=HTTP_S)
     client.set_http_retry_params(retry=False)
     return client
 
 
-def _read(said: Dataset) -> FoundStudy:
-    on = date_matching.day(text(said, "StudyDate"))
+def _parse_study(said: Dataset) -> FoundStudy:
+    on = date_matching.parse_date(text(said, "StudyDate"))
     return FoundStudy(
         uid=text(said, "StudyInstanceUID"),
         on=None if on == date_matching.NEVER else on,

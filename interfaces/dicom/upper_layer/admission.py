@@ -9,10 +9,10 @@ from threading import Lock
 
 from ris.catalog.models import Device, Site
 
-from ..encoding.charsets import terms
+from ..encoding.charsets import parse_terms
 from ..models import DeviceProfile
 
-REMEMBERED_S = 1.0
+CACHED_S = 1.0
 """A change of a device's settings is heeded at most this much later."""
 
 
@@ -44,7 +44,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AssociateReject:
     """An association that is not accepted: A-ASSOCIATE-RJ result, source, reason (PS3.8 table 9-21), and in words."""
 
     result: int
@@ -53,18 +53,18 @@ class Refused:
     words: str
 
 
-CALLED_UNKNOWN = Refused(1, 1, 7, "called AE title not ours")
-CALLING_UNKNOWN = Refused(1, 1, 3, "calling AE title unknown")
-ADDRESS_UNKNOWN = Refused(1, 1, 3, "address not allowed for this AE title")
-NOT_ENCRYPTED = Refused(1, 1, 1, "TLS required for this device")
-TOO_MANY = Refused(2, 3, 2, "too many associations")
-UNABLE = Refused(2, 2, 1, "not able to look the caller up")
+CALLED_UNKNOWN = AssociateReject(1, 1, 7, "called AE title not ours")
+CALLING_UNKNOWN = AssociateReject(1, 1, 3, "calling AE title unknown")
+ADDRESS_UNKNOWN = AssociateReject(1, 1, 3, "address not allowed for this AE title")
+NOT_ENCRYPTED = AssociateReject(1, 1, 1, "TLS required for this device")
+TOO_MANY = AssociateReject(2, 3, 2, "too many associations")
+UNABLE = AssociateReject(2, 2, 1, "not able to look the caller up")
 
 _seen: dict[tuple[str, str], tuple[float, Caller]] = {}
 _lock = Lock()
 
 
-def admit(calling: str, called: str, address: str, *, own_title: str, encrypted: bool) -> Caller | Refused:
+def admit(calling: str, called: str, address: str, *, own_title: str, encrypted: bool) -> Caller | AssociateReject:
     """Who calls, or why they may not. Reads the database (at most once a second for the same caller).
 
     A device is known by its AE title, or, with an empty one, by its address. Unknown callers are let in
@@ -75,17 +75,19 @@ def admit(calling: str, called: str, address: str, *, own_title: str, encrypted:
     return _verdict(_known(calling, address), calling, address, encrypted)
 
 
-def remembered(calling: str, called: str, address: str, *, own_title: str, encrypted: bool) -> Caller | Refused | None:
+def admit_from_cache(
+    calling: str, called: str, address: str, *, own_title: str, encrypted: bool
+) -> Caller | AssociateReject | None:
     """As :func:`admit`, from memory alone: None when this caller has to be looked up (again)."""
     if called != own_title:
         return CALLED_UNKNOWN
     found = _seen.get((calling, address))
-    if found is None or time.monotonic() - found[0] >= REMEMBERED_S:
+    if found is None or time.monotonic() - found[0] >= CACHED_S:
         return None
     return _verdict(found[1], calling, address, encrypted)
 
 
-def _verdict(caller: Caller, calling: str, address: str, encrypted: bool) -> Caller | Refused:
+def _verdict(caller: Caller, calling: str, address: str, encrypted: bool) -> Caller | AssociateReject:
     at = ip_address(address)
     if caller.device_id is None and not at.is_loopback:
         return CALLING_UNKNOWN
@@ -98,7 +100,7 @@ def _known(calling: str, address: str) -> Caller:
     now = time.monotonic()
     with _lock:
         found = _seen.get((calling, address))
-    if found is not None and now - found[0] < REMEMBERED_S:
+    if found is not None and now - found[0] < CACHED_S:
         return found[1]
     caller = _look_up(calling, address)
     with _lock:
@@ -115,10 +117,10 @@ def _look_up(calling: str, address: str) -> Caller:
         device = next(
             (d for d in devices.filter(dicom_profile__isnull=False) if address in d.dicom_profile.addresses), None
         )
-    return _stranger(calling, address) if device is None else of_device(device, address)
+    return _stranger(calling, address) if device is None else caller_of_device(device, address)
 
 
-def of_device(device: Device, address: str = "") -> Caller:
+def caller_of_device(device: Device, address: str = "") -> Caller:
     """The caller that a device is, with its profile or the defaults."""
     profile: DeviceProfile = getattr(device, "dicom_profile", None) or DeviceProfile(device=device)
     return Caller(
@@ -129,7 +131,7 @@ def of_device(device: Device, address: str = "") -> Caller:
         time_zone=device.site.time_zone,
         addresses=tuple(profile.addresses),
         require_tls=profile.require_tls,
-        character_set=terms(profile.character_set),
+        character_set=parse_terms(profile.character_set),
         own_ae_only=profile.own_ae_only,
         all_sites=profile.all_sites,
         modality_map=profile.modality_map,
@@ -147,7 +149,7 @@ def _stranger(calling: str, address: str) -> Caller:
     return Caller(ae_title=calling, address=address, time_zone=site.time_zone if site else "UTC")
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Look everybody up again."""
     with _lock:
         _seen.clear()

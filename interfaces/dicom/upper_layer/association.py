@@ -14,42 +14,42 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 from . import pdu
-from .admission import TOO_MANY, Caller, Refused
-from .message_exchange import ANSWERED, Conversation
+from .admission import TOO_MANY, AssociateReject, Caller
+from .message_exchange import ANSWERED, MessageExchange
 from .output import Outlet
-from .pdu import Malformed
+from .pdu import MalformedPdu
 
 if TYPE_CHECKING:
-    from .acceptor import Door
+    from .acceptor import Acceptor
 
 log = structlog.get_logger(__name__)
 
-HELLO_S = 30.0
+REQUEST_TIMEOUT_S = 30.0
 """How long a connection may be silent before its association request is whole (ARTIM, PS3.8 9.1.5)."""
-IDLE_S = 600.0
+IDLE_TIMEOUT_S = 600.0
 """How long an association may be idle. Some scanners keep one open all day; they reconnect."""
 LINGER_S = 1.0
 """Who is told no and finds the line dead before it has read the no, may take it for a failure and call again."""
-LONGEST_REQUEST = 65_536
+MAX_REQUEST_BYTES = 65_536
 
 SILENT, ADMITTING, OPEN, BRIDGED, CLOSED = "silent", "admitting", "open", "bridged", "closed"
 
 
-class Line(asyncio.Protocol):
+class Association(asyncio.Protocol):
     """Runs on the door's event loop."""
 
-    def __init__(self, door: Door, *, encrypted: bool) -> None:
+    def __init__(self, door: Acceptor, *, encrypted: bool) -> None:
         self.door = door
         self.encrypted = encrypted
         self.state = SILENT
         self.heard = monotonic()
         self.address = ""
         self.caller: Caller | None = None
-        self.request: pdu.Request | None = None
+        self.request: pdu.AssociateRequest | None = None
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.outlet: Outlet = cast(Outlet, None)
         self.paused = False
-        self.conversation: Conversation | None = None
+        self.conversation: MessageExchange | None = None
         self.inside: asyncio.Transport | None = None
         self._buffer = bytearray()
 
@@ -79,7 +79,7 @@ class Line(asyncio.Protocol):
             return
         self._buffer += data
         if self.state == BRIDGED or self.state == ADMITTING:
-            if len(self._buffer) > 4 * pdu.LONGEST_PDU:
+            if len(self._buffer) > 4 * pdu.MAX_PDU_BYTES:
                 self.transport.abort()
             return
         self._read_units()
@@ -102,10 +102,10 @@ class Line(asyncio.Protocol):
         buffer = self._buffer
         try:
             while len(buffer) >= 6 and self.state in (SILENT, OPEN):
-                kind, length = pdu.header(buffer)
-                longest = LONGEST_REQUEST if self.state == SILENT else pdu.LONGEST_PDU + 6
+                kind, length = pdu.parse_header(buffer)
+                longest = MAX_REQUEST_BYTES if self.state == SILENT else pdu.MAX_PDU_BYTES + 6
                 if not pdu.ASSOCIATE_RQ <= kind <= pdu.ABORT or length > longest:
-                    raise Malformed("no such unit")
+                    raise MalformedPdu("no such unit")
                 if len(buffer) < 6 + length:
                     return
                 body = bytes(memoryview(buffer)[6 : 6 + length])
@@ -114,36 +114,36 @@ class Line(asyncio.Protocol):
                 else:
                     del buffer[: 6 + length]
                     self._on_unit(kind, body)
-        except Malformed as error:
+        except MalformedPdu as error:
             log.info("dicom.malformed", address=self.address, what=str(error))
-            self.close(pdu.abort(2, 6))
+            self.close(pdu.encode_abort(2, 6))
 
     def _on_request(self, kind: int, body: bytes) -> None:
         if kind != pdu.ASSOCIATE_RQ:
-            raise Malformed("an association begins with a request")
-        self.request = pdu.read_request(body)
+            raise MalformedPdu("an association begins with a request")
+        self.request = pdu.parse_associate_request(body)
         self.state = ADMITTING
         self.door.admit(self)
 
-    def admitted(self, verdict: Caller | Refused) -> None:
+    def admitted(self, verdict: Caller | AssociateReject) -> None:
         """The desk has looked the caller up."""
         if self.state != ADMITTING or self.request is None:
             return
         if isinstance(verdict, Caller) and not self.door.seat(self):
             verdict = TOO_MANY
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, AssociateReject):
             self.door.note_rejection(self, verdict)
-            self.close(pdu.reject(verdict.result, verdict.source, verdict.reason))
+            self.close(pdu.encode_reject(verdict.result, verdict.source, verdict.reason))
             return
         self.caller = verdict
         if not all(context.abstract in ANSWERED for context in self.request.contexts):
             self.state = BRIDGED
             self.door.bridge(self)
             return
-        _, length = pdu.header(self._buffer)
+        _, length = pdu.parse_header(self._buffer)
         del self._buffer[: 6 + length]
         self.state = OPEN
-        self.conversation = Conversation(self, verdict, self.request)
+        self.conversation = MessageExchange(self, verdict, self.request)
         self.transport.write(self.conversation.accept())
         self._read_units()
 
@@ -165,7 +165,7 @@ class Line(asyncio.Protocol):
         elif kind == pdu.ABORT:
             self.close(b"")
         else:
-            self.close(pdu.abort(2, 2))
+            self.close(pdu.encode_abort(2, 2))
 
     @property
     def open(self) -> bool:
@@ -179,7 +179,7 @@ class Line(asyncio.Protocol):
 
     def hang_up(self) -> None:
         """End the association from our side."""
-        self.close(pdu.abort(0, 0) if self.state == OPEN else b"")
+        self.close(pdu.encode_abort(0, 0) if self.state == OPEN else b"")
 
     def close(self, last_words: bytes) -> None:
         """Say this and hang up: after last words the peer is given a moment to go first (PS3.8 table 9-10, Sta13)."""

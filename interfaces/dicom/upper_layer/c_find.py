@@ -14,8 +14,8 @@ from django.db import connections
 from ris.kernel.clock import now
 
 from ..models import MwlQuery
-from ..mwl.query import OUT_OF_RESOURCES, UNABLE, Answer, Outcome, answers
-from ..mwl.query_log import answered
+from ..mwl.query import OUT_OF_RESOURCES, UNABLE, FindResponse, QueryOutcome, answer_query
+from ..mwl.query_log import build_query_row
 from . import dimse, pdu
 from .admission import Caller
 
@@ -37,7 +37,7 @@ class Sink(Protocol):
         """Send the last bytes: the answer is complete."""
 
 
-class Find:
+class CFind:
     """Draws the answers, writes them in slices, stops between two items when told to."""
 
     def __init__(
@@ -67,26 +67,26 @@ class Find:
 
     def run(self) -> None:
         """Answer. Whatever happens, exactly one final response is sent."""
-        outcome = Outcome()
+        outcome = QueryOutcome()
         try:
             rest = self._draw(outcome)
         except DatabaseError as error:
             connections.close_all()
             outcome.status = OUT_OF_RESOURCES
             log.error("dicom.worklist-unavailable", error=type(error).__name__)
-            rest = self._said(Answer(OUT_OF_RESOURCES, comment="The database cannot be reached."))
+            rest = self._said(FindResponse(OUT_OF_RESOURCES, comment="The database cannot be reached."))
         except Exception as error:
             outcome.status = UNABLE
             log.error("dicom.worklist-failed", error=type(error).__name__)
-            rest = self._said(Answer(UNABLE, comment="Unable to process."))
+            rest = self._said(FindResponse(UNABLE, comment="Unable to process."))
         self._sink.finished(rest)
-        self._keep(answered(self._caller, self._identifier, self._implicit, outcome, self._begun))
+        self._keep(build_query_row(self._caller, self._identifier, self._implicit, outcome, self._begun))
 
-    def _draw(self, outcome: Outcome) -> bytes:
+    def _draw(self, outcome: QueryOutcome) -> bytes:
         """Send all but the last slice; return that."""
         parts: list[bytes] = []
         size, patience = 0, PATIENCE_S
-        drawn = answers(
+        drawn = answer_query(
             self._identifier,
             implicit=self._implicit,
             caller=self._caller,
@@ -94,7 +94,7 @@ class Find:
             cancelled=lambda: self._cancelled,
             outcome=outcome,
         )
-        envelopes: dict[int, pdu.Envelope] = {}
+        envelopes: dict[int, pdu.MessageEncoder] = {}
         for answer in drawn:
             if answer.identifier is None:
                 parts.append(self._said(answer))
@@ -118,8 +118,8 @@ class Find:
         self.room.wait(max(patience, 0))
         return perf_counter() - begun
 
-    def _envelope(self, answer: Answer) -> pdu.Envelope:
-        command = dimse.response(
+    def _envelope(self, answer: FindResponse) -> pdu.MessageEncoder:
+        command = dimse.encode_response(
             dimse.C_FIND_RQ,
             pdu.MODALITY_WORKLIST,
             self.message_id,
@@ -127,7 +127,7 @@ class Find:
             dataset=answer.identifier is not None,
             comment=answer.comment,
         )
-        return pdu.Envelope(self._context, command, self._longest)
+        return pdu.MessageEncoder(self._context, command, self._longest)
 
-    def _said(self, answer: Answer) -> bytes:
+    def _said(self, answer: FindResponse) -> bytes:
         return self._envelope(answer).message(None)

@@ -22,7 +22,7 @@ T = TypeVar("T")
 Job = Callable[[], None]
 
 
-class Desk:
+class DatabaseThreads:
     """Runs jobs on ``threads`` threads. Jobs of one caller are its own business to order.
 
     Of several idle threads the one that worked last takes the next job: its database connection, with the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from .pdu import Malformed
+from .pdu import MalformedPdu
 
 C_FIND_RQ, C_ECHO_RQ, C_CANCEL_RQ = 0x0020, 0x0030, 0x0FFF
 RESPONSE = 0x8000
@@ -15,29 +15,31 @@ _US = Struct("<H").pack
 _UL = Struct("<L").pack
 
 
-def command(raw: bytes) -> dict[int, bytes]:
+def parse_command(raw: bytes) -> dict[int, bytes]:
     """The elements of a command set, by tag. Raises Malformed."""
     found, at = {}, 0
     while at < len(raw):
         if at + 8 > len(raw):
-            raise Malformed("the command is cut short")
+            raise MalformedPdu("the command is cut short")
         group, element, length = _ELEMENT.unpack_from(raw, at)
         if group != 0 or at + 8 + length > len(raw):
-            raise Malformed("the command is no command")
+            raise MalformedPdu("the command is no command")
         found[element] = raw[at + 8 : at + 8 + length]
         at += 8 + length
     return found
 
 
-def number(elements: dict[int, bytes], tag: int) -> int:
+def read_us(elements: dict[int, bytes], tag: int) -> int:
     """A US element of a command. Raises Malformed when it is not there."""
     raw = elements.get(tag, b"")
     if len(raw) != 2:
-        raise Malformed("the command lacks a number")
+        raise MalformedPdu("the command lacks a number")
     return int.from_bytes(raw, "little")
 
 
-def response(kind: int, sop_class: str, message_id: int, status: int, *, dataset: bool, comment: str = "") -> bytes:
+def encode_response(
+    kind: int, sop_class: str, message_id: int, status: int, *, dataset: bool, comment: str = ""
+) -> bytes:
     """A response's command set: PS3.7 tables 9.3-3 and 9.3-13."""
     uid = sop_class.encode()
     uid += b"\0" * (len(uid) & 1)

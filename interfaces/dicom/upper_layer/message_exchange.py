@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING
 
 from . import dimse, pdu
 from .admission import Caller
-from .c_find import Find
-from .pdu import Malformed
+from .c_find import CFind
+from .pdu import MalformedPdu
 
 if TYPE_CHECKING:
-    from .association import Line
+    from .association import Association
 
-LONGEST_COMMAND, LONGEST_IDENTIFIER = 4_096, 65_536
+MAX_COMMAND_BYTES, MAX_IDENTIFIER_BYTES = 4_096, 65_536
 MOST_WAITING_MESSAGES = 16
 
 ANSWERED = frozenset([pdu.VERIFICATION, pdu.MODALITY_WORKLIST])
 _TRANSFERS = (pdu.IMPLICIT_LE, pdu.EXPLICIT_LE)
 
 
-class Conversation:
+class MessageExchange:
     """Runs on the door's event loop; only :meth:`send` and :meth:`finished` are called by the desk."""
 
-    def __init__(self, line: Line, caller: Caller, request: pdu.Request) -> None:
+    def __init__(self, line: Association, caller: Caller, request: pdu.AssociateRequest) -> None:
         self._line, self._caller, self._request = line, caller, request
         self._contexts: dict[int, tuple[str, bool]] = {}
         self._command = bytearray()
         self._dataset = bytearray()
         self._elements: dict[int, bytes] | None = None
         self._waiting: deque[tuple[int, int, int, bytes]] = deque()
-        self._find: Find | None = None
+        self._find: CFind | None = None
         self._behind = False
         self._releasing = False
 
@@ -48,11 +48,11 @@ class Conversation:
             if transfer:
                 self._contexts[context.id] = (context.abstract, transfer == pdu.IMPLICIT_LE)
             decided.append((context.id, 0 if transfer else 4, transfer or pdu.IMPLICIT_LE))
-        return pdu.accept(self._request, decided)
+        return pdu.encode_accept(self._request, decided)
 
     def hear(self, body: bytes) -> None:
         """A P-DATA-TF. Raises Malformed."""
-        for context, is_command, last, data in pdu.fragments(body):
+        for context, is_command, last, data in pdu.parse_data_values(body):
             self._on_fragment(context, is_command, last, data)
 
     def release(self) -> None:
@@ -74,34 +74,34 @@ class Conversation:
 
     def _on_fragment(self, context: int, is_command: bool, last: bool, data: bytes) -> None:
         if context not in self._contexts or (is_command and self._elements is not None):
-            raise Malformed("a data value belongs nowhere")
-        into, longest = (self._command, LONGEST_COMMAND) if is_command else (self._dataset, LONGEST_IDENTIFIER)
+            raise MalformedPdu("a data value belongs nowhere")
+        into, longest = (self._command, MAX_COMMAND_BYTES) if is_command else (self._dataset, MAX_IDENTIFIER_BYTES)
         into += data
         if len(into) > longest:
-            raise Malformed("a message is too long")
+            raise MalformedPdu("a message is too long")
         if not last:
             return
         if is_command:
-            self._elements = dimse.command(bytes(self._command))
+            self._elements = dimse.parse_command(bytes(self._command))
             self._command.clear()
-            if dimse.number(self._elements, 0x0800) != dimse.NO_DATASET:
+            if dimse.read_us(self._elements, 0x0800) != dimse.NO_DATASET:
                 return
         if self._elements is None:
-            raise Malformed("a dataset without its command")
+            raise MalformedPdu("a dataset without its command")
         elements, self._elements = self._elements, None
         dataset = bytes(self._dataset)
         self._dataset.clear()
         self._on_message(context, elements, dataset)
 
     def _on_message(self, context: int, elements: dict[int, bytes], dataset: bytes) -> None:
-        kind = dimse.number(elements, 0x0100)
+        kind = dimse.read_us(elements, 0x0100)
         if kind == dimse.C_CANCEL_RQ:
-            if self._find and self._find.message_id == dimse.number(elements, 0x0120):
+            if self._find and self._find.message_id == dimse.read_us(elements, 0x0120):
                 self._find.cancel()
             return
         if len(self._waiting) >= MOST_WAITING_MESSAGES:
-            raise Malformed("too many messages at once")
-        self._waiting.append((context, kind, dimse.number(elements, 0x0110), dataset))
+            raise MalformedPdu("too many messages at once")
+        self._waiting.append((context, kind, dimse.read_us(elements, 0x0110), dataset))
         self._go_on()
 
     def _go_on(self) -> None:
@@ -112,15 +112,15 @@ class Conversation:
             sop_class, implicit = self._contexts[context]
             if kind == dimse.C_FIND_RQ and sop_class == pdu.MODALITY_WORKLIST:
                 longest, keep = self._request.longest_pdu, line.door.keeper.keep
-                self._find = Find(self, self._caller, context, message_id, dataset, implicit, longest, keep)
+                self._find = CFind(self, self._caller, context, message_id, dataset, implicit, longest, keep)
                 self._behind = False
                 line.door.desk.give(self._find.run)
                 return
             status = 0x0000 if kind == dimse.C_ECHO_RQ else 0x0211
-            said = dimse.response(kind, sop_class, message_id, status, dataset=False)
-            line.transport.write(pdu.Envelope(context, said, 0).message(None))
+            said = dimse.encode_response(kind, sop_class, message_id, status, dataset=False)
+            line.transport.write(pdu.MessageEncoder(context, said, 0).message(None))
         if self._find is None and self._releasing:
-            line.close(pdu.released())
+            line.close(pdu.encode_release_response())
 
     # -- answers, from the desk --------------------------------------------------------------------
 

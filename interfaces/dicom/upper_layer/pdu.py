@@ -20,7 +20,7 @@ APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 IMPLEMENTATION_UID = "2.25.309411279406214532087212906842370425147"
 IMPLEMENTATION_NAME = "WETREAD"
 
-LONGEST_PDU = 131_072
+MAX_PDU_BYTES = 131_072
 """What we announce; a longer one is not read."""
 
 _HEADER = Struct(">BxL")
@@ -28,12 +28,12 @@ _PDV = Struct(">LBB")
 _DATA = Struct(">BxLLBB").pack
 
 
-class Malformed(Exception):
+class MalformedPdu(Exception):
     """These bytes are no such unit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
+class PresentationContext:
     """A presentation context as it was proposed."""
 
     id: int
@@ -42,17 +42,17 @@ class Proposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AssociateRequest:
     """An A-ASSOCIATE-RQ. ``longest_pdu`` is the peer's limit; 0: none."""
 
     called: str
     calling: str
-    contexts: tuple[Proposed, ...]
+    contexts: tuple[PresentationContext, ...]
     longest_pdu: int
     raw_titles: bytes
 
 
-def header(buffer: bytes | bytearray) -> tuple[int, int]:
+def parse_header(buffer: bytes | bytearray) -> tuple[int, int]:
     """Type and length of the unit that begins here (six bytes)."""
     kind, length = _HEADER.unpack_from(buffer)
     return kind, length
@@ -68,9 +68,9 @@ def _items(body: bytes) -> Iterator[tuple[int, bytes]]:
         try:
             kind, length = unpack_from(">BxH", body, at)
         except error:
-            raise Malformed("an item is cut short") from None
+            raise MalformedPdu("an item is cut short") from None
         if at + 4 + length > len(body):
-            raise Malformed("an item is longer than its unit")
+            raise MalformedPdu("an item is longer than its unit")
         yield kind, body[at + 4 : at + 4 + length]
         at += 4 + length
 
@@ -79,10 +79,10 @@ def _uid(raw: bytes) -> str:
     return raw.decode("ascii", "replace").strip("\0 ")
 
 
-def read_request(body: bytes) -> Request:
+def parse_associate_request(body: bytes) -> AssociateRequest:
     """The body of an A-ASSOCIATE-RQ (PS3.8 table 9-11)."""
     if len(body) < 68:
-        raise Malformed("the association request is cut short")
+        raise MalformedPdu("the association request is cut short")
     contexts, longest = [], 0
     for kind, item in _items(body[68:]):
         if kind == 0x20:
@@ -90,17 +90,17 @@ def read_request(body: bytes) -> Request:
         elif kind == 0x50:
             lengths = [sub for sub_kind, sub in _items(item) if sub_kind == 0x51 and len(sub) == 4]
             longest = int.from_bytes(lengths[0], "big") if lengths else 0
-    return Request(_title(body[4:20]), _title(body[20:36]), tuple(contexts), longest, body[4:36])
+    return AssociateRequest(_title(body[4:20]), _title(body[20:36]), tuple(contexts), longest, body[4:36])
 
 
-def _proposed(item: bytes) -> Proposed:
+def _proposed(item: bytes) -> PresentationContext:
     if len(item) < 4 or not item[0] & 1:
-        raise Malformed("a presentation context has no odd id")
+        raise MalformedPdu("a presentation context has no odd id")
     subs = list(_items(item[4:]))
     abstracts = [_uid(raw) for kind, raw in subs if kind == 0x30]
     if len(abstracts) != 1:
-        raise Malformed("a presentation context has no single abstract syntax")
-    return Proposed(item[0], abstracts[0], tuple(_uid(raw) for kind, raw in subs if kind == 0x40))
+        raise MalformedPdu("a presentation context has no single abstract syntax")
+    return PresentationContext(item[0], abstracts[0], tuple(_uid(raw) for kind, raw in subs if kind == 0x40))
 
 
 def _item(kind: int, body: bytes) -> bytes:
@@ -111,14 +111,14 @@ def _unit(kind: int, body: bytes) -> bytes:
     return _HEADER.pack(kind, len(body)) + body
 
 
-def accept(request: Request, decided: Iterable[tuple[int, int, str]]) -> bytes:
+def encode_accept(request: AssociateRequest, decided: Iterable[tuple[int, int, str]]) -> bytes:
     """An A-ASSOCIATE-AC. ``decided``: context id, result (0 accepted, 4 transfer syntax unknown), transfer syntax."""
     contexts = b"".join(
         _item(0x21, bytes((number, 0, result, 0)) + _item(0x40, transfer.encode()))
         for number, result, transfer in decided
     )
     user = (
-        _item(0x51, LONGEST_PDU.to_bytes(4, "big"))
+        _item(0x51, MAX_PDU_BYTES.to_bytes(4, "big"))
         + _item(0x52, IMPLEMENTATION_UID.encode())
         + _item(0x55, IMPLEMENTATION_NAME.encode())
     )
@@ -126,35 +126,35 @@ def accept(request: Request, decided: Iterable[tuple[int, int, str]]) -> bytes:
     return _unit(ASSOCIATE_AC, fixed + _item(0x10, APPLICATION_CONTEXT.encode()) + contexts + _item(0x50, user))
 
 
-def reject(result: int, source: int, reason: int) -> bytes:
+def encode_reject(result: int, source: int, reason: int) -> bytes:
     """A-ASSOCIATE-RJ with result, source and reason (DICOM PS3.8 9.3.4)."""
     return _unit(ASSOCIATE_RJ, bytes((0, result, source, reason)))
 
 
-def abort(source: int = 2, reason: int = 0) -> bytes:
+def encode_abort(source: int = 2, reason: int = 0) -> bytes:
     """An A-ABORT; source 2 is the service provider, reason 6 an invalid parameter (PS3.8 table 9-26)."""
     return _unit(ABORT, bytes((0, 0, source, reason)))
 
 
-def released() -> bytes:
+def encode_release_response() -> bytes:
     """A-RELEASE-RP (DICOM PS3.8 9.3.7)."""
     return _unit(RELEASE_RP, bytes(4))
 
 
-def fragments(body: bytes) -> Iterator[tuple[int, bool, bool, bytes]]:
+def parse_data_values(body: bytes) -> Iterator[tuple[int, bool, bool, bytes]]:
     """The presentation data values of a P-DATA-TF: context id, is command, is last, bytes."""
     at = 0
     while at < len(body):
         if at + 6 > len(body):
-            raise Malformed("a data value is cut short")
+            raise MalformedPdu("a data value is cut short")
         length, number, control = _PDV.unpack_from(body, at)
         if length < 2 or at + 4 + length > len(body):
-            raise Malformed("a data value is longer than its unit")
+            raise MalformedPdu("a data value is longer than its unit")
         yield number, bool(control & 1), bool(control & 2), body[at + 6 : at + 4 + length]
         at += 4 + length
 
 
-class Envelope:
+class MessageEncoder:
     """One command set, to be sent with many datasets: a worklist answer has as many as it has lines.
 
     ``longest`` is the longest unit that the peer takes (0: any length).
@@ -162,7 +162,7 @@ class Envelope:
 
     def __init__(self, context: int, command_set: bytes, longest: int) -> None:
         self._context = context
-        self._room = max((longest or LONGEST_PDU) - 6, 64)
+        self._room = max((longest or MAX_PDU_BYTES) - 6, 64)
         self._command = b"".join(_values(context, command_set, 1, self._room))
 
     def message(self, dataset: bytes | None) -> bytes:

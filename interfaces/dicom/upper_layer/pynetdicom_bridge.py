@@ -25,11 +25,11 @@ from pynetdicom.transport import AssociationServer, RequestHandler
 from ..availability.ian_scp import note_availability
 from ..encoding.log_privacy import keep_identifiers_out_of_logs
 from ..mpps.scp import create, get, set_
-from ..mwl.query_log import Keeper
-from ..mwl.scp import find
+from ..mwl.query_log import QueryLog
+from ..mwl.scp import answer_find
 from . import pdu
 from .admission import Caller
-from .database_threads import Desk
+from .database_threads import DatabaseThreads
 
 log = structlog.get_logger(__name__)
 
@@ -45,17 +45,17 @@ SOP_CLASSES = (
 IDLE_S = 600
 
 
-class Engine:
+class PynetdicomBridge:
     """Runs associations that the door hands in."""
 
-    def __init__(self, ae_title: str, desk: Desk, keeper: Keeper) -> None:
+    def __init__(self, ae_title: str, desk: DatabaseThreads, keeper: QueryLog) -> None:
         keep_identifiers_out_of_logs()
         self._ae = AE(ae_title=ae_title)
         self._ae.implementation_class_uid = pdu.IMPLEMENTATION_UID
         self._ae.implementation_version_name = pdu.IMPLEMENTATION_NAME
         self._ae.maximum_associations = 10_000  # the door counts
         self._ae.network_timeout = IDLE_S
-        self._ae.maximum_pdu_size = pdu.LONGEST_PDU
+        self._ae.maximum_pdu_size = pdu.MAX_PDU_BYTES
         for sop_class in SOP_CLASSES:
             self._ae.add_supported_context(sop_class, [pdu.IMPLICIT_LE, pdu.EXPLICIT_LE])
         self._server = _Indoor(self._ae, _handlers(desk, keeper))
@@ -98,7 +98,7 @@ class _Handler(RequestHandler):
         return association
 
 
-def _handlers(desk: Desk, keeper: Keeper) -> list[Any]:
+def _handlers(desk: DatabaseThreads, keeper: QueryLog) -> list[Any]:
     """Event handlers. Whatever touches the database is done at the desk."""
 
     def n_create(event: evt.Event) -> tuple[Any, Dataset | None]:
@@ -107,7 +107,7 @@ def _handlers(desk: Desk, keeper: Keeper) -> list[Any]:
         return _safely(desk, create, event)
 
     def c_find(event: evt.Event) -> Iterator[tuple[Any, Dataset | None]]:
-        return find(event, caller_of(event), desk, keeper)
+        return answer_find(event, caller_of(event), desk, keeper)
 
     return [
         (evt.EVT_C_ECHO, lambda event: 0x0000),
@@ -127,7 +127,7 @@ def caller_of(event: evt.Event) -> Caller:
 Service = Callable[[evt.Event, Caller], tuple[Any, Dataset | None]]
 
 
-def _safely(desk: Desk, service: Service, event: evt.Event) -> tuple[Any, Dataset | None]:
+def _safely(desk: DatabaseThreads, service: Service, event: evt.Event) -> tuple[Any, Dataset | None]:
     """Run a service at the desk. What it did not foresee is 0110 to the peer, without the words of the error."""
     try:
         return desk.ask(lambda: service(event, caller_of(event)))

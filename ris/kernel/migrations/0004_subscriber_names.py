@@ -7,13 +7,13 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 NAMES = {
-    "interfaces.dicom.subscribers.want_priors": "dicom.search_priors_of_order",
-    "interfaces.dicom.subscribers.want_priors_of_a_step": "dicom.search_priors_of_moved_step",
-    "interfaces.dicom.subscribers.want_priors_now": "dicom.search_priors_at_arrival",
-    "interfaces.dicom.subscribers.stop_all": "dicom.stop_priors_of_order",
-    "interfaces.dicom.subscribers.stop_one": "dicom.stop_priors_of_procedure",
-    "interfaces.dicom.subscribers.owe_archives": "dicom.queue_report_for_archives",
-    "interfaces.dicom.subscribers.look_for_a_report": "dicom.check_report_of_unlinked_exam",
+    "interfaces.dicom.subscribers.request_priors_of_order": "dicom.search_priors_of_order",
+    "interfaces.dicom.subscribers.request_priors_of_step": "dicom.search_priors_of_moved_step",
+    "interfaces.dicom.subscribers.request_priors_now": "dicom.search_priors_at_arrival",
+    "interfaces.dicom.subscribers.stop_prefetch_of_order": "dicom.stop_priors_of_order",
+    "interfaces.dicom.subscribers.stop_prefetch_of_procedure": "dicom.stop_priors_of_procedure",
+    "interfaces.dicom.subscribers.queue_report": "dicom.queue_report_for_archives",
+    "interfaces.dicom.subscribers.flag_unlinked_report": "dicom.check_report_of_unlinked_exam",
     "interfaces.hl7.subscribers.attach_what_came_early": "hl7.attach_early_results",
     "interfaces.hl7.subscribers.take_again_what_was_early": "hl7.replay_after_merge",
     "interfaces.hl7.subscribers.tell_destinations": "hl7.queue_for_destinations",

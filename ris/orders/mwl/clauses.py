@@ -14,7 +14,16 @@ from ris.patients.names import fold
 
 from .. import states
 from .rows import Entry
-from .sql import Clause, all_of, among, equal_any, json_has, like, like_folded_name, moment
+from .sql import (
+    Clause,
+    adapt_moment,
+    join_all,
+    match_any_value,
+    match_json_item,
+    match_name,
+    match_subselect,
+    match_text,
+)
 from .wildcards import Wildcard
 
 if TYPE_CHECKING:
@@ -39,38 +48,38 @@ _TEXTS = {
 }
 
 
-def clauses_of(q: MwlQuestion) -> dict[str, Clause]:
+def build_clauses(q: MwlQuestion) -> dict[str, Clause]:
     """What SQL can decide, by field of the question."""
     found = {
         "order": Clause("o.state = %s AND rp.state = %s", (states.ACTIVE, states.ACTIVE)),
-        "states": equal_any("s.state", q.states),
+        "states": match_any_value("s.state", q.states),
     }
     if q.not_before:
-        found["not_before"] = Clause("s.start >= %s", (moment(q.not_before),))
+        found["not_before"] = Clause("s.start >= %s", (adapt_moment(q.not_before),))
     if q.site_id is not None:
         found["site_id"] = Clause("o.site_id = %s", (q.site_id,))
     if q.start_from:
-        found["start_from"] = Clause("s.start >= %s", (moment(q.start_from),))
+        found["start_from"] = Clause("s.start >= %s", (adapt_moment(q.start_from),))
     if q.start_until:
-        found["start_until"] = Clause("s.start <= %s", (moment(q.start_until),))
+        found["start_until"] = Clause("s.start <= %s", (adapt_moment(q.start_until),))
     if q.stations:
         found["stations"] = Clause.any(_ways_to_stations(q.stations))
     if q.station_names:
-        found["station_names"] = Clause.any(json_has("s.station_names", name) for name in q.station_names)
+        found["station_names"] = Clause.any(match_json_item("s.station_names", name) for name in q.station_names)
     if q.study_uids:
-        found["study_uids"] = equal_any("rp.study_uid", q.study_uids)
+        found["study_uids"] = match_any_value("rp.study_uid", q.study_uids)
     if q.birth_dates:
-        found["birth_dates"] = equal_any("p.birth_date", q.birth_dates)
+        found["birth_dates"] = match_any_value("p.birth_date", q.birth_dates)
     if q.patient_names:
-        names = Clause.any(like_folded_name(name) for name in q.patient_names)
-        found["patient_names"] = among("o.patient_id", "SELECT p.id FROM patients_patient p", names)
+        names = Clause.any(match_name(name) for name in q.patient_names)
+        found["patient_names"] = match_subselect("o.patient_id", "SELECT p.id FROM patients_patient p", names)
     if q.patient_ids:
-        numbers = Clause.any(like("value", value) for value in q.patient_ids)
-        found["patient_ids"] = among("o.patient_id", "SELECT patient_id FROM patients_identifier", numbers)
+        numbers = Clause.any(match_text("value", value) for value in q.patient_ids)
+        found["patient_ids"] = match_subselect("o.patient_id", "SELECT patient_id FROM patients_identifier", numbers)
     for name, column in _TEXTS.items():
         values = getattr(q, name)
         if values:
-            found[name] = Clause.any(like(column, value) for value in values)
+            found[name] = Clause.any(match_text(column, value) for value in values)
     return found
 
 
@@ -80,10 +89,10 @@ def _ways_to_stations(titles: tuple[str, ...]) -> list[Clause]:
     Nearly every step has one device and no other title, so it is found by the device's index; the
     others are marked ``stray`` by the database and have an index of their own.
     """
-    devices = Clause.any(like("ae_title", title) for title in titles)
-    named = Clause.any(json_has("s.station_aes", title) for title in titles)
-    here = among("s.device_id", "SELECT id FROM catalog_device", devices)
-    return [here, all_of([Clause("s.stray"), named])]
+    devices = Clause.any(match_text("ae_title", title) for title in titles)
+    named = Clause.any(match_json_item("s.station_aes", title) for title in titles)
+    here = match_subselect("s.device_id", "SELECT id FROM catalog_device", devices)
+    return [here, join_all([Clause("s.stray"), named])]
 
 
 _BOUNDS = ("states", "not_before", "start_from", "start_until")
@@ -93,7 +102,7 @@ _LITERAL = re.compile(r"[^*?]{3}|[^*?]+$")
 """How such a value begins, to be worth following: three letters, or it is a short one without wildcards."""
 
 
-def narrowed(found: dict[str, Clause], q: MwlQuestion) -> dict[str, Clause]:
+def narrow_clauses(found: dict[str, Clause], q: MwlQuestion) -> dict[str, Clause]:
     """The same, said so that SQLite begins where the fewest rows are, whether or not it was ever analysed.
 
     It does not look into an OR of two for the station's indexes, so these are named; and of an accession number and
@@ -108,11 +117,11 @@ def narrowed(found: dict[str, Clause], q: MwlQuestion) -> dict[str, Clause]:
     if leads or q.stations:
         back = [name for name in (*_BOUNDS, "site_id") if name in found]
         found = found | {name: Clause(f"+{found[name].sql}", found[name].params) for name in back}
-    return found | {"stations": _at_stations(q.stations, all_of(bounds.values()), leads)} if q.stations else found
+    return found | {"stations": _at_stations(q.stations, join_all(bounds.values()), leads)} if q.stations else found
 
 
 def _at_stations(titles: tuple[str, ...], bounds: Clause, leads: bool) -> Clause:
-    ways = [all_of([way, bounds]) for way in _ways_to_stations(titles)]
+    ways = [join_all([way, bounds]) for way in _ways_to_stations(titles)]
     ids = " UNION ALL ".join(
         f"SELECT s.id FROM orders_scheduledstep s INDEXED BY {index} WHERE {way.sql}"  # noqa: S608
         for index, way in zip(("step_device_start", "step_stray_start"), ways, strict=True)
@@ -124,7 +133,7 @@ def _earlier_bound(start_from: datetime, not_before: datetime) -> str:
     return "not_before" if not_before <= start_from else "start_from"
 
 
-def checks_of(q: MwlQuestion) -> dict[str, Callable[[Entry], bool]]:
+def build_checks(q: MwlQuestion) -> dict[str, Callable[[Entry], bool]]:
     """What SQL cannot decide alike on both databases, by field of the question. Rarely asked."""
     found: dict[str, Callable[[Entry], bool]] = {}
     if q.time_from or q.time_until:

@@ -112,17 +112,17 @@ _VERSIONS = {
 }
 
 
-def sources(vendor: str) -> str:
+def from_clause(vendor: str) -> str:
     """What to select from, and under which short names."""
     return _JOINS + _SPEAKS[vendor]
 
 
-def columns(vendor: str, *, other_ids: bool) -> list[str]:
+def row_columns(vendor: str, *, other_ids: bool) -> list[str]:
     """What to select, in the order of :class:`Entry`."""
     return [*_FIELDS.values(), _OTHER_IDS[vendor] if other_ids else "NULL"]
 
 
-def versions(vendor: str, *, other_ids: bool) -> list[str]:
+def version_columns(vendor: str, *, other_ids: bool) -> list[str]:
     """What to select to tell a row from all its earlier and later selves; empty: the row itself is all there is.
 
     To be compared within one era of the database only (:func:`ris.kernel.db.prepared.era`).
@@ -206,7 +206,7 @@ class Entry(NamedTuple):
 _JSON = ("station_aes", "station_names", "allergies", "alerts", "identifiers")
 
 
-def entry(row: Row) -> Entry:
+def parse_row(row: Row) -> Entry:
     """Read a row, whichever database it came from."""
     e = Entry._make("" if value is None else value for value in row)
     start, born = e.start, e.birth_date

@@ -35,7 +35,7 @@ class Clause:
         return cls(" OR ".join(f"({part.sql})" for part in parts), tuple(p for part in parts for p in part.params))
 
 
-def moment(at: datetime) -> Any:
+def adapt_moment(at: datetime) -> Any:
     """An aware moment as a parameter that compares with a stored one."""
     return connection.ops.adapt_datetimefield_value(at.astimezone(UTC))
 
@@ -45,14 +45,14 @@ def has_wildcard(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def equal_any(column: str, values: Sequence[Any]) -> Clause:
+def match_any_value(column: str, values: Sequence[Any]) -> Clause:
     """The column equals one of the values."""
     if len(values) == 1:
         return Clause(f"{column} = %s", (values[0],))
     return Clause(f"{column} IN ({', '.join(['%s'] * len(values))})", tuple(values))
 
 
-def among(column: str, select: str, where: Clause) -> Clause:
+def match_subselect(column: str, select: str, where: Clause) -> Clause:
     """The column is one of what a sub-select finds; expected to be few, so that the column's index is used.
 
     On PostgreSQL as an array: a plan made for all parameters then reckons with ten, not with a share of the table.
@@ -62,20 +62,20 @@ def among(column: str, select: str, where: Clause) -> Clause:
     return Clause(f"{column} = ANY(ARRAY({found}))" if postgresql else f"{column} IN ({found})", where.params)
 
 
-def all_of(clauses: Iterable[Clause]) -> Clause:
+def join_all(clauses: Iterable[Clause]) -> Clause:
     """True where each of them is."""
     parts = list(clauses)
     return Clause(" AND ".join(f"({part.sql})" for part in parts), tuple(p for part in parts for p in part.params))
 
 
-def like(column: str, text: str) -> Clause:
+def match_text(column: str, text: str) -> Clause:
     """The column equals the text, or fits it where it holds wildcards. Case counts."""
     if not has_wildcard(text):
         return Clause(f"{column} = %s", (text,))
     literal = re.split(r"[*?]", text, maxsplit=1)[0]
     if text == literal + "*" and literal:
         return _begins(column, literal)
-    return all_of([_begins(column, literal), _fits(column, text)]) if literal else _fits(column, text)
+    return join_all([_begins(column, literal), _fits(column, text)]) if literal else _fits(column, text)
 
 
 def _fits(column: str, text: str) -> Clause:
@@ -94,7 +94,7 @@ def _begins(column: str, beginning: str) -> Clause:
     return Clause(f"{column} >= %s AND {column} < %s", (beginning, after))
 
 
-def like_folded_name(name: str) -> Clause:
+def match_name(name: str) -> Clause:
     """A patient's name fits, whatever its case and accents, in any of its component groups (PS3.5 6.2.1).
 
     ``name`` is a Person Name with wildcards; trailing empty components are not asked for.
@@ -106,7 +106,7 @@ def like_folded_name(name: str) -> Clause:
         others, latin = [*latin, *others], []
     parts = [_first_group(fold(group)) for group in latin]
     for group in others or latin:
-        parts += [like("p.ideographic_name", group), like("p.phonetic_name", group)]
+        parts += [match_text("p.ideographic_name", group), match_text("p.phonetic_name", group)]
     if others:
         parts += [_first_group(fold(group)) for group in others]
     return Clause.any(parts)
@@ -114,12 +114,12 @@ def like_folded_name(name: str) -> Clause:
 
 def _first_group(folded: str) -> Clause:
     """The alphabetic group, with or without other groups behind it."""
-    return Clause.any([like("p.search_name", folded), like("p.search_name", f"{folded}=*")])
+    return Clause.any([match_text("p.search_name", folded), match_text("p.search_name", f"{folded}=*")])
 
 
-def json_has(column: str, text: str) -> Clause:
+def match_json_item(column: str, text: str) -> Clause:
     """The JSON list in the column holds the text, wildcards allowed."""
     postgresql = connection.vendor == "postgresql"
     items = f"jsonb_array_elements_text({column}) AS t(value)" if postgresql else f"json_each({column}) AS t"
-    fits = like("t.value", text)
+    fits = match_text("t.value", text)
     return Clause(f"EXISTS (SELECT 1 FROM {items} WHERE {fits.sql})", fits.params)  # noqa: S608

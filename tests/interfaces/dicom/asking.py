@@ -10,21 +10,23 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
 
-from interfaces.dicom.mwl.query import Outcome, answers
-from interfaces.dicom.upper_layer.admission import Caller, of_device
+from interfaces.dicom.mwl.query import QueryOutcome, answer_query
+from interfaces.dicom.upper_layer.admission import Caller, caller_of_device
 from ris.catalog.models import Device
 from tests.factories import NOON
 
 
 def ask(
     query: Dataset | bytes, *, device: Device | None = None, at: datetime = NOON, implicit: bool = True, **caller: Any
-) -> tuple[list[int], list[Dataset], Outcome]:
+) -> tuple[list[int], list[Dataset], QueryOutcome]:
     """The statuses, the identifiers and the outcome of one query. Keywords override the caller's settings."""
     identifier = query if isinstance(query, bytes) else encode(query, implicit, True)
-    who = of_device(device) if device else Caller(ae_title="ANY", address="127.0.0.1", time_zone="America/Chicago")
-    outcome = Outcome()
+    who = (
+        caller_of_device(device) if device else Caller(ae_title="ANY", address="127.0.0.1", time_zone="America/Chicago")
+    )
+    outcome = QueryOutcome()
     drawn = list(
-        answers(
+        answer_query(
             identifier,
             implicit=implicit,
             caller=replace(who, **caller),

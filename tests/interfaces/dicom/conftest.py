@@ -18,7 +18,7 @@ def dicom(transactional_db: None) -> Iterator[int]:
 
 
 def running(**options: object) -> Iterator[int]:
-    admission.forget()
+    admission.clear_cache()
     stop, listening, ports = threading.Event(), threading.Event(), []
 
     def on_listening(port: int) -> None:

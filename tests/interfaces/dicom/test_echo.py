@@ -18,7 +18,7 @@ from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
 from interfaces.dicom.models import DeviceProfile
-from interfaces.dicom.scu.c_echo import echo
+from interfaces.dicom.scu.c_echo import send_echo
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device
 from ris.config_values import TlsFiles
@@ -88,16 +88,16 @@ def test_a_device_that_wants_tls_is_asked_over_tls_with_our_certificate(
 ) -> None:
     cert, key = map(str, certificate)
     device = device_at(encrypted, require_tls=True)
-    assert not echo(device, actor=TESTER, at=NOON).answered  # nobody here vouches for it
+    assert not send_echo(device, actor=TESTER, at=NOON).answered  # nobody here vouches for it
     settings.RIS = dataclasses.replace(settings.RIS, dicom_tls=TlsFiles(cert, key, cert))
-    assert echo(device, actor=TESTER, at=NOON).words.startswith("CT1 answered in")
+    assert send_echo(device, actor=TESTER, at=NOON).words.startswith("CT1 answered in")
     DeviceProfile.objects.update(require_tls=False)
     device.dicom_profile.refresh_from_db()
-    assert not echo(device, actor=TESTER, at=NOON).answered
+    assert not send_echo(device, actor=TESTER, at=NOON).answered
 
 
 def test_a_device_that_is_not_there_is_said_to_be_unreachable() -> None:
-    said = echo(device_at(free_port()), actor=TESTER, at=NOON)
+    said = send_echo(device_at(free_port()), actor=TESTER, at=NOON)
     assert not said.answered and "cannot be reached" in said.words
     assert AuditEvent.objects.get(action="device.echo").detail["answered"] is False
 
@@ -108,7 +108,7 @@ def test_a_device_that_rejects_us_is_said_to_reject_us() -> None:
     ae.add_supported_context(Verification)
     server = ae.start_server(("127.0.0.1", 0), block=False)
     try:
-        said = echo(device_at(server.server_address[1]), actor=TESTER, at=NOON)
+        said = send_echo(device_at(server.server_address[1]), actor=TESTER, at=NOON)
     finally:
         server.shutdown()
     assert not said.answered and "rejects our association" in said.words
@@ -117,7 +117,7 @@ def test_a_device_that_rejects_us_is_said_to_reject_us() -> None:
 def test_without_an_address_nothing_is_asked() -> None:
     device = DeviceFactory()
     with pytest.raises(Invalid, match="host and a port"):
-        echo(device, actor=TESTER, at=NOON)
+        send_echo(device, actor=TESTER, at=NOON)
     assert not AuditEvent.objects.filter(action="device.echo").exists()
 
 

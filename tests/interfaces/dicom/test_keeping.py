@@ -8,7 +8,7 @@ from django.db import OperationalError
 
 from interfaces.dicom.models import MwlQuery, Rejection
 from interfaces.dicom.mwl import query_log
-from interfaces.dicom.mwl.query_log import Keeper, Rejected, write
+from interfaces.dicom.mwl.query_log import QueryLog, RejectedAssociation, write_entries
 from ris.audit.models import AuditEvent
 from tests.factories import NOON
 
@@ -31,7 +31,7 @@ def asked(calling: str = "CT1", **changes: object) -> MwlQuery:
 
 @pytest.mark.django_db
 def test_queries_are_kept_as_they_were_asked_and_audited_once_for_each_caller() -> None:
-    write([asked(), asked("MR1", rows=5), asked(rows=3)])
+    write_entries([asked(), asked("MR1", rows=5), asked(rows=3)])
 
     assert list(MwlQuery.objects.values_list("calling_ae", "rows").order_by("rows")) == [
         ("CT1", 2),
@@ -50,10 +50,10 @@ def test_queries_are_kept_as_they_were_asked_and_audited_once_for_each_caller() 
 
 @pytest.mark.django_db
 def test_a_caller_that_hammers_is_one_row_a_minute() -> None:
-    refused = Rejected("CT9", "OTHER", "192.0.2.7", "called AE title not ours", NOON)
-    write([refused] * 40)
-    write([refused._replace(at=NOON + timedelta(seconds=30)), refused._replace(calling_ae="CT8")])
-    write([refused._replace(at=NOON + timedelta(seconds=90))])
+    refused = RejectedAssociation("CT9", "OTHER", "192.0.2.7", "called AE title not ours", NOON)
+    write_entries([refused] * 40)
+    write_entries([refused._replace(at=NOON + timedelta(seconds=30)), refused._replace(calling_ae="CT8")])
+    write_entries([refused._replace(at=NOON + timedelta(seconds=90))])
 
     rows = Rejection.objects.order_by("calling_ae", "at").values_list("calling_ae", "times")
     assert list(rows) == [("CT8", 1), ("CT9", 41), ("CT9", 1)]
@@ -62,7 +62,7 @@ def test_a_caller_that_hammers_is_one_row_a_minute() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_the_database_refuses_does_not_keep_the_others_waiting() -> None:
-    keeper = Keeper()
+    keeper = QueryLog()
     for rows in (1, -1, 2):  # a count below zero breaks a constraint
         keeper.keep(asked(rows=rows))
     keeper.close()
@@ -75,14 +75,14 @@ def test_while_the_database_is_away_they_wait(
 ) -> None:
     away = [True]
 
-    def sometimes(kept: list[query_log.Kept]) -> None:
+    def sometimes(kept: list[query_log.LogEntry]) -> None:
         if away.pop() if away else False:
             raise OperationalError("away")
-        write(kept)
+        write_entries(kept)
 
-    monkeypatch.setattr(query_log, "write", sometimes)
+    monkeypatch.setattr(query_log, "write_entries", sometimes)
     monkeypatch.setattr(query_log, "WRITE_EVERY_S", 0.01)
-    keeper = Keeper()
+    keeper = QueryLog()
     keeper.keep(asked())
     assert eventually(MwlQuery.objects.count)
     keeper.close()

@@ -106,7 +106,7 @@ def test_a_unit_that_claims_four_gigabytes_ends_the_connection(dicom: int) -> No
 
 
 def test_a_peer_that_never_says_hello_is_hung_up_on(dicom: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interfaces.dicom.upper_layer.acceptor.HELLO_S", 0.3)
+    monkeypatch.setattr("interfaces.dicom.upper_layer.acceptor.REQUEST_TIMEOUT_S", 0.3)
     with socket.create_connection(("127.0.0.1", dicom)) as sock:
         sock.settimeout(5)
         sock.sendall(b"\x01")

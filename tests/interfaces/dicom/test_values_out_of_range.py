@@ -9,13 +9,13 @@ import pytest
 from pydicom.dataset import Dataset
 
 from interfaces.dicom.mwl import date_matching
-from interfaces.dicom.scu.study_query import _read
+from interfaces.dicom.scu.study_query import _parse_study
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
 @pytest.mark.parametrize("dates", ["20260310-99991231", "00010101-20260310", "00010101-99991231", "00000000-²"])
 def test_the_ends_of_a_range_can_be_told_in_utc(dates: str, zone: str) -> None:
-    for bound in date_matching.interval(dates, "", ZoneInfo(zone)).values():
+    for bound in date_matching.build_interval(dates, "", ZoneInfo(zone)).values():
         assert isinstance(bound, datetime) and bound.astimezone(UTC)
 
 
@@ -23,4 +23,4 @@ def test_the_ends_of_a_range_can_be_told_in_utc(dates: str, zone: str) -> None:
 def test_a_count_of_images_that_is_none_counts_as_none(count: str | None) -> None:
     element = {"vr": "IS"} if count is None else {"vr": "LO", "Value": [count]}
     answer = Dataset.from_json({"0020000D": {"vr": "UI", "Value": ["1.2.3"]}, "00201208": element})
-    assert (_read(answer).uid, _read(answer).instances) == ("1.2.3", 0)
+    assert (_parse_study(answer).uid, _parse_study(answer).instances) == ("1.2.3", 0)

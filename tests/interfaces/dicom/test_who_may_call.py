@@ -8,9 +8,9 @@ from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, ModalityPerformedProcedureStep, Verification
 
 from interfaces.dicom.models import DeviceProfile, MwlQuery, Rejection
-from interfaces.dicom.mwl.query_log import forget_old
+from interfaces.dicom.mwl.query_log import delete_old
 from interfaces.dicom.upper_layer import admission
-from interfaces.dicom.upper_layer.admission import Caller, Refused, admit
+from interfaces.dicom.upper_layer.admission import AssociateReject, Caller, admit
 from ris.audit.models import AuditEvent
 from ris.kernel.clock import now
 from tests.factories import DeviceFactory, make_order
@@ -53,7 +53,7 @@ def test_more_associations_than_pynetdicoms_ten(dicom: int) -> None:
 
 
 def test_one_caller_cannot_take_all_the_room(dicom: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interfaces.dicom.upper_layer.acceptor.MOST_PER_CALLER", 5)
+    monkeypatch.setattr("interfaces.dicom.upper_layer.acceptor.MAX_PER_CALLER", 5)
     held = [RawScanner(dicom) for _ in range(5)]
     with pytest.raises(ConnectionError):
         surplus = RawScanner(dicom)
@@ -68,7 +68,7 @@ def test_one_caller_cannot_take_all_the_room(dicom: int, monkeypatch: pytest.Mon
 def test_when_all_the_room_is_taken_the_next_is_told_so_until_somebody_leaves(
     dicom: int, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., object]
 ) -> None:
-    monkeypatch.setattr("interfaces.dicom.upper_layer.acceptor.MOST_ASSOCIATIONS", 3)
+    monkeypatch.setattr("interfaces.dicom.upper_layer.acceptor.MAX_ASSOCIATIONS", 3)
     held = [RawScanner(dicom, calling=f"CT{n}") for n in range(3)]
     surplus = RawScanner(dicom, calling="MR1")
     assert (surplus.kind, surplus.accepted[1:]) == (3, bytes((2, 3, 2)))  # transient: it may try again
@@ -91,8 +91,8 @@ def _gets_in(port: int, calling: str) -> bool:
 class TestAdmission:
     pytestmark = pytest.mark.django_db
 
-    def admit(self, calling: str, address: str, *, encrypted: bool = False) -> Caller | Refused:
-        admission.forget()
+    def admit(self, calling: str, address: str, *, encrypted: bool = False) -> Caller | AssociateReject:
+        admission.clear_cache()
         return admit(calling, "RIS", address, own_title="RIS", encrypted=encrypted)
 
     def test_a_stranger_is_let_in_from_this_machine_only(self) -> None:
@@ -124,7 +124,7 @@ class TestAdmission:
 
 def test_every_query_is_kept_with_its_keys_and_audited(dicom: int, eventually: Callable[..., object]) -> None:
     order = make_order(at=now())
-    admission.forget()
+    admission.clear_cache()
     findscu(dicom, STEP + "ScheduledStationAETitle=CT1", STEP + "Modality=CT")
     kept = eventually(lambda: MwlQuery.objects.first())
     assert isinstance(kept, MwlQuery)
@@ -135,8 +135,8 @@ def test_every_query_is_kept_with_its_keys_and_audited(dicom: int, eventually: C
     assert (event.actor, event.detail) == ("CT1", {"queries": 1, "rows": 1})
     assert order.accession not in str(event.detail)
 
-    assert forget_old(at=kept.at) == 0
-    assert forget_old(at=kept.at, days=-1) == 1
+    assert delete_old(at=kept.at) == 0
+    assert delete_old(at=kept.at, days=-1) == 1
 
 
 def test_no_patient_is_named_in_the_logs(

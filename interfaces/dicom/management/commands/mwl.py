@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from interfaces.dicom.conformance_statement import tables
+from interfaces.dicom.conformance_statement import build_tables
 from interfaces.dicom.selectors import Explanation, explain
 from ris.audit.actor import Actor
 from ris.audit.services import record
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "conformance":
-            self.stdout.write(tables())
+            self.stdout.write(build_tables())
             return
         device = Device.objects.filter(ae_title=options["device"]).first()
         if device is None:

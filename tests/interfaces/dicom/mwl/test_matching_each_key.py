@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from interfaces.dicom.mwl.identifier import LONGEST_VALUE
+from interfaces.dicom.mwl.identifier import MAX_VALUE_CHARACTERS
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
 from ris.orders.models import Order, ScheduledStep
 from ris.orders.services import cancel_order, complete_exam, discontinue_exam, hold_order
@@ -240,5 +240,5 @@ class TestStations:
 
 def test_a_value_may_have_as_many_stars_as_fit_and_not_one_character_more() -> None:
     wanted = order(patient=patient("Zztest"))
-    assert found(query(PatientName="ZZTEST" + "*" * (LONGEST_VALUE - 6))) == [wanted.accession]
-    assert ask(query(PatientName="ZZTEST" + "*" * (LONGEST_VALUE - 5)))[0] == [0xA900]
+    assert found(query(PatientName="ZZTEST" + "*" * (MAX_VALUE_CHARACTERS - 6))) == [wanted.accession]
+    assert ask(query(PatientName="ZZTEST" + "*" * (MAX_VALUE_CHARACTERS - 5)))[0] == [0xA900]

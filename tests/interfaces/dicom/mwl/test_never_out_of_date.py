@@ -8,7 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from interfaces.dicom.mwl import query as mwl_query
-from interfaces.dicom.mwl.encoding import write
+from interfaces.dicom.mwl.encoding import encode_entry
 from ris.catalog.models import Site
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
 from ris.patients.models import Identifier, Patient, Visit
@@ -69,9 +69,9 @@ def test_what_did_not_change_is_not_encoded_again(monkeypatch: pytest.MonkeyPatc
 
     def counted(*args: object, **options: object) -> object:
         made.append(1)
-        return write(*args, **options)  # type: ignore[arg-type]
+        return encode_entry(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mwl_query, "write", counted)
+    monkeypatch.setattr(mwl_query, "encode_entry", counted)
     for minutes in (0, 5):
         make_order(at=NOON.replace(minute=minutes))
     for _ in range(3):

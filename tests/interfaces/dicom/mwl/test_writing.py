@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
 
 from interfaces.dicom.mwl.attributes import CHARACTER_SET, ITEM, ROOT, SPS
-from interfaces.dicom.mwl.encoding import write
-from interfaces.dicom.mwl.identifier import Shape
+from interfaces.dicom.mwl.encoding import encode_entry
+from interfaces.dicom.mwl.identifier import ReturnKeys
 from ris.orders.mwl.rows import Entry
 
 pytestmark = pytest.mark.once
@@ -60,12 +60,12 @@ def entry_of(**said: Any) -> Entry:
     return Entry(**(values | said))
 
 
-WHOLE = Shape(
+WHOLE = ReturnKeys(
     root=tuple(sorted(a.tag for a in ROOT if a.tag != SPS)), item=tuple(sorted(a.tag for a in ITEM)), character_set=True
 )
 
 
-def by_pydicom(entry: Entry, shape: Shape, charset: str, implicit: bool) -> bytes:
+def by_pydicom(entry: Entry, shape: ReturnKeys, charset: str, implicit: bool) -> bytes:
     """The reference: the same attributes, set on a Dataset and written by pydicom."""
     whole = Dataset()
     if charset or shape.character_set:
@@ -97,7 +97,7 @@ def _set(dataset: Dataset, attribute: Any, entry: Entry) -> None:
 @pytest.mark.parametrize("implicit", [True, False], ids=["implicit", "explicit"])
 def test_every_byte_is_what_pydicom_would_write(implicit: bool) -> None:
     entry = entry_of()
-    assert write(entry, WHOLE, implicit=implicit).identifier == by_pydicom(entry, WHOLE, "", implicit)
+    assert encode_entry(entry, WHOLE, implicit=implicit).identifier == by_pydicom(entry, WHOLE, "", implicit)
 
 
 @pytest.mark.parametrize("implicit", [True, False], ids=["implicit", "explicit"])
@@ -119,7 +119,7 @@ def test_each_script_in_the_devices_own_character_set(script: str, implicit: boo
     )
     preferred = tuple(charset.split("\\"))
 
-    written = write(entry, WHOLE, implicit=implicit, preferred=preferred)
+    written = encode_entry(entry, WHOLE, implicit=implicit, preferred=preferred)
 
     assert not written.other_charset
     assert written.identifier == by_pydicom(entry, WHOLE, charset, implicit)
@@ -130,7 +130,7 @@ def test_each_script_in_the_devices_own_character_set(script: str, implicit: boo
 @pytest.mark.parametrize("script", [s for s in SCRIPTS if s not in ("Japanese", "Korean", "Chinese")])
 def test_without_a_preference_the_smallest_set_that_fits_is_chosen(script: str) -> None:
     name, charset = SCRIPTS[script]
-    written = write(entry_of(family_name=name.partition("^")[0]), WHOLE, implicit=True)
+    written = encode_entry(entry_of(family_name=name.partition("^")[0]), WHOLE, implicit=True)
     read = decode(BytesIO(written.identifier), True, True)
     assert read.SpecificCharacterSet == charset
     assert str(read.PatientName).startswith(name.partition("^")[0])
@@ -139,21 +139,21 @@ def test_without_a_preference_the_smallest_set_that_fits_is_chosen(script: str) 
 @pytest.mark.parametrize("script", ["Japanese", "Korean", "Chinese"])
 def test_what_fits_nowhere_smaller_goes_out_as_utf_8(script: str) -> None:
     ideographic = SCRIPTS[script][0].split("=")[1]
-    written = write(entry_of(ideographic_name=ideographic), WHOLE, implicit=True)
+    written = encode_entry(entry_of(ideographic_name=ideographic), WHOLE, implicit=True)
     read = decode(BytesIO(written.identifier), True, True)
     assert read.SpecificCharacterSet == "ISO_IR 192"
     assert read.PatientName.ideographic == ideographic
 
 
 def test_a_text_outside_the_devices_set_is_sent_in_another_and_said_so() -> None:
-    written = write(entry_of(family_name="Ззтест"), WHOLE, implicit=True, preferred=("ISO_IR 100",))
+    written = encode_entry(entry_of(family_name="Ззтест"), WHOLE, implicit=True, preferred=("ISO_IR 100",))
     assert written.other_charset
     assert decode(BytesIO(written.identifier), True, True).SpecificCharacterSet == "ISO_IR 144"
 
 
 def test_plain_text_needs_no_character_set_unless_asked() -> None:
-    quiet = Shape((0x00100020,), None, character_set=False)
-    assert CHARACTER_SET not in decode(BytesIO(write(entry_of(), quiet, implicit=True).identifier), True, True)
+    quiet = ReturnKeys((0x00100020,), None, character_set=False)
+    assert CHARACTER_SET not in decode(BytesIO(encode_entry(entry_of(), quiet, implicit=True).identifier), True, True)
 
 
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_characters="\\=^\x7f"), max_size=12).map(
@@ -167,9 +167,9 @@ def test_any_shape_of_any_text_is_written_as_pydicom_would(
     family: str, reason: str, minutes: int, implicit: bool, seed: int
 ) -> None:
     tags = tuple(tag for n, tag in enumerate(WHOLE.root) if seed >> n & 1)
-    shape = Shape(tags, WHOLE.item, character_set=True)
+    shape = ReturnKeys(tags, WHOLE.item, character_set=True)
     entry = entry_of(family_name=family, reason=reason, minutes=minutes)
-    written = write(entry, shape, implicit=implicit, cut=False)
+    written = encode_entry(entry, shape, implicit=implicit, cut=False)
     charset = decode(BytesIO(written.identifier), implicit, True).get("SpecificCharacterSet", "") or ""
     with config.disable_value_validation():
         assert written.identifier == by_pydicom(entry, shape, str(charset), implicit)

@@ -9,8 +9,8 @@ import pytest
 
 from interfaces.dicom.models import Archive, Prefetch, PriorMove
 from interfaces.dicom.prefetch import states
-from interfaces.dicom.prefetch.planning import EVENING, stop, want
-from interfaces.dicom.prefetch.worker import run
+from interfaces.dicom.prefetch.planning import EVENING, request_priors, stop_prefetch
+from interfaces.dicom.prefetch.worker import run_due
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
@@ -58,7 +58,7 @@ def test_the_relevant_priors_and_only_those_reach_the_reader(
     order = ordered(number, priority="STAT")
     deliver_owed(at=NOON)
 
-    run(at=NOON)
+    run_due(at=NOON)
 
     assert head in reader.studies()
     assert not {knee, foreign} & reader.studies()
@@ -78,8 +78,8 @@ def test_a_study_is_not_moved_twice(servers: tuple[Orthanc, Orthanc]) -> None:
     for _ in range(2):
         make_order(patient=patient, at=NOON, priority="STAT")
     deliver_owed(at=NOON)
-    run(at=NOON)
-    run(at=NOON)
+    run_due(at=NOON)
+    run_due(at=NOON)
     assert PriorMove.objects.get().attempts == 1
     assert list(PriorPlan.objects.values_list("state", flat=True)) == [PriorPlan.FETCHED] * 2
 
@@ -92,7 +92,7 @@ def test_what_is_there_already_is_at_hand_at_once(servers: tuple[Orthanc, Orthan
     for hour in range(2):
         make_order(patient=patient, at=NOON + timedelta(hours=hour), priority="STAT")
         deliver_owed(at=NOON + timedelta(hours=hour))
-        run(at=NOON + timedelta(hours=hour))
+        run_due(at=NOON + timedelta(hours=hour))
     assert PriorMove.objects.get().attempts == 1
     assert list(PriorPlan.objects.values_list("state", flat=True)) == [PriorPlan.FETCHED] * 2
 
@@ -103,8 +103,8 @@ def test_a_planned_exams_priors_wait_for_the_evening_before(servers: tuple[Ortha
     ordered("LATER", procedures=(ProcedureIntent(code=Code("CTHEADWO", system="L"), steps=(step,)),))
     deliver_owed(at=NOON)
     assert Prefetch.objects.get().due_at == NOON + timedelta(days=3) - EVENING
-    assert run(at=NOON) == 0
-    assert run(at=NOON + timedelta(days=3) - EVENING) == 1
+    assert run_due(at=NOON) == 0
+    assert run_due(at=NOON + timedelta(days=3) - EVENING) == 1
 
 
 def test_a_cancelled_order_stops_its_prefetch(servers: tuple[Orthanc, Orthanc]) -> None:
@@ -112,13 +112,13 @@ def test_a_cancelled_order_stops_its_prefetch(servers: tuple[Orthanc, Orthanc]) 
     servers[0].store(patient_id="CANCEL", StudyDescription="CT HEAD")
     order = ordered("CANCEL")
     deliver_owed(at=NOON)
-    run(at=NOON)
+    run_due(at=NOON)
     assert PriorMove.objects.get().state == states.QUEUED  # routine moves wait for the quiet hours to end
     cancel_order(order.pk, reason="ordered twice", actor=TESTER, at=NOON)
     deliver_owed(at=NOON)
     assert Prefetch.objects.get().state == states.STOPPED
     assert PriorMove.objects.get().state == states.STOPPED
-    assert stop(order.procedures.get().pk, at=NOON) == 0
+    assert stop_prefetch(order.procedures.get().pk, at=NOON) == 0
 
 
 def test_stat_moves_in_quiet_hours_and_first(servers: tuple[Orthanc, Orthanc]) -> None:
@@ -127,9 +127,9 @@ def test_stat_moves_in_quiet_hours_and_first(servers: tuple[Orthanc, Orthanc]) -
         servers[0].store(patient_id=number, StudyDescription="CT HEAD")
         ordered(number, priority=priority)
     deliver_owed(at=NOON)
-    run(at=NOON)
+    run_due(at=NOON)
     assert dict(PriorMove.objects.values_list("urgent", "state")) == {False: states.QUEUED, True: states.MOVED}
-    run(at=NOON.replace(hour=23, minute=59))
+    run_due(at=NOON.replace(hour=23, minute=59))
     assert set(PriorMove.objects.values_list("state", flat=True)) == {states.MOVED}
 
 
@@ -137,13 +137,13 @@ def test_an_archive_that_is_away_is_asked_again_later(servers: tuple[Orthanc, Or
     archive = make_archive(servers[0], port=9)
     ordered("AWAY", priority="STAT")
     deliver_owed(at=NOON)
-    run(at=NOON)
+    run_due(at=NOON)
     wish = Prefetch.objects.get()
     assert (wish.state, wish.attempts) == (states.WANTED, 1)
     assert "cannot be reached" in wish.error
     assert Alarm.objects.get(kind="archive-unreachable", cleared_at=None).subject == "archive"
     Archive.objects.filter(pk=archive.pk).update(port=servers[0].dicom)
-    run(at=NOON + timedelta(minutes=1))
+    run_due(at=NOON + timedelta(minutes=1))
     assert Prefetch.objects.get().state == states.SEARCHED
     assert not Alarm.objects.filter(kind="archive-unreachable", cleared_at=None).exists()
 
@@ -154,7 +154,7 @@ def test_a_move_that_fails_is_retried_and_in_the_end_missed(servers: tuple[Ortha
     ordered("MISSED", priority="STAT")
     deliver_owed(at=NOON)
     for hour in range(10):
-        run(at=NOON + timedelta(hours=hour))
+        run_due(at=NOON + timedelta(hours=hour))
     move = PriorMove.objects.get()
     assert (move.state, move.attempts) == (states.MISSED, 8)
     assert Alarm.objects.filter(kind="prior-missed").exists()
@@ -164,6 +164,6 @@ def test_a_move_that_fails_is_retried_and_in_the_end_missed(servers: tuple[Ortha
 def test_an_archive_is_asked_under_the_numbers_that_it_knows(servers: tuple[Orthanc, Orthanc]) -> None:
     make_archive(servers[0], authorities=["SOUTH"])
     order = ordered("N1", priority="STAT")
-    assert want(order.procedures.get().pk, at=NOON) == 0
+    assert request_priors(order.procedures.get().pk, at=NOON) == 0
     order.patient.identifiers.create(value="S1", authority="SOUTH")
-    assert want(order.procedures.get().pk, at=NOON) == 1
+    assert request_priors(order.procedures.get().pk, at=NOON) == 1

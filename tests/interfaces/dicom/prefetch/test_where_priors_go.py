@@ -12,7 +12,7 @@ import pytest
 
 from interfaces.dicom.models import Archive, Prefetch, PriorDestination, PriorMove
 from interfaces.dicom.prefetch import states, worker
-from interfaces.dicom.prefetch.worker import MOST_ATTEMPTS, run
+from interfaces.dicom.prefetch.worker import MAX_ATTEMPTS, run_due
 from interfaces.dicom.scu.study_query import FoundStudy
 from ris.audit.actor import Actor
 from ris.kernel.models import Alarm
@@ -64,7 +64,7 @@ def hook() -> Iterator[Hook]:
 def holdings(monkeypatch: pytest.MonkeyPatch) -> list[FoundStudy]:
     """What every archive says that it has of everybody: head CTs."""
     studies = [head("1.2.3")]
-    monkeypatch.setattr(worker, "studies", lambda archive, **keys: studies)
+    monkeypatch.setattr(worker, "find_studies", lambda archive, **keys: studies)
     return studies
 
 
@@ -90,7 +90,7 @@ def moves() -> list[tuple[str, str]]:
 def test_a_hook_is_asked_with_the_study_and_where_it_is_wanted(hook: Hook) -> None:
     make_archive(hook)
     ordered()
-    run(at=NOON)
+    run_due(at=NOON)
     assert hook.asked == [{"study_uid": "1.2.3", "destination": "READING"}]
     assert moves() == [("READING", states.MOVED)]
     assert PriorPlan.objects.get().state == PriorPlan.FETCHED
@@ -100,12 +100,12 @@ def test_a_hook_that_fails_is_asked_again_and_in_the_end_the_prior_is_missed(hoo
     make_archive(hook)
     ordered()
     hook.status = 503
-    run(at=NOON)
+    run_due(at=NOON)
     waiting = PriorMove.objects.get()
     assert (waiting.state, waiting.error) == (states.QUEUED, "the move hook failed (HTTPStatusError)")
-    assert run(at=NOON) == 0 and len(hook.asked) == 1  # not before its time
-    for hour in range(1, MOST_ATTEMPTS):
-        run(at=NOON + timedelta(hours=hour))
+    assert run_due(at=NOON) == 0 and len(hook.asked) == 1  # not before its time
+    for hour in range(1, MAX_ATTEMPTS):
+        run_due(at=NOON + timedelta(hours=hour))
     assert moves() == [("READING", states.MISSED)]
     assert PriorPlan.objects.get().state == PriorPlan.FAILED
     assert Alarm.objects.filter(kind="prior-missed", cleared_at=None).exists()
@@ -114,10 +114,10 @@ def test_a_hook_that_fails_is_asked_again_and_in_the_end_the_prior_is_missed(hoo
 def test_a_hook_that_is_back_brings_it_after_all(hook: Hook) -> None:
     archive = make_archive(hook, move_hook="http://127.0.0.1:9/fetch")
     ordered()
-    run(at=NOON)
+    run_due(at=NOON)
     assert PriorMove.objects.get().error == "the move hook failed (ConnectError)"
     Archive.objects.filter(pk=archive.pk).update(move_hook=hook.url)
-    run(at=NOON + timedelta(minutes=1))
+    run_due(at=NOON + timedelta(minutes=1))
     assert moves() == [("READING", states.MOVED)]
 
 
@@ -127,21 +127,21 @@ def test_a_site_may_have_a_place_of_its_own(hook: Hook) -> None:
     assert not Prefetch.objects.exists()  # nowhere to bring them
     PriorDestination.objects.create(site=SiteFactory(), ae_title="NORTHPACS")
     ordered()
-    run(at=NOON)
+    run_due(at=NOON)
     assert moves() == [("NORTHPACS", states.MOVED)]
 
 
 def test_a_reader_with_a_workstation_gets_them_there_too_when_the_case_is_theirs(hook: Hook) -> None:
     make_archive(hook)
     procedure = ordered().procedures.get()
-    run(at=NOON)
+    run_due(at=NOON)
     reader = make_user("rada", Role.RADIOLOGIST, sites=(SiteFactory(),))
     PriorDestination.objects.create(reader=reader, ae_title="RADA_WS")
     perform(procedure)
     deliver_owed(at=LATER)
     claim(ReadingItem.objects.get().pk, reader=reader, actor=Actor.of_user(reader), at=LATER)
     deliver_owed(at=LATER)
-    run(at=LATER)
+    run_due(at=LATER)
     assert moves() == [("READING", states.MOVED), ("RADA_WS", states.MOVED)]
     assert hook.asked[-1] == {"study_uid": "1.2.3", "destination": "RADA_WS"}
 
@@ -151,7 +151,7 @@ def test_a_cancelled_order_leaves_a_move_to_another_that_wants_it(hook: Hook) ->
     patient = PatientFactory()
     first, second = (make_order(patient=patient, at=NOON) for _ in range(2))
     deliver_owed(at=NOON)
-    run(at=NOON)
+    run_due(at=NOON)
     assert moves() == [("READING", states.QUEUED)]
     for order, left in ((first, states.QUEUED), (second, states.STOPPED)):
         cancel_order(order.pk, reason="not needed", actor=TESTER, at=NOON)
@@ -163,15 +163,15 @@ def test_an_archive_moves_no_more_at_once_than_it_may(hook: Hook, holdings: list
     archive = make_archive(hook, most_at_once=1)
     holdings.append(head("1.2.4"))
     ordered()
-    run(at=NOON, limit=0)
+    run_due(at=NOON, limit=0)
     wish = Prefetch.objects.get()
     PriorMove.objects.create(
         archive=archive, prefetch=wish, study_uid="1.2.9", destination="READING", state=states.MOVING, score=1,
         due_at=NOON,
     )  # fmt: skip
-    assert run(at=NOON) >= 0 and hook.asked == []
+    assert run_due(at=NOON) >= 0 and hook.asked == []
     PriorMove.objects.filter(study_uid="1.2.9").update(state=states.MOVED)
-    run(at=NOON)
+    run_due(at=NOON)
     assert len(hook.asked) == 2
 
 
@@ -180,12 +180,12 @@ def test_urgent_ones_go_first(hook: Hook, holdings: list[FoundStudy]) -> None:
     make_order(patient=PatientFactory(), at=NOON)
     deliver_owed(at=NOON)
     Archive.objects.update(most_at_once=0)
-    run(at=NOON)
+    run_due(at=NOON)
     holdings[:] = [head("1.2.8")]
     ordered()
-    run(at=NOON)
+    run_due(at=NOON)
     Archive.objects.update(most_at_once=1)
-    run(at=NOON)
+    run_due(at=NOON)
     assert [one["study_uid"] for one in hook.asked] == ["1.2.8", "1.2.3"]
 
 

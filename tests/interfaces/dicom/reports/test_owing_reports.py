@@ -12,9 +12,9 @@ from pynetdicom import AE, evt
 
 from interfaces.dicom.models import ReportObject, ReportSend
 from interfaces.dicom.reports import instances, sender, states
-from interfaces.dicom.reports.instances import file_of, read
-from interfaces.dicom.reports.routing import owe_version
-from interfaces.dicom.reports.sender import ALARM, CLAIMED, _claim, send_owed
+from interfaces.dicom.reports.instances import load_file, parse_file
+from interfaces.dicom.reports.routing import queue_version
+from interfaces.dicom.reports.sender import ALARM, CLAIM_TIMEOUT, _claim, send_due
 from interfaces.dicom.reports.services import skip
 from reporting.models import ReportVersion
 from reporting.services import add_addendum, correct
@@ -89,7 +89,7 @@ def test_a_sites_route_that_is_off_keeps_its_reports_here(signed: Sign) -> None:
 def test_a_fact_that_is_told_twice_is_owed_once(signed: Sign) -> None:
     route_to(archive_at())
     version = signed()
-    assert owe_version(version.pk, at=SIGNED) == 0
+    assert queue_version(version.pk, at=SIGNED) == 0
     assert ReportSend.objects.count() == 1
 
 
@@ -101,10 +101,10 @@ def test_a_preliminary_is_sent_only_where_that_was_chosen(signed: Sign) -> None:
     )  # fmt: skip
     fresh.save()
     quiet = route_to(archive_at())
-    assert owe_version(fresh.pk, at=SIGNED) == 0
+    assert queue_version(fresh.pk, at=SIGNED) == 0
     quiet.preliminary = True
     quiet.save()
-    assert owe_version(fresh.pk, at=SIGNED) == 1
+    assert queue_version(fresh.pk, at=SIGNED) == 1
 
 
 def test_an_archive_that_is_away_is_tried_until_it_is_back(signed: Sign, scp: Scp) -> None:
@@ -113,7 +113,7 @@ def test_an_archive_that_is_away_is_tried_until_it_is_back(signed: Sign, scp: Sc
     version = signed()
     at = SIGNED
     for _ in range(6):
-        assert send_owed(at=at) == 0
+        assert send_due(at=at) == 0
         at += timedelta(hours=1)
     waiting = ReportSend.objects.get()
     assert (waiting.attempts, waiting.error) == (6, "ARCHIVE at 127.0.0.1:9 cannot be reached")
@@ -121,7 +121,7 @@ def test_an_archive_that_is_away_is_tried_until_it_is_back(signed: Sign, scp: Sc
     assert Alarm.objects.filter(kind=ALARM, cleared_at=None).count() == 1
     archive.port = scp.port
     archive.save()
-    assert send_owed(at=at) == 1
+    assert send_due(at=at) == 1
     assert scp.heard == uids(version)
     assert not Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
 
@@ -132,12 +132,12 @@ def test_what_an_archive_will_not_have_holds_only_its_own_study(signed: Sign, re
     more = add(first, reader, "More.")
     other = signed()
     scp.refused = set(uids(first))
-    assert send_owed(at=SIGNED) == 1
+    assert send_due(at=SIGNED) == 1
     assert scp.heard == uids(first, other)
     assert ReportSend.objects.get(object__version=first).error == "C-STORE answered with status A700"
-    assert send_owed(at=SIGNED) == 0  # it waits, and what follows it waits for it
+    assert send_due(at=SIGNED) == 0  # it waits, and what follows it waits for it
     scp.refused = set()
-    assert send_owed(at=SIGNED + timedelta(minutes=1)) == 2
+    assert send_due(at=SIGNED + timedelta(minutes=1)) == 2
     assert scp.heard[2:] == uids(first, more)
 
 
@@ -147,16 +147,16 @@ def test_of_two_workers_one_sends(signed: Sign) -> None:
     send = ReportSend.objects.get()
     assert _claim(send, SIGNED)
     assert not _claim(send, SIGNED)
-    assert send_owed(at=SIGNED) == 0
+    assert send_due(at=SIGNED) == 0
     assert ReportSend.objects.get().attempts == 0
-    assert send_owed(at=SIGNED + CLAIMED) == 0  # the other one died: it is tried again
+    assert send_due(at=SIGNED + CLAIM_TIMEOUT) == 0  # the other one died: it is tried again
     assert ReportSend.objects.get().attempts == 1
 
 
 def test_an_archive_that_takes_no_such_object_is_named(signed: Sign, scp: Scp) -> None:
     route_to(archive_at(port=scp.port), sr=True, pdf=True)
     signed()
-    assert send_owed(at=SIGNED) == 1
+    assert send_due(at=SIGNED) == 1
     waiting = ReportSend.objects.exclude(state=states.SENT).get()
     assert waiting.error == "ARCHIVE accepts no Encapsulated PDF Storage"
 
@@ -166,7 +166,7 @@ def test_a_document_that_cannot_be_made_keeps_no_other_from_being_sent(
 ) -> None:
     route_to(archive_at(port=scp.port))
     bad, good = signed(), signed()
-    made = instances.structured
+    made = instances.build_sr
 
     def broken(object_: ReportObject, version: ReportVersion) -> object:
         if version == bad:
@@ -174,7 +174,7 @@ def test_a_document_that_cannot_be_made_keeps_no_other_from_being_sent(
         return made(object_, version)
 
     monkeypatch.setitem(instances._MAKERS, "SR", broken)
-    assert send_owed(at=SIGNED) == 1
+    assert send_due(at=SIGNED) == 1
     assert scp.heard == uids(good)
     waiting = ReportSend.objects.get(state=states.QUEUED)
     assert waiting.error == "The document cannot be made (KeyError)"
@@ -186,9 +186,9 @@ def test_a_document_that_cannot_be_made_keeps_no_other_from_being_sent(
 def test_the_alarm_stands_as_long_as_anything_was_tried_in_vain(signed: Sign, scp: Scp) -> None:
     route_to(archive_at(port=scp.port))
     scp.refused = set(uids(signed()))
-    send_owed(at=SIGNED)
+    send_due(at=SIGNED)
     signed()
-    assert send_owed(at=SIGNED) == 1  # the other one
+    assert send_due(at=SIGNED) == 1  # the other one
     assert Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
 
 
@@ -203,9 +203,9 @@ def test_a_corrected_report_follows_what_it_corrects(signed: Sign, reader: User,
         actor=Actor.of_user(reader), at=SIGNED,
     )  # fmt: skip
     deliver_owed(at=SIGNED)
-    assert send_owed(at=SIGNED) == 3
+    assert send_due(at=SIGNED) == 3
     assert scp.heard == uids(first, more, corrected)
-    document = read(file_of(ReportObject.objects.get(version=corrected).pk))
+    document = parse_file(load_file(ReportObject.objects.get(version=corrected).pk))
     texts = [item.ContentSequence[0].TextValue for item in document.ContentSequence if item.ValueType == "CONTAINER"]
     assert texts == ["The other side.", "Normal.", "One word more."]
     before = document.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
@@ -231,9 +231,9 @@ def test_what_a_stow_answer_says_of_the_instance_counts(
                 answer.FailedSOPSequence = [item]
             return answer
 
-    monkeypatch.setattr(sender, "dicomweb", lambda archive: Client())
+    monkeypatch.setattr(sender, "build_dicomweb_client", lambda archive: Client())
     route_to(archive_at(dicomweb="http://192.0.2.1/dicom-web"), way="stow")
     signed()
-    send_owed(at=SIGNED)
+    send_due(at=SIGNED)
     send = ReportSend.objects.get()
     assert (send.state, send.error) == (state, error)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from interfaces.dicom.models import ReportRoute, ReportSend
-from interfaces.dicom.reports.sender import send_owed
+from interfaces.dicom.reports.sender import send_due
 from reporting.models import ReportVersion
 from ris.audit.models import AuditEvent
 from ris.people.models import User
@@ -26,7 +26,7 @@ def waiting(signed: Callable[..., ReportVersion]) -> ReportSend:
     """A report that an archive that is away could not be sent."""
     route_to(archive_at())
     signed({"family_name": "ZZCANARY"})
-    send_owed(at=SIGNED)
+    send_due(at=SIGNED)
     return ReportSend.objects.get()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interfaces.dicom.models import ReportObject, ReportSend
-from interfaces.dicom.reports.sender import send_owed
+from interfaces.dicom.reports.sender import send_due
 from reporting.models import ReportVersion
 from reporting.services import add_addendum
 from ris.audit.actor import Actor
@@ -35,10 +35,10 @@ def test_a_signed_report_and_its_addendum_are_stored(
 ) -> None:
     route_to(archive_at(server), sr=True, pdf=True, way=way)
     version = signed({"family_name": "ZZMÜLLER"}, findings="Größe unverändert.")
-    assert send_owed(at=SIGNED) == 2
+    assert send_due(at=SIGNED) == 2
     add_addendum(version.report_id, reader=reader, text="Nachtrag.", actor=Actor.of_user(reader), at=SIGNED)
     deliver_owed(at=SIGNED)
-    assert send_owed(at=SIGNED) == 2
+    assert send_due(at=SIGNED) == 2
 
     pdf, later_pdf, sr, later = stored(server, version.report.procedure.study_uid)
     assert [one.Modality for one in (pdf, later_pdf, sr, later)] == ["DOC", "DOC", "SR", "SR"]
@@ -61,9 +61,9 @@ def test_a_signed_report_and_its_addendum_are_stored(
 def test_sent_again_it_is_the_same_instance(server: Orthanc, signed: Sign, way: str) -> None:
     route_to(archive_at(server), way=way)
     version = signed(findings=f"Sent twice by {way}.")
-    send_owed(at=SIGNED)
+    send_due(at=SIGNED)
     ReportSend.objects.update(state="queued", due_at=SIGNED)
-    assert send_owed(at=SIGNED) == 1
+    assert send_due(at=SIGNED) == 1
     assert len(stored(server, version.report.procedure.study_uid)) == 1
 
 
@@ -71,7 +71,7 @@ def test_chinese_and_arabic_come_back_as_they_were_written(server: Orthanc, sign
     route_to(archive_at(server))
     for family, text in (("ZZ測試", "未見異常。"), ("ZZاختبار", "لا شيء يذكر")):
         version = signed({"family_name": family}, findings=text)
-        send_owed(at=SIGNED)
+        send_due(at=SIGNED)
         (said,) = stored(server, version.report.procedure.study_uid)
         assert said.PatientName.family_name == family
         assert said.ContentSequence[5].ContentSequence[0].TextValue == text
@@ -80,5 +80,5 @@ def test_chinese_and_arabic_come_back_as_they_were_written(server: Orthanc, sign
 def test_stow_says_what_the_archive_did_not_take(server: Orthanc, signed: Sign) -> None:
     route_to(archive_at(server, dicomweb=f"{server.url}/nowhere"), way="stow")
     signed()
-    assert send_owed(at=SIGNED) == 0
+    assert send_due(at=SIGNED) == 0
     assert ReportSend.objects.get().error == "STOW-RS answered with HTTP 404"

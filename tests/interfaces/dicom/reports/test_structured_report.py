@@ -11,9 +11,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from interfaces.dicom.encoding.datasets import as_bytes
+from interfaces.dicom.encoding.datasets import encode_dataset
 from interfaces.dicom.models import Mpps, ReportObject
-from interfaces.dicom.reports.instances import file_of, object_of, read
+from interfaces.dicom.reports.instances import get_or_create_object, load_file, parse_file
 from reporting.models import ReportVersion
 from reporting.services import add_addendum
 from ris.audit.actor import Actor
@@ -27,7 +27,7 @@ Sign = Callable[..., ReportVersion]
 
 
 def sr_of(version: ReportVersion) -> Dataset:
-    return read(file_of(object_of(version, ReportObject.SR, "en").pk))
+    return parse_file(load_file(get_or_create_object(version, ReportObject.SR, "en").pk))
 
 
 def sections(said: Dataset) -> dict[str, str]:
@@ -73,7 +73,7 @@ def test_the_images_that_the_device_said_it_made_are_its_evidence(signed: Sign) 
     series.SeriesInstanceUID, series.ReferencedImageSequence = generate_uid(), [image]
     told.PerformedSeriesSequence = [series]
     performed = PerformedStep.objects.get()
-    Mpps.objects.create(performed=performed, uid=performed.mpps_uid, dataset=as_bytes(told), updated_at=SIGNED)
+    Mpps.objects.create(performed=performed, uid=performed.mpps_uid, dataset=encode_dataset(told), updated_at=SIGNED)
     (study,) = sr_of(version).CurrentRequestedProcedureEvidenceSequence
     assert study.StudyInstanceUID == version.report.procedure.study_uid
     assert study.ReferencedSeriesSequence[0].SeriesInstanceUID == series.SeriesInstanceUID
@@ -127,10 +127,10 @@ def test_hostile_text_stays_text(signed: Sign) -> None:
 
 def test_the_same_version_is_the_same_instance_byte_for_byte(signed: Sign) -> None:
     version = signed()
-    made = object_of(version, ReportObject.SR, "en")
-    before = file_of(made.pk)
+    made = get_or_create_object(version, ReportObject.SR, "en")
+    before = load_file(made.pk)
     Patient.objects.update(family_name="ZZOTHER")
-    assert file_of(object_of(version, ReportObject.SR, "en").pk) == before
+    assert load_file(get_or_create_object(version, ReportObject.SR, "en").pk) == before
     assert ReportObject.objects.count() == 1
 
 
@@ -138,7 +138,7 @@ def test_dcmtk_reads_it_without_a_complaint(signed: Sign, tmp_path: Path) -> Non
     """DCMTK checks the IOD's relationships and each content item as it reads."""
     version = signed({"family_name": "ZZMÜLLER"}, findings="Größe.")
     file = tmp_path / "report.dcm"
-    file.write_bytes(file_of(object_of(version, ReportObject.SR, "de").pk))
+    file.write_bytes(load_file(get_or_create_object(version, ReportObject.SR, "de").pk))
     read_by = subprocess.run(["dsrdump", "-v", str(file)], capture_output=True, timeout=30)
     shown = (read_by.stdout + read_by.stderr).decode("utf-8", "replace")
     assert read_by.returncode == 0, shown
