@@ -1,9 +1,11 @@
-"""Django's configuration of the app."""
+"""Django's configuration of the app ``orders``."""
 
 from django.apps import AppConfig
 
 
 class OrdersConfig(AppConfig):
+    """Registers the subscribers when Django has loaded the models."""
+
     name = "ris.orders"
     label = "orders"
     default_auto_field = "django.db.models.BigAutoField"

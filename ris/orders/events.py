@@ -1,4 +1,4 @@
-"""What happens to orders and exams. ``stream`` is the accession number."""
+"""Events of orders and exams. ``stream`` is the accession number of the order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ris.kernel.events import Event
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Event):
-    """Something happened to an order."""
+    """Base of all events of one order."""
 
     order_id: int
 
@@ -26,12 +26,12 @@ class OrderRevised(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderHeld(OrderEvent):
-    """The order waits until it is released."""
+    """Its waiting steps are off the worklist until it is released."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderReleased(OrderEvent):
-    """The order waits no longer."""
+    """It is no longer on hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +41,12 @@ class OrderCancelled(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderReinstated(OrderEvent):
-    """It, or a procedure of it, was cancelled, and was performed all the same: it stands again, flagged."""
+    """It, or a procedure of it, was cancelled and performed all the same: it is active again, and flagged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcedureEvent(OrderEvent):
-    """Something happened to one requested procedure."""
+    """Base of all events of one requested procedure."""
 
     procedure_id: int
 
@@ -58,7 +58,7 @@ class ProcedureCancelled(ProcedureEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StepRescheduled(ProcedureEvent):
-    """A scheduled step has another time or device."""
+    """The step has another start or device."""
 
     step_id: int
 
@@ -77,17 +77,17 @@ class ExamStarted(ProcedureEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ExamCompleted(ProcedureEvent):
-    """No step of this procedure is left to do and at least one was completed."""
+    """No step of this procedure is left to do, and at least one was completed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExamDiscontinued(ProcedureEvent):
-    """No step of this procedure is left to do and none was completed."""
+    """No step of this procedure is left to do, and none was completed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExamReturned(ProcedureEvent):
-    """The device had picked the wrong entry of its worklist: it is as if the exam had not begun."""
+    """The wrong entry of the worklist was selected (reason 110514): its steps wait again."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
-"""What an edge has read about an order or an exam, in plain values.
+"""Intents: what an edge has read about an order or an exam, in plain values.
 
-An empty value means "not said": a new order then gets a default, a revision leaves
-what stands.
+An empty value means "not said": a new order then gets a default, a revision leaves the value as it is.
 """
 
 from __future__ import annotations
@@ -36,6 +35,10 @@ class StepIntent:
     protocols: tuple[Code, ...] = ()
     """All protocol codes where there are several; the first is ``protocol``."""
     performing_physician: str = ""
+
+    def all_protocols(self) -> tuple[Code, ...]:
+        """Every protocol code, the first of which is ``protocol``."""
+        return self.protocols or ((self.protocol,) if self.protocol else ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +140,8 @@ class OrderIntent:
 
     def content(self) -> dict[str, Any]:
         """The fields of Order that a revision may write, as far as they were said; what is a dataclass as a list."""
-        said = {name: getattr(self, name) for name in _CONTENT}
-        return {name: _plain(value) for name, value in said.items() if value not in ("", None, ())}
+        values = {name: getattr(self, name) for name in _CONTENT}
+        return {name: _plain(value) for name, value in values.items() if value not in ("", None, ())}
 
 
 def _plain(value: Any) -> Any:
@@ -148,6 +151,7 @@ def _plain(value: Any) -> Any:
     return value.as_list() if isinstance(value, Entity) else value
 
 
+# What a later message may change. Placer and accession number stand once they are given.
 _CONTENT = (
     "visit_id",
     "priority",

@@ -1,4 +1,4 @@
-"""Orders, requested procedures, scheduled and performed steps, and studies."""
+"""Rows of orders: order, requested procedure, scheduled and performed step (PS3.3 7.3.1), study in the archive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import states
 class Order(Stateful):
     """What was asked for: one placer order (IHE: Imaging Service Request), under one accession number.
 
-    Its accession number is the stream of every event about it.
+    The accession number is the stream of every event about it.
     """
 
     PRIORITIES = [
@@ -216,7 +216,7 @@ class PerformedStep(Stateful):
 
 
 class Study(models.Model):
-    """What has arrived in the archive under a Study Instance UID, as far as anyone told us."""
+    """What is in the archive under a Study Instance UID, as far as an archive told of it."""
 
     study_uid = models.CharField("Study Instance UID", max_length=64, unique=True)
     procedure = models.OneToOneField(

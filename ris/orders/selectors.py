@@ -1,4 +1,4 @@
-"""Questions about orders. All that a person asks is narrowed to the sites where they may see orders."""
+"""Selectors of orders. What a person asks for is narrowed to the sites where they may see orders."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ris.people.selectors import sites_for
 from . import states
 from .models import Order, PerformedStep, RequestedProcedure, ScheduledStep
 
+# Asked for every order that comes in, so its text is kept.
 _PLACED = Kept(
     lambda authority, number: Order.objects.filter(placer_authority=authority, placer_number=number).order_by("pk")[:1]
 )
@@ -40,16 +41,16 @@ def orders_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[Order]:
 
 
 def order_for(viewer: User, order_id: int, can: Can = Can.SEE_ORDERS) -> Order:
-    """One such order. Raises NotFound, also for one at a foreign site."""
-    found = orders_for(viewer, can).filter(pk=order_id).first()
-    if found is None:
+    """One order at the viewer's sites. Raises NotFound, also for one at a foreign site."""
+    order = orders_for(viewer, can).filter(pk=order_id).first()
+    if order is None:
         raise NotFound("There is no such order.")
-    return found
+    return order
 
 
 @dataclass(frozen=True, slots=True)
 class MergeShown:
-    """A merge for a person: how much moved, and what came since and still has to be decided on."""
+    """A merge for a person: how many rows of each kind moved, and what came since and waits for a decision."""
 
     merge: Merge
     moved: dict[str, int]
@@ -57,16 +58,16 @@ class MergeShown:
     visits: list[Visit]
 
 
-def merges_shown(viewer: User, patient: Patient) -> list[MergeShown]:
-    """The merges of a patient whom the viewer may see."""
-    shown = []
+def list_merges(viewer: User, patient: Patient) -> list[MergeShown]:
+    """The merges of a patient whom the viewer may see, with the orders at the viewer's sites."""
+    rows = []
     for merge in merges_of(patient):
         since = merge.since
         orders = orders_for(viewer).filter(pk__in=since.get("Order", ()), patient=merge.survivor_id)
         visits = Visit.objects.filter(pk__in=since.get("Visit", ()), patient=merge.survivor_id)
         moved = {kind: len(merge.moved.get(kind, ())) for kind in ("Order", "Visit", "Identifier")}
-        shown.append(MergeShown(merge, moved, list(orders), list(visits)))
-    return shown
+        rows.append(MergeShown(merge, moved, list(orders), list(visits)))
+    return rows
 
 
 def steps_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[ScheduledStep]:
@@ -79,19 +80,19 @@ def steps_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[ScheduledStep
 
 
 def step_for(viewer: User, step_id: int, can: Can = Can.SEE_ORDERS) -> ScheduledStep:
-    """One such step. Raises NotFound."""
-    found = steps_for(viewer, can).filter(pk=step_id).first()
-    if found is None:
+    """One scheduled step at the viewer's sites. Raises NotFound, also for one at a foreign site."""
+    step = steps_for(viewer, can).filter(pk=step_id).first()
+    if step is None:
         raise NotFound("There is no such scheduled step.")
-    return found
+    return step
 
 
-def board(viewer: User, *, since: datetime, until: datetime) -> QuerySet[ScheduledStep]:
-    """The device board: steps that start in the interval (aware), and whatever is on a device now."""
+def board_steps(viewer: User, *, since: datetime, until: datetime) -> QuerySet[ScheduledStep]:
+    """The device board: steps that start in the interval (aware, half open), and those on a device now."""
     steps = steps_for(viewer).exclude(state=states.CANCELLED)
     return steps.filter(start__gte=since, start__lt=until) | steps.filter(state=states.STARTED)
 
 
-def performed_of(step: ScheduledStep) -> PerformedStep | None:
-    """What is in progress for this step, the latest if several."""
+def find_performed(step: ScheduledStep) -> PerformedStep | None:
+    """The performed step in progress for this scheduled step, the latest of several; None when there is none."""
     return step.performed.filter(state=states.IN_PROGRESS).order_by("-started_at").first()

@@ -1,4 +1,4 @@
-"""Which scheduled steps an exam refers to, and which orders it may belong to."""
+"""Which scheduled steps an exam refers to (PS3.4 F.7.2.1), and which steps to suggest where it names none."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ class StepReference:
     modality: str = ""
 
 
-def steps_referred(references: Iterable[StepReference]) -> list[int]:
-    """The primary keys of the steps that are meant, each once; empty for an unscheduled exam.
+def match_steps(references: Iterable[StepReference]) -> list[int]:
+    """The primary keys of the steps that are referred to, each once; empty for an unscheduled exam.
 
     By Study Instance UID and step number; a reference without either is matched by accession number,
     when only one procedure of the order is still to do in that modality.
     """
-    found: dict[int, None] = {}
+    # A dict keeps the order in which the device named the steps.
+    keys: dict[int, None] = {}
     for reference in references:
-        found |= dict.fromkeys(_by_study(reference) or _by_accession(reference))
-    return list(found)
+        keys |= dict.fromkeys(_by_study(reference) or _by_accession(reference))
+    return list(keys)
 
 
 def _by_study(reference: StepReference) -> list[int]:
@@ -70,17 +71,21 @@ def _by_accession(reference: StepReference) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A scheduled step that an unscheduled exam may belong to, and why."""
+    """A scheduled step that an unscheduled exam may belong to, and why, in words for a person."""
 
     step: ScheduledStep
     why: tuple[str, ...]
 
 
 NEAR = timedelta(hours=24)
+"""A step planned so near to the exam on its device may be it, though nothing else fits."""
 MOST_SUGGESTIONS = 10
+"""A person looks at no more."""
+MOST_WEIGHED = 200
+"""Steps that are weighed for one exam: bounds the work where a device has a long list."""
 
 
-def suggestions(performed: PerformedStep, *, patient_number: str = "") -> list[Suggestion]:
+def suggest_steps(performed: PerformedStep, *, patient_number: str = "") -> list[Suggestion]:
     """Steps not performed yet that fit the exam, the likeliest first.
 
     Counted are the study, the accession number, the patient (``patient_number`` as the device sent it), the
@@ -98,14 +103,15 @@ def suggestions(performed: PerformedStep, *, patient_number: str = "") -> list[S
         likely |= Q(procedure__order__accession=performed.accession)
     if patient_number:
         likely |= Q(procedure__order__patient__identifiers__value=patient_number)
-    mine = set(Identifier.objects.filter(value=patient_number).values_list("patient", flat=True))
-    found = [_weigh(step, performed, mine) for step in waiting.filter(likely).distinct()[:200]]
-    found.sort(key=lambda pair: (-pair[0], abs(pair[1].step.start - start), pair[1].step.pk))
-    return [suggestion for _, suggestion in found[:MOST_SUGGESTIONS]]
+    patients = set(Identifier.objects.filter(value=patient_number).values_list("patient", flat=True))
+    weighed = [_weigh(step, performed, patients) for step in waiting.filter(likely).distinct()[:MOST_WEIGHED]]
+    weighed.sort(key=lambda pair: (-pair[0], abs(pair[1].step.start - start), pair[1].step.pk))
+    return [suggestion for _, suggestion in weighed[:MOST_SUGGESTIONS]]
 
 
 def _weigh(step: ScheduledStep, performed: PerformedStep, patients: set[int]) -> tuple[int, Suggestion]:
     order = step.procedure.order
+    # Powers of two: one stronger reason outweighs all weaker ones together, the last two being equal.
     reasons = {
         "same study": (16, bool(performed.study_uid) and step.procedure.study_uid == performed.study_uid),
         "same accession number": (8, bool(performed.accession) and order.accession == performed.accession),

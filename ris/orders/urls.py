@@ -1,11 +1,11 @@
-"""Addresses of the orders' pages and REST API."""
+"""Addresses of the pages and of the REST interface of orders."""
 
 from django.urls import path
 
 from ris.kernel.api import IdRouter
 
-from . import pages, pages_board, pages_entry, pages_merges
-from .api import OrderViewSet, StepViewSet
+from .web import pages_board, pages_entry, pages_merges, pages_orders
+from .web.api import OrderViewSet, StepViewSet
 
 app_name = "orders"
 
@@ -14,12 +14,12 @@ router.register("orders", OrderViewSet, basename="order")
 router.register("steps", StepViewSet, basename="step")
 
 urlpatterns = [
-    path("orders/", pages.order_list, name="list"),
-    path("orders/<int:order_id>/", pages.detail, name="detail"),
-    path("orders/<int:order_id>/cancel/", pages.cancel, name="cancel"),
-    path("orders/<int:order_id>/hold/", pages.hold, name="hold"),
-    path("orders/<int:order_id>/release/", pages.release, name="release"),
-    path("orders/steps/<int:step_id>/reschedule/", pages.reschedule, name="reschedule"),
+    path("orders/", pages_orders.order_list, name="list"),
+    path("orders/<int:order_id>/", pages_orders.detail, name="detail"),
+    path("orders/<int:order_id>/cancel/", pages_orders.cancel, name="cancel"),
+    path("orders/<int:order_id>/hold/", pages_orders.hold, name="hold"),
+    path("orders/<int:order_id>/release/", pages_orders.release, name="release"),
+    path("orders/steps/<int:step_id>/reschedule/", pages_orders.reschedule, name="reschedule"),
     path("orders/new/", pages_entry.find, name="find"),
     path("orders/new/matches/", pages_entry.matches, name="matches"),
     path("orders/new/duplicates/", pages_entry.duplicates, name="duplicates"),
@@ -27,7 +27,7 @@ urlpatterns = [
     path("orders/new/procedures/", pages_entry.procedures, name="procedures"),
     path("orders/new/procedures/<int:procedure_id>/", pages_entry.pick, name="pick"),
     path("orders/new/for/<int:patient_id>/", pages_entry.new, name="new"),
-    path("patients/<int:patient_id>/", pages.patient, name="patient"),
+    path("patients/<int:patient_id>/", pages_orders.patient, name="patient"),
     path("patients/merges/<int:merge_id>/separate/", pages_merges.separate, name="separate"),
     path("patients/merges/<int:merge_id>/give/", pages_merges.give, name="give"),
     path("board/", pages_board.board, name="board"),

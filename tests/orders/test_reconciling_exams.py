@@ -10,7 +10,7 @@ from ris.kernel.models import Record
 from ris.orders import states
 from ris.orders.intents import PerformedIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure, ScheduledStep, Study
-from ris.orders.selectors_performed import suggestions
+from ris.orders.selectors_performed import suggest_steps
 from ris.orders.services import complete_exam, link_exam, note_images, start_exam, unlink_exam
 from tests.factories import NOON, TESTER, PatientFactory, make_order, perform
 
@@ -112,7 +112,7 @@ def test_orders_are_suggested_by_accession_patient_modality_and_time() -> None:
     other = make_order(at=NOON + timedelta(minutes=5))
     named = make_order(at=NOON + timedelta(days=60))
 
-    found = suggestions(unscheduled(accession=named.accession), patient_number="T7")
+    found = suggest_steps(unscheduled(accession=named.accession), patient_number="T7")
 
     assert [s.step.procedure.order for s in found] == [named, same, far, other]
     assert "same patient" in found[1].why

@@ -24,7 +24,7 @@ from ris.kernel.identifiers import new_uid
 from ris.orders import states
 from ris.orders.intents import PerformedIntent
 from ris.orders.models import PerformedStep
-from ris.orders.selectors_performed import steps_referred
+from ris.orders.selectors_performed import match_steps
 from ris.orders.services import complete_exam, discontinue_exam, start_exam
 
 from ..encoding.datasets import decode_dataset, encode_dataset
@@ -74,7 +74,7 @@ def begin(uid: str, dataset: Dataset, caller: Caller, *, at: datetime) -> Mpps:
     if started is None:
         violations.append("start date or time unreadable")
     references = reading.references(dataset)
-    step_ids = tuple(steps_referred(references))
+    step_ids = tuple(match_steps(references))
     if not step_ids:
         violations.append("unscheduled")
     first = references[0]

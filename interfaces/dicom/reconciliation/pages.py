@@ -14,7 +14,7 @@ from ris.kernel.errors import Invalid
 from ris.kernel.numbers import id_or_none, read_id
 from ris.orders.models import PerformedStep, ScheduledStep
 from ris.orders.selectors import orders_for, step_for, steps_for
-from ris.orders.selectors_performed import suggestions
+from ris.orders.selectors_performed import suggest_steps
 from ris.orders.services import link_exam, unlink_exam
 from ris.orders.states import ACTIVE, CANCELLED, IN_PROGRESS
 from ris.people.edge import actor_of, user_of
@@ -56,7 +56,7 @@ def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
     mpps = getattr(performed, "mpps", None)
     number = mpps.patient_id if mpps else ""
     sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
-    found = [] if performed.steps.exists() else suggestions(performed, patient_number=number)
+    found = [] if performed.steps.exists() else suggest_steps(performed, patient_number=number)
     context = {
         "performed": performed,
         "mpps": mpps,

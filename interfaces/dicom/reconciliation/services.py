@@ -16,7 +16,7 @@ from ris.kernel.errors import Conflict, Invalid
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure
 from ris.orders.services import complete_exam, discontinue_exam, link_exam, place_order
-from ris.orders.services.filling import REPORTED_THEN_UNLINKED, flag
+from ris.orders.services.flags import REPORTED_THEN_UNLINKED, add_flag
 from ris.patients.models import Patient
 from ris.patients.selectors import visible_patients
 from ris.people.models import User
@@ -97,6 +97,6 @@ def note_unlinked(procedure_id: int, *, at: datetime) -> bool:
     if not ReportVersion.objects.filter(report__procedure=procedure_id).exists():
         return False
     procedure = RequestedProcedure.objects.select_related("order").get(pk=procedure_id)
-    flag(procedure.order, REPORTED_THEN_UNLINKED)
+    add_flag(procedure.order, REPORTED_THEN_UNLINKED)
     raise_alarm(ALARM, f"{procedure.order.accession} {procedure.number}", detail="its report is of another exam", at=at)
     return True

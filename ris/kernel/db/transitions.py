@@ -40,6 +40,14 @@ class StatefulQuerySet(models.QuerySet[M]):
             )
         return row  # type: ignore[return-value]
 
+    def take_all(self, step: Step, **changes: Any) -> int:
+        """Take ``step`` on each of these rows that is in one of its sources; return how many moved.
+
+        The guard is in the statement, as in :meth:`take`. Rows in another state stay as they are: for callers
+        to whom a row that was moved by somebody else meanwhile is no error.
+        """
+        return self.filter(state__in=step.sources).update(state=step.target, version=F("version") + 1, **changes)
+
 
 class Stateful(models.Model):
     """A row with a state diagram. ``version`` grows with each change, so caches can be keyed by it."""

@@ -1,14 +1,15 @@
-"""Promises about orders and exams. Each is one transaction that audits itself and tells its events."""
+"""Services of orders and exams. Each is one transaction that audits itself and emits its events."""
 
 from .by_hand import complete_by_hand, discontinue_by_hand, start_by_hand
-from .imaging import note_images
-from .performing import complete_exam, discontinue_exam, start_exam
-from .placing import cancel_order, cancel_procedure, hold_order, number_order, place_order, release_order
-from .reconciling import link_exam, unlink_exam
-from .revising import revise_order
+from .cancellation import cancel_order, cancel_procedure, hold_order, release_order
+from .patient_moves import give_order
+from .performed_steps import complete_exam, discontinue_exam, start_exam
+from .placement import number_order, place_order
+from .reconciliation import link_exam, unlink_exam
+from .revision import revise_order
 from .scheduling import arrive, reschedule_step, undo_arrival
-from .separating import give_order
-from .withdrawing import (
+from .studies import note_images
+from .withdrawal import (
     reinstate_procedure,
     reinstate_step,
     withdraw_order,

@@ -1,4 +1,4 @@
-"""Steps are rescheduled; patients arrive."""
+"""Scheduled steps: moved to another time or device; the patient arrives (IHE Scheduled Workflow)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from ris.audit.services import record
 from ris.catalog.models import Device
 from ris.kernel.errors import Invalid, NotFound
 from ris.kernel.events import emit
-from ris.kernel.states import step as arrow
+from ris.kernel.states import step as define_step
 
 from .. import states
 from ..events import OrderRevised, PatientArrived, StepRescheduled
 from ..models import Order, ScheduledStep
 
-RESCHEDULE = {state: arrow("reschedule", [state], state) for state in states.WAITING}
+RESCHEDULE = {state: define_step("reschedule", [state], state) for state in states.WAITING}
+"""One step for each waiting state, which it leaves as it is."""
 
 
 @transaction.atomic
@@ -26,13 +27,13 @@ def reschedule_step(step_id: int, *, start: datetime, device_id: int, actor: Act
 
     Raises NotFound, Conflict when the step has begun or is over, Invalid for a device that cannot do it.
     """
-    found = get_step(step_id)
+    step = get_step(step_id)
     device = Device.objects.filter(pk=device_id, active=True).first()
-    order = found.procedure.order
-    if device is None or device.site_id != order.site_id or device.modality != found.modality:
+    order = step.procedure.order
+    if device is None or device.site_id != order.site_id or device.modality != step.modality:
         raise Invalid("Choose an active device of the same site and modality.", at="device")
     moved = ScheduledStep.objects.take(
-        RESCHEDULE.get(found.state, RESCHEDULE[states.SCHEDULED]),
+        RESCHEDULE.get(step.state, RESCHEDULE[states.SCHEDULED]),
         step_id,
         start=start,
         device=device,
@@ -43,7 +44,7 @@ def reschedule_step(step_id: int, *, start: datetime, device_id: int, actor: Act
     _audit(actor, "step.reschedule", moved, order, at)
     emit(
         StepRescheduled(
-            stream=order.accession, at=at, order_id=order.pk, procedure_id=found.procedure_id, step_id=step_id
+            stream=order.accession, at=at, order_id=order.pk, procedure_id=step.procedure_id, step_id=step_id
         )
     )
     return moved
@@ -51,7 +52,7 @@ def reschedule_step(step_id: int, *, start: datetime, device_id: int, actor: Act
 
 @transaction.atomic
 def arrive(step_id: int, *, actor: Actor, at: datetime) -> ScheduledStep:
-    """The patient is here. Raises NotFound; Conflict unless the step is scheduled."""
+    """Write down that the patient is here. Raises NotFound; Conflict unless the step is scheduled."""
     arrived = ScheduledStep.objects.take(states.ARRIVE, step_id, arrived_at=at)
     order = arrived.procedure.order
     _audit(actor, "step.arrive", arrived, order, at)
@@ -65,7 +66,7 @@ def arrive(step_id: int, *, actor: Actor, at: datetime) -> ScheduledStep:
 
 @transaction.atomic
 def undo_arrival(step_id: int, *, actor: Actor, at: datetime) -> ScheduledStep:
-    """The patient is not here after all. Raises NotFound; Conflict unless the step is arrived."""
+    """Take back that the patient is here. Raises NotFound; Conflict unless the step is arrived."""
     step = ScheduledStep.objects.take(states.UNARRIVE, step_id, arrived_at=None)
     order = step.procedure.order
     _audit(actor, "step.undo-arrival", step, order, at)

@@ -8,7 +8,7 @@ from interfaces.hl7.models import OrderTrail, Peer
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import Order, PerformedStep, ScheduledStep
 from ris.orders.services import complete_exam, discontinue_exam
-from ris.orders.services.performing import WRONG_ENTRY
+from ris.orders.services.performed_steps import WRONG_ENTRY
 from tests.factories import TESTER, perform
 from tests.interfaces.hl7.hl7 import NOON, answer, message, msh, obr, orc, order, pid, take
 from tests.racing import race

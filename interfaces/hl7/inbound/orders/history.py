@@ -16,7 +16,8 @@ from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
 from ris.orders.selectors import find_order
 from ris.orders.services import number_order, place_order
-from ris.orders.services.filling import UNKNOWN_PROCEDURE, lock_placer
+from ris.orders.services.flags import UNKNOWN_PROCEDURE
+from ris.orders.services.numbers import lock_placer
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 

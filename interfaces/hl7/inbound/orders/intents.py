@@ -8,7 +8,7 @@ from datetime import datetime
 from ris.catalog.models import Device
 from ris.kernel.errors import Invalid
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
-from ris.orders.services.filling import catalog_procedure
+from ris.orders.services.catalog_lookup import find_catalog_procedure
 
 from ..context import Incoming
 from .projection import Words
@@ -24,7 +24,7 @@ def site_id_for(procedures: list[Words], incoming: Incoming) -> int:
     titles = [ae for p in procedures for step in p["steps"] for ae in step.get("station_aes", ())]
     device = Device.objects.filter(ae_title__in=titles, active=True).first() if titles else None
     if device is None:
-        known = catalog_procedure(Code(*procedures[0]["code"]))
+        known = find_catalog_procedure(Code(*procedures[0]["code"]))
         modality = procedures[0].get("modality", "") or (known.modality if known else "")
         able = Device.objects.filter(modality=modality, active=True)
         if not able.filter(site=incoming.site).exists():

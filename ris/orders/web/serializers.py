@@ -9,8 +9,8 @@ from rest_framework import serializers
 from ris.kernel.api import IdField, MomentField
 from ris.patients.models import Patient
 
-from .intents import Code, OrderIntent, ProcedureIntent, StepIntent
-from .models import Order, RequestedProcedure, ScheduledStep
+from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
+from ..models import Order, RequestedProcedure, ScheduledStep
 
 
 class StepSerializer(serializers.ModelSerializer[ScheduledStep]):

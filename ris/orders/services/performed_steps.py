@@ -1,8 +1,7 @@
-"""Exams are performed: what devices say (MPPS, IHE RAD-6/7) and technologists do by hand.
+"""Performed steps: exams begin and end, as devices say (MPPS, IHE RAD-6, RAD-7) or a technologist by hand.
 
-What was done to a patient is a fact, so nothing here refuses it for being
-unexpected: a cancelled order stands again and is flagged, an unknown one leaves the
-performed step without scheduled steps, for a person to reconcile.
+What was done to a patient is a fact, so nothing here is refused for being unexpected. A cancelled order
+is reinstated and flagged; an exam of no known order is kept without scheduled steps, for a person to reconcile.
 """
 
 from __future__ import annotations
@@ -12,13 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.catalog.models import Device
 from ris.kernel.db.locks import lock_name
-from ris.kernel.db.transitions import Stateful
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.kernel.identifiers import new_uid
@@ -28,7 +25,7 @@ from .. import states
 from ..events import ExamCompleted, ExamDiscontinued, ExamReturned, ExamStarted, OrderReinstated, ProcedureEvent
 from ..intents import PerformedIntent
 from ..models import Order, PerformedStep, RequestedProcedure, ScheduledStep
-from .filling import PERFORMED_THOUGH_CANCELLED, flag
+from .flags import PERFORMED_THOUGH_CANCELLED, add_flag
 
 WRONG_ENTRY = "110514"
 """Discontinuation reason "incorrect worklist entry selected" (PS3.16 CID 9300)."""
@@ -36,11 +33,12 @@ WRONG_ENTRY = "110514"
 
 @transaction.atomic
 def start_exam(intent: PerformedIntent, *, actor: Actor, at: datetime) -> PerformedStep:
-    """An exam has begun: every step it refers to is started.
+    """Write down that an exam has begun, and start every step it refers to.
 
     Raises Conflict (code ``duplicate``) when this MPPS UID is known already.
     """
     uid = intent.mpps_uid or new_uid()
+    # A device that repeats its N-CREATE waits here for the first; there is no row to lock yet.
     lock_name(f"mpps:{uid}")
     if PerformedStep.objects.filter(mpps_uid=uid).exists():
         raise Conflict("This performed procedure step exists already.", at="mpps_uid", code="duplicate")
@@ -59,7 +57,7 @@ def start_exam(intent: PerformedIntent, *, actor: Actor, at: datetime) -> Perfor
     performed.steps.set(intent.step_ids)
     procedures = move_steps(performed, states.START, at=at)
     for procedure in procedures:
-        tell(ExamStarted, procedure, at)
+        emit_for_procedure(ExamStarted, procedure, at)
     record(actor, "exam.start", performed, patient_id=patient_of(procedures), at=at, steps=list(intent.step_ids))
     return performed
 
@@ -74,16 +72,16 @@ def complete_exam(
     actor: Actor,
     at: datetime,
 ) -> PerformedStep:
-    """The exam is done. Steps that no other performed step is still at are completed.
+    """Complete the exam, and those of its steps that no other performed step is still at.
 
     Raises NotFound for an unknown UID, Conflict when it was ended before (PS3.4 F.7.2.2: final states).
     """
     performed = PerformedStep.objects.take(
-        states.FINISH_PERFORMED, _pk(mpps_uid), ended_at=ended_at, series=list(series), dose=dose or {}
+        states.FINISH_PERFORMED, _get_pk(mpps_uid), ended_at=ended_at, series=list(series), dose=dose or {}
     )
     _end_by_hand(performed)
     procedures = move_steps(performed, states.COMPLETE, at=at)
-    tell_ended(procedures, at)
+    emit_ended(procedures, at)
     record(actor, "exam.complete", performed, patient_id=patient_of(procedures), at=at)
     return performed
 
@@ -99,13 +97,13 @@ def discontinue_exam(
     actor: Actor,
     at: datetime,
 ) -> PerformedStep:
-    """The exam was broken off. With reason 110514 (wrong worklist entry) it is as if it had not begun.
+    """Discontinue the exam. With reason 110514 (wrong worklist entry) its steps wait again.
 
     Refusals as :func:`complete_exam`.
     """
     performed = PerformedStep.objects.take(
         states.STOP_PERFORMED,
-        _pk(mpps_uid),
+        _get_pk(mpps_uid),
         ended_at=ended_at,
         reason_code=reason_code,
         series=list(series),
@@ -116,13 +114,13 @@ def discontinue_exam(
     procedures = move_steps(performed, states.RETURN if wrong_entry else states.DISCONTINUE, at=at)
     if wrong_entry:
         for procedure in procedures:
-            tell(ExamReturned, procedure, at)
-    tell_ended(procedures, at)
+            emit_for_procedure(ExamReturned, procedure, at)
+    emit_ended(procedures, at)
     record(actor, "exam.discontinue", performed, patient_id=patient_of(procedures), at=at, reason_code=reason_code)
     return performed
 
 
-def _pk(mpps_uid: str) -> int:
+def _get_pk(mpps_uid: str) -> int:
     pk = PerformedStep.objects.filter(mpps_uid=mpps_uid).values_list("pk", flat=True).first()
     if pk is None:
         raise NotFound("There is no performed procedure step of that UID.", at="mpps_uid")
@@ -130,50 +128,50 @@ def _pk(mpps_uid: str) -> int:
 
 
 def _end_by_hand(performed: PerformedStep) -> None:
-    """The device has spoken: what was said by hand of the same steps, and is still open, ended as it did."""
+    """End the open entries that people made by hand for the same steps, as the device ended its own."""
     if not performed.by_hand:
-        said = PerformedStep.objects.filter(by_hand=True, state=states.IN_PROGRESS, steps__in=performed.steps.all())
-        ended = said.values_list("pk", flat=True)
-        PerformedStep.objects.filter(pk__in=list(ended)).update(
-            state=performed.state, ended_at=performed.ended_at, version=F("version") + 1
-        )
+        entries = PerformedStep.objects.filter(by_hand=True, state=states.IN_PROGRESS, steps__in=performed.steps.all())
+        # The keys are read first: an UPDATE cannot join the table of links.
+        keys = list(entries.values_list("pk", flat=True))
+        end = states.FINISH_PERFORMED if performed.state == states.COMPLETED else states.STOP_PERFORMED
+        PerformedStep.objects.filter(pk__in=keys).take_all(end, ended_at=performed.ended_at)
 
 
 def move_steps(performed: PerformedStep, step: Step, *, at: datetime) -> list[RequestedProcedure]:
     """Take ``step`` on the scheduled steps of ``performed``, as far as their other performed steps allow.
 
-    Returns the procedures concerned, each once, in order.
+    Returns the procedures concerned, each once, in the order of their steps.
     """
+    # Rows are locked in the order of their keys, as in withdrawal: two who lock several never wait for each other.
     rows = performed.steps.select_related("procedure__order").select_for_update(of=("self",)).order_by("pk")
     concerned: dict[int, RequestedProcedure] = {}
     for row in rows:
         concerned[row.procedure_id] = row.procedure
         others = set(row.performed.exclude(pk=performed.pk).values_list("state", flat=True))
-        arrow = _allowed(step, others, performed)
+        allowed = _allowed_step(step, others, performed)
         if row.state == states.CANCELLED and step in (states.START, states.COMPLETE):
             row = _reinstate(row, at)
-        if arrow and row.state in arrow.sources:
-            ScheduledStep.objects.take(arrow, row.pk)
+        if allowed and row.state in allowed.sources:
+            ScheduledStep.objects.take(allowed, row.pk)
     return list(concerned.values())
 
 
 def _reinstate(row: ScheduledStep, at: datetime) -> ScheduledStep:
-    """It was cancelled and is performed all the same: its procedure and order stand again, for a person to look at."""
+    """Reinstate a cancelled step that is performed all the same, with its procedure and order, and flag the order."""
     procedure, order = row.procedure, row.procedure.order
     row = ScheduledStep.objects.take(states.PERFORM_CANCELLED, row.pk)
-    flag(order, PERFORMED_THOUGH_CANCELLED)
-    rows: tuple[type[Stateful], ...] = (RequestedProcedure, Order)
-    for model, pk in zip(rows, (procedure.pk, order.pk), strict=True):
-        cancelled = model.objects.filter(pk=pk, state=states.CANCELLED)
-        cancelled.update(state=states.REINSTATE.target, version=F("version") + 1)
+    add_flag(order, PERFORMED_THOUGH_CANCELLED)
+    # Either may be active: one step of several was cancelled, or one procedure.
+    RequestedProcedure.objects.filter(pk=procedure.pk).take_all(states.REINSTATE)
+    Order.objects.filter(pk=order.pk).take_all(states.REINSTATE)
     emit(OrderReinstated(stream=order.accession, at=at, order_id=order.pk))
     return row
 
 
-def _allowed(step: Step, others: set[str], performed: PerformedStep) -> Step | None:
-    """What ``step`` may become, given the states of the other performed steps of the same scheduled step.
+def _allowed_step(step: Step, others: set[str], performed: PerformedStep) -> Step | None:
+    """What ``step`` becomes, given the states of the other performed steps of the same scheduled step.
 
-    Who says by hand that it is done knows better than a device that has not said so yet.
+    A completion by hand counts even while a device has not ended its own performed step.
     """
     if step is states.START or (performed.by_hand and step is states.COMPLETE):
         return step
@@ -182,17 +180,17 @@ def _allowed(step: Step, others: set[str], performed: PerformedStep) -> Step | N
     return states.COMPLETE if states.COMPLETED in others else step
 
 
-def tell_ended(procedures: Iterable[RequestedProcedure], at: datetime) -> None:
-    """Tell of each procedure whose last step is over how its exam ended."""
+def emit_ended(procedures: Iterable[RequestedProcedure], at: datetime) -> None:
+    """Emit how the exam ended, for each procedure whose last step is over."""
     for procedure in procedures:
-        left = set(procedure.steps.exclude(state=states.CANCELLED).values_list("state", flat=True))
-        if left == {states.DISCONTINUED}:
-            tell(ExamDiscontinued, procedure, at)
-        elif left <= {states.COMPLETED, states.DISCONTINUED} and left:
-            tell(ExamCompleted, procedure, at)
+        ends = set(procedure.steps.exclude(state=states.CANCELLED).values_list("state", flat=True))
+        if ends == {states.DISCONTINUED}:
+            emit_for_procedure(ExamDiscontinued, procedure, at)
+        elif ends and ends <= {states.COMPLETED, states.DISCONTINUED}:
+            emit_for_procedure(ExamCompleted, procedure, at)
 
 
-def tell(event: type[ProcedureEvent], procedure: RequestedProcedure, at: datetime) -> None:
+def emit_for_procedure(event: type[ProcedureEvent], procedure: RequestedProcedure, at: datetime) -> None:
     """Emit an event about the procedure."""
     order = procedure.order
     emit(event(stream=order.accession, at=at, order_id=order.pk, procedure_id=procedure.pk))

@@ -14,7 +14,7 @@ from ris.orders import states
 from ris.orders.intents import Code, Diagnosis, Entity, Observation, ProcedureIntent, Recipient, StepIntent
 from ris.orders.models import Order
 from ris.orders.services import cancel_order, cancel_procedure, hold_order, release_order
-from ris.orders.services.filling import UNKNOWN_PROCEDURE, UNKNOWN_STATION
+from ris.orders.services.flags import UNKNOWN_PROCEDURE, UNKNOWN_STATION
 from tests.factories import (
     NOON,
     TESTER,

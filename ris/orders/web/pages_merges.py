@@ -15,7 +15,7 @@ from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
 from ris.people.roles import Can
 
-from . import services
+from .. import services
 
 
 @require_POST

@@ -1,4 +1,4 @@
-"""Exams and orders that missed each other are brought together by a person, and apart again (IHE PIR)."""
+"""Exams are linked to orders by a person, and unlinked again (IHE Patient Information Reconciliation)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ris.kernel.identifiers import new_uid
 from .. import states
 from ..events import ExamStarted, ExamUnlinked, OrderRevised
 from ..models import PerformedStep, RequestedProcedure, ScheduledStep, Study
-from .performing import move_steps, tell, tell_ended
+from .performed_steps import emit_ended, emit_for_procedure, move_steps
 
-_MOVES = {
+_STEP_FOR = {
     states.IN_PROGRESS: states.START,
     states.COMPLETED: states.COMPLETE,
     states.DISCONTINUED: states.DISCONTINUE,
@@ -28,13 +28,13 @@ _MOVES = {
 
 @transaction.atomic
 def link_exam(performed_id: int, step_ids: Sequence[int], *, actor: Actor, at: datetime) -> PerformedStep:
-    """The exam was of these scheduled steps: they move to where it is.
+    """Link an exam to the scheduled steps that it performed: they move to its state.
 
-    The study was made already, so its Study Instance UID stays and the procedure takes it over, unless
+    The images exist already, so their Study Instance UID stays and the procedure takes it over, unless
     the procedure has images or exams under its own. Raises NotFound; Conflict when the exam belongs to
     steps already; Invalid without steps or with steps of several patients.
     """
-    performed = _locked(performed_id)
+    performed = _lock_performed(performed_id)
     if performed.steps.exists():
         raise Conflict("This exam is linked already; unlink it first.", at="exam")
     steps = list(ScheduledStep.objects.filter(pk__in=step_ids).select_related("procedure__order").order_by("pk"))
@@ -42,20 +42,20 @@ def link_exam(performed_id: int, step_ids: Sequence[int], *, actor: Actor, at: d
         raise Invalid("Choose the steps that were performed.", at="steps")
     if len({step.procedure.order.patient_id for step in steps}) > 1:
         raise Invalid("These steps are of different patients.", at="steps")
-    _take_over_study(performed, steps[0].procedure)
+    _adopt_study(performed, steps[0].procedure)
     performed.steps.set(steps)
-    procedures = move_steps(performed, _MOVES[performed.state], at=at)
+    procedures = move_steps(performed, _STEP_FOR[performed.state], at=at)
     for procedure in procedures:
         emit(OrderRevised(stream=procedure.order.accession, at=at, order_id=procedure.order_id))
-        tell(ExamStarted, procedure, at)
+        emit_for_procedure(ExamStarted, procedure, at)
     if performed.state != states.IN_PROGRESS:
-        tell_ended(procedures, at)
+        emit_ended(procedures, at)
     patient_id = steps[0].procedure.order.patient_id
     record(actor, "exam.link", performed, patient_id=patient_id, at=at, steps=[step.pk for step in steps])
     return performed
 
 
-def _take_over_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
+def _adopt_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
     uid = performed.study_uid
     if uid == procedure.study_uid:
         Study.objects.filter(study_uid=uid, procedure=None).update(procedure=procedure)
@@ -72,13 +72,13 @@ def _take_over_study(performed: PerformedStep, procedure: RequestedProcedure) ->
 
 @transaction.atomic
 def unlink_exam(performed_id: int, *, reason: str, actor: Actor, at: datetime) -> PerformedStep:
-    """The exam was not of the steps that it names: they wait again, the exam is to be reconciled.
+    """Unlink an exam from its steps: they wait again, and the exam waits for a person.
 
     Steps that another exam performed too stay as they are. A procedure whose only exam it was leaves the exam its
     Study Instance UID, under which the images are, and gets a new one. Raises NotFound; Conflict when nothing is
     linked.
     """
-    performed = _locked(performed_id)
+    performed = _lock_performed(performed_id)
     steps = list(performed.steps.select_related("procedure__order").order_by("pk"))
     if not steps:
         raise Conflict("This exam is not linked.", at="exam")
@@ -89,16 +89,19 @@ def unlink_exam(performed_id: int, *, reason: str, actor: Actor, at: datetime) -
             ScheduledStep.objects.take(states.UNLINK, step.pk)
             concerned[step.procedure_id] = step.procedure
     for procedure in concerned.values():
-        _give_up_study(performed, procedure)
-        tell(ExamUnlinked, procedure, at)
+        _release_study(performed, procedure)
+        emit_for_procedure(ExamUnlinked, procedure, at)
         emit(OrderRevised(stream=procedure.order.accession, at=at, order_id=procedure.order_id))
     patient_id = steps[0].procedure.order.patient_id
     record(actor, "exam.unlink", performed, patient_id=patient_id, reason=reason, at=at, steps=[s.pk for s in steps])
     return performed
 
 
-def _give_up_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
-    """Else nobody could be given the images, and the next exam would be filed among them."""
+def _release_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
+    """Give the procedure a new Study Instance UID, so that the images can be given to another order.
+
+    Otherwise the next exam of the procedure would be filed among them.
+    """
     uid = procedure.study_uid
     if performed.study_uid != uid or PerformedStep.objects.filter(steps__procedure=procedure).exists():
         return
@@ -106,8 +109,8 @@ def _give_up_study(performed: PerformedStep, procedure: RequestedProcedure) -> N
     Study.objects.filter(study_uid=uid, procedure=procedure).update(procedure=None)
 
 
-def _locked(performed_id: int) -> PerformedStep:
-    found = PerformedStep.objects.select_for_update().filter(pk=performed_id).first()
-    if found is None:
+def _lock_performed(performed_id: int) -> PerformedStep:
+    performed = PerformedStep.objects.select_for_update().filter(pk=performed_id).first()
+    if performed is None:
         raise NotFound("There is no such exam.")
-    return found
+    return performed

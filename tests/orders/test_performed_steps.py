@@ -20,8 +20,8 @@ from ris.orders.services import (
     start_by_hand,
     start_exam,
 )
-from ris.orders.services.filling import PERFORMED_THOUGH_CANCELLED
-from ris.orders.services.performing import WRONG_ENTRY
+from ris.orders.services.flags import PERFORMED_THOUGH_CANCELLED
+from ris.orders.services.performed_steps import WRONG_ENTRY
 from tests.factories import NOON, TESTER, make_order, perform
 
 pytestmark = pytest.mark.django_db

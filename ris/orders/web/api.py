@@ -22,8 +22,8 @@ from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
-from . import selectors, services
-from .models import Order, ScheduledStep
+from .. import selectors, services
+from ..models import Order, ScheduledStep
 from .serializers import OrderForm, OrderSerializer, RescheduleForm, StepSerializer
 
 

@@ -28,8 +28,8 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
 
-from . import selectors, services, states
-from .models import Order
+from .. import selectors, services, states
+from ..models import Order
 
 PATIENTS_LOOKED_AT = 200
 
@@ -100,7 +100,7 @@ def patient(request: HttpRequest, patient_id: int) -> HttpResponse:
     context = {
         "patient": found,
         "orders": selectors.orders_for(user).filter(patient=found)[:100],
-        "merges": selectors.merges_shown(user, found),
+        "merges": selectors.list_merges(user, found),
         "may_separate": Can.SEPARATE_PATIENTS in permissions_of(user),
         "may_place": Can.PLACE_ORDERS in permissions_of(user),
     }

@@ -22,9 +22,9 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for
 
-from . import selectors, services, states
-from .models import ScheduledStep
-from .services.performing import WRONG_ENTRY
+from .. import selectors, services, states
+from ..models import ScheduledStep
+from ..services.performed_steps import WRONG_ENTRY
 
 _ORDER = {states.STARTED: 0, states.ARRIVED: 1, states.SCHEDULED: 2, states.COMPLETED: 3, states.DISCONTINUED: 4}
 
@@ -61,7 +61,7 @@ def _lanes(user: User, site: Site, day: date) -> list[dict[str, Any]]:
     since = timezone.make_aware(datetime.combine(day, time.min))
     until = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
     by_device: dict[int | None, list[ScheduledStep]] = defaultdict(list)
-    steps = selectors.board(user, since=since, until=until).filter(procedure__order__site=site)
+    steps = selectors.board_steps(user, since=since, until=until).filter(procedure__order__site=site)
     for step in steps.select_related("procedure__order__visit"):
         by_device[step.device_id].append(step)
     lanes = [_lane(device, by_device[device.pk]) for device in Device.objects.filter(site=site, active=True)]

@@ -27,10 +27,10 @@ from ris.people.http import go, page
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 
-from . import services
-from .intents import Code, OrderIntent, ProcedureIntent, StepIntent
-from .models import Order
-from .pages import local_moment, visible_patient
+from .. import services
+from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
+from ..models import Order
+from .pages_orders import local_moment, visible_patient
 
 
 @require_safe

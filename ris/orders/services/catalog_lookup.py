@@ -1,0 +1,59 @@
+"""The catalog's procedure of a code that a sender gave, in whichever coding system (OBR-4, HL7 table 0396)."""
+
+from __future__ import annotations
+
+from django.db.models import Value
+from django.db.models.functions import Upper
+
+from ris.catalog.models import Procedure
+from ris.kernel.db.statements import Kept
+
+from ..intents import Code
+
+# Asked for every order that comes in, so the text of these statements is kept.
+_BY_OWN_CODE = Kept(
+    lambda code: Procedure.objects.alias(folded=Upper("code")).filter(folded=Upper(Value(code)), active=True),
+    steady=True,
+)
+
+
+def _of_column(column: str) -> Kept[Procedure]:
+    """Active procedures by a code in ``column``; one without a side first, since the code does not say one."""
+    return Kept(
+        lambda value: (
+            Procedure.objects.alias(folded=Upper(column))
+            .filter(folded=Upper(Value(value)), active=True)
+            .order_by("laterality", "pk")
+        ),
+        steady=True,
+    )
+
+
+_BY_COLUMN = {column: _of_column(column) for column in ("cpt", "loinc", "radlex")}
+COLUMN_OF_SYSTEM = {
+    "C4": "cpt", "C5": "cpt", "CPT": "cpt", "CPT4": "cpt", "HCPCS": "cpt", "HPC": "cpt", "HCPT": "cpt",
+    "LN": "loinc", "LOINC": "loinc", "2.16.840.1.113883.6.1": "loinc", "2.16.840.1.113883.6.12": "cpt",
+    "RPID": "radlex", "RADLEX": "radlex", "RDL": "radlex", "2.16.840.1.113883.6.256": "radlex",
+}  # fmt: skip
+"""Coding system as senders name it (table 0396, OIDs) → column of the catalog."""
+
+
+def find_catalog_procedure(*codes: Code) -> Procedure | None:
+    """The catalog's procedure of the first of these codes that it knows; None when it knows none.
+
+    The system of a code (OBR-4.3, OBR-4.6) names the column in which it is looked up; without one, or where
+    that column lacks it, the catalog's own codes (same system first), then every column. Case does not count.
+    """
+    candidates = (_find_by_code(code) for code in codes if code.value)
+    return next((procedure for procedure in candidates if procedure is not None), None)
+
+
+def _find_by_code(code: Code) -> Procedure | None:
+    column = COLUMN_OF_SYSTEM.get(code.system.upper().replace("-", ""), "")
+    if column and (procedure := _BY_COLUMN[column].first(code.value)):
+        return procedure
+    if procedures := _BY_OWN_CODE.all(code.value):
+        same_system = (procedure for procedure in procedures if procedure.coding_system == code.system)
+        return next(same_system, procedures[0])
+    in_other_columns = (rows.first(code.value) for name, rows in _BY_COLUMN.items() if name != column)
+    return next((procedure for procedure in in_other_columns if procedure), None)
