@@ -20,7 +20,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.hl7.web: destination",
             "interfaces.hl7.web: halt",
             "ris.kernel: beat",
-            "ris.orders: board",
         }
     ),
     "cycles": frozenset(
@@ -50,7 +49,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "ris.demo.seed",
             "ris.kernel.db.json_length",
             "ris.orders.mwl.wildcards",
-            "ris.orders.services.separating",
             "ris.requirements",
             "ris.serving.listening",
             "ris.web.docs",
