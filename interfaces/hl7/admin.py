@@ -13,7 +13,7 @@ from ris.kernel.errors import Invalid
 from ris.people.backoffice import SetUp, SetUpForm, networks
 
 from .models import ConformanceProfile, Destination, MapEntry, Peer
-from .outbound.options import check
+from .outbound.options import check_destination_options
 from .outbound.tls import tls_faults
 from .translation.z_segments import checked
 from .v2.profiles import read_profile
@@ -80,7 +80,7 @@ class DestinationForm(SetUpForm):
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         try:
-            check(given.get("kinds", []), given.get("filters", {}), given.get("options", {}))
+            check_destination_options(given.get("kinds", []), given.get("filters", {}), given.get("options", {}))
         except Invalid as refusal:
             self.add_error(refusal.at, refusal.detail)
         for name, wrong in tls_faults(given).items():

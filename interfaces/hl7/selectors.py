@@ -25,7 +25,7 @@ def _here(viewer: User, site: str = "site") -> Q:
 
 
 def inbound_for(viewer: User) -> QuerySet[InboundMessage]:
-    """Messages that came in, newest first. :class:`interfaces.hl7.operations.message_filter.Asked` narrows them."""
+    """Messages that came in, newest first, without their bytes. ``MessageFilter`` narrows them."""
     here = InboundMessage.objects.filter(_here(viewer)).order_by("-pk")
     return here.select_related("peer", "patient").defer("raw", "answer")
 

@@ -19,8 +19,8 @@ from .inbound.early_results import attach_early
 from .inbound.orders.history import OTHER_PATIENT
 from .models import Destination, InboundMessage
 from .operations.services import replay
-from .outbound.queue import tell
-from .outbound.triggers import TOLD
+from .outbound.queue import enqueue_event
+from .outbound.triggers import TRIGGER_EVENTS
 from .selectors import needing_attention
 
 
@@ -46,7 +46,7 @@ def take_again_what_was_early(event: PatientsMerged) -> None:
         replay(message.pk, reason="patients were merged", actor=Actor.job("merge"), at=event.at)
 
 
-@subscribe(*TOLD, name="hl7.queue_for_destinations")
+@subscribe(*TRIGGER_EVENTS, name="hl7.queue_for_destinations")
 def tell_destinations(event: Event) -> None:
     """Owe every destination that wants to hear of it a message."""
-    tell(event, list(Destination.objects.filter(enabled=True).order_by("pk")))
+    enqueue_event(event, list(Destination.objects.filter(enabled=True).order_by("pk")))

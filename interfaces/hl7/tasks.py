@@ -62,6 +62,6 @@ def back_fill() -> None:
 @shared_task(ignore_result=True)
 def forget() -> None:
     """Called every hour, so that a clock started anew each night does it too: delete what the policy lets go."""
-    gone = retention.forget_old(days=settings.RIS.hl7_keep_days, at=now())
+    gone = retention.delete_expired_messages(days=settings.RIS.hl7_keep_days, at=now())
     if gone:
         log.info("hl7.forgotten", messages=gone)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +15,22 @@ from ris.kernel.db.bulk import insert_all
 
 from .actor import Actor
 from .models import AuditEvent
+
+_collected: ContextVar[list[AuditEvent] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collect_events() -> Iterator[list[AuditEvent]]:
+    """Give the events that the code inside the block records, and none of anybody else.
+
+    An event whose savepoint was rolled back is in the list too; it has no row in the database.
+    """
+    events: list[AuditEvent] = []
+    token = _collected.set(events)
+    try:
+        yield events
+    finally:
+        _collected.reset(token)
 
 
 def record(
@@ -41,6 +60,9 @@ def record(
         reason=reason,
         detail=detail,
     )
+    collected = _collected.get()
+    if collected is not None:
+        collected.append(event)
     at_end(_append, event)
     return event
 

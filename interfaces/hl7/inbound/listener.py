@@ -26,7 +26,7 @@ from ris.kernel.clock import now
 from ris.kernel.threads import Batches, Later, Workers, over_database, writers_turn
 
 from ..models import InboundMessage
-from ..outbound.queue import follow_settings
+from ..outbound.queue import apply_settings
 from ..v2.mllp import MOST_BYTES
 from . import acknowledgment_mode, intake
 from .connection import Line, Patience, Taken
@@ -160,7 +160,7 @@ class Listener:
     def begin(self) -> None:
         """Beside the traffic: follow the settings, and decide what an earlier run stored and did not decide."""
         before = now()
-        self._workers.submit(partial(follow_settings, at=before))
+        self._workers.submit(partial(apply_settings, at=before))
 
         def decide_all() -> None:
             for message_id in intake.undecided(before=before):

@@ -15,7 +15,7 @@ from ris.kernel.errors import Invalid
 
 from .. import states
 from ..models import InboundMessage, ReplayJob
-from .message_filter import Asked, to_replay
+from .message_filter import MessageFilter, select_to_replay
 from .services import need_reason, replay
 
 REPLAY = "hl7-replay"
@@ -32,26 +32,26 @@ class Counted:
     last: datetime | None
 
 
-def count(asked: Asked, sites: list[int] | None) -> Counted:
+def count(asked: MessageFilter, sites: list[int] | None) -> Counted:
     """How many messages a replay would take again. Changes nothing."""
-    rows = to_replay(asked, sites)
+    rows = select_to_replay(asked, sites)
     by_state = dict(rows.order_by("state").values_list("state").annotate(Count("pk")))
     span = rows.aggregate(first=Min("received_at"), last=Max("received_at"))
     return Counted(sum(by_state.values()), by_state, span["first"], span["last"])
 
 
 @transaction.atomic
-def start(asked: Asked, sites: list[int] | None, *, reason: str, actor: Actor, at: datetime) -> ReplayJob:
+def start(asked: MessageFilter, sites: list[int] | None, *, reason: str, actor: Actor, at: datetime) -> ReplayJob:
     """Have the messages that are asked for, as of now, taken again, oldest first.
 
     Raises Invalid without a reason, or when there are none.
     """
     need_reason(reason)
-    found = to_replay(asked, sites).aggregate(total=Count("pk"), last=Max("pk"))
+    found = select_to_replay(asked, sites).aggregate(total=Count("pk"), last=Max("pk"))
     if not found["total"]:
         raise Invalid("No message is like that; widen what you ask for.", at="state")
     job = ReplayJob.objects.create(
-        state=states.RUNNING, asked=asked.kept(), sites=sites, last_id=found["last"], total=found["total"],
+        state=states.RUNNING, asked=asked.to_json(), sites=sites, last_id=found["last"], total=found["total"],
         reason=reason.strip()[:250], actor=actor.name, user_id=actor.user_id, source=actor.source, created_at=at,
         moved_at=at,
     )  # fmt: skip
@@ -69,7 +69,9 @@ def take_next(job_id: int, *, at: datetime) -> InboundMessage | None:
     job = ReplayJob.objects.select_for_update(of=("self",)).filter(pk=job_id, state=states.RUNNING).first()
     if job is None:
         return None
-    rest = to_replay(Asked.of(job.asked), job.sites).filter(pk__gt=job.cursor, pk__lte=job.last_id)
+    rest = select_to_replay(MessageFilter.from_values(job.asked), job.sites).filter(
+        pk__gt=job.cursor, pk__lte=job.last_id
+    )
     pk = rest.values_list("pk", flat=True).first()
     if pk is None:
         ReplayJob.objects.take(states.FINISH, job.pk, ended_at=at)

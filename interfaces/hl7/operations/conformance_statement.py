@@ -30,7 +30,7 @@ _VERBS = {
 }
 
 
-def statement() -> str:
+def write_statement() -> str:
     """docs/interfaces/hl7.md as it has to be."""
     return "\n".join([*_head(), *_messages(), *_orders(), *_values(), *_answers(), *_sent()]) + "\n"
 

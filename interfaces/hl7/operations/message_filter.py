@@ -22,7 +22,7 @@ STATES = (*dict(InboundMessage.STATES), "attention")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class MessageFilter:
     """What to look for; empty: any. ``since`` and ``until`` are of the arrival, UTC."""
 
     state: str = ""
@@ -36,7 +36,7 @@ class Asked:
     until: datetime | None = None
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Self:
+    def from_values(cls, said: Mapping[str, Any]) -> Self:
         """From text, such as a query string. A ``type`` like ``ORM^O01`` is taken apart; times without an
         offset are in the present zone. Raises Invalid at the name of a value that is none."""
         values: dict[str, Any] = {f.name: said.get(f.name) for f in fields(cls) if said.get(f.name) not in (None, "")}
@@ -52,7 +52,7 @@ class Asked:
             raise Invalid(f"The state is one of {', '.join(STATES)}.", at="state")
         return cls(**values)
 
-    def of_rows(self, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+    def filter_rows(self, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
         """Those of the rows that are asked for."""
         exact = {
             "kind": self.kind.upper(), "event": self.event.upper(), "control_id": self.control_id,
@@ -66,7 +66,7 @@ class Asked:
             rows = rows.filter(received_at__lt=self.until)
         return needing_attention(rows) if self.state == "attention" else rows
 
-    def kept(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """For a JSON column, or the address of a page; :meth:`of` reads it again. Ids and names of machines only."""
         said = {name: value for name, value in asdict(self).items() if value}
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
@@ -78,9 +78,9 @@ def _moment(value: Any, name: str) -> datetime:
     return read_moment(str(value), at=name).astimezone(UTC)
 
 
-def to_replay(asked: Asked, sites: list[int] | None) -> QuerySet[InboundMessage]:
+def select_to_replay(asked: MessageFilter, sites: list[int] | None) -> QuerySet[InboundMessage]:
     """The originals among them, oldest first, of these sites or of none (None: of all)."""
     rows = InboundMessage.objects.filter(edit_of=None).exclude(state__in=(states.RECEIVED, states.DUPLICATE))
     if sites is not None:
         rows = rows.filter(site__in=sites) | rows.filter(site=None)
-    return asked.of_rows(rows).order_by("pk")
+    return asked.filter_rows(rows).order_by("pk")

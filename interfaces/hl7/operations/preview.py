@@ -1,4 +1,4 @@
-"""What a message would do: it is applied in a transaction that is always rolled back."""
+"""Preview of a message: it is applied in a transaction that is always rolled back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from ris.audit.models import AuditEvent
+from ris.audit.services import collect_events
 
 from ..inbound import intake
 from ..models import InboundMessage
@@ -39,27 +40,29 @@ class Preview:
 
 
 class _RollBack(Exception):
-    pass
+    """Ends the transaction of a preview."""
 
 
-def preview(raw: bytes, *, address: str = "127.0.0.1", edit_of: InboundMessage | None = None, at: datetime) -> Preview:
-    """Say what would become of ``raw`` if it came now (or replaced the message ``edit_of``). Changes nothing."""
-    found: list[Preview] = []
+def preview_message(
+    raw: bytes, *, address: str = "127.0.0.1", edit_of: InboundMessage | None = None, at: datetime
+) -> Preview:
+    """The disposition that ``raw`` would get if it came now (or replaced ``edit_of``). Changes nothing."""
+    previews: list[Preview] = []
     try:
-        with transaction.atomic():
-            before = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-            row = copy_of(edit_of, raw, at) if edit_of else None
+        with transaction.atomic(), collect_events() as recorded:
+            row = store_copy(edit_of, raw, at) if edit_of else None
             pk = row.pk if row else intake.store([intake.Arrival(raw, address, at)])[0]
             decided = intake.decide(pk, at=at)
-            events = AuditEvent.objects.filter(pk__gt=before).order_by("pk")
+            # Events of a refused part have no row any more; the rows of other people's work are not asked for.
+            events = AuditEvent.objects.filter(pk__in=[event.pk for event in recorded if event.pk]).order_by("pk")
             changes = [Change(e.action, e.subject, e.subject_id, e.detail) for e in events]
-            found.append(_preview_of(decided, changes))
+            previews.append(_preview_of(decided, changes))
             raise _RollBack
     except _RollBack:
-        return found[0]
+        return previews[0]
 
 
-def copy_of(original: InboundMessage, raw: bytes, at: datetime) -> InboundMessage:
+def store_copy(original: InboundMessage, raw: bytes, at: datetime) -> InboundMessage:
     """A stored copy of a message with other bytes, to be decided in its stead."""
     (pk,) = intake.store([intake.Arrival(raw, original.address, at)])
     InboundMessage.objects.filter(pk=pk).update(edit_of=original)

@@ -12,7 +12,7 @@ from ..models import InboundMessage, OutboundMessage
 ROUNDS = 100
 
 
-def forget_old(*, days: int | None, at: datetime) -> int:
+def delete_expired_messages(*, days: int | None, at: datetime) -> int:
     """Delete what is older than so many days and may go (None: nothing, ever); how many.
 
     In short transactions, and not more than ``ROUNDS`` of them, so that nobody waits; the next look goes on.
@@ -21,14 +21,14 @@ def forget_old(*, days: int | None, at: datetime) -> int:
         return 0
     total = 0
     for _ in range(ROUNDS):
-        gone = forget(before=at - timedelta(days=days))
+        gone = delete_messages(before=at - timedelta(days=days))
         total += gone
         if not gone:
             break
     return total
 
 
-def forget(*, before: datetime, limit: int = 1000) -> int:
+def delete_messages(*, before: datetime, limit: int = 1000) -> int:
     """Delete up to ``limit`` messages each way that were decided, or sent or skipped, before that moment; how many.
 
     What is undecided, refused without a mended copy, or still owed stays, however old. Resends and edited

@@ -1,4 +1,4 @@
-"""What an interface analyst does with messages and destinations. Every act is audited, with its reason."""
+"""Acts of an interface analyst on messages and destinations. Every act is audited with its reason."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ..outbound.messages.segments import new_control_id
 from ..outbound.queue import SEND
 from ..v2.encoding import codec_named
 from ..v2.header import recover_header
-from .preview import Preview, copy_of, preview
+from .preview import Preview, preview_message, store_copy
 
 
-def edited(original: InboundMessage, text: str) -> bytes:
+def encode_edited_text(original: InboundMessage, text: str) -> bytes:
     """The bytes of an edited text: segments end in CR, in the character set of the message.
 
     Raises Invalid when that character set has no place for a character.
@@ -37,8 +37,8 @@ def edited(original: InboundMessage, text: str) -> bytes:
 def preview_replay(message_id: int, *, text: str | None = None, at: datetime) -> Preview:
     """What replaying the message (with this text) would do. Changes nothing. Raises NotFound, Invalid."""
     original = _original(message_id)
-    raw = bytes(original.raw) if text is None else edited(original, text)
-    return preview(raw, edit_of=original, at=at)
+    raw = bytes(original.raw) if text is None else encode_edited_text(original, text)
+    return preview_message(raw, edit_of=original, at=at)
 
 
 @transaction.atomic
@@ -50,8 +50,8 @@ def replay(message_id: int, *, text: str | None = None, reason: str, actor: Acto
     """
     need_reason(reason)
     original = _original(message_id)
-    raw = bytes(original.raw) if text is None else edited(original, text)
-    copy = copy_of(original, raw, at)
+    raw = bytes(original.raw) if text is None else encode_edited_text(original, text)
+    copy = store_copy(original, raw, at)
     decided = intake.decide(copy.pk, at=at)
     record(
         actor,

@@ -19,8 +19,8 @@ from ris.kernel.models import Record
 from .. import states
 from ..models import BackFill, Destination, OutboundMessage
 from ..operations.services import need_reason
-from .queue import owing, tell
-from .triggers import TOLD
+from .queue import enqueue_event, match_destinations
+from .triggers import TRIGGER_EVENTS
 
 BACK_FILL = "hl7-back-fill"
 """Doorbell: a destination is to be told of more facts."""
@@ -59,12 +59,12 @@ def count(destination_id: int, *, since: datetime, until: datetime, most: int | 
     known = looked_at = 0
     for fact in facts[:most].iterator(chunk_size=500):
         looked_at += 1
-        for _, telling in owing(revive(fact), [destination]):
-            same = OutboundMessage.objects.filter(destination=destination, kind=telling.kind, source=telling.source)
+        for _, planned in match_destinations(revive(fact), [destination]):
+            same = OutboundMessage.objects.filter(destination=destination, kind=planned.kind, source=planned.source)
             if same.exists():
                 known += 1
             else:
-                kinds[telling.kind] += 1
+                kinds[planned.kind] += 1
     return Counted(facts.count(), looked_at, dict(sorted(kinds.items())), known)
 
 
@@ -106,7 +106,7 @@ def take_some(job_id: int, *, at: datetime) -> bool:
     if not facts:
         BackFill.objects.take(states.FINISH, job.pk, ended_at=at)
         return False
-    owed = sum(tell(revive(fact), [job.destination]) for fact in facts)
+    owed = sum(enqueue_event(revive(fact), [job.destination]) for fact in facts)
     BackFill.objects.filter(pk=job.pk).update(
         cursor=facts[-1].pk, done=F("done") + len(facts), owed=F("owed") + owed, version=F("version") + 1
     )
@@ -130,7 +130,7 @@ def running() -> list[int]:
 def _facts(since: datetime, until: datetime) -> QuerySet[Record]:
     if until <= since:
         raise Invalid("The end is not after the beginning.", at="until")
-    kinds = [event.kind for event in TOLD]
+    kinds = [event.kind for event in TRIGGER_EVENTS]
     return Record.objects.filter(kind__in=kinds, at__gte=since, at__lt=until).order_by("pk")
 
 

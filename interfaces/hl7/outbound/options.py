@@ -41,7 +41,7 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
 """Option → (values, whether a value is one, what it does)."""
 
 
-def check(kinds: Sequence[str], filters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+def check_destination_options(kinds: Sequence[str], filters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
     """Raise Invalid at ``kinds``, ``filters`` or ``options`` for what nobody would ever look at."""
     for kind in kinds:
         _known(kind, KINDS, "kinds")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -18,10 +17,8 @@ from ..models import Destination, OutboundMessage
 from ..v2.encoding import codec_named
 from ..v2.profiles import read_profile
 from ..v2.validation import structure_of, why_invalid
-from .messages.segments import new_control_id
-
-if TYPE_CHECKING:
-    from .triggers import Telling
+from .messages.segments import MessageBuilder, new_control_id
+from .triggers import PlannedMessage, plan_messages
 
 SEND = "hl7-send"
 """Doorbell: something may be owed to a destination."""
@@ -30,59 +27,54 @@ INVALID_ALARM = "hl7-message-invalid"
 EMR = "EMR"
 REPORT_KINDS = ["report.preliminary", "report.final", "report.addendum", "report.corrected"]
 
-Builder = Callable[[Destination, str, datetime], list[str]]
-"""(destination, control id, at) → segments."""
 
-
-def tell(event: Event, destinations: list[Destination]) -> int:
+def enqueue_event(event: Event, destinations: list[Destination]) -> int:
     """Owe each of the destinations what it wants to hear of the event; return how many messages that is.
 
     Those that were owed before are not owed again, and not counted.
     """
     fresh = 0
-    for destination, telling in owing(event, destinations):
-        _, new = owe(
+    for destination, planned in match_destinations(event, destinations):
+        _, new = enqueue_message(
             destination,
-            kind=telling.kind,
+            kind=planned.kind,
             lane=event.stream,
-            source=telling.source,
-            build=telling.build,
-            patient_id=telling.patient_id,
-            site_id=telling.site_id,
+            source=planned.source,
+            build=planned.build,
+            patient_id=planned.patient_id,
+            site_id=planned.site_id,
             at=event.at,
         )
         fresh += new
     return fresh
 
 
-def owing(event: Event, destinations: list[Destination]) -> Iterator[tuple[Destination, Telling]]:
+def match_destinations(event: Event, destinations: list[Destination]) -> Iterator[tuple[Destination, PlannedMessage]]:
     """Which of the destinations wants to hear what of the event."""
-    from .triggers import tellings  # it needs Builder from here
-
     wanted = frozenset(kind for destination in destinations for kind in destination.kinds)
-    for telling in tellings(event, wanted):
+    for planned in plan_messages(event, wanted):
         for destination in destinations:
-            if telling.kind in destination.kinds and _passes(destination, telling):
-                yield destination, telling
+            if planned.kind in destination.kinds and _passes(destination, planned):
+                yield destination, planned
 
 
-def _passes(destination: Destination, telling: Telling) -> bool:
+def _passes(destination: Destination, planned: PlannedMessage) -> bool:
     """Whether the destination's filters let it through. A filter that is not set lets everything through."""
     wanted = destination.filters
     return (
-        (not wanted.get("site") or telling.site in wanted["site"])
-        and (not wanted.get("modality") or bool(telling.modalities & set(wanted["modality"])))
-        and (not wanted.get("critical") or bool(telling.critical & set(wanted["critical"])))
+        (not wanted.get("site") or planned.site in wanted["site"])
+        and (not wanted.get("modality") or bool(planned.modalities & set(wanted["modality"])))
+        and (not wanted.get("critical") or bool(planned.critical & set(wanted["critical"])))
     )
 
 
-def owe(
+def enqueue_message(
     destination: Destination,
     *,
     kind: str,
     lane: str,
     source: str,
-    build: Builder,
+    build: MessageBuilder,
     patient_id: int | None = None,
     site_id: int | None = None,
     at: datetime,
@@ -100,7 +92,7 @@ def owe(
         return known, False
     control_id = new_control_id()
     text = "\r".join(build(destination, control_id, at)) + "\r"
-    wrong = _why_held(destination, text)
+    wrong = _find_fault(destination, text)
     message = OutboundMessage.objects.create(
         destination=destination,
         lane=lane,
@@ -109,7 +101,7 @@ def owe(
         control_id=control_id,
         state=states.INVALID if wrong else states.QUEUED,
         error=wrong,
-        raw=encode(text, destination),
+        raw=encode_message(text, destination),
         created_at=at,
         patient_id=patient_id,
         site_id=site_id,
@@ -120,13 +112,13 @@ def owe(
     return message, True
 
 
-def _why_held(destination: Destination, text: str) -> str:
+def _find_fault(destination: Destination, text: str) -> str:
     """What is wrong with a message by the destination's own profile, or else by its version."""
     own = destination.profiles.filter(structure=structure_of(text)).first()
     return why_invalid(text, read_profile(own.xml).reference if own else None)
 
 
-def encode(text: str, destination: Destination) -> bytes:
+def encode_message(text: str, destination: Destination) -> bytes:
     """The text in the destination's character set; what that lacks is written as ``\\X..\\`` (UTF-8 bytes)."""
     codec = codec_named(destination.charset) or "utf-8"
     try:
@@ -142,7 +134,7 @@ def _encoded(char: str, codec: str) -> bytes:
         return f"\\X{char.encode().hex().upper()}\\".encode("ascii")
 
 
-def follow_settings(*, at: datetime) -> None:
+def apply_settings(*, at: datetime) -> None:
     """Make the destination ``EMR`` if a demo lacks it, and point it where RIS_EMR says."""
     if settings.RIS.demo:
         Destination.objects.get_or_create(name=EMR, defaults={"kinds": REPORT_KINDS})

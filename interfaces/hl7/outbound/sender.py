@@ -24,8 +24,8 @@ from ris.kernel.states import Step
 
 from .. import states
 from ..models import Destination, OutboundMessage
-from .connection import ACCEPTED, Answer, NoAnswer, PeerLine, connection_key
-from .placer_numbers import take_answered_numbers
+from .answers import ACCEPTED, Answer, apply_placer_numbers
+from .connection import DestinationConnection, NoAnswer, connection_key
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Courier:
         self._holder = uuid.uuid4().hex
         self._clock = clock
         self._sleep = sleep
-        self._line: PeerLine | None = None
+        self._line: DestinationConnection | None = None
         self._ours_until: datetime | None = None
 
     def drain(self) -> int:
@@ -119,7 +119,7 @@ class Courier:
         if not self._covered(destination) and not self._take_lease():
             raise LeaseLost
         try:
-            answer = self._line_to(destination).exchange(bytes(message.raw), message.control_id)
+            answer = self._connection_to(destination).exchange(bytes(message.raw), message.control_id)
         except NoAnswer as error:
             OutboundMessage.objects.filter(pk=message.pk).update(attempts=F("attempts") + 1)
             self._note_outage(destination, str(error))
@@ -135,7 +135,7 @@ class Courier:
         if answer.code in ACCEPTED:
             self._mark(message, states.MARK_SENT, answer, error="", sent_at=at)
             if message.kind == ASKS_FOR_NUMBER:
-                take_answered_numbers(answer.raw, peer=destination.name, at=at)
+                apply_placer_numbers(answer.raw, peer=destination.name, at=at)
         else:
             self._mark(message, states.STOP, answer, error=(answer.text or "No reason was given.")[:250])
             raise_alarm(REFUSED_ALARM, destination.name, detail=f"Message {message.pk}: {answer.code}", at=at)
@@ -146,10 +146,10 @@ class Courier:
         tried = F("attempts") + 1
         ours.take(step, message.pk, answer_code=answer.code, answer=answer.raw, attempts=tried, **changes)
 
-    def _line_to(self, destination: Destination) -> PeerLine:
+    def _connection_to(self, destination: Destination) -> DestinationConnection:
         if self._line is None or self._line.key != connection_key(destination):
             self.close()
-            self._line = PeerLine(destination)
+            self._line = DestinationConnection(destination)
         return self._line
 
     def _note_outage(self, destination: Destination, why: str) -> None:

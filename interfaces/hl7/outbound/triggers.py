@@ -28,7 +28,7 @@ from ris.patients.events import PatientRevised, PatientsMerged
 from ris.patients.models import Patient
 
 from .messages import adt, orders, oru
-from .queue import Builder
+from .messages.segments import MessageBuilder
 
 KINDS = {
     "report.preliminary": "ORU^R01, OBR-25 P: a preliminary report (IHE RAD-28)",
@@ -47,11 +47,11 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class PlannedMessage:
     """One message to be owed: its kind, what makes it, and what filters look at."""
 
     kind: str
-    build: Builder
+    build: MessageBuilder
     source: str
     patient_id: int
     site_id: int | None = None
@@ -61,22 +61,22 @@ class Telling:
     """Levels of the critical findings that the report has or had: who was told of one is told that it is none."""
 
 
-_OfOrder = tuple[str, Callable[[Order], Builder]]
+_OfOrder = tuple[str, Callable[[Order], MessageBuilder]]
 
 
-def _scheduled(control: str) -> Callable[[Order], Builder]:
-    return lambda order: lambda d, control_id, at: orders.scheduled(d, order, control, control_id, at)
+def _scheduled(control: str) -> Callable[[Order], MessageBuilder]:
+    return lambda order: lambda d, control_id, at: orders.build_scheduled_order(d, order, control, control_id, at)
 
 
-def _status(control: str, code: str) -> Callable[[Order], Builder]:
-    return lambda order: lambda d, control_id, at: orders.status(d, order, control, code, control_id, at)
+def _status(control: str, code: str) -> Callable[[Order], MessageBuilder]:
+    return lambda order: lambda d, control_id, at: orders.build_order_status(d, order, control, code, control_id, at)
 
 
-def _appointment(event: str) -> Callable[[Order], Builder]:
-    return lambda order: lambda d, control_id, at: orders.appointment(d, order, event, control_id, at)
+def _appointment(event: str) -> Callable[[Order], MessageBuilder]:
+    return lambda order: lambda d, control_id, at: orders.build_appointment(d, order, event, control_id, at)
 
 
-OF_ORDERS: dict[type[Event], tuple[_OfOrder, ...]] = {
+ORDER_TRIGGERS: dict[type[Event], tuple[_OfOrder, ...]] = {
     OrderPlaced: (
         ("order.scheduled", _scheduled("NW")),
         ("order.number", _status("SN", "SC")),
@@ -94,31 +94,31 @@ OF_ORDERS: dict[type[Event], tuple[_OfOrder, ...]] = {
     ExamDiscontinued: (("order.status", _status("SC", "DC")),),
     ExamUnlinked: (("order.status", _status("SC", "SC")),),
 }
-OF_REPORTS: dict[type[Event], str] = {
+REPORT_TRIGGERS: dict[type[Event], str] = {
     PreliminaryReleased: "report.preliminary",
     ReportSigned: "report.final",
     AddendumAdded: "report.addendum",
     ReportCorrected: "report.corrected",
 }
-OF_PATIENTS = (PatientRevised, PatientsMerged)
-TOLD: tuple[type[Event], ...] = (*OF_ORDERS, *OF_REPORTS, *OF_PATIENTS)
+PATIENT_TRIGGERS = (PatientRevised, PatientsMerged)
+TRIGGER_EVENTS: tuple[type[Event], ...] = (*ORDER_TRIGGERS, *REPORT_TRIGGERS, *PATIENT_TRIGGERS)
 
 
-def tellings(event: Event, wanted: frozenset[str]) -> Iterator[Telling]:
+def plan_messages(event: Event, wanted: frozenset[str]) -> Iterator[PlannedMessage]:
     """What ``event`` is told as, among the kinds that anybody wants."""
     if isinstance(event, ReportEvent):
         yield from _of_report(event, wanted)
     elif isinstance(event, OrderEvent):
         yield from _of_order(event, wanted)
     elif isinstance(event, (PatientRevised, PatientsMerged)) and "patient" in wanted:
-        build = adt.merged if isinstance(event, PatientsMerged) else adt.updated
+        build = adt.build_patient_merge if isinstance(event, PatientsMerged) else adt.build_patient_update
         patient = Patient.objects.get(pk=event.patient_id)
         source = f"{event.kind}:{patient.pk}:{event.at.isoformat()}"
-        yield Telling("patient", lambda d, control_id, at: build(d, patient, control_id, at), source, patient.pk)
+        yield PlannedMessage("patient", lambda d, control_id, at: build(d, patient, control_id, at), source, patient.pk)
 
 
-def _of_order(event: OrderEvent, wanted: frozenset[str]) -> Iterator[Telling]:
-    lines = [line for line in OF_ORDERS.get(type(event), ()) if line[0] in wanted]
+def _of_order(event: OrderEvent, wanted: frozenset[str]) -> Iterator[PlannedMessage]:
+    lines = [line for line in ORDER_TRIGGERS.get(type(event), ()) if line[0] in wanted]
     if not lines:
         return
     order = Order.objects.select_related("patient", "visit", "site").get(pk=event.order_id)
@@ -128,8 +128,8 @@ def _of_order(event: OrderEvent, wanted: frozenset[str]) -> Iterator[Telling]:
         yield _of(order, kind, make(order), f"{event.kind}:{order.pk}:{event.at.isoformat()}")
 
 
-def _of_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[Telling]:
-    kinds = {OF_REPORTS[type(event)], "charge"} & wanted
+def _of_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[PlannedMessage]:
+    kinds = {REPORT_TRIGGERS[type(event)], "charge"} & wanted
     if not kinds:
         return
     version = ReportVersion.objects.select_related("report__procedure__order__site", "author").get(pk=event.version_id)
@@ -138,14 +138,16 @@ def _of_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[Telling]:
     critical = frozenset(so_far.values_list("critical_level", flat=True))
     for kind in sorted(kinds):
         if kind != "charge":
-            build: Builder = lambda d, control_id, at: oru.result(d, version, control_id, at)  # noqa: E731
+            build: MessageBuilder = lambda d, control_id, at: oru.build_result(d, version, control_id, at)  # noqa: E731
         elif isinstance(event, ReportSigned):
-            build = lambda d, control_id, at: orders.charge(d, procedure, version.signed_at, control_id, at)  # noqa: E731
+            build = lambda d, control_id, at: orders.build_charge(d, procedure, version.signed_at, control_id, at)  # noqa: E731
         else:
             continue
         yield _of(procedure.order, kind, build, f"report-version:{version.pk}", critical)
 
 
-def _of(order: Order, kind: str, build: Builder, source: str, critical: frozenset[str] = frozenset()) -> Telling:
+def _of(
+    order: Order, kind: str, build: MessageBuilder, source: str, critical: frozenset[str] = frozenset()
+) -> PlannedMessage:
     modalities = frozenset(order.procedures.values_list("modality", flat=True))
-    return Telling(kind, build, source, order.patient_id, order.site_id, order.site.code, modalities, critical)
+    return PlannedMessage(kind, build, source, order.patient_id, order.site_id, order.site.code, modalities, critical)

@@ -26,7 +26,7 @@ class ParsedSegment:
     fields: tuple[ParsedField, ...]
 
 
-def parsed(raw: bytes, charset: str = "") -> list[ParsedSegment]:
+def parse_for_display(raw: bytes, charset: str = "") -> list[ParsedSegment]:
     """A message segment by segment with field names; empty when it cannot be read."""
     try:
         message = parse_message(raw, charset=charset)
@@ -47,7 +47,7 @@ def parsed(raw: bytes, charset: str = "") -> list[ParsedSegment]:
     return segments
 
 
-def raw_text(raw: bytes, charset: str = "") -> str:
+def decode_for_display(raw: bytes, charset: str = "") -> str:
     """The bytes as text to look at and to edit: one segment a line; what does not decode is shown as ``\\xNN``."""
     try:
         codec = parse_message(raw, charset=charset).codec

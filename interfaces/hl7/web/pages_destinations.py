@@ -17,7 +17,7 @@ from ris.people.selectors import permissions_of
 
 from .. import selectors
 from ..models import BackFill
-from ..operations.message_filter import Asked
+from ..operations.message_filter import MessageFilter
 from ..outbound import backfill
 from ..outbound.triggers import KINDS
 
@@ -29,7 +29,7 @@ def destination(request: HttpRequest, destination_id: int) -> HttpResponse:
     user = user_of(request)
     one = selectors.destination_for(user, destination_id)
     record(actor_of(request), "destination.view", one, at=now())
-    asked, counted = Asked.of(request.GET), None
+    asked, counted = MessageFilter.from_values(request.GET), None
     may_mend = Can.MEND_MESSAGES in permissions_of(user)
     if may_mend and asked.since and asked.until:
         counted = backfill.count(one.pk, since=asked.since, until=asked.until, most=backfill.LOOKED_AT)
@@ -46,7 +46,7 @@ def destination(request: HttpRequest, destination_id: int) -> HttpResponse:
 def back_fill(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Start, with a reason."""
     one = selectors.destination_for(user_of(request), destination_id)
-    asked = Asked.of(request.POST)
+    asked = MessageFilter.from_values(request.POST)
     if asked.since is None or asked.until is None:
         raise Invalid("Say from when to when.", at="since")
     reason = request.POST.get("reason", "").strip()[:250]

@@ -32,7 +32,7 @@ def inbound(request: HttpRequest, message_id: int) -> HttpResponse:
     context = {
         "message": message,
         **_shown(bytes(message.raw), message.charset),
-        "answer": message_view.raw_text(bytes(message.answer or b"")),
+        "answer": message_view.decode_for_display(bytes(message.answer or b"")),
         "effects": _linked(message.effects),
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
         "copies": message.edits.order_by("pk"),
@@ -42,9 +42,9 @@ def inbound(request: HttpRequest, message_id: int) -> HttpResponse:
 
 
 def _shown(raw: bytes, charset: str = "") -> dict[str, Any]:
-    text = message_view.raw_text(raw, charset)
+    text = message_view.decode_for_display(raw, charset)
     lines = [(line[:3], line[3:]) for line in text.split("\n") if line.strip("\x1c\x0b ")]
-    return {"lines": lines, "segments": message_view.parsed(raw, charset)}
+    return {"lines": lines, "segments": message_view.parse_for_display(raw, charset)}
 
 
 LINKS = {"Order": "orders:detail", "Patient": "orders:patient"}
@@ -71,7 +71,7 @@ def outbound(request: HttpRequest, message_id: int) -> HttpResponse:
     context = {
         "message": message,
         **_shown(bytes(message.raw)),
-        "answer": message_view.raw_text(bytes(message.answer or b"")),
+        "answer": message_view.decode_for_display(bytes(message.answer or b"")),
         "ahead": _ahead(message),
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
     }
@@ -90,7 +90,7 @@ def edit(request: HttpRequest, message_id: int) -> HttpResponse:
     """Edit a copy; ``preview`` shows what it would change, ``replay`` does it."""
     user, at = user_of(request), now()
     message = selectors.inbound_message(user, message_id)
-    text = request.POST.get("text") or message_view.raw_text(bytes(message.raw), message.charset)
+    text = request.POST.get("text") or message_view.decode_for_display(bytes(message.raw), message.charset)
     if request.POST.get("do") == "replay":
         reason = request.POST.get("reason", "")
         done = services.replay(message.pk, text=text, reason=reason, actor=actor_of(request), at=at)

@@ -23,7 +23,7 @@ from ris.people.selectors import permissions_of
 
 from .. import selectors, states
 from ..inbound.routing import MESSAGES
-from ..operations.message_filter import Asked
+from ..operations.message_filter import MessageFilter
 
 ROWS = 100
 PATIENTS_LOOKED_AT = 200
@@ -41,8 +41,8 @@ def messages(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     out = request.GET.get("way") == "out"
     text = request.POST.get("text", "").strip()
-    asked = Asked() if out else Asked.of(request.GET)
-    found: QuerySet[Any] = selectors.outbound_for(user) if out else asked.of_rows(selectors.inbound_for(user))
+    asked = MessageFilter() if out else MessageFilter.from_values(request.GET)
+    found: QuerySet[Any] = selectors.outbound_for(user) if out else asked.filter_rows(selectors.inbound_for(user))
     if text:
         found = found.filter(_matching(user, text, out))
     context = {
@@ -67,7 +67,7 @@ def _inward(user: User) -> dict[str, Any]:
     tallies = {tally.state: tally for tally in selectors.inbound_tally(user, since=now() - COUNTED)}
     counts = [(state, tallies[state].count if state in tallies else 0) for state in IN_STATES]
     oldest = min((t.oldest for t in tallies.values() if t.state in states.OPEN and t.oldest), default=None)
-    mend = Asked(state="attention").of_rows(selectors.inbound_for(user))[:MOST_COUNTED].count()
+    mend = MessageFilter(state="attention").filter_rows(selectors.inbound_for(user))[:MOST_COUNTED].count()
     return {
         "counts": counts,
         "oldest": oldest,
@@ -86,7 +86,7 @@ def _outward(user: User) -> dict[str, Any]:
     return {"counts": counts, "oldest": oldest, "queues": queues}
 
 
-def _part(request: HttpRequest, found: QuerySet[Any], out: bool, asked: Asked) -> dict[str, Any]:
+def _part(request: HttpRequest, found: QuerySet[Any], out: bool, asked: MessageFilter) -> dict[str, Any]:
     """A stretch of rows. By id, not by page number, which would count a million rows first."""
     chosen = request.GET.get("state", "")
     if chosen and out:
@@ -94,7 +94,7 @@ def _part(request: HttpRequest, found: QuerySet[Any], out: bool, asked: Asked) -
     if before := id_or_none(request.GET.get("before", "")):
         found = found.filter(pk__lt=before)
     rows = list(found.order_by("-pk")[: ROWS + 1])
-    narrowed = {} if out else {name: value for name, value in asked.kept().items() if name != "state"}
+    narrowed = {} if out else {name: value for name, value in asked.to_json().items() if name != "state"}
     kept = {"way": "out" if out else "in", **({"state": chosen} if chosen else {}), **narrowed}
     return {
         "rows": rows[:ROWS], "out": out, "chosen": chosen, "query": urlencode(kept), "asked": asked,

@@ -19,7 +19,7 @@ from .. import selectors
 from ..inbound.routing import MESSAGES
 from ..models import InboundMessage
 from ..operations import bulk_replay
-from ..operations.message_filter import Asked
+from ..operations.message_filter import MessageFilter
 
 
 @require_http_methods(["GET", "POST"])
@@ -27,16 +27,16 @@ from ..operations.message_filter import Asked
 def new(request: HttpRequest) -> HttpResponse:
     """GET: what would be taken again, counted. POST: start, with a reason."""
     user = user_of(request)
-    asked, sites = Asked.of(request.GET), selectors.sites_seen(user)
+    asked, sites = MessageFilter.from_values(request.GET), selectors.sites_seen(user)
     if request.method == "POST":
         reason = request.POST.get("reason", "").strip()[:250]
         job = bulk_replay.start(asked, sites, reason=reason, actor=actor_of(request), at=now())
         return go(request, reverse("hl7:replay-job", args=[job.pk]), f"Started: {job.total} messages.")
-    record(actor_of(request), "messages.view", user, at=now(), asked=asked.kept())
+    record(actor_of(request), "messages.view", user, at=now(), asked=asked.to_json())
     context = {
         "asked": asked,
         "counted": bulk_replay.count(asked, sites),
-        "query": urlencode(asked.kept()),
+        "query": urlencode(asked.to_json()),
         "peers": selectors.peers_for(user),
         "kinds": sorted(MESSAGES),
         "states": [*InboundMessage.STATES, ("attention", "To mend")],

@@ -42,11 +42,11 @@ class InboundDetail(InboundSerializer):
 
     def get_text(self, row: InboundMessage) -> str:
         """The message for display, one segment a line."""
-        return message_view.raw_text(bytes(row.raw), row.charset)
+        return message_view.decode_for_display(bytes(row.raw), row.charset)
 
     def get_answer_text(self, row: InboundMessage) -> str:
         """The answer for display, one segment a line."""
-        return message_view.raw_text(bytes(row.answer or b""))
+        return message_view.decode_for_display(bytes(row.answer or b""))
 
     def get_segments(self, row: InboundMessage) -> list[dict[str, Any]]:
         """The message's segments with the names of their fields."""
@@ -55,7 +55,7 @@ class InboundDetail(InboundSerializer):
                 "name": segment.name,
                 "fields": [{"place": f.place, "name": f.name, "text": f.text} for f in segment.fields],
             }
-            for segment in message_view.parsed(bytes(row.raw), row.charset)
+            for segment in message_view.parse_for_display(bytes(row.raw), row.charset)
         ]
 
 
@@ -86,11 +86,11 @@ class OutboundDetail(OutboundSerializer):
 
     def get_text(self, row: OutboundMessage) -> str:
         """The message for display, one segment a line."""
-        return message_view.raw_text(bytes(row.raw))
+        return message_view.decode_for_display(bytes(row.raw))
 
     def get_answer_text(self, row: OutboundMessage) -> str:
         """The receiver's answer for display, one segment a line."""
-        return message_view.raw_text(bytes(row.answer or b""))
+        return message_view.decode_for_display(bytes(row.answer or b""))
 
 
 class TallySerializer(serializers.Serializer[selectors.Tally]):

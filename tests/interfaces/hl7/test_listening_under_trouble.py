@@ -8,7 +8,7 @@ from django.db import OperationalError
 
 from interfaces.hl7.inbound import intake, processing
 from interfaces.hl7.models import InboundMessage
-from interfaces.hl7.outbound.connection import PeerLine
+from interfaces.hl7.outbound.connection import DestinationConnection
 from ris.kernel.db.bulk import Many
 from ris.orders.models import Order
 from tests.interfaces.hl7.emr import destination
@@ -75,7 +75,7 @@ def test_our_sender_and_our_listener_speak_mutual_tls_and_a_stranger_is_turned_a
     context.verify_mode = ssl.CERT_REQUIRED
     with listening(tls=context) as port:
         to = destination(port, name="TLS", tls="mutual", ca_file=str(cert), cert_file=str(both), timeout=10)
-        line = PeerLine(to)
+        line = DestinationConnection(to)
         assert line.exchange(order(control_id="TLS1"), "TLS1").code == "AA"
         line.close()
         stranger = ssl.create_default_context(cafile=cert)

@@ -4,10 +4,11 @@ import pytest
 from rest_framework.test import APIClient
 
 from interfaces.hl7 import selectors
+from interfaces.hl7.inbound import intake
 from interfaces.hl7.models import InboundMessage, OutboundMessage
 from interfaces.hl7.operations import services
-from interfaces.hl7.operations.message_filter import Asked
-from interfaces.hl7.operations.preview import preview
+from interfaces.hl7.operations.message_filter import MessageFilter
+from interfaces.hl7.operations.preview import preview_message
 from interfaces.hl7.web import message_view
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Conflict, Invalid, NotFound
@@ -33,11 +34,11 @@ def refused() -> InboundMessage:
 
 
 def mended(row: InboundMessage) -> str:
-    return message_view.raw_text(bytes(row.raw)).replace("OBR|1|P1^EMR", "OBR|1|P1^EMR||CTHEADWO^CT head^L")
+    return message_view.decode_for_display(bytes(row.raw)).replace("OBR|1|P1^EMR", "OBR|1|P1^EMR||CTHEADWO^CT head^L")
 
 
 def to_mend(viewer):
-    return Asked(state="attention").of_rows(selectors.inbound_for(viewer))
+    return MessageFilter(state="attention").filter_rows(selectors.inbound_for(viewer))
 
 
 def test_a_preview_says_what_would_change_and_changes_nothing():
@@ -131,7 +132,9 @@ def test_a_destination_is_paused_with_a_reason_and_resumed():
 
 def test_a_parsed_message_shows_field_names():
     row = take(order())
-    segments = {s.name: {f.place: (f.name, f.text) for f in s.fields} for s in message_view.parsed(bytes(row.raw))}
+    segments = {
+        s.name: {f.place: (f.name, f.text) for f in s.fields} for s in message_view.parse_for_display(bytes(row.raw))
+    }
     assert segments["PID"]["PID-5"] == ("Patient name", "ZZTEST ALPHA")
     assert segments["OBR"]["OBR-4"][1] == "CTHEADWO CT head without contrast L"
 
@@ -158,7 +161,19 @@ def test_messages_of_a_foreign_site_are_not_to_be_seen():
 def test_a_preview_of_a_duplicate_says_so():
     raw = order(control_id="DUP")
     take(raw)
-    assert preview(raw, at=NOON).state == "duplicate"
+    assert preview_message(raw, at=NOON).state == "duplicate"
+
+
+def test_a_preview_shows_its_own_changes_and_none_that_somebody_else_makes_meanwhile(monkeypatch):
+    real = intake.decide
+
+    def decide_while_another_writes(pk, *, at):
+        AuditEvent.objects.create(at=at, actor="somebody else", action="patient.view", subject="Patient")
+        return real(pk, at=at)
+
+    monkeypatch.setattr(intake, "decide", decide_while_another_writes)
+    actions = {change.action for change in preview_message(order(), at=NOON).changes}
+    assert "order.place" in actions and "patient.view" not in actions
 
 
 class TestOverRest:

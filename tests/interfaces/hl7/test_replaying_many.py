@@ -11,7 +11,7 @@ from interfaces.hl7 import tasks
 from interfaces.hl7.inbound.orders import handler
 from interfaces.hl7.models import InboundMessage, Peer, ReplayJob
 from interfaces.hl7.operations import bulk_replay
-from interfaces.hl7.operations.message_filter import Asked
+from interfaces.hl7.operations.message_filter import MessageFilter
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Site
 from ris.kernel.errors import Conflict, Invalid
@@ -23,7 +23,7 @@ from tests.racing import race
 
 pytestmark = pytest.mark.django_db
 WHO = {"actor": TESTER, "at": NOON}
-REFUSED = Asked(state="refused")
+REFUSED = MessageFilter(state="refused")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(handler.CONTROL, "ZX", "new")
 
 
-def begin(asked: Asked = REFUSED) -> ReplayJob:
+def begin(asked: MessageFilter = REFUSED) -> ReplayJob:
     return bulk_replay.start(asked, None, reason="code is known now", **WHO)
 
 
@@ -105,7 +105,7 @@ def test_it_is_stopped_with_a_reason_and_goes_on_later(batch: Site, known: None)
 
 def test_nothing_to_take_again_is_refused_and_so_is_a_missing_reason(batch: Site):
     with pytest.raises(Invalid):
-        begin(Asked(kind="ADT"))
+        begin(MessageFilter(kind="ADT"))
     with pytest.raises(Invalid):
         bulk_replay.start(REFUSED, None, reason=" ", **WHO)
 
@@ -116,15 +116,15 @@ def test_nothing_to_take_again_is_refused_and_so_is_a_missing_reason(batch: Site
      ({"until": "2026-03-11T00:00Z", "state": "applied"}, 1), ({"control_id": "R1"}, 1)],
 )  # fmt: skip
 def test_a_filter_narrows_by_type_state_time_and_control_id(batch: Site, said: dict[str, str], found: int):
-    asked = Asked.of(said)
+    asked = MessageFilter.from_values(said)
     assert bulk_replay.count(asked, None).total == found
-    assert Asked.of(asked.kept()) == asked
+    assert MessageFilter.from_values(asked.to_json()) == asked
 
 
 @pytest.mark.parametrize("said", [{"state": "odd"}, {"since": "yesterday"}, {"peer_id": "x"}])
 def test_a_filter_that_is_none_is_refused_by_name(said: dict[str, str]):
     with pytest.raises(Invalid) as refused:
-        Asked.of(said)
+        MessageFilter.from_values(said)
     assert refused.value.at in said
 
 

@@ -49,9 +49,9 @@ def test_what_is_older_than_the_policy_goes_and_what_was_done_with_it_stays(last
 
 def test_one_look_deletes_so_many_and_the_next_goes_on(last_month, monkeypatch):
     monkeypatch.setattr(retention, "ROUNDS", 1)
-    once = retention.forget
-    monkeypatch.setattr(retention, "forget", lambda *, before: once(before=before, limit=1))
-    assert [retention.forget_old(days=7, at=now()) for _ in range(3)] == [1, 1, 0]
+    once = retention.delete_messages
+    monkeypatch.setattr(retention, "delete_messages", lambda *, before: once(before=before, limit=1))
+    assert [retention.delete_expired_messages(days=7, at=now()) for _ in range(3)] == [1, 1, 0]
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "a year", "99999999"])

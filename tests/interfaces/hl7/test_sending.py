@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -143,7 +144,7 @@ def test_a_message_resent_after_a_crash_has_the_same_control_id_and_is_marked_on
         message = owed(to)
         crashed = courier(to)
         assert crashed._take_lease()
-        crashed._line_to(to).exchange(bytes(message.raw), message.control_id)  # killed before it marks
+        crashed._connection_to(to).exchange(bytes(message.raw), message.control_id)  # killed before it marks
         later = Clock()
         assert courier(to, later).drain() == 0  # the lease still stands
         later.pass_by(seconds=60)
@@ -212,3 +213,34 @@ def test_a_throttle_spaces_messages():
         owed(to, number=1), owed(to, number=2)
         Courier(to.pk, clock=Clock(), sleep=pauses.append).drain()
     assert pauses == [0.1, 0.1]
+
+
+def test_the_whole_time_limit_holds_for_the_message_after_a_late_answer():
+    """The first answer comes near the limit; a large second message then still has the whole limit to be written."""
+    from interfaces.hl7.outbound.connection import DestinationConnection
+
+    def script(raw: bytes, before: int) -> bytes:
+        if before == 0:
+            time.sleep(0.8)
+        return msa("A1" if before == 0 else "A2")
+
+    with emr(script) as (_, port):
+        connection = DestinationConnection(Destination(host="127.0.0.1", port=port, timeout=1))
+        connection.exchange(b"MSH|^~\\&|x\r", "A1")
+        limits: list[float | None] = []
+
+        class Watched:
+            def __init__(self, sock: socket.socket) -> None:
+                self._sock = sock
+
+            def sendall(self, data: bytes) -> None:
+                limits.append(self._sock.gettimeout())
+                self._sock.sendall(data)
+
+            def __getattr__(self, name: str):
+                return getattr(self._sock, name)
+
+        connection._socket = Watched(connection._socket)
+        assert connection.exchange(b"MSH|^~\\&|x\r", "A2").code == "AA"
+        connection.close()
+    assert limits == [1]

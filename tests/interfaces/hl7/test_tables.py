@@ -7,8 +7,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from interfaces.hl7.models import InboundMessage, MapEntry, Peer
-from interfaces.hl7.operations.conformance_statement import statement
-from interfaces.hl7.operations.retention import forget
+from interfaces.hl7.operations.conformance_statement import write_statement
+from interfaces.hl7.operations.retention import delete_messages
 from interfaces.hl7.translation.csv_tables import drop_entry, export_csv, import_csv, set_entry
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Invalid
@@ -155,12 +155,14 @@ def test_a_z_field_is_read_into_an_attribute(peer):
 def test_old_messages_are_forgotten_and_those_that_need_somebody_are_not(hospital):
     take(order(control_id="A")), take(order(control_id="A")), take(order("QQ"))
     later = NOON + timedelta(days=1)
-    assert forget(before=NOON) == 0
-    while forget(before=later):
+    assert delete_messages(before=NOON) == 0
+    while delete_messages(before=later):
         pass
     assert [row.state for row in InboundMessage.objects.all()] == ["refused"]
 
 
 def test_the_conformance_statement_is_what_the_code_does():
     written = Path(__file__).parents[3] / "docs/interfaces/hl7.md"
-    assert written.read_text(encoding="utf-8") == statement(), "run ./bin/ris hl7 conformance > docs/interfaces/hl7.md"
+    assert written.read_text(encoding="utf-8") == write_statement(), (
+        "run ./bin/ris hl7 conformance > docs/interfaces/hl7.md"
+    )

@@ -14,14 +14,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from interfaces.hl7.models import Destination, Peer
 from interfaces.hl7.operations import bulk_replay, services
-from interfaces.hl7.operations.conformance_statement import statement
-from interfaces.hl7.operations.message_filter import STATES, Asked
-from interfaces.hl7.operations.preview import Preview, preview
-from interfaces.hl7.operations.retention import forget
+from interfaces.hl7.operations.conformance_statement import write_statement
+from interfaces.hl7.operations.message_filter import STATES, MessageFilter
+from interfaces.hl7.operations.preview import Preview, preview_message
+from interfaces.hl7.operations.retention import delete_messages
 from interfaces.hl7.outbound import backfill
 from interfaces.hl7.v2.mllp import Deframer, frame_message
 from interfaces.hl7.v2.validation import structure_as_profile
-from interfaces.hl7.web.message_view import raw_text
+from interfaces.hl7.web.message_view import decode_for_display
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
@@ -82,7 +82,7 @@ class Command(BaseCommand):
             host, _, text = to.rpartition(":")
             port = read_number(text, at="port of --to HOST:PORT", least=1, most=65535)
         answer = _exchange(host or "127.0.0.1", port, as_message(file.read_bytes()))
-        self.stdout.write(raw_text(answer).strip())
+        self.stdout.write(decode_for_display(answer).strip())
         if b"MSA|AA" not in answer and b"MSA|CA" not in answer:
             raise CommandError("It was not accepted.")
 
@@ -111,7 +111,7 @@ class Command(BaseCommand):
             if peer is None:
                 raise CommandError("There is no peer of that name.")
             said["peer_id"] = peer.pk
-        asked = Asked.of(said)
+        asked = MessageFilter.from_values(said)
         if preview:
             counted = bulk_replay.count(asked, None)
             states = ", ".join(f"{number} {state}" for state, number in sorted(counted.by_state.items()))
@@ -130,7 +130,7 @@ class Command(BaseCommand):
 
     def forget(self, days: int, **options: Any) -> None:
         before, total = now() - timedelta(days=read_number(days, at="--days", least=1, most=MOST_DAYS)), 0
-        while gone := forget(before=before):
+        while gone := delete_messages(before=before):
             total += gone
         self.stdout.write(f"{total} messages deleted.")
 
@@ -139,8 +139,9 @@ class Command(BaseCommand):
         to = Destination.objects.filter(name=destination).first()
         if to is None:
             raise CommandError(f"There is no destination of that name. Known: {', '.join(_names()) or 'none'}.")
-        asked = Asked.of({"since": since, "until": until})
-        assert asked.since and asked.until
+        asked = MessageFilter.from_values({"since": since, "until": until})
+        if asked.since is None or asked.until is None:
+            raise CommandError("Give --from and --to a moment, such as 2026-03-10T14:30.")
         if dry_run:
             counted = backfill.count(to.pk, since=asked.since, until=asked.until)
             kinds = ", ".join(f"{number} {kind}" for kind, number in counted.kinds.items())
@@ -162,10 +163,10 @@ class Command(BaseCommand):
         self.stdout.write(structure_as_profile(structure, hl7_version), ending="")
 
     def conformance(self, **options: Any) -> None:
-        self.stdout.write(statement(), ending="")
+        self.stdout.write(write_statement(), ending="")
 
     def lint(self, file: Path, **options: Any) -> None:
-        found = preview(as_message(file.read_bytes()), at=now())
+        found = preview_message(as_message(file.read_bytes()), at=now())
         self._show(found)
         if found.answer_code != "AA":
             raise CommandError("This system would refuse it.")

@@ -9,26 +9,39 @@ from ris.orders import states
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
 from ris.patients.selectors import survivor
 
-from .segments import Written, moment, msh, name_parts, obr, orc, parts, pid, pv1, segment
+from .segments import (
+    Encoded,
+    compose,
+    split_name,
+    write_msh,
+    write_obr,
+    write_orc,
+    write_pid,
+    write_pv1,
+    write_segment,
+    write_timestamp,
+)
 
 HL7_PRIORITY = {"STAT": "S", "HIGH": "A", "MEDIUM": "T", "ROUTINE": "R"}
 
 
-def scheduled(destination: Destination, order: Order, control: str, control_id: str, at: datetime) -> list[str]:
+def build_scheduled_order(
+    destination: Destination, order: Order, control: str, control_id: str, at: datetime
+) -> list[str]:
     """RAD-4 (``NW``) and RAD-13 (``XO``, ``CA``): OMI^O23 where the destination is set to it, else ORM^O01 with ZDS."""
     if destination.options.get("imaging_orders") == "OMI":
-        head, body = msh(destination, "OMI^O23^OMI_O23", control_id, at), _omi(order, control)
+        head, body = write_msh(destination, "OMI^O23^OMI_O23", control_id, at), _omi(order, control)
     else:
-        head, body = msh(destination, "ORM^O01^ORM_O01", control_id, at), _orm(order, control)
-    return [head, pid(survivor(order.patient)), pv1(order.visit), *body]
+        head, body = write_msh(destination, "ORM^O01^ORM_O01", control_id, at), _orm(order, control)
+    return [head, write_pid(survivor(order.patient)), write_pv1(order.visit), *body]
 
 
 def _orm(order: Order, control: str) -> list[str]:
     lines: list[str] = []
     for procedure in _procedures(order):
         for step in _steps(procedure):
-            lines += [_orc(order, control, step), obr(order, procedure, _step_fields(order, step))]
-        lines.append(segment("ZDS", {1: parts(procedure.study_uid, "WETREAD", "Application", "DICOM")}))
+            lines += [_orc(order, control, step), write_obr(order, procedure, _step_fields(order, step))]
+        lines.append(write_segment("ZDS", {1: compose(procedure.study_uid, "WETREAD", "Application", "DICOM")}))
     return lines
 
 
@@ -36,15 +49,15 @@ def _omi(order: Order, control: str) -> list[str]:
     lines: list[str] = []
     for procedure in _procedures(order):
         steps = _steps(procedure)
-        timing = {1: "1", 7: moment(steps[0].start), 9: HL7_PRIORITY[order.priority]}
-        lines += [orc(order, control, status="SC"), segment("TQ1", timing), obr(order, procedure)]
+        timing = {1: "1", 7: write_timestamp(steps[0].start), 9: HL7_PRIORITY[order.priority]}
+        lines += [write_orc(order, control, status="SC"), write_segment("TQ1", timing), write_obr(order, procedure)]
         lines += [_ipc(order, procedure, step) for step in steps]
     return lines
 
 
 def _ipc(order: Order, procedure: RequestedProcedure, step: ScheduledStep) -> str:
-    protocol = parts(step.protocol_code, step.protocol_text, step.protocol_system)
-    return segment(
+    protocol = compose(step.protocol_code, step.protocol_text, step.protocol_system)
+    return write_segment(
         "IPC",
         {
             1: order.accession,
@@ -52,83 +65,90 @@ def _ipc(order: Order, procedure: RequestedProcedure, step: ScheduledStep) -> st
             3: procedure.study_uid,
             4: step.number,
             5: step.modality,
-            6: protocol or parts(procedure.code, procedure.code_text, procedure.coding_system or "L"),
-            7: Written("~".join(parts(name) for name in step.station_names)),
+            6: protocol or compose(procedure.code, procedure.code_text, procedure.coding_system or "L"),
+            7: Encoded("~".join(compose(name) for name in step.station_names)),
             8: step.location,
-            9: Written("~".join(parts(title) for title in step.station_aes)),
+            9: Encoded("~".join(compose(title) for title in step.station_aes)),
         },
     )
 
 
-def status(destination: Destination, order: Order, control: str, code: str, control_id: str, at: datetime) -> list[str]:
+def build_order_status(
+    destination: Destination, order: Order, control: str, code: str, control_id: str, at: datetime
+) -> list[str]:
     """RAD-3: ``SN`` asks the placer for a number, ``SC`` tells a status (ORC-5), ``OC`` that the order is cancelled."""
     procedures = _procedures(order)
-    body = [line for p in procedures for line in (orc(order, control, status=code), obr(order, p))]
-    return [msh(destination, "ORM^O01^ORM_O01", control_id, at), pid(survivor(order.patient)), pv1(order.visit), *body]
+    body = [line for p in procedures for line in (write_orc(order, control, status=code), write_obr(order, p))]
+    return [
+        write_msh(destination, "ORM^O01^ORM_O01", control_id, at),
+        write_pid(survivor(order.patient)),
+        write_pv1(order.visit),
+        *body,
+    ]
 
 
-def appointment(destination: Destination, order: Order, event: str, control_id: str, at: datetime) -> list[str]:
+def build_appointment(destination: Destination, order: Order, event: str, control_id: str, at: datetime) -> list[str]:
     """SIU^S12 made, S13 moved, S14 changed, S15 cancelled."""
     procedures = _procedures(order)
     steps = [step for procedure in procedures for step in _steps(procedure)]
     first = steps[0]
     end = first.start + timedelta(minutes=first.minutes)
-    provider = parts(order.ordering_provider_id or "U", *name_parts(order.ordering_provider))
-    sch: dict[int, str | Written] = {
-        2: parts(order.filler_number, "WETREAD"),
-        6: parts("", "Cancelled" if event == "S15" else "Scheduled"),
+    provider = compose(order.ordering_provider_id or "U", *split_name(order.ordering_provider))
+    sch: dict[int, str | Encoded] = {
+        2: compose(order.filler_number, "WETREAD"),
+        6: compose("", "Cancelled" if event == "S15" else "Scheduled"),
         9: str(first.minutes),
-        10: parts("MIN"),
-        11: parts("", "", f"M{first.minutes}", moment(first.start), moment(end)),
+        10: compose("MIN"),
+        11: compose("", "", f"M{first.minutes}", write_timestamp(first.start), write_timestamp(end)),
         16: provider,
         20: provider,
     }
-    placer = parts(order.placer_number, order.placer_authority) if order.placer_number else ""
+    placer = compose(order.placer_number, order.placer_authority) if order.placer_number else ""
     if destination.hl7_version < "2.4":
         sch[1] = placer  # SCH-26 and SCH-27 are younger
     else:
-        sch |= {26: placer, 27: parts(order.filler_number, "WETREAD")}
+        sch |= {26: placer, 27: compose(order.filler_number, "WETREAD")}
     lines = [
-        msh(destination, f"SIU^{event}^SIU_S12", control_id, at),
-        segment("SCH", sch),
-        pid(survivor(order.patient)),
-        pv1(order.visit),
-        segment("RGS", {1: "1"}),
+        write_msh(destination, f"SIU^{event}^SIU_S12", control_id, at),
+        write_segment("SCH", sch),
+        write_pid(survivor(order.patient)),
+        write_pv1(order.visit),
+        write_segment("RGS", {1: "1"}),
     ]
     for number, step in enumerate(steps, start=1):
-        code = parts(step.procedure.code, step.procedure.code_text, step.procedure.coding_system or "L")
-        ais: dict[int, str | Written] = {1: str(number), 3: code, 4: moment(step.start)}
-        lines.append(segment("AIS", ais | {7: str(step.minutes), 8: "MIN"}))
-    lines += [segment("AIL", {1: "1", 3: parts("", "", "", first.location or "?"), 4: parts("ROOM")})]
+        code = compose(step.procedure.code, step.procedure.code_text, step.procedure.coding_system or "L")
+        ais: dict[int, str | Encoded] = {1: str(number), 3: code, 4: write_timestamp(step.start)}
+        lines.append(write_segment("AIS", ais | {7: str(step.minutes), 8: "MIN"}))
+    lines += [write_segment("AIL", {1: "1", 3: compose("", "", "", first.location or "?"), 4: compose("ROOM")})]
     return lines
 
 
-def charge(
+def build_charge(
     destination: Destination, procedure: RequestedProcedure, signed_at: datetime, control_id: str, at: datetime
 ) -> list[str]:
     """DFT^P03 when a report is final: CPT in FT1-25, relative value units as the quantity's text in FT1-9."""
     order, known = procedure.order, procedure.procedure
     cpt = known.cpt if known else ""
-    code = parts(cpt or procedure.code, procedure.code_text, "C4" if cpt else procedure.coding_system or "L")
-    provider = parts(order.ordering_provider_id or "U", *name_parts(order.ordering_provider))
-    ft1: dict[int, str | Written] = {
+    code = compose(cpt or procedure.code, procedure.code_text, "C4" if cpt else procedure.coding_system or "L")
+    provider = compose(order.ordering_provider_id or "U", *split_name(order.ordering_provider))
+    ft1: dict[int, str | Encoded] = {
         1: "1",
-        4: moment(signed_at),
+        4: write_timestamp(signed_at),
         6: "CG",
         7: code,
         9: f"RVU {known.rvu}" if known else "",
         10: "1",
         21: provider,
-        23: parts(order.filler_number, "WETREAD"),
+        23: compose(order.filler_number, "WETREAD"),
         25: code,
     }
     return [
-        msh(destination, "DFT^P03^DFT_P03", control_id, at),
-        segment("EVN", {1: "P03", 2: moment(at)}),
-        pid(survivor(order.patient)),
-        pv1(order.visit),
-        segment("FT1", ft1),
-        segment("PR1", {1: "1", 3: code, 5: moment(signed_at), 6: "D"}),
+        write_msh(destination, "DFT^P03^DFT_P03", control_id, at),
+        write_segment("EVN", {1: "P03", 2: write_timestamp(at)}),
+        write_pid(survivor(order.patient)),
+        write_pv1(order.visit),
+        write_segment("FT1", ft1),
+        write_segment("PR1", {1: "1", 3: code, 5: write_timestamp(signed_at), 6: "D"}),
     ]
 
 
@@ -143,24 +163,24 @@ def _steps(procedure: RequestedProcedure) -> list[ScheduledStep]:
 
 
 def _orc(order: Order, control: str, step: ScheduledStep) -> str:
-    return segment(
+    return write_segment(
         "ORC",
         {
             1: control,
-            2: parts(order.placer_number, order.placer_authority) if order.placer_number else "",
-            3: parts(order.filler_number, "WETREAD"),
+            2: compose(order.placer_number, order.placer_authority) if order.placer_number else "",
+            3: compose(order.filler_number, "WETREAD"),
             5: "CA" if control == "CA" else "SC",
             7: _timing(order, step),
-            12: parts(order.ordering_provider_id, *name_parts(order.ordering_provider)),
+            12: compose(order.ordering_provider_id, *split_name(order.ordering_provider)),
         },
     )
 
 
-def _timing(order: Order, step: ScheduledStep) -> Written:
-    return parts("", "", "", moment(step.start), "", HL7_PRIORITY[order.priority])
+def _timing(order: Order, step: ScheduledStep) -> Encoded:
+    return compose("", "", "", write_timestamp(step.start), "", HL7_PRIORITY[order.priority])
 
 
-def _step_fields(order: Order, step: ScheduledStep) -> dict[int, str | Written]:
+def _step_fields(order: Order, step: ScheduledStep) -> dict[int, str | Encoded]:
     return {
         20: step.number,
         21: step.station_aes[0] if step.station_aes else "",

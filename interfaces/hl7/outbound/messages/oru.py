@@ -13,7 +13,17 @@ from reporting.rendering.pdf import render_pdf
 from ris.orders.models import RequestedProcedure, ScheduledStep
 from ris.patients.selectors import survivor
 
-from .segments import Written, moment, msh, obr, orc, parts, pid, pv1, segment
+from .segments import (
+    Encoded,
+    compose,
+    write_msh,
+    write_obr,
+    write_orc,
+    write_pid,
+    write_pv1,
+    write_segment,
+    write_timestamp,
+)
 
 SECTIONS = {
     "technique": ("55111-9", "Current imaging procedure descriptions"),
@@ -24,11 +34,11 @@ SECTIONS = {
 }
 """Section of a report → LOINC code and name in OBX-3."""
 
-STUDY = parts("113014", "DICOM Study", "DCM")
-DOCUMENT = parts("18748-4", "Diagnostic imaging study", "LN")
+STUDY = compose("113014", "DICOM Study", "DCM")
+DOCUMENT = compose("18748-4", "Diagnostic imaging study", "LN")
 OURS = "99WETREAD"
-ACTIONABLE = parts("ACTIONABLE", "Critical finding", OURS)
-AGREEMENT = parts("AGREEMENT", "Agreement with the preliminary report", OURS)
+ACTIONABLE = compose("ACTIONABLE", "Critical finding", OURS)
+AGREEMENT = compose("AGREEMENT", "Agreement with the preliminary report", OURS)
 
 STATUS = {
     ReportVersion.PRELIMINARY: "P",
@@ -55,10 +65,10 @@ AGREEMENTS = {
 }
 """What the signer says of the preliminary → RADPEER's score."""
 
-Fields = dict[int, str | Written]
+Fields = dict[int, str | Encoded]
 
 
-def result(destination: Destination, version: ReportVersion, control_id: str, at: datetime) -> list[str]:
+def build_result(destination: Destination, version: ReportVersion, control_id: str, at: datetime) -> list[str]:
     """The segments of the message that tells ``destination`` of ``version``."""
     procedure = version.report.procedure
     order = procedure.order
@@ -66,18 +76,18 @@ def result(destination: Destination, version: ReportVersion, control_id: str, at
     if version.kind == ReportVersion.ADDENDUM:
         status = str(destination.options.get("addendum_status", status))
     extra: Fields = {
-        7: moment(_performed_at(procedure)),
+        7: write_timestamp(_performed_at(procedure)),
         20: _first_step_number(procedure),
-        22: moment(version.signed_at),
+        22: write_timestamp(version.signed_at),
         25: status,
-        32: parts(_interpreter(version)),
+        32: compose(_interpreter(version)),
     }
     return [
-        msh(destination, "ORU^R01^ORU_R01", control_id, at),
-        pid(survivor(order.patient)),
-        pv1(order.visit),
-        orc(order, "RE", status="IP" if status == "P" else "CM"),
-        obr(order, procedure, extra),
+        write_msh(destination, "ORU^R01^ORU_R01", control_id, at),
+        write_pid(survivor(order.patient)),
+        write_pv1(order.visit),
+        write_orc(order, "RE", status="IP" if status == "P" else "CM"),
+        write_obr(order, procedure, extra),
         *_numbered(_observations(destination, version), LINE_STATUS.get(version.kind, "F")),
     ]
 
@@ -88,7 +98,7 @@ def _numbered(groups: Iterator[list[Fields]], status: str) -> Iterator[str]:
     for group, lines in enumerate(groups, start=1):
         for fields in lines:
             number += 1
-            yield segment("OBX", {1: str(number), 4: str(group), 11: status} | fields)
+            yield write_segment("OBX", {1: str(number), 4: str(group), 11: status} | fields)
 
 
 def _observations(destination: Destination, version: ReportVersion) -> Iterator[list[Fields]]:
@@ -98,37 +108,37 @@ def _observations(destination: Destination, version: ReportVersion) -> Iterator[
     yield [{2: "HD", 3: STUDY, 5: version.report.procedure.study_uid}]
     for part in parts_of(version):
         flag = CRITICALLY_ABNORMAL if critical and part.section == "impression" else ""
-        code = parts(*SECTIONS[part.section], "LN")
-        yield _lines(part.text, {3: code, 8: flag, 14: moment(part.version.signed_at)})
+        code = compose(*SECTIONS[part.section], "LN")
+        yield _lines(part.text, {3: code, 8: flag, 14: write_timestamp(part.version.signed_at)})
     if critical:
-        coded: Fields = {3: ACTIONABLE, 8: CRITICALLY_ABNORMAL, 14: moment(critical.critical_at)}
-        value = parts(*CRITICAL[critical.critical_level], "RADLEX", critical.critical_level.upper(), "", OURS)
+        coded: Fields = {3: ACTIONABLE, 8: CRITICALLY_ABNORMAL, 14: write_timestamp(critical.critical_at)}
+        value = compose(*CRITICAL[critical.critical_level], "RADLEX", critical.critical_level.upper(), "", OURS)
         yield [{2: "CE", 5: value} | coded, *_lines(critical.critical_finding, coded)]
     if version.agreement and options.get("discrepancy"):
         yield _agreement(version)
     if options.get("pdf"):
-        yield [{2: "ED", 3: DOCUMENT, 5: _encapsulated(render_pdf(version)), 14: moment(version.signed_at)}]
+        yield [{2: "ED", 3: DOCUMENT, 5: _encapsulated(render_pdf(version)), 14: write_timestamp(version.signed_at)}]
 
 
-def _lines(text: str, fields: Mapping[int, str | Written]) -> list[Fields]:
+def _lines(text: str, fields: Mapping[int, str | Encoded]) -> list[Fields]:
     return [{2: "TX", 5: line or " "} | dict(fields) for line in text.splitlines() or [""]]
 
 
 def _agreement(version: ReportVersion) -> list[Fields]:
-    said: Fields = {3: AGREEMENT, 14: moment(version.signed_at)}
-    coded: Fields = {2: "CE", 5: parts(*AGREEMENTS[version.agreement], OURS)}
+    said: Fields = {3: AGREEMENT, 14: write_timestamp(version.signed_at)}
+    coded: Fields = {2: "CE", 5: compose(*AGREEMENTS[version.agreement], OURS)}
     return [coded | said, *(_lines(version.agreement_note, said) if version.agreement_note else [])]
 
 
-def _encapsulated(pdf: bytes) -> Written:
+def _encapsulated(pdf: bytes) -> Encoded:
     """ED: type of data, subtype, encoding, data."""
-    return parts("", "application", "pdf", "Base64", b64encode(pdf).decode("ascii"))
+    return compose("", "application", "pdf", "Base64", b64encode(pdf).decode("ascii"))
 
 
-def _interpreter(version: ReportVersion) -> Written:
+def _interpreter(version: ReportVersion) -> Encoded:
     """OBR-32.1: the radiologist as identifier, family, given name in sub-components."""
     author = version.author
-    return parts(author.npi or str(author.pk), author.last_name or author.username, author.first_name, by="&")
+    return compose(author.npi or str(author.pk), author.last_name or author.username, author.first_name, by="&")
 
 
 def _performed_at(procedure: RequestedProcedure) -> datetime | None:

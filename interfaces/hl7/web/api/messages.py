@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from interfaces.hl7 import selectors
 from interfaces.hl7.models import Destination, InboundMessage, OutboundMessage
 from interfaces.hl7.operations import services
-from interfaces.hl7.operations.message_filter import Asked
+from interfaces.hl7.operations.message_filter import MessageFilter
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.people.edge import actor_of, user_of
@@ -47,7 +47,7 @@ class InboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[InboundMessa
     def get_queryset(self) -> QuerySet[InboundMessage]:
         query = InboundQuery(data=self.request.query_params)
         query.is_valid(raise_exception=True)
-        return Asked(**query.validated_data).of_rows(selectors.inbound_for(user_of(self.request)))
+        return MessageFilter(**query.validated_data).filter_rows(selectors.inbound_for(user_of(self.request)))
 
     @extend_schema(parameters=[InboundQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from interfaces.hl7 import selectors
 from interfaces.hl7.models import ReplayJob
 from interfaces.hl7.operations import bulk_replay
-from interfaces.hl7.operations.message_filter import Asked
+from interfaces.hl7.operations.message_filter import MessageFilter
 from ris.kernel.clock import now
 from ris.people.edge import actor_of, user_of
 from ris.people.roles import Can
@@ -44,7 +44,7 @@ class ReplayJobViewSet(viewsets.ViewSet):
     def preview(self, request: Request) -> Response:
         """How many messages that would be. Changes nothing."""
         require(user_of(request), Can.MEND_MESSAGES)
-        asked = Asked(**valid(InboundQuery(data=request.data)))
+        asked = MessageFilter(**valid(InboundQuery(data=request.data)))
         return Response(CountedSerializer(bulk_replay.count(asked, selectors.sites_seen(user_of(request)))).data)
 
     @extend_schema(request=ReplayManyForm, responses={201: ReplayJobSerializer})
@@ -53,7 +53,7 @@ class ReplayJobViewSet(viewsets.ViewSet):
         require(user_of(request), Can.MEND_MESSAGES)
         said = valid(ReplayManyForm(data=request.data))
         reason, sites = said.pop("reason"), selectors.sites_seen(user_of(request))
-        job = bulk_replay.start(Asked(**said), sites, reason=reason, actor=actor_of(request), at=now())
+        job = bulk_replay.start(MessageFilter(**said), sites, reason=reason, actor=actor_of(request), at=now())
         return Response(ReplayJobSerializer(job).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=ReasonForm, responses=ReplayJobSerializer)
