@@ -1,4 +1,4 @@
-"""Facts → messages owed to destinations.
+"""Subscribers: events → messages queued for destinations, early results, and replays after a merge.
 
 One function for all facts, because the relay keeps order per subscriber and
 stream: two functions could overtake each other.
@@ -25,7 +25,7 @@ from .selectors import needing_attention
 
 
 @subscribe(ItemOpened, name="hl7.attach_early_results")
-def attach_what_came_early(event: ItemOpened) -> None:
+def attach_early_results(event: ItemOpened) -> None:
     """Give the case the results that came before it was open."""
     attach_early(ReadingItem.objects.select_related("procedure__order").get(pk=event.item_id), at=event.at)
 
@@ -37,7 +37,7 @@ LOOK_BACK = timedelta(days=30)
 
 
 @subscribe(PatientsMerged, name="hl7.replay_after_merge")
-def take_again_what_was_early(event: PatientsMerged) -> None:
+def replay_after_merge(event: PatientsMerged) -> None:
     """Replay messages that were refused because two patients were not known to be one yet."""
     refused = InboundMessage.objects.filter(
         state=states.REFUSED, reason__in=MAY_CURE, received_at__gt=event.at - LOOK_BACK
@@ -47,6 +47,6 @@ def take_again_what_was_early(event: PatientsMerged) -> None:
 
 
 @subscribe(*TRIGGER_EVENTS, name="hl7.queue_for_destinations")
-def tell_destinations(event: Event) -> None:
-    """Owe every destination that wants to hear of it a message."""
+def queue_for_destinations(event: Event) -> None:
+    """Queue a message for each destination that wants this kind of event."""
     enqueue_event(event, list(Destination.objects.filter(enabled=True).order_by("pk")))

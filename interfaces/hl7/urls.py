@@ -29,29 +29,43 @@ router.register("hl7/entries", MapEntryViewSet, basename="hl7-entry")
 router.register("hl7/replays", ReplayJobViewSet, basename="hl7-replay")
 
 urlpatterns = [
-    path("messages/", pages_message_list.messages, name="messages"),
-    path("messages/in/<int:message_id>/", pages_message.inbound, name="inbound"),
-    path("messages/in/<int:message_id>/edit/", pages_message.edit, name="edit"),
-    path("messages/in/<int:message_id>/replay/", pages_message.replay, name="replay"),
-    path("messages/replays/", pages_replays.new, name="replays"),
-    path("messages/replays/<int:job_id>/", pages_replays.job, name="replay-job"),
-    path("messages/replays/<int:job_id>/stop/", pages_replays.halt, name="replay-stop"),
-    path("messages/replays/<int:job_id>/go-on/", pages_replays.go_on, name="replay-go-on"),
+    path("messages/", pages_message_list.list_messages, name="messages"),
+    path("messages/in/<int:message_id>/", pages_message.show_inbound, name="inbound"),
+    path("messages/in/<int:message_id>/edit/", pages_message.edit_message, name="edit"),
+    path("messages/in/<int:message_id>/replay/", pages_message.replay_message, name="replay"),
+    path("messages/replays/", pages_replays.start_replay, name="replays"),
+    path("messages/replays/<int:job_id>/", pages_replays.show_replay, name="replay-job"),
+    path("messages/replays/<int:job_id>/stop/", pages_replays.halt_replay, name="replay-stop"),
+    path("messages/replays/<int:job_id>/go-on/", pages_replays.resume_replay, name="replay-go-on"),
     path("messages/peers/", pages_senders.peers, name="peers"),
     path("messages/peers/<int:peer_id>/", pages_senders.peer, name="peer"),
     path("messages/peers/<int:peer_id>/line/", pages_senders.set_entry, name="set-entry"),
     path("messages/peers/<int:peer_id>/tables.csv", pages_senders.as_csv, name="tables"),
     path("messages/peers/lines/<int:entry_id>/remove/", pages_senders.drop_entry, name="drop-entry"),
-    path("messages/out/<int:message_id>/", pages_message.outbound, name="outbound"),
-    path("messages/out/<int:message_id>/resend/", pages_message.resend, name="resend"),
-    path("messages/out/<int:message_id>/skip/", pages_message.skip, name="skip"),
-    path("messages/to/<int:destination_id>/", pages_destinations.destination, name="destination"),
-    path("messages/to/<int:destination_id>/back-fill/", pages_destinations.back_fill, name="back-fill"),
+    path("messages/out/<int:message_id>/", pages_message.show_outbound, name="outbound"),
+    path("messages/out/<int:message_id>/resend/", pages_message.resend_message, name="resend"),
+    path("messages/out/<int:message_id>/skip/", pages_message.skip_message, name="skip"),
+    path("messages/to/<int:destination_id>/", pages_destinations.show_destination, name="destination"),
+    path("messages/to/<int:destination_id>/back-fill/", pages_destinations.start_back_fill, name="back-fill"),
     path(
-        "messages/to/<int:destination_id>/back-fill/<int:job_id>/stop/", pages_destinations.halt, name="back-fill-stop"
+        "messages/to/<int:destination_id>/back-fill/<int:job_id>/stop/",
+        pages_destinations.halt_back_fill,
+        name="back-fill-stop",
     ),
-    path("messages/to/<int:destination_id>/pause/", pages_message.destination, {"act": "pause"}, name="pause"),
-    path("messages/to/<int:destination_id>/resume/", pages_message.destination, {"act": "resume"}, name="resume"),
-    path("messages/to/<int:destination_id>/try/", pages_message.destination, {"act": "try"}, name="try-now"),
+    path(
+        "messages/to/<int:destination_id>/pause/",
+        pages_destinations.control_destination,
+        {"act": "pause"},
+        name="pause",
+    ),
+    path(
+        "messages/to/<int:destination_id>/resume/",
+        pages_destinations.control_destination,
+        {"act": "resume"},
+        name="resume",
+    ),
+    path(
+        "messages/to/<int:destination_id>/try/", pages_destinations.control_destination, {"act": "try"}, name="try-now"
+    ),
 ]
 api_patterns = router.urls

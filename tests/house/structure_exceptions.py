@@ -17,8 +17,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.dicom: explain",
             "interfaces.dicom: prefetch",
             "interfaces.hl7.inbound: decide",
-            "interfaces.hl7.web: destination",
-            "interfaces.hl7.web: halt",
             "ris.kernel: beat",
         }
     ),
@@ -28,8 +26,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.dicom.upper_layer.association -> interfaces.dicom.upper_layer.acceptor",
             "interfaces.dicom.upper_layer.association -> interfaces.dicom.upper_layer.message_exchange",
             "interfaces.dicom.upper_layer.message_exchange -> interfaces.dicom.upper_layer.association",
-            "interfaces.hl7.outbound.queue -> interfaces.hl7.outbound.triggers",
-            "interfaces.hl7.outbound.triggers -> interfaces.hl7.outbound.queue",
             "ris.orders.mwl.clauses -> ris.orders.mwl.query",
             "ris.orders.mwl.query -> ris.orders.mwl.clauses",
         }
@@ -44,7 +40,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.hl7.inbound.acknowledgment_mode",
             "interfaces.hl7.inbound.one_transaction",
             "interfaces.hl7.outbound.messages.adt",
-            "interfaces.hl7.outbound.placer_numbers",
             "reporting.priors",
             "ris.demo.seed",
             "ris.kernel.db.json_length",

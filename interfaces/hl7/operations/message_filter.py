@@ -1,4 +1,4 @@
-"""Which messages are asked for, in plain values: from a page's address, a call, a command, or a job's row."""
+"""Filter of inbound messages, in plain values: from a page's address, REST, a command, or a job's row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages are kept as long as the policy says, and then deleted."""
+"""Retention: messages older than the policy allows are deleted."""
 
 from __future__ import annotations
 

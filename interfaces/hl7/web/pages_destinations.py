@@ -1,4 +1,4 @@
-"""A destination on screen: what it gets and how it stands, and telling it of what happened before it was there."""
+"""Page of one destination: what it gets, what waits for it, its switches, and back-fills."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ris.people.selectors import permissions_of
 
 from .. import selectors
 from ..models import BackFill
+from ..operations import services
 from ..operations.message_filter import MessageFilter
 from ..outbound import backfill
 from ..outbound.triggers import KINDS
@@ -24,41 +25,64 @@ from ..outbound.triggers import KINDS
 
 @require_safe
 @page(Can.SEE_MESSAGES)
-def destination(request: HttpRequest, destination_id: int) -> HttpResponse:
+def show_destination(request: HttpRequest, destination_id: int) -> HttpResponse:
     """What it wants and what waits for it. With ``since`` and ``until``: what a back-fill would queue, counted."""
     user = user_of(request)
-    one = selectors.destination_for(user, destination_id)
-    record(actor_of(request), "destination.view", one, at=now())
-    asked, counted = MessageFilter.from_values(request.GET), None
+    destination = selectors.destination_for(user, destination_id)
+    record(actor_of(request), "destination.view", destination, at=now())
+    span, counted = MessageFilter.from_values(request.GET), None
     may_mend = Can.MEND_MESSAGES in permissions_of(user)
-    if may_mend and asked.since and asked.until:
-        counted = backfill.count(one.pk, since=asked.since, until=asked.until, most=backfill.LOOKED_AT)
+    if may_mend and span.since and span.until:
+        counted = backfill.count(destination.pk, since=span.since, until=span.until, most=backfill.LOOKED_AT)
     context = {
-        "to": one, "kinds": [(kind, KINDS.get(kind, "")) for kind in one.kinds], "profiles": one.profiles.all(),
-        "queue": next(queue for queue in selectors.queues(user) if queue.destination.pk == one.pk),
-        "asked": asked, "counted": counted, "may_mend": may_mend, "back_fills": one.back_fills.all()[:20],
+        "to": destination, "profiles": destination.profiles.all(),
+        "kinds": [(kind, KINDS.get(kind, "")) for kind in destination.kinds],
+        "queue": next(queue for queue in selectors.queues(user) if queue.destination.pk == destination.pk),
+        "asked": span, "counted": counted, "may_mend": may_mend, "back_fills": destination.back_fills.all()[:20],
     }  # fmt: skip
     return render(request, "hl7/destination.html", context)
 
 
 @require_POST
 @page(Can.MEND_MESSAGES)
-def back_fill(request: HttpRequest, destination_id: int) -> HttpResponse:
+def start_back_fill(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Start, with a reason."""
-    one = selectors.destination_for(user_of(request), destination_id)
-    asked = MessageFilter.from_values(request.POST)
-    if asked.since is None or asked.until is None:
+    destination = selectors.destination_for(user_of(request), destination_id)
+    span = MessageFilter.from_values(request.POST)
+    if span.since is None or span.until is None:
         raise Invalid("Say from when to when.", at="since")
-    reason = request.POST.get("reason", "").strip()[:250]
-    backfill.start(one.pk, since=asked.since, until=asked.until, reason=reason, actor=actor_of(request), at=now())
-    return go(request, reverse("hl7:destination", args=[one.pk]), "Started. It goes on by itself.")
+    reason = _reason(request)
+    backfill.start(destination.pk, since=span.since, until=span.until, reason=reason, actor=actor_of(request), at=now())
+    return go(request, reverse("hl7:destination", args=[destination.pk]), "Started. It goes on by itself.")
 
 
 @require_POST
 @page(Can.MEND_MESSAGES)
-def halt(request: HttpRequest, destination_id: int, job_id: int) -> HttpResponse:
-    """Stop one, with a reason."""
-    one = selectors.destination_for(user_of(request), destination_id)
-    job = selectors.one_of(BackFill.objects.filter(destination=one), job_id)
-    backfill.halt(job.pk, reason=request.POST.get("reason", "").strip()[:250], actor=actor_of(request), at=now())
-    return go(request, reverse("hl7:destination", args=[one.pk]), "Stopped. What was queued stays.")
+def halt_back_fill(request: HttpRequest, destination_id: int, job_id: int) -> HttpResponse:
+    """Stop a back-fill, with a reason."""
+    destination = selectors.destination_for(user_of(request), destination_id)
+    job = selectors.one_of(BackFill.objects.filter(destination=destination), job_id)
+    backfill.halt(job.pk, reason=_reason(request), actor=actor_of(request), at=now())
+    return go(request, reverse("hl7:destination", args=[destination.pk]), "Stopped. What was queued stays.")
+
+
+@require_POST
+@page(Can.MEND_MESSAGES)
+def control_destination(request: HttpRequest, destination_id: int, act: str) -> HttpResponse:
+    """Pause it with a reason, resume it, or try it now."""
+    destination = selectors.destination_for(user_of(request), destination_id)
+    actor, at = actor_of(request), now()
+    if act == "pause":
+        services.pause(destination.pk, reason=_reason(request), actor=actor, at=at)
+        notice = f"{destination.name} is paused. Messages wait in order."
+    elif act == "resume":
+        services.resume(destination.pk, actor=actor, at=at)
+        notice = f"{destination.name} is sent to again."
+    else:
+        services.try_now(destination.pk, actor=actor, at=at)
+        notice = f"{destination.name} is tried now."
+    return go(request, reverse("hl7:messages") + "?way=out", notice)
+
+
+def _reason(request: HttpRequest) -> str:
+    return request.POST.get("reason", "").strip()[:250]

@@ -1,4 +1,4 @@
-"""One message on screen: what it says, what became of it, and what to do about it; and a destination's switch."""
+"""One message on screen: what it says, what became of it, and what to do about it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from . import message_view
 
 @require_safe
 @page(Can.SEE_MESSAGES)
-def inbound(request: HttpRequest, message_id: int) -> HttpResponse:
+def show_inbound(request: HttpRequest, message_id: int) -> HttpResponse:
     """One message that came in: raw beside parsed, what it changed, what was answered. Audited."""
     user = user_of(request)
     message = selectors.inbound_message(user, message_id)
     record(actor_of(request), "message.view", message, patient_id=message.patient_id, at=now())
     context = {
         "message": message,
-        **_shown(bytes(message.raw), message.charset),
+        **_message_context(bytes(message.raw), message.charset),
         "answer": message_view.decode_for_display(bytes(message.answer or b"")),
         "effects": _linked(message.effects),
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
@@ -41,7 +41,7 @@ def inbound(request: HttpRequest, message_id: int) -> HttpResponse:
     return render(request, "hl7/inbound.html", context)
 
 
-def _shown(raw: bytes, charset: str = "") -> dict[str, Any]:
+def _message_context(raw: bytes, charset: str = "") -> dict[str, Any]:
     text = message_view.decode_for_display(raw, charset)
     lines = [(line[:3], line[3:]) for line in text.split("\n") if line.strip("\x1c\x0b ")]
     return {"lines": lines, "segments": message_view.parse_for_display(raw, charset)}
@@ -51,26 +51,26 @@ LINKS = {"Order": "orders:detail", "Patient": "orders:patient"}
 
 
 def _linked(effects: list[Any]) -> list[dict[str, Any]]:
-    found = []
+    links = []
     for verb, kind, pk in (effect[:3] for effect in effects if len(effect) >= 3):
         try:
             url = reverse(LINKS[kind], args=[pk]) if kind in LINKS else ""
         except NoReverseMatch:
             url = ""
-        found.append({"verb": verb, "kind": kind, "pk": pk, "url": url})
-    return found
+        links.append({"verb": verb, "kind": kind, "pk": pk, "url": url})
+    return links
 
 
 @require_safe
 @page(Can.SEE_MESSAGES)
-def outbound(request: HttpRequest, message_id: int) -> HttpResponse:
+def show_outbound(request: HttpRequest, message_id: int) -> HttpResponse:
     """One message that goes out, with what the peer answered. Audited."""
     user = user_of(request)
     message = selectors.outbound_message(user, message_id)
     record(actor_of(request), "message.view", message, patient_id=message.patient_id, at=now())
     context = {
         "message": message,
-        **_shown(bytes(message.raw)),
+        **_message_context(bytes(message.raw)),
         "answer": message_view.decode_for_display(bytes(message.answer or b"")),
         "ahead": _ahead(message),
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
@@ -86,36 +86,36 @@ def _ahead(message: OutboundMessage) -> list[OutboundMessage]:
 
 @require_http_methods(["GET", "POST"])
 @page(Can.MEND_MESSAGES)
-def edit(request: HttpRequest, message_id: int) -> HttpResponse:
+def edit_message(request: HttpRequest, message_id: int) -> HttpResponse:
     """Edit a copy; ``preview`` shows what it would change, ``replay`` does it."""
     user, at = user_of(request), now()
     message = selectors.inbound_message(user, message_id)
     text = request.POST.get("text") or message_view.decode_for_display(bytes(message.raw), message.charset)
     if request.POST.get("do") == "replay":
         reason = request.POST.get("reason", "")
-        done = services.replay(message.pk, text=text, reason=reason, actor=actor_of(request), at=at)
-        return go(request, reverse("hl7:inbound", args=[done.pk]), _outcome(done))
-    found = services.preview_replay(message.pk, text=text, at=at) if request.method == "POST" else None
+        copy = services.replay(message.pk, text=text, reason=reason, actor=actor_of(request), at=at)
+        return go(request, reverse("hl7:inbound", args=[copy.pk]), _outcome(copy))
+    preview = services.preview_replay(message.pk, text=text, at=at) if request.method == "POST" else None
     record(actor_of(request), "message.view", message, patient_id=message.patient_id, at=at)
-    return render(request, "hl7/edit.html", {"message": message, "text": text, "preview": found})
+    return render(request, "hl7/edit.html", {"message": message, "text": text, "preview": preview})
 
 
 @require_POST
 @page(Can.MEND_MESSAGES)
-def replay(request: HttpRequest, message_id: int) -> HttpResponse:
+def replay_message(request: HttpRequest, message_id: int) -> HttpResponse:
     """Take it again as it came, with a reason."""
     message = selectors.inbound_message(user_of(request), message_id)
-    done = services.replay(message.pk, reason=_reason(request), actor=actor_of(request), at=now())
-    return go(request, reverse("hl7:inbound", args=[done.pk]), _outcome(done))
+    copy = services.replay(message.pk, reason=_reason(request), actor=actor_of(request), at=now())
+    return go(request, reverse("hl7:inbound", args=[copy.pk]), _outcome(copy))
 
 
-def _outcome(done: InboundMessage) -> str:
-    return f"Replayed as message {done.pk}: {done.get_state_display().lower()}."
+def _outcome(copy: InboundMessage) -> str:
+    return f"Replayed as message {copy.pk}: {copy.get_state_display().lower()}."
 
 
 @require_POST
 @page(Can.MEND_MESSAGES)
-def resend(request: HttpRequest, message_id: int) -> HttpResponse:
+def resend_message(request: HttpRequest, message_id: int) -> HttpResponse:
     """Queue it again, with a reason."""
     message = selectors.outbound_message(user_of(request), message_id)
     services.resend(message.pk, reason=_reason(request), actor=actor_of(request), at=now())
@@ -124,29 +124,11 @@ def resend(request: HttpRequest, message_id: int) -> HttpResponse:
 
 @require_POST
 @page(Can.MEND_MESSAGES)
-def skip(request: HttpRequest, message_id: int) -> HttpResponse:
+def skip_message(request: HttpRequest, message_id: int) -> HttpResponse:
     """Give it up, with a reason; its lane goes on."""
     message = selectors.outbound_message(user_of(request), message_id)
     services.skip(message.pk, reason=_reason(request), actor=actor_of(request), at=now())
     return go(request, reverse("hl7:outbound", args=[message.pk]), "Skipped. What waits behind it goes on.")
-
-
-@require_POST
-@page(Can.MEND_MESSAGES)
-def destination(request: HttpRequest, destination_id: int, act: str) -> HttpResponse:
-    """Pause it with a reason, resume it, or try it now."""
-    one = selectors.destination_for(user_of(request), destination_id)
-    who, at = actor_of(request), now()
-    if act == "pause":
-        services.pause(one.pk, reason=_reason(request), actor=who, at=at)
-        said = f"{one.name} is paused. Messages wait in order."
-    elif act == "resume":
-        services.resume(one.pk, actor=who, at=at)
-        said = f"{one.name} is sent to again."
-    else:
-        services.try_now(one.pk, actor=who, at=at)
-        said = f"{one.name} is tried now."
-    return go(request, reverse("hl7:messages") + "?way=out", said)
 
 
 def _reason(request: HttpRequest) -> str:

@@ -26,28 +26,29 @@ from ..inbound.routing import MESSAGES
 from ..operations.message_filter import MessageFilter
 
 ROWS = 100
-PATIENTS_LOOKED_AT = 200
+MOST_PATIENTS = 200
+"""Patients of whom messages are searched; a name that fits more is too common to look for."""
 COUNTED = timedelta(hours=24)
 MOST_COUNTED = 1000
-"""A pile beyond that is only called one."""
+"""More are shown as this number with a plus sign: counting them all would take longer than the page may."""
 IN_STATES = [states.APPLIED, states.RECEIVED, states.FAILED, states.REFUSED, states.IGNORED, states.DUPLICATE]
 OUT_STATES = [states.QUEUED, states.STOPPED, states.INVALID]
 
 
 @require_http_methods(["GET", "POST"])
 @page(Can.SEE_MESSAGES)
-def messages(request: HttpRequest) -> HttpResponse:
+def list_messages(request: HttpRequest) -> HttpResponse:
     """Inbound or outbound (``?way=out``), newest first, by state. A search is POSTed and so is not logged."""
     user = user_of(request)
     out = request.GET.get("way") == "out"
     text = request.POST.get("text", "").strip()
     asked = MessageFilter() if out else MessageFilter.from_values(request.GET)
-    found: QuerySet[Any] = selectors.outbound_for(user) if out else asked.filter_rows(selectors.inbound_for(user))
+    rows: QuerySet[Any] = selectors.outbound_for(user) if out else asked.filter_rows(selectors.inbound_for(user))
     if text:
-        found = found.filter(_matching(user, text, out))
+        rows = rows.filter(_matching(user, text, out))
     context = {
-        **_part(request, found, out, asked),
-        **(_outward(user) if out else _inward(user)),
+        **_page_of(request, rows, out, asked),
+        **(_outbound_context(user) if out else _inbound_context(user)),
         "text": text,
         "may_mend": Can.MEND_MESSAGES in permissions_of(user),
     }
@@ -57,13 +58,13 @@ def messages(request: HttpRequest) -> HttpResponse:
 
 
 def _matching(user: User, text: str, out: bool) -> Q:
-    patients = list(patients_matching(text, user).values_list("pk", flat=True)[:PATIENTS_LOOKED_AT])
+    patients = list(patients_matching(text, user).values_list("pk", flat=True)[:MOST_PATIENTS])
     same = Q(lane=text) if out else Q(accession=text) | Q(placer_number=text)
     whose = Q(patient__in=patients) | Q(patient__merged_into__in=patients)
     return same | Q(control_id=text) | whose
 
 
-def _inward(user: User) -> dict[str, Any]:
+def _inbound_context(user: User) -> dict[str, Any]:
     tallies = {tally.state: tally for tally in selectors.inbound_tally(user, since=now() - COUNTED)}
     counts = [(state, tallies[state].count if state in tallies else 0) for state in IN_STATES]
     oldest = min((t.oldest for t in tallies.values() if t.state in states.OPEN and t.oldest), default=None)
@@ -78,7 +79,7 @@ def _inward(user: User) -> dict[str, Any]:
     }
 
 
-def _outward(user: User) -> dict[str, Any]:
+def _outbound_context(user: User) -> dict[str, Any]:
     queues = selectors.queues(user)
     tallies = [tally for queue in queues for tally in queue.tallies]
     counts = [(state, sum(t.count for t in tallies if t.state == state)) for state in OUT_STATES]
@@ -86,18 +87,18 @@ def _outward(user: User) -> dict[str, Any]:
     return {"counts": counts, "oldest": oldest, "queues": queues}
 
 
-def _part(request: HttpRequest, found: QuerySet[Any], out: bool, asked: MessageFilter) -> dict[str, Any]:
-    """A stretch of rows. By id, not by page number, which would count a million rows first."""
+def _page_of(request: HttpRequest, messages: QuerySet[Any], out: bool, asked: MessageFilter) -> dict[str, Any]:
+    """One page of rows, by id: a page number would count a million rows first."""
     chosen = request.GET.get("state", "")
     if chosen and out:
-        found = found.filter(state=chosen)
+        messages = messages.filter(state=chosen)
     if before := id_or_none(request.GET.get("before", "")):
-        found = found.filter(pk__lt=before)
-    rows = list(found.order_by("-pk")[: ROWS + 1])
-    narrowed = {} if out else {name: value for name, value in asked.to_json().items() if name != "state"}
-    kept = {"way": "out" if out else "in", **({"state": chosen} if chosen else {}), **narrowed}
+        messages = messages.filter(pk__lt=before)
+    rows = list(messages.order_by("-pk")[: ROWS + 1])
+    filters = {} if out else {name: value for name, value in asked.to_json().items() if name != "state"}
+    query = {"way": "out" if out else "in", **({"state": chosen} if chosen else {}), **filters}
     return {
-        "rows": rows[:ROWS], "out": out, "chosen": chosen, "query": urlencode(kept), "asked": asked,
-        "narrowed": urlencode(narrowed),
+        "rows": rows[:ROWS], "out": out, "chosen": chosen, "query": urlencode(query), "asked": asked,
+        "narrowed": urlencode(filters),
         "older": rows[ROWS - 1].pk if len(rows) > ROWS else None, "first": before is None,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Many messages taken again, on screen: which, how many they are, how far it is, and stop."""
+"""Pages of bulk replays: which messages, how many they are, how far a replay is, and stop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..operations.message_filter import MessageFilter
 
 @require_http_methods(["GET", "POST"])
 @page(Can.MEND_MESSAGES)
-def new(request: HttpRequest) -> HttpResponse:
+def start_replay(request: HttpRequest) -> HttpResponse:
     """GET: what would be taken again, counted. POST: start, with a reason."""
     user = user_of(request)
     asked, sites = MessageFilter.from_values(request.GET), selectors.sites_seen(user)
@@ -47,29 +47,29 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @page(Can.SEE_MESSAGES)
-def job(request: HttpRequest, job_id: int) -> HttpResponse:
-    """How far one is. The page reads itself again."""
+def show_replay(request: HttpRequest, job_id: int) -> HttpResponse:
+    """How far a replay is. The page reloads itself while it runs."""
     user = user_of(request)
-    found = selectors.replay_job(user, job_id)
+    job = selectors.replay_job(user, job_id)
     may_mend = Can.MEND_MESSAGES in permissions_of(user)
-    context = {"job": found, "asked": sorted(found.asked.items()), "may_mend": may_mend}
+    context = {"job": job, "asked": sorted(job.asked.items()), "may_mend": may_mend}
     return render(request, "hl7/replay_job.html", context)
 
 
 @require_POST
 @page(Can.MEND_MESSAGES)
-def halt(request: HttpRequest, job_id: int) -> HttpResponse:
+def halt_replay(request: HttpRequest, job_id: int) -> HttpResponse:
     """Stop it, with a reason."""
-    found = selectors.replay_job(user_of(request), job_id)
+    job = selectors.replay_job(user_of(request), job_id)
     reason = request.POST.get("reason", "").strip()[:250]
-    bulk_replay.halt(found.pk, reason=reason, actor=actor_of(request), at=now())
-    return go(request, reverse("hl7:replay-job", args=[found.pk]), "Stopped. What was taken again stays.")
+    bulk_replay.halt(job.pk, reason=reason, actor=actor_of(request), at=now())
+    return go(request, reverse("hl7:replay-job", args=[job.pk]), "Stopped. What was taken again stays.")
 
 
 @require_POST
 @page(Can.MEND_MESSAGES)
-def go_on(request: HttpRequest, job_id: int) -> HttpResponse:
+def resume_replay(request: HttpRequest, job_id: int) -> HttpResponse:
     """Go on where it was stopped."""
-    found = selectors.replay_job(user_of(request), job_id)
-    bulk_replay.go_on(found.pk, actor=actor_of(request), at=now())
-    return go(request, reverse("hl7:replay-job", args=[found.pk]), "It goes on.")
+    job = selectors.replay_job(user_of(request), job_id)
+    bulk_replay.go_on(job.pk, actor=actor_of(request), at=now())
+    return go(request, reverse("hl7:replay-job", args=[job.pk]), "It goes on.")

@@ -82,12 +82,12 @@ def test_an_addendum_comes_with_the_text_that_it_adds_to(emr):
 
 
 def test_the_same_fact_delivered_twice_owes_one_message(emr):
-    from interfaces.hl7.subscribers import tell_destinations
+    from interfaces.hl7.subscribers import queue_for_destinations
     from ris.kernel.events import revive
     from ris.kernel.models import Record
 
     signed()
-    tell_destinations(revive(Record.objects.get(kind="ReportSigned")))
+    queue_for_destinations(revive(Record.objects.get(kind="ReportSigned")))
     assert OutboundMessage.objects.count() == 1
 
 
