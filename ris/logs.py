@@ -22,6 +22,8 @@ QUIET = {
     "celery.app.trace": "CRITICAL",  # its lines hold texts of errors; ris.celery says it without
     "django.request": "CRITICAL",  # what it says is said by the request's line
     "fontTools": "WARNING",  # its lines hold the letters of the text that is set
+    "httpcore": "WARNING",
+    "httpx": "WARNING",  # its lines hold addresses of webhooks, which may hold a token
     "kombu": "WARNING",
     "pynetdicom": "ERROR",
     "pydicom": "ERROR",

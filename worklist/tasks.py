@@ -6,7 +6,7 @@ from celery import shared_task
 
 from ris.kernel.clock import now
 
-from .services.escalation_messages import send_owed
+from .services.escalation_messages import send_escalations
 from .services.sweep import alarm_uncovered_hours, sweep_all
 
 
@@ -25,4 +25,4 @@ def look_ahead() -> None:
 @shared_task(ignore_result=True)
 def tell() -> None:
     """Called by the bell ``escalation`` and every few seconds: messages that the ladder owes."""
-    send_owed(at=now())
+    send_escalations(at=now())

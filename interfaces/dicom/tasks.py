@@ -16,7 +16,7 @@ from .reports import sender
 @shared_task(ignore_result=True)
 def send_forwards() -> None:
     """Called by the bell ``dicom-forward`` and every few seconds: MPPS to further systems."""
-    forwarding.send_owed(at=now())
+    forwarding.send_forwards(at=now())
 
 
 @shared_task(ignore_result=True)

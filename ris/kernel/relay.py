@@ -20,10 +20,12 @@ from .db.prepared import fetch
 from .db.statements import Kept
 from .errors import NotFound
 from .models import Delivery
+from .queue import Backoff
 
 log = structlog.get_logger(__name__)
 
 MOST_ATTEMPTS = 10
+BACKOFF = Backoff(first_s=1, longest_s=300)
 STUCK_ALARM = "delivery-stuck"
 
 
@@ -43,12 +45,15 @@ def deliver_owed(*, at: datetime, limit: int = 500) -> int:
 
 
 _HEAD = """
-d.state = 'owed' AND d.due_at <= %s AND NOT EXISTS (
+d.state = 'owed' AND (d.due_at <= %s OR d.due_at > %s) AND NOT EXISTS (
  SELECT 1 FROM kernel_delivery e WHERE e.state <> 'done' AND e.subscriber = d.subscriber AND e.stream = d.stream
  AND e.record_id < d.record_id
 )
 """
-"""Of a delivery: the first unfinished one of its lane, owed and due."""
+"""Of a delivery: the first unfinished one of its lane, owed and due. Values: now, and now with the longest delay.
+
+What is due later than that was written by a clock that was ahead, and waits no longer.
+"""
 
 _RECORD = f"""
 SELECT d.record_id FROM kernel_delivery d JOIN kernel_record r ON r.id = d.record_id
@@ -67,14 +72,15 @@ def _deliver_record(at: datetime, most: int) -> int | None:
 
     One worker has a record at a time, so that its subscribers, who work on the same exam, do not wait for each other.
     """
-    moment = connection.ops.adapt_datetimefield_value(at)
+    latest = at + timedelta(seconds=BACKOFF.longest_s)
+    moments = [connection.ops.adapt_datetimefield_value(moment) for moment in (at, latest)]
     skipping = _SKIPPING if connection.features.has_select_for_update_skip_locked else ""
     with transaction.atomic():
-        found = fetch(_RECORD + skipping, [moment])
+        found = fetch(_RECORD + skipping, moments)
         if not found:
             return None
         # Asked for again under the lock: another worker may have brought it meanwhile, which makes it none.
-        ids = [pk for (pk,) in fetch(_OF_RECORD, [found[0][0], moment])[:most]]
+        ids = [pk for (pk,) in fetch(_OF_RECORD, [found[0][0], *moments])[:most]]
         heads = _deliveries.all(*ids) if ids else []
         done = [delivery.pk for delivery in heads if _deliver(delivery, at)]
         if done:
@@ -99,7 +105,7 @@ def _note_failure(delivery: Delivery, error: Exception, at: datetime) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(
         attempts=attempts,
         state=Delivery.STUCK if stuck else Delivery.OWED,
-        due_at=at + timedelta(seconds=min(2 ** (attempts - 1), 300)),
+        due_at=at + BACKOFF.delay(attempts),
         error=_describe(error),
     )
     log.warning("delivery.failed", delivery=delivery.pk, attempts=attempts, error=type(error).__name__)

@@ -180,3 +180,13 @@ def test_a_bell_rings_after_commit_and_not_before(listener: Listener) -> None:
             boil(1)
             assert rung == []
         assert rung == [False]
+
+
+@pytest.mark.django_db
+def test_what_failed_while_the_clock_was_an_hour_ahead_is_due_once_it_is_right(listener: Listener) -> None:
+    listener.failures = 1
+    boil(1)
+    assert relay.deliver_owed(at=NOON + timedelta(hours=1)) == 1
+    assert listener.heard == []
+    relay.deliver_owed(at=NOON + timedelta(seconds=1))
+    assert listener.heard == [1]

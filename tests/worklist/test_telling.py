@@ -20,7 +20,7 @@ from tests.racing import race
 from tests.worklist.reading import make_item
 from worklist.models import EscalationMessage, EscalationRoute
 from worklist.selectors.lead import open_escalations
-from worklist.services.escalation_messages import MOST_ATTEMPTS, send_owed
+from worklist.services.escalation_messages import MOST_ATTEMPTS, send_escalations
 from worklist.services.sweep import sweep_all
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +66,7 @@ def test_a_breach_is_mailed_once_with_the_accession_number_and_a_link_and_nothin
     item = make_item(patient=patient, priority="STAT", reason="fell down the stairs")
     for _ in range(2):
         sweep_all(at=NOON + 61 * MINUTE)
-        send_owed(at=NOON + 61 * MINUTE)
+        send_escalations(at=NOON + 61 * MINUTE)
     (sent,) = mail.outbox
     assert sent.to == ["lead@hospital.example"]
     assert item.accession in sent.subject
@@ -86,7 +86,7 @@ def test_each_rung_tells_whom_it_names_at_its_site_and_from_its_class_on() -> No
     make_item(priority="STAT")
     for minutes in (31, 61):
         sweep_all(at=NOON + minutes * MINUTE)
-        send_owed(at=NOON + minutes * MINUTE)
+        send_escalations(at=NOON + minutes * MINUTE)
     assert [m.to for m in mail.outbox] == [["rung1@hospital.example"], ["rung4@hospital.example"]]
 
 
@@ -95,10 +95,10 @@ def test_a_webhook_is_posted_to_again_until_it_answers(hook: str) -> None:
     item = make_item(priority="STAT")
     Hook.answers[:] = [503]
     sweep_all(at=NOON + 61 * MINUTE)
-    assert send_owed(at=NOON + 61 * MINUTE) == 0
-    assert send_owed(at=NOON + 61 * MINUTE) == 0  # not yet again
-    assert send_owed(at=NOON + 63 * MINUTE) == 1
-    assert send_owed(at=NOON + 90 * MINUTE) == 0
+    assert send_escalations(at=NOON + 61 * MINUTE) == 0
+    assert send_escalations(at=NOON + 61 * MINUTE) == 0  # not yet again
+    assert send_escalations(at=NOON + 63 * MINUTE) == 1
+    assert send_escalations(at=NOON + 90 * MINUTE) == 0
     (first, _), (second, body) = Hook.heard
     assert first == second
     assert item.accession.encode() in body
@@ -113,7 +113,7 @@ def test_what_cannot_be_told_is_given_up_with_an_alarm(monkeypatch: pytest.Monke
     make_item(priority="STAT")
     sweep_all(at=NOON + 61 * MINUTE)
     for n in range(MOST_ATTEMPTS + 2):
-        send_owed(at=NOON + 61 * MINUTE + n * timedelta(minutes=11))
+        send_escalations(at=NOON + 61 * MINUTE + n * timedelta(minutes=11))
     row = EscalationMessage.objects.get()
     assert (row.state, row.attempts, row.error) == (EscalationMessage.GIVEN_UP, MOST_ATTEMPTS, "ConnectionRefusedError")
     assert Alarm.objects.get(kind="escalation-untold", cleared_at=None).subject == "email to lead@hospital.example"
@@ -127,7 +127,7 @@ def test_the_coordinators_screen_shows_lower_rungs_where_the_house_asks_for_them
     route(2, way="screen", address="")
     sweep_all(at=NOON + 46 * MINUTE)
     assert [row.rung for row in open_escalations(lead)] == [2]
-    assert send_owed(at=NOON + 46 * MINUTE) == 0
+    assert send_escalations(at=NOON + 46 * MINUTE) == 0
 
 
 @pytest.mark.parametrize(("way", "address"), [("email", "nobody"), ("webhook", "ftp://host/x"), ("webhook", "")])
@@ -143,9 +143,9 @@ def test_however_many_sweep_and_send_at_once_each_message_goes_once() -> None:
 
     def work(n: int) -> int:
         sweep_all(at=NOON + 61 * MINUTE)
-        return send_owed(at=NOON + 61 * MINUTE)
+        return send_escalations(at=NOON + 61 * MINUTE)
 
     outcomes = race(6, work)
     assert all(isinstance(n, int) for n in outcomes), outcomes
-    send_owed(at=NOON + 61 * MINUTE)
+    send_escalations(at=NOON + 61 * MINUTE)
     assert sorted(item.accession for item in items) == sorted(m.subject.split()[-1] for m in mail.outbox)

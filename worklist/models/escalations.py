@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 
 from ris.catalog.models import Site
+from ris.kernel.queue import Owed, QueueSteps
+from ris.kernel.states import step
 
 from .items import ReadingItem
 
@@ -73,19 +75,21 @@ class EscalationRoute(models.Model):
             raise ValidationError({"address": error.messages}) from None
 
 
-class EscalationMessage(models.Model):
+class EscalationMessage(Owed):
     """One rung of one case to be told to one address: owed until it was sent, or given up. A task sends it."""
 
     OWED, SENT, GIVEN_UP, SHOWN = "owed", "sent", "given up", "shown"
+    STEPS = QueueSteps(
+        claim=step("claim", [OWED], OWED),
+        postpone=step("postpone", [OWED], OWED),
+        complete=step("mark as sent", [OWED], SENT),
+        give_up=step("give up", [OWED], GIVEN_UP),
+    )
 
     escalation = models.ForeignKey(Escalation, on_delete=models.CASCADE, related_name="messages")
     way = models.CharField(max_length=7)
     address = models.CharField(max_length=200, blank=True)
-    state = models.CharField(max_length=8, default=OWED)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(help_text="Tried no sooner; while one try is under way, when another may begin.")
     sent_at = models.DateTimeField(null=True, blank=True)
-    error = models.CharField(max_length=120, blank=True)
 
     class Meta:
         constraints = [

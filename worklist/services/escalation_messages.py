@@ -13,24 +13,30 @@ from typing import Any
 import httpx
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import F, Q
+from django.db.models import Q
 from django.urls import reverse
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel import doorbell
-from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.alarms import clear_alarm
+from ris.kernel.queue import Backoff, Queue, start_clock
 from worklist.models import Escalation, EscalationMessage, EscalationRoute, ReadingItem
 from worklist.rules.ladder import NAMES
 
 TELL = "escalation"
 """Doorbell: messages are owed."""
-UNTOLD_ALARM = "escalation-untold"
 MOST_ATTEMPTS = 8
-LONGEST_PAUSE = timedelta(minutes=10)
+"""Half an hour of tries; after that the case is read or the coordinator knows."""
 TRY_S = 10
-UNDER_WAY = timedelta(minutes=2)
-"""A try that began so long ago has lost its worker."""
+QUEUE = Queue(
+    EscalationMessage,
+    EscalationMessage.STEPS,
+    Backoff(first_s=10, longest_s=600),
+    claim_timeout=timedelta(minutes=2),  # longer than a try: TRY_S, or the mail server's time-out (EMAIL_TIMEOUT)
+    alarm="escalation-untold",
+    most_attempts=MOST_ATTEMPTS,
+)
 
 
 def owe(escalation: Escalation, item: ReadingItem, *, at: datetime) -> int:
@@ -53,74 +59,62 @@ def owe(escalation: Escalation, item: ReadingItem, *, at: datetime) -> int:
     return len(owed)
 
 
-def send_owed(*, at: datetime, limit: int = 50) -> int:
+def send_escalations(*, at: datetime, limit: int = 50) -> int:
     """Send what is due; how many went. Run by a task, outside of any transaction; by several at once."""
-    due = EscalationMessage.objects.filter(state=EscalationMessage.OWED, due_at__lte=at).order_by("due_at", "pk")
-    return sum(_send(pk, at) for pk in list(due.values_list("pk", flat=True)[:limit]))
+    rows = QUEUE.due(at).select_related("escalation__item__procedure__order", "escalation__item__site")
+    clock = start_clock(at)
+    return sum(_send(message, clock()) for message in list(rows.order_by("due_at", "pk")[:limit]))
 
 
-def _send(pk: int, at: datetime) -> bool:
-    mine = EscalationMessage.objects.filter(pk=pk, state=EscalationMessage.OWED, due_at__lte=at)
-    if not mine.update(due_at=at + UNDER_WAY, attempts=F("attempts") + 1):
-        return False  # somebody else is at it
-    rows = EscalationMessage.objects.select_related("escalation__item__procedure__order", "escalation__item__site")
-    one = rows.get(pk=pk)
+def _send(message: EscalationMessage, at: datetime) -> bool:
+    if not QUEUE.claim(message, at):
+        return False  # another worker has it
     try:
-        _SEND[one.way](one)
+        _SEND[message.way](message)
     except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:  # smtplib's refusals are OSErrors, too
-        _postpone(one, type(error).__name__, at)
+        QUEUE.postpone(message, type(error).__name__, subject=_subject(message), at=at)
         return False
-    EscalationMessage.objects.filter(pk=pk).update(state=EscalationMessage.SENT, sent_at=at, error="")
-    item = one.escalation.item
-    patient_id = item.procedure.order.patient_id
-    said: dict[str, Any] = {"rung": one.escalation.rung, "way": one.way, "address": one.address}
-    record(Actor.job("ladder"), "item.escalation-told", item, patient_id=patient_id, at=at, **said)
-    clear_alarm(UNTOLD_ALARM, _subject(one), at=at)
+    QUEUE.complete(message, sent_at=at)
+    escalation, item = message.escalation, message.escalation.item
+    record(Actor.job("ladder"), "item.escalation-told", item, patient_id=item.procedure.order.patient_id, at=at,
+           rung=escalation.rung, way=message.way, address=message.address)  # fmt: skip
+    clear_alarm(QUEUE.alarm, _subject(message), at=at)
     return True
 
 
-def _postpone(one: EscalationMessage, error: str, at: datetime) -> None:
-    over = one.attempts >= MOST_ATTEMPTS
-    pause = min(timedelta(seconds=5 * 2**one.attempts), LONGEST_PAUSE)
-    state = EscalationMessage.GIVEN_UP if over else EscalationMessage.OWED
-    EscalationMessage.objects.filter(pk=one.pk).update(state=state, due_at=at + pause, error=error)
-    if over:
-        raise_alarm(UNTOLD_ALARM, _subject(one), detail=f"{error}, {one.attempts} times", at=at)
+def _subject(message: EscalationMessage) -> str:
+    return f"{message.way} to {message.address}"[:160]
 
 
-def _subject(one: EscalationMessage) -> str:
-    return f"{one.way} to {one.address}"[:160]
-
-
-def told(one: EscalationMessage) -> dict[str, Any]:
+def told(message: EscalationMessage) -> dict[str, Any]:
     """What is sent: the case by its accession number, and where to look."""
-    item, rung = one.escalation.item, one.escalation.rung
+    item, rung = message.escalation.item, message.escalation.rung
     return {
         "accession": item.accession,
         "site": item.site.code,
         "rung": rung,
         "what": NAMES[rung],
         "class": item.get_urgency_display(),
-        "reached_at": one.escalation.at.isoformat(),
+        "reached_at": message.escalation.at.isoformat(),
         "due_at": item.due_at.isoformat(),
         "link": settings.RIS.url + reverse("worklist:explain", args=[item.pk]),
     }
 
 
-def _by_mail(one: EscalationMessage) -> None:
-    said = told(one)
+def _by_mail(message: EscalationMessage) -> None:
+    said = told(message)
     text = f"{said['class']} case {said['accession']}: {said['what']}. Due {said['due_at']}."
     EmailMessage(
         subject=f"{said['site']}: {said['what']} – {said['accession']}",
         body=f"{text}\n\n{said['link']}\n",
-        to=[one.address],
-        headers={"Message-ID": f"<escalation-{one.pk}@{settings.RIS.ae_title.lower()}.wetread>"},
+        to=[message.address],
+        headers={"Message-ID": f"<escalation-{message.pk}@{settings.RIS.ae_title.lower()}.wetread>"},
     ).send()
 
 
-def _by_webhook(one: EscalationMessage) -> None:
-    headers = {"Idempotency-Key": f"escalation-{one.pk}"}
-    httpx.post(one.address, json=told(one), headers=headers, timeout=TRY_S).raise_for_status()
+def _by_webhook(message: EscalationMessage) -> None:
+    headers = {"Idempotency-Key": f"escalation-{message.pk}"}
+    httpx.post(message.address, json=told(message), headers=headers, timeout=TRY_S).raise_for_status()
 
 
 _SEND = {EscalationRoute.EMAIL: _by_mail, EscalationRoute.WEBHOOK: _by_webhook}

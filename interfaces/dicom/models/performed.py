@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 
+from ris.kernel.queue import Owed
 from ris.orders.models import PerformedStep
 
+from ..mpps import states
 from .remotes import MppsTarget
 
 
@@ -44,24 +46,20 @@ class NoImages(models.Model):
         return f"no images of {self.performed_id}"
 
 
-class MppsForward(models.Model):
+class MppsForward(Owed):
     """One N-CREATE or N-SET owed to a target. Per target and exam the oldest goes first."""
-
-    OWED, SENT = "owed", "sent"
 
     mpps = models.ForeignKey(Mpps, on_delete=models.CASCADE, related_name="forwards")
     target = models.ForeignKey(MppsTarget, on_delete=models.CASCADE, related_name="forwards")
     creates = models.BooleanField(help_text="N-CREATE, else N-SET.")
     dataset = models.BinaryField(help_text="Explicit VR Little Endian.")
-    state = models.CharField(max_length=8, default=OWED)
-    attempts = models.PositiveIntegerField(default=0)
-    due_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
-    error = models.CharField(max_length=120, blank=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["target", "mpps", "id"], name="mpps_forward_lane", condition=models.Q(state="owed"))
+            models.Index(
+                fields=["target", "mpps", "id"], name="mpps_forward_lane", condition=models.Q(state=states.OWED)
+            )
         ]
 
     def __str__(self) -> str:

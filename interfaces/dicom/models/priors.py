@@ -7,22 +7,19 @@ from django.db import models
 from django.db.models import Q
 
 from ris.catalog.models import Site
-from ris.kernel.db.transitions import Stateful
+from ris.kernel.queue import Owed
 from ris.orders.models import RequestedProcedure
 
 from .remotes import Archive
 
 
-class Prefetch(Stateful):
+class Prefetch(Owed):
     """The priors of one requested procedure, looked for in one archive."""
 
     procedure = models.ForeignKey(RequestedProcedure, on_delete=models.CASCADE, related_name="prefetches")
     archive = models.ForeignKey(Archive, on_delete=models.CASCADE, related_name="prefetches")
     urgent = models.BooleanField(default=False, help_text="STAT: looked for first, and in quiet hours too.")
-    due_at = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0)
     found = models.PositiveIntegerField(default=0, help_text="Studies of the patient in the archive.")
-    error = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -62,7 +59,7 @@ class PriorDestination(models.Model):
         return self.ae_title
 
 
-class PriorMove(Stateful):
+class PriorMove(Owed):
     """One prior study that is moved to a destination. Never twice to the same."""
 
     archive = models.ForeignKey(Archive, on_delete=models.CASCADE, related_name="moves")
@@ -71,10 +68,7 @@ class PriorMove(Stateful):
     destination = models.CharField(max_length=16)
     urgent = models.BooleanField(default=False)
     score = models.FloatField(help_text="Of the plan: the best go first.")
-    due_at = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0)
     instances = models.PositiveIntegerField(default=0, help_text="Moved, as the archive counted.")
-    error = models.CharField(max_length=120, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 
 from reporting.models import ReportVersion
 from ris.catalog.models import Site
-from ris.kernel.db.transitions import Stateful
+from ris.kernel.queue import Owed
 from ris.orders.models import RequestedProcedure
 
 from ..reports import states
@@ -64,7 +64,7 @@ class ReportObject(models.Model):
         return f"{self.form} of version {self.version_id}"
 
 
-class ReportSend(Stateful):
+class ReportSend(Owed):
     """A report object owed to an archive. Of each archive and procedure the oldest goes first."""
 
     archive = models.ForeignKey(Archive, on_delete=models.CASCADE, related_name="report_sends")
@@ -72,10 +72,7 @@ class ReportSend(Stateful):
     way = models.CharField(max_length=8, choices=ReportRoute.WAYS)
     procedure = models.ForeignKey(RequestedProcedure, on_delete=models.PROTECT, related_name="report_sends")
     created_at = models.DateTimeField()
-    due_at = models.DateTimeField(help_text="Not tried before.")
-    attempts = models.PositiveIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)
-    error = models.CharField(max_length=160, blank=True)
 
     class Meta:
         constraints = [

@@ -1,4 +1,4 @@
-"""What devices tell is told on (IHE PPS Manager): stored first, sent later, retried for as long as it takes.
+"""MPPS messages forwarded to other managers (IHE PPS Manager, RAD TF-2 4.6 and 4.7): stored first, sent later.
 
 A failed forward never fails the modality: it happens in another transaction, another thread, another time.
 """
@@ -8,87 +8,102 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Exists, OuterRef
+from django.db import DatabaseError
 from pydicom.dataset import Dataset
+from pynetdicom.association import Association
 from pynetdicom.sop_class import ModalityPerformedProcedureStep  # type: ignore[attr-defined]
 
-from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.alarms import clear_alarm
 from ris.kernel.doorbell import ring
+from ris.kernel.queue import Backoff, Queue, start_clock
 
 from ..encoding.datasets import decode_dataset, encode_dataset
 from ..models import Mpps, MppsForward, MppsTarget
 from ..scu.association import Unreachable, open_association, read_status
+from . import states
 
 log = structlog.get_logger(__name__)
 
 FORWARD = "dicom-forward"
 """Doorbell: something may be owed to an MPPS target."""
-ALARM = "mpps-forward"
-LONGEST_PAUSE = timedelta(minutes=10)
 DUPLICATE = 0x0111
 
+QUEUE = Queue(
+    MppsForward,
+    states.FORWARD,
+    Backoff(first_s=2, longest_s=600),
+    claim_timeout=timedelta(minutes=2),  # longer than the association's own time-outs (scu.association) together
+    alarm="mpps-forward",
+    lane=("target", "mpps"),
+)
 
-def owe(mpps: Mpps, said: Dataset, *, creates: bool, at: datetime) -> None:
-    """Queue an N-CREATE or N-SET for every target, in the transaction of whoever heard it."""
-    targets = MppsTarget.objects.filter(enabled=True)
-    made = [
-        MppsForward(mpps=mpps, target=target, creates=creates, dataset=encode_dataset(said), due_at=at)
-        for target in targets
+
+def enqueue_forwards(mpps: Mpps, dataset: Dataset, *, creates: bool, at: datetime) -> None:
+    """Queue an N-CREATE or N-SET for every enabled target, in the transaction that stores what the device sent."""
+    forwards = [
+        MppsForward(
+            mpps=mpps, target=target, creates=creates, dataset=encode_dataset(dataset), due_at=at, state=states.OWED
+        )
+        for target in MppsTarget.objects.filter(enabled=True)
     ]
-    if made:
-        MppsForward.objects.bulk_create(made)
+    if forwards:
+        MppsForward.objects.bulk_create(forwards)
         ring(FORWARD)
 
 
-def send_owed(*, at: datetime, limit: int = 200) -> int:
-    """Send what is due, the oldest of each target and exam first; return how many were taken.
+def send_forwards(*, at: datetime, limit: int = 200) -> int:
+    """Send what is due, the oldest of each target and exam first; return how many the targets accepted.
 
-    One association per target. The first failure ends the target's turn and postpones what is first in line.
+    One association per target. The first failure ends the target's turn and postpones what is first in line. Safe to
+    run by several workers at once.
     """
     sent = 0
     for target in MppsTarget.objects.filter(enabled=True):
-        due = _due(target, at)[:limit]
+        due = list(QUEUE.due(at).filter(target=target).select_related("mpps")[:limit])
         if due:
             sent += _send_to(target, due, at)
     return sent
 
 
-def _due(target: MppsTarget, at: datetime) -> list[MppsForward]:
-    earlier = MppsForward.objects.filter(
-        target=target, mpps=OuterRef("mpps"), state=MppsForward.OWED, pk__lt=OuterRef("pk"), due_at__gt=at
-    )
-    owed = MppsForward.objects.filter(target=target, state=MppsForward.OWED, due_at__lte=at)
-    return list(owed.exclude(Exists(earlier)).select_related("mpps").order_by("pk"))
-
-
 def _send_to(target: MppsTarget, due: list[MppsForward], at: datetime) -> int:
     sent = 0
-    current = due[0]
+    claimed: MppsForward | None = None
+    clock = start_clock(at)
     try:
         with open_association(target, ModalityPerformedProcedureStep) as association:
-            for current in due:
-                _send(association, current)
-                MppsForward.objects.filter(pk=current.pk).update(state=MppsForward.SENT, sent_at=at, error="")
-                sent += 1
-    except Unreachable as error:
-        _postpone(current, str(error), at)
-        raise_alarm(ALARM, target.name, detail=str(error), at=at)
+            for forward in due:
+                if not QUEUE.claim(forward, clock()):
+                    continue  # another worker has it or one before it
+                claimed = forward
+                _send(association, forward)
+                sent += QUEUE.complete(forward, sent_at=at)
+                claimed = None
+    except DatabaseError:
+        raise
+    except Exception as error:  # one that cannot be sent must not keep other targets from their turn
+        reason = str(error) if isinstance(error, Unreachable) else f"cannot be sent ({type(error).__name__})"
+        _postpone(claimed, due, target, reason, clock())
     else:
-        clear_alarm(ALARM, target.name, at=at)
+        if sent:
+            clear_alarm(QUEUE.alarm, target.name, at=at)
     return sent
 
 
-def _send(association: object, forward: MppsForward) -> None:
-    said, uid = decode_dataset(forward.dataset), forward.mpps.uid
-    send = association.send_n_create if forward.creates else association.send_n_set  # type: ignore[attr-defined]
-    status = read_status(send(said, ModalityPerformedProcedureStep, uid)[0])
-    taken = status in (0x0000, 0x0001) or (forward.creates and status == DUPLICATE)
-    if not taken:
+def _postpone(
+    claimed: MppsForward | None, due: list[MppsForward], target: MppsTarget, reason: str, at: datetime
+) -> None:
+    """Postpone the claimed forward; where the association already failed, the first that can be claimed."""
+    failed = claimed or next((forward for forward in due if QUEUE.claim(forward, at)), None)
+    if failed is not None:
+        QUEUE.postpone(failed, reason, subject=target.name, at=at)
+        log.warning("dicom.forward-waits", target=target.pk, attempts=failed.attempts)
+
+
+def _send(association: Association, forward: MppsForward) -> None:
+    """Send one message. Raises Unreachable for any answer but success, or a duplicate of what was sent before."""
+    dataset, uid = decode_dataset(forward.dataset), forward.mpps.uid
+    send = association.send_n_create if forward.creates else association.send_n_set
+    status = read_status(send(dataset, ModalityPerformedProcedureStep, uid)[0])
+    accepted = status in (0x0000, 0x0001) or (forward.creates and status == DUPLICATE)
+    if not accepted:
         raise Unreachable(f"answered with status {status:04X}")
-
-
-def _postpone(forward: MppsForward, why: str, at: datetime) -> None:
-    attempts = forward.attempts + 1
-    pause = min(timedelta(seconds=2**attempts), LONGEST_PAUSE)
-    MppsForward.objects.filter(pk=forward.pk).update(attempts=attempts, due_at=at + pause, error=why[:120])
-    log.warning("dicom.forward-waits", target=forward.target_id, attempts=attempts)

@@ -101,7 +101,7 @@ def begin(uid: str, dataset: Dataset, caller: Caller, *, at: datetime) -> Mpps:
         violations=violations,
         updated_at=at,
     )
-    forwarding.owe(mpps, dataset, creates=True, at=at)
+    forwarding.enqueue_forwards(mpps, dataset, creates=True, at=at)
     return mpps
 
 
@@ -146,7 +146,7 @@ def _apply(uid: str, changes: Dataset, status: str, caller: Caller, at: datetime
         violations=list(dict.fromkeys(violations)),
         updated_at=at,
     )
-    forwarding.owe(mpps, changes, creates=False, at=at)
+    forwarding.enqueue_forwards(mpps, changes, creates=False, at=at)
     return dropped
 
 

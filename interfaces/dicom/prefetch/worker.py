@@ -9,9 +9,9 @@ from django.db import transaction
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
-from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.alarms import clear_alarm
 from ris.kernel.db.locks import lock_name
-from ris.kernel.errors import Conflict
+from ris.kernel.queue import Backoff, Queue, start_clock
 from worklist.models import PriorPlan
 from worklist.services import note_fetched, plan_priors
 
@@ -26,18 +26,30 @@ from .study_description import describe_study
 
 log = structlog.get_logger(__name__)
 
-MAX_ATTEMPTS = 8
-LONGEST_PAUSE = timedelta(minutes=30)
-STUCK_AFTER = timedelta(minutes=30)
-"""A move that began so long ago and has not ended lost its worker; it is queued again."""
+SEARCHES = Queue(
+    Prefetch,
+    states.SEARCHES,
+    Backoff(first_s=2, longest_s=1800),
+    claim_timeout=timedelta(minutes=5),  # longer than the queries for every number of a patient
+    alarm=ALARM,
+    planned=True,  # priors of booked exams are searched the evening before
+)
+MOVES = Queue(
+    PriorMove,
+    states.MOVES,
+    Backoff(first_s=2, longest_s=1800),
+    claim_timeout=timedelta(minutes=30),  # a C-MOVE of a large study over a slow line
+    alarm="prior-missed",
+    most_attempts=8,
+)
 
 
 def run_due(*, at: datetime, limit: int = 20) -> int:
     """Search and move what is due, STAT first; return how much was done."""
     done = 0
+    clock = start_clock(at)
     for wish in _due_wishes(at)[:limit]:
-        done += _search(wish, at)
-    _queue_the_stuck(at)
+        done += _search(wish, at, claimed_at=clock())
     queue_moves_to_readers(at=at)
     for archive in Archive.objects.filter(enabled=True):
         done += _move_some(archive, at, limit)
@@ -45,24 +57,21 @@ def run_due(*, at: datetime, limit: int = 20) -> int:
 
 
 def _due_wishes(at: datetime) -> list[Prefetch]:
-    due = Prefetch.objects.filter(state=states.WANTED, due_at__lte=at, archive__enabled=True)
+    due = SEARCHES.due(at).filter(archive__enabled=True)
     return list(due.select_related("archive", "procedure__order__patient").order_by("-urgent", "due_at", "pk"))
 
 
-def _search(wish: Prefetch, at: datetime) -> int:
+def _search(wish: Prefetch, at: datetime, *, claimed_at: datetime) -> int:
+    if not SEARCHES.claim(wish, claimed_at):
+        return 0  # another worker has it
     try:
         found = _patients_studies(wish)
     except Unreachable as error:
-        attempts = wish.attempts + 1
-        pause = min(timedelta(seconds=2**attempts), LONGEST_PAUSE)
-        Prefetch.objects.filter(pk=wish.pk).update(attempts=attempts, due_at=at + pause, error=str(error)[:120])
-        raise_alarm(ALARM, wish.archive.name, detail=str(error), at=at)
+        SEARCHES.postpone(wish, str(error), subject=wish.archive.name, at=at)
         return 0
     clear_alarm(ALARM, wish.archive.name, at=at)
     with transaction.atomic():
-        try:
-            Prefetch.objects.take(states.SEARCH, wish.pk, found=len(found), error="")
-        except Conflict:  # stopped in the meantime
+        if not SEARCHES.complete(wish, found=len(found)):  # stopped in the meantime
             return 0
         plans = plan_priors(wish.procedure_id, at=at, found=[describe_study(study) for study in found])
         here = {study.uid for study in found}
@@ -121,8 +130,9 @@ def _queue(wish: Prefetch, plan: PriorPlan, destination: str, at: datetime) -> N
 
 def _move_some(archive: Archive, at: datetime, limit: int) -> int:
     moved = 0
+    clock = start_clock(at)
     for _ in range(limit):
-        begun = _begin(archive, at)
+        begun = _begin(archive, clock())
         if begun is None:
             return moved
         moved += _bring(archive, begun, at)
@@ -136,39 +146,27 @@ def _begin(archive: Archive, at: datetime) -> PriorMove | None:
     Under a lock of the archive, so that several workers together keep its limit.
     """
     lock_name(f"archive-moves:{archive.pk}")
-    under_way = PriorMove.objects.filter(archive=archive, state=states.MOVING).count()
-    due = PriorMove.objects.filter(archive=archive, state=states.QUEUED, due_at__lte=at)
+    due = MOVES.due(at).filter(archive=archive)
+    under_way = PriorMove.objects.filter(archive=archive, state=states.MOVING).exclude(pk__in=due.values("pk")).count()
     if is_quiet(archive, at):
         due = due.filter(urgent=True)
     first = due.order_by("-urgent", "due_at", "-score", "pk").first()
     if first is None or under_way >= archive.most_at_once:
         return None
-    try:
-        return PriorMove.objects.take(states.BEGIN, first.pk, attempts=first.attempts + 1, due_at=at)
-    except Conflict:  # stopped in the meantime
-        return None
+    return first if MOVES.claim(first, at) else None  # stopped in the meantime
 
 
 def _bring(archive: Archive, begun: PriorMove, at: datetime) -> int:
     try:
         instances = move_study(archive, begun.study_uid, begun.destination)
     except Unreachable as error:
-        if begun.attempts >= MAX_ATTEMPTS:
-            PriorMove.objects.take(states.MISS, begun.pk, error=str(error)[:120])
+        if MOVES.postpone(begun, str(error), subject=f"{archive.name}: move {begun.pk}", at=at):
             note_fetched(begun.study_uid, ok=False, at=at)
-            raise_alarm("prior-missed", f"{archive.name}: move {begun.pk}", detail=str(error), at=at)
-            return 0
-        pause = min(timedelta(seconds=2**begun.attempts), LONGEST_PAUSE)
-        PriorMove.objects.take(states.POSTPONE, begun.pk, due_at=at + pause, error=str(error)[:120])
         return 0
-    PriorMove.objects.take(states.FINISH, begun.pk, instances=instances, done_at=at, error="")
+    if not MOVES.complete(begun, instances=instances, done_at=at):
+        return 0
     note_fetched(begun.study_uid, ok=True, at=at)
     return 1
-
-
-def _queue_the_stuck(at: datetime) -> None:
-    for stuck in PriorMove.objects.filter(state=states.MOVING, due_at__lt=at - STUCK_AFTER):
-        PriorMove.objects.filter(due_at=stuck.due_at).take(states.POSTPONE, stuck.pk, due_at=at)
 
 
 def is_quiet(archive: Archive, at: datetime) -> bool:

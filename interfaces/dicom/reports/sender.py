@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import DatabaseError, transaction
-from django.db.models import Exists, OuterRef
 from pydicom.dataset import Dataset
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
-from ris.kernel.alarms import clear_alarm, raise_alarm
-from ris.kernel.errors import Conflict
+from ris.kernel.alarms import clear_alarm
+from ris.kernel.queue import Backoff, Queue, start_clock
 
 from ..models import Archive, ReportRoute, ReportSend
 from ..scu.association import Unreachable, open_association, read_status
@@ -24,10 +23,14 @@ from .instances import STORAGE_CLASSES, load_file, parse_file
 
 log = structlog.get_logger(__name__)
 
-ALARM = "report-not-stored"
-LONGEST_PAUSE = timedelta(minutes=10)
-CLAIM_TIMEOUT = timedelta(minutes=2)
-"""Whoever takes a send has so long before another may take it: longer than a send lasts."""
+QUEUE = Queue(
+    ReportSend,
+    states.SENDS,
+    Backoff(first_s=2, longest_s=600),
+    claim_timeout=timedelta(minutes=2),  # longer than one C-STORE or STOW-RS may take (scu.association)
+    alarm="report-not-stored",
+    lane=("archive", "procedure"),
+)
 STORED_STATUSES = frozenset({0x0000, 0xB000, 0xB006, 0xB007, 0x0111})
 """C-STORE statuses with which the archive has it: success, its warnings (PS3.4 B.2.3), duplicate SOP instance."""
 
@@ -39,7 +42,7 @@ class NotStored(Exception):
 
 
 def send_due(*, at: datetime, limit: int = 200) -> int:
-    """Send what is due, of each archive and procedure the oldest first; return how many were taken.
+    """Send what is due, of each archive and procedure the oldest first; return how many were stored.
 
     What an archive will not have holds what comes after it of the same procedure only. An archive that cannot be
     reached is left alone until the next round.
@@ -54,37 +57,34 @@ def send_due(*, at: datetime, limit: int = 200) -> int:
 
 
 def _due(archive: Archive, way: str, at: datetime, limit: int) -> list[ReportSend]:
-    owed = ReportSend.objects.filter(archive=archive, state=states.QUEUED)
-    held = owed.filter(procedure=OuterRef("procedure"), pk__lt=OuterRef("pk"), due_at__gt=at)
-    due = owed.filter(way=way, due_at__lte=at).exclude(Exists(held)).order_by("pk")[:limit]
+    due = QUEUE.due(at).filter(archive=archive, way=way)[:limit]
     return list(due.select_related("object", "procedure__order").defer("object__file"))
 
 
 def _send_to(archive: Archive, way: str, due: list[ReportSend], at: datetime) -> int:
-    sent, wrong = 0, ""
-    held: set[int] = set()
-    current = due[0]
+    sent, failed = 0, False
+    claimed: ReportSend | None = None
+    clock = start_clock(at)
     try:
-        with _line(archive, way, due) as store:
-            for current in due:
-                if current.procedure_id in held or not _claim(current, at):
-                    held.add(current.procedure_id)  # another worker has it, or an earlier one waits
-                    continue
+        with _open_line(archive, way, due) as store:
+            for send in due:
+                if not QUEUE.claim(send, clock()):
+                    continue  # another worker has it, or one before it of the same procedure waits
+                claimed = send
                 try:
-                    store(_made(current))
+                    store(_build(claimed))
                 except NotStored as refusal:
-                    wrong = str(refusal)
-                    _postpone(current, wrong, at)
-                    held.add(current.procedure_id)
+                    failed = True
+                    _postpone(claimed, archive, str(refusal), clock())
                 else:
-                    _mark_sent(current, at)
-                    sent += 1
+                    sent += _mark_sent(claimed, at)
+                claimed = None
     except Unreachable as error:
-        wrong = str(error)
-        _postpone(current, wrong, at)
-    if wrong:
-        raise_alarm(ALARM, archive.name, detail=wrong, at=at)
-    else:
+        failed = True
+        first = claimed or next((send for send in due if QUEUE.claim(send, clock())), None)
+        if first is not None:
+            _postpone(first, archive, str(error), clock())
+    if not failed:
         clear_alarm_if_done(archive, at=at)
     return sent
 
@@ -92,10 +92,10 @@ def _send_to(archive: Archive, way: str, due: list[ReportSend], at: datetime) ->
 def clear_alarm_if_done(archive: Archive, *, at: datetime) -> None:
     """The archive's alarm is over once nothing waits for it that was tried in vain."""
     if not ReportSend.objects.filter(archive=archive, state=states.QUEUED, attempts__gt=0).exists():
-        clear_alarm(ALARM, archive.name, at=at)
+        clear_alarm(QUEUE.alarm, archive.name, at=at)
 
 
-def _made(send: ReportSend) -> Dataset:
+def _build(send: ReportSend) -> Dataset:
     """Its document. One that cannot be made must not keep the others from being sent."""
     try:
         return parse_file(load_file(send.object_id))
@@ -106,32 +106,22 @@ def _made(send: ReportSend) -> Dataset:
         raise NotStored(f"The document cannot be made ({type(error).__name__})") from None
 
 
-def _claim(send: ReportSend, at: datetime) -> bool:
-    """Of two workers one gets it: the due time is moved on by whoever does."""
-    same = ReportSend.objects.filter(pk=send.pk, state=states.QUEUED, due_at=send.due_at)
-    return bool(same.update(due_at=at + CLAIM_TIMEOUT))
-
-
 @transaction.atomic
-def _mark_sent(send: ReportSend, at: datetime) -> None:
-    try:
-        ReportSend.objects.take(states.MARK_SENT, send.pk, sent_at=at, attempts=send.attempts + 1, error="")
-    except Conflict:  # it was skipped while it was on its way
-        return
+def _mark_sent(send: ReportSend, at: datetime) -> bool:
+    if not QUEUE.complete(send, sent_at=at):  # it was skipped while it was on its way
+        return False
     patient_id = send.procedure.order.patient_id
     record(Actor.job("reports"), "report.store", send, patient_id=patient_id, at=at, archive=send.archive_id)
+    return True
 
 
-def _postpone(send: ReportSend, why: str, at: datetime) -> None:
-    attempts = send.attempts + 1
-    pause = min(timedelta(seconds=2 ** min(attempts, 10)), LONGEST_PAUSE)
-    waiting = ReportSend.objects.filter(pk=send.pk, state=states.QUEUED)
-    waiting.update(attempts=attempts, due_at=at + pause, error=why[:160])
-    log.warning("dicom.report-waits", archive=send.archive_id, attempts=attempts)
+def _postpone(send: ReportSend, archive: Archive, reason: str, at: datetime) -> None:
+    QUEUE.postpone(send, reason, subject=archive.name, at=at)
+    log.warning("dicom.report-waits", archive=archive.pk, attempts=send.attempts)
 
 
 @contextmanager
-def _line(archive: Archive, way: str, due: list[ReportSend]) -> Iterator[Store]:
+def _open_line(archive: Archive, way: str, due: list[ReportSend]) -> Iterator[Store]:
     if way == ReportRoute.STOW:
         yield _stow(archive)
         return

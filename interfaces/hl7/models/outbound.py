@@ -6,11 +6,12 @@ from django.db import models
 from django.db.models import Q
 
 from ris.kernel.db.transitions import Stateful
+from ris.kernel.queue import Receiver
 
 from .. import states
 
 
-class Destination(models.Model):
+class Destination(Receiver):
     """A system that we send HL7 to, what it wants, and whether it answers at present."""
 
     TLS = [("", "Off"), ("tls", "TLS"), ("mutual", "Mutual TLS")]
@@ -36,12 +37,7 @@ class Destination(models.Model):
 
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=250, blank=True)
-    failures = models.PositiveIntegerField(default=0, help_text="Failed tries in a row.")
-    retry_at = models.DateTimeField(null=True, blank=True, help_text="Not tried again before.")
-    last_error = models.CharField(max_length=250, blank=True)
     last_sent_at = models.DateTimeField(null=True, blank=True)
-    lease_holder = models.CharField(max_length=64, blank=True, editable=False)
-    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["name"]

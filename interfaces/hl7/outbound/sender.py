@@ -1,25 +1,24 @@
 """Bringing owed messages to a destination, in order per lane, until each is accepted or a person decides.
 
-One sender at a time works on a destination: it holds a lease, a guarded UPDATE
-like any other change of state. A message is marked sent only when its AA is here,
-under that lease; a crash before that sends it again with the same control id.
+One sender at a time works on a destination: it holds its lease (``ris.kernel.queue``). A message is marked sent only
+when its AA is here, under that lease; a crash before that sends it again with the same control id.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import connections, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict
+from ris.kernel.queue import Backoff, Lease
 from ris.kernel.states import Step
 
 from .. import states
@@ -32,8 +31,8 @@ log = structlog.get_logger(__name__)
 DOWN_ALARM = "hl7-destination-down"
 REFUSED_ALARM = "hl7-message-refused"
 ASKS_FOR_NUMBER = "order.number"
-LONGEST_DELAY = 60
-"""Seconds between two tries during an outage, however long it lasts."""
+BACKOFF = Backoff(first_s=1, longest_s=60)
+"""Of a destination that does not answer: a minute at most, so that results leave soon after it is back."""
 
 Clock = Callable[[], datetime]
 
@@ -45,7 +44,7 @@ class LeaseLost(Exception):
 def due(at: datetime) -> QuerySet[Destination]:
     """Destinations that something can be sent to now."""
     owed = OutboundMessage.objects.filter(destination=OuterRef("pk"), state=states.QUEUED)
-    ready = Destination.objects.filter(Q(retry_at=None) | Q(retry_at__lte=at), paused_at=None).exclude(host="")
+    ready = Destination.objects.filter(BACKOFF.due("retry_at", at), paused_at=None).exclude(host="")
     return ready.filter(Exists(owed)).order_by("pk")
 
 
@@ -65,11 +64,10 @@ class Courier:
         self, destination_id: int, *, clock: Clock = now, sleep: Callable[[float], object] = time.sleep
     ) -> None:
         self._id = destination_id
-        self._holder = uuid.uuid4().hex
         self._clock = clock
         self._sleep = sleep
+        self._lease = Lease(Destination, destination_id, clock)
         self._line: DestinationConnection | None = None
-        self._ours_until: datetime | None = None
 
     def drain(self) -> int:
         """Send until nothing can be sent now; return how many were accepted. Does nothing if another is at it."""
@@ -88,7 +86,7 @@ class Courier:
         except (LeaseLost, Conflict):
             return sent  # whoever has the lease now sends on
         finally:
-            Destination.objects.filter(pk=self._id, lease_holder=self._holder).update(lease_holder="", lease_until=None)
+            self._lease.release()
 
     def close(self) -> None:
         """Close the connection to the destination."""
@@ -96,23 +94,17 @@ class Courier:
             self._line.close()
 
     def _open_for(self, destination: Destination) -> bool:
-        waiting = destination.retry_at is not None and destination.retry_at > self._clock()
-        return bool(destination.host and destination.paused_at is None and not waiting)
+        due = BACKOFF.is_due(destination.retry_at, self._clock())
+        return bool(destination.host and destination.paused_at is None and due)
 
     def _take_lease(self) -> bool:
         """Take or renew the lease for one exchange, which a closed connection can begin anew, and a margin."""
-        at = self._clock()
-        free = Q(lease_until=None) | Q(lease_until__lt=at) | Q(lease_holder=self._holder)
-        timeout = Destination.objects.values_list("timeout", flat=True).get(pk=self._id)
-        until = at + _lease(timeout)
-        mine = Destination.objects.filter(free, pk=self._id).update(lease_holder=self._holder, lease_until=until)
-        self._ours_until = until if mine else None
-        return bool(mine)
+        timeout_s = Destination.objects.values_list("timeout", flat=True).get(pk=self._id)
+        return self._lease.take(_lease_length(timeout_s))
 
     def _covered(self, destination: Destination) -> bool:
         """Whether the lease was renewed a moment ago, with the answer to the message before."""
-        fresh = _lease(destination.timeout) - timedelta(seconds=5)
-        return self._ours_until is not None and self._clock() + fresh <= self._ours_until
+        return self._lease.covers(_lease_length(destination.timeout) - timedelta(seconds=5))
 
     def _send(self, destination: Destination, message: OutboundMessage) -> bool:
         """One exchange; whether the queue may go on."""
@@ -142,7 +134,7 @@ class Courier:
 
     def _mark(self, message: OutboundMessage, step: Step, answer: Answer, **changes: object) -> None:
         """Under our lease only: raises Conflict when it is another's by now."""
-        ours = OutboundMessage.objects.filter(destination__lease_holder=self._holder)
+        ours = OutboundMessage.objects.filter(destination__lease_holder=self._lease.holder)
         tried = F("attempts") + 1
         ours.take(step, message.pk, answer_code=answer.code, answer=answer.raw, attempts=tried, **changes)
 
@@ -158,7 +150,7 @@ class Courier:
         Destination.objects.filter(pk=self._id).update(
             failures=failures,
             last_error=why[:250],
-            retry_at=at + timedelta(seconds=min(2 ** min(failures - 1, 10), LONGEST_DELAY)),
+            retry_at=at + BACKOFF.delay(failures),
         )
         log.warning("hl7.destination-down", destination=self._id, failures=failures)
         if failures >= 2:
@@ -166,25 +158,23 @@ class Courier:
 
     def _note_answer(self, destination: Destination, at: datetime) -> None:
         """It answers; and the lease is renewed in the same breath. Raises LeaseLost."""
-        until = at + _lease(destination.timeout)
-        ours = Destination.objects.filter(pk=self._id, lease_holder=self._holder)
-        if not ours.update(failures=0, retry_at=None, last_error="", last_sent_at=at, lease_until=until):
+        lasts = _lease_length(destination.timeout)
+        if not self._lease.renew(lasts, failures=0, retry_at=None, last_error="", last_sent_at=at):
             raise LeaseLost
-        self._ours_until = until
         if destination.failures:
             clear_alarm(DOWN_ALARM, destination.name, at=at)
 
 
-def _lease(timeout: int) -> timedelta:
-    return timedelta(seconds=2 * timeout + 10)
+def _lease_length(timeout_s: int) -> timedelta:
+    """One exchange, which a closed connection can begin anew (twice the time-out), and ten seconds for the database."""
+    return timedelta(seconds=2 * timeout_s + 10)
 
 
-class _Post:
+class Couriers:
     """The couriers of this process: a thread per destination that lingers a while, to keep its connection open."""
 
-    LINGER = 30.0
-
-    def __init__(self) -> None:
+    def __init__(self, linger_s: float = 30.0) -> None:
+        self._linger_s = linger_s
         self._lock = threading.Lock()
         self._bells: dict[int, threading.Event] = {}
 
@@ -206,23 +196,32 @@ class _Post:
             while True:
                 bell.clear()
                 courier.drain()
-                if not bell.wait(self.LINGER):
+                if not bell.wait(self._linger_s) and self._leave(destination_id, bell):
                     break
         except Exception as error:  # the database is away: the sweep calls again
             log.warning("hl7.courier-stopped", destination=destination_id, error=type(error).__name__)
         finally:
             with self._lock:
-                self._bells.pop(destination_id, None)
+                if self._bells.get(destination_id) is bell:
+                    del self._bells[destination_id]
             courier.close()
             connections.close_all()
 
+    def _leave(self, destination_id: int, bell: threading.Event) -> bool:
+        """Let the next call start another courier; False if one came since the wait ended, which is this one's work."""
+        with self._lock:
+            if bell.is_set():
+                return False
+            del self._bells[destination_id]
+            return True
 
-_post = _Post()
+
+_couriers = Couriers()
 
 
 def send_owed(*, at: datetime) -> int:
     """Have a courier at each destination that something can be sent to; return how many. Does not wait for them."""
     pks = list(due(at).values_list("pk", flat=True))
     for pk in pks:
-        _post.call(pk)
+        _couriers.call(pk)
     return len(pks)

@@ -11,12 +11,13 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS
 
 from interfaces.dicom.models import MppsForward, MppsTarget
-from interfaces.dicom.mpps.forwarding import send_owed
+from interfaces.dicom.mpps.forwarding import QUEUE, send_forwards
 from interfaces.dicom.mpps.scp import _apply, begin
 from interfaces.dicom.upper_layer.admission import Caller
 from ris.kernel.models import Alarm
 from tests.factories import NOON, make_order
 from tests.interfaces.dicom.test_reporting_exams_by_mpps import begun, ended
+from tests.racing import race
 
 pytestmark = pytest.mark.django_db
 SCANNER = Caller(ae_title="CT1", address="127.0.0.1", time_zone="America/Chicago")
@@ -68,9 +69,9 @@ def target(port: int, **fields: Any) -> MppsTarget:
 def test_what_a_device_tells_is_told_on_in_order(manager: Manager, exam: Callable[[], str]) -> None:
     target(manager.port)
     exam()
-    assert send_owed(at=NOON) == 2
+    assert send_forwards(at=NOON) == 2
     assert manager.heard == [("create", "IN PROGRESS"), ("set", "COMPLETED")]
-    assert send_owed(at=NOON) == 0
+    assert send_forwards(at=NOON) == 0
 
 
 def test_a_target_that_is_away_is_tried_until_it_is_back(manager: Manager, exam: Callable[[], str]) -> None:
@@ -78,13 +79,13 @@ def test_a_target_that_is_away_is_tried_until_it_is_back(manager: Manager, exam:
     exam()
     at = NOON
     for _ in range(20):  # a day and more of nobody at home
-        assert send_owed(at=at) == 0
+        assert send_forwards(at=at) == 0
         at += timedelta(hours=1)
     assert Alarm.objects.filter(kind="mpps-forward", cleared_at=None).count() == 1
     assert set(MppsForward.objects.values_list("state", flat=True)) == {"owed"}
 
     MppsTarget.objects.filter(pk=away.pk).update(port=manager.port)
-    assert send_owed(at=at) == 2
+    assert send_forwards(at=at) == 2
     assert manager.heard == [("create", "IN PROGRESS"), ("set", "COMPLETED")]
     assert not Alarm.objects.filter(kind="mpps-forward", cleared_at=None).exists()
 
@@ -93,8 +94,8 @@ def test_a_refusal_holds_what_comes_after_it(manager: Manager, exam: Callable[[]
     target(manager.port)
     manager.status = 0x0110
     exam()
-    send_owed(at=NOON)
-    send_owed(at=NOON)
+    send_forwards(at=NOON)
+    send_forwards(at=NOON)
     assert manager.heard == [("create", "IN PROGRESS")]
     assert MppsForward.objects.first().error == "answered with status 0110"
 
@@ -103,7 +104,7 @@ def test_a_duplicate_means_that_it_was_told_before(manager: Manager, exam: Calla
     target(manager.port)
     exam()
     manager.status = 0x0111
-    send_owed(at=NOON)
+    send_forwards(at=NOON)
     assert MppsForward.objects.filter(creates=True, state="sent").count() == 1
 
 
@@ -111,3 +112,37 @@ def test_nothing_is_queued_for_a_target_that_is_off(exam: Callable[[], str]) -> 
     target(9, enabled=False)
     exam()
     assert not MppsForward.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_workers_one_sends_each_message_and_the_order_stays(
+    manager: Manager, exam: Callable[[], str]
+) -> None:
+    target(manager.port)
+    exam()
+    outcomes = race(4, lambda n: send_forwards(at=NOON))
+    assert all(isinstance(sent, int) for sent in outcomes), outcomes
+    send_forwards(at=NOON)
+    assert manager.heard == [("create", "IN PROGRESS"), ("set", "COMPLETED")]
+
+
+def test_what_a_killed_worker_had_is_sent_once_its_claim_is_over(manager: Manager, exam: Callable[[], str]) -> None:
+    target(manager.port)
+    exam()
+    assert QUEUE.claim(MppsForward.objects.earliest("pk"), NOON)  # and then the worker is killed
+    assert send_forwards(at=NOON + timedelta(minutes=1)) == 0
+    assert send_forwards(at=NOON + QUEUE.claim_timeout) == 2
+    assert manager.heard == [("create", "IN PROGRESS"), ("set", "COMPLETED")]
+
+
+def test_a_message_that_cannot_be_read_keeps_no_other_target_from_its_turn(
+    manager: Manager, exam: Callable[[], str]
+) -> None:
+    broken = target(manager.port)
+    exam()
+    MppsForward.objects.filter(target=broken, creates=True).update(dataset=b"\x08\x00\x05\x00SQ\x00\x00\xff\xff")
+    MppsTarget.objects.create(name="second", ae_title="OTHER", host="127.0.0.1", port=manager.port)
+    exam()
+    send_forwards(at=NOON)
+    assert MppsForward.objects.filter(target__name="second", state="sent").count() == 2
+    assert MppsForward.objects.filter(target=broken).earliest("pk").error

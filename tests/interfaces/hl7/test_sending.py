@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from interfaces.hl7.models import Destination, OutboundMessage
+from interfaces.hl7.outbound import sender
 from interfaces.hl7.outbound.sender import Courier, due
 from interfaces.hl7.v2.header import recover_header
 from ris.kernel.models import Alarm
@@ -126,6 +127,53 @@ def test_the_delay_between_tries_grows_to_a_minute_and_no_further():
         delays.append((to.retry_at - clock.at).total_seconds())
         clock.at = to.retry_at
     assert delays == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_clock_that_was_an_hour_ahead_during_an_outage_delays_nothing_once_it_is_right():
+    with socket.create_server(("127.0.0.1", 0)) as placeholder:
+        port = placeholder.getsockname()[1]
+    to, clock = destination(port), Clock()
+    owed(to)
+    clock.pass_by(hours=1)
+    courier(to, clock).drain()
+    with emr() as (system, port):
+        Destination.objects.update(port=port)
+        assert due(NOON).exists()
+        assert courier(to, Clock()).drain() == 1
+    assert system.control_ids == ["N1-1"]
+
+
+def test_a_call_that_comes_while_a_courier_leaves_is_answered(monkeypatch):
+    drained: list[int] = []
+    waits: list[threading.Event] = []
+
+    class Bell(threading.Event):
+        """Whose wait times out at the very moment at which somebody calls."""
+
+        def wait(self, timeout=None):
+            waits.append(self)
+            if len(waits) == 1:
+                couriers.call(1)
+            return False
+
+    class Quiet:
+        def __init__(self, destination_id: int) -> None:
+            pass
+
+        def drain(self) -> int:
+            drained.append(1)
+            return 0
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(sender, "Courier", Quiet)
+    monkeypatch.setattr(sender.threading, "Event", Bell)
+    couriers = sender.Couriers(linger_s=0)
+    couriers._bells[1] = Bell()
+    couriers._run(1)
+    assert len(drained) == 2
+    assert not couriers._bells
 
 
 def test_a_connection_that_the_peer_closed_while_idle_is_opened_anew():

@@ -12,7 +12,7 @@ import pytest
 
 from interfaces.dicom.models import Archive, Prefetch, PriorDestination, PriorMove
 from interfaces.dicom.prefetch import states, worker
-from interfaces.dicom.prefetch.worker import MAX_ATTEMPTS, run_due
+from interfaces.dicom.prefetch.worker import MOVES, run_due
 from interfaces.dicom.scu.study_query import FoundStudy
 from ris.audit.actor import Actor
 from ris.kernel.models import Alarm
@@ -104,7 +104,7 @@ def test_a_hook_that_fails_is_asked_again_and_in_the_end_the_prior_is_missed(hoo
     waiting = PriorMove.objects.get()
     assert (waiting.state, waiting.error) == (states.QUEUED, "the move hook failed (HTTPStatusError)")
     assert run_due(at=NOON) == 0 and len(hook.asked) == 1  # not before its time
-    for hour in range(1, MAX_ATTEMPTS):
+    for hour in range(1, MOVES.most_attempts):
         run_due(at=NOON + timedelta(hours=hour))
     assert moves() == [("READING", states.MISSED)]
     assert PriorPlan.objects.get().state == PriorPlan.FAILED
@@ -167,7 +167,7 @@ def test_an_archive_moves_no_more_at_once_than_it_may(hook: Hook, holdings: list
     wish = Prefetch.objects.get()
     PriorMove.objects.create(
         archive=archive, prefetch=wish, study_uid="1.2.9", destination="READING", state=states.MOVING, score=1,
-        due_at=NOON,
+        due_at=NOON + MOVES.claim_timeout,
     )  # fmt: skip
     assert run_due(at=NOON) >= 0 and hook.asked == []
     PriorMove.objects.filter(study_uid="1.2.9").update(state=states.MOVED)

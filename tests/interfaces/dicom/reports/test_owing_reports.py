@@ -14,7 +14,7 @@ from interfaces.dicom.models import ReportObject, ReportSend
 from interfaces.dicom.reports import instances, sender, states
 from interfaces.dicom.reports.instances import load_file, parse_file
 from interfaces.dicom.reports.routing import queue_version
-from interfaces.dicom.reports.sender import ALARM, CLAIM_TIMEOUT, _claim, send_due
+from interfaces.dicom.reports.sender import QUEUE, send_due
 from interfaces.dicom.reports.services import skip
 from reporting.models import ReportVersion
 from reporting.services import add_addendum, correct
@@ -118,12 +118,12 @@ def test_an_archive_that_is_away_is_tried_until_it_is_back(signed: Sign, scp: Sc
     waiting = ReportSend.objects.get()
     assert (waiting.attempts, waiting.error) == (6, "ARCHIVE at 127.0.0.1:9 cannot be reached")
     assert waiting.due_at <= at
-    assert Alarm.objects.filter(kind=ALARM, cleared_at=None).count() == 1
+    assert Alarm.objects.filter(kind=QUEUE.alarm, cleared_at=None).count() == 1
     archive.port = scp.port
     archive.save()
     assert send_due(at=at) == 1
     assert scp.heard == uids(version)
-    assert not Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
+    assert not Alarm.objects.filter(kind=QUEUE.alarm, cleared_at=None).exists()
 
 
 def test_what_an_archive_will_not_have_holds_only_its_own_study(signed: Sign, reader: User, scp: Scp) -> None:
@@ -145,12 +145,12 @@ def test_of_two_workers_one_sends(signed: Sign) -> None:
     route_to(archive_at())
     signed()
     send = ReportSend.objects.get()
-    assert _claim(send, SIGNED)
-    assert not _claim(send, SIGNED)
+    assert QUEUE.claim(send, SIGNED)
+    assert not QUEUE.claim(ReportSend.objects.get(), SIGNED)
     assert send_due(at=SIGNED) == 0
-    assert ReportSend.objects.get().attempts == 0
-    assert send_due(at=SIGNED + CLAIM_TIMEOUT) == 0  # the other one died: it is tried again
     assert ReportSend.objects.get().attempts == 1
+    assert send_due(at=SIGNED + QUEUE.claim_timeout) == 0  # the other one died: it is tried again
+    assert ReportSend.objects.get().attempts == 2
 
 
 def test_an_archive_that_takes_no_such_object_is_named(signed: Sign, scp: Scp) -> None:
@@ -178,9 +178,9 @@ def test_a_document_that_cannot_be_made_keeps_no_other_from_being_sent(
     assert scp.heard == uids(good)
     waiting = ReportSend.objects.get(state=states.QUEUED)
     assert waiting.error == "The document cannot be made (KeyError)"
-    assert Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
+    assert Alarm.objects.filter(kind=QUEUE.alarm, cleared_at=None).exists()
     skip(waiting.pk, reason="known bad", actor=TESTER, at=SIGNED)
-    assert not Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
+    assert not Alarm.objects.filter(kind=QUEUE.alarm, cleared_at=None).exists()
 
 
 def test_the_alarm_stands_as_long_as_anything_was_tried_in_vain(signed: Sign, scp: Scp) -> None:
@@ -189,7 +189,7 @@ def test_the_alarm_stands_as_long_as_anything_was_tried_in_vain(signed: Sign, sc
     send_due(at=SIGNED)
     signed()
     assert send_due(at=SIGNED) == 1  # the other one
-    assert Alarm.objects.filter(kind=ALARM, cleared_at=None).exists()
+    assert Alarm.objects.filter(kind=QUEUE.alarm, cleared_at=None).exists()
 
 
 def test_a_corrected_report_follows_what_it_corrects(signed: Sign, reader: User, scp: Scp) -> None:
