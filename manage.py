@@ -8,6 +8,7 @@ import sys
 
 
 def main() -> None:
+    """Run the command; say the cure when a module is not installed."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
     try:
         run()

@@ -14,7 +14,7 @@ class RisConfig(AppConfig):
     def ready(self) -> None:
         from .bells import hang
         from .celery import WAKES, app
-        from .web import schema  # noqa: F401  (registers itself)
+        from .web import openapi  # noqa: F401  (registers itself)
 
         hang(app, WAKES)
 

@@ -1,18 +1,59 @@
-"""The web's entry: HTTP to Django, websockets to Channels."""
+"""The web's entry: HTTP to Django, websockets to Channels.
+
+Only pages of this very server may open a websocket. A browser sends its cookies with any page's websocket, so the
+Origin must be the scheme, host and port that the socket itself was asked for. Programs, which send no Origin, are
+refused with the rest: the API is theirs.
+"""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from channels.auth import AuthMiddlewareStack
+from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.http.request import split_domain_port, validate_host
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
 http = get_asgi_application()
 
-from ris.web.sockets import SameOrigin, nowhere  # noqa: E402  (models are there only now)
-from worklist.live.consumers import websocket_urlpatterns  # noqa: E402
+from worklist.live.consumers import websocket_urlpatterns  # noqa: E402  (models are there only now)
+
+
+def is_same_origin(scheme: str, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether Origin names what Host names, over the matching scheme, and Host is one of ours."""
+    found = {name.lower(): value.decode("latin-1") for name, value in headers}
+    host = found.get(b"host", "")
+    name, _ = split_domain_port(host)
+    wanted = f"{'https' if scheme == 'wss' else 'http'}://{host}"
+    return bool(name) and validate_host(name, settings.ALLOWED_HOSTS) and found.get(b"origin") == wanted
+
+
+class SameOrigin:
+    """ASGI middleware: a handshake from elsewhere is answered with 403."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if is_same_origin(scope.get("scheme", "ws"), scope["headers"]):
+            await self.inner(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+
+class _Nowhere(AsyncWebsocketConsumer):
+    async def connect(self) -> None:
+        await self.close()
+
+
+nowhere = re_path(r"", _Nowhere.as_asgi())
+"""For addresses at which there is no socket."""
+
 
 application = ProtocolTypeRouter(
     {

@@ -13,8 +13,8 @@ from ris.catalog import urls as catalog
 from ris.orders import urls as orders
 from ris.patients import urls as patients
 from ris.people import urls as people
-from ris.web.docs import ApiDocs
-from ris.web.health import health
+from ris.web.openapi import ApiDocs
+from ris.web.pages import health
 from worklist import urls as worklist
 
 ROOMS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom)
@@ -28,5 +28,5 @@ urlpatterns = [
     *(path("", include(room)) for room in ROOMS),
 ]
 
-handler404 = "ris.web.missing.not_found"
-handler500 = "ris.web.missing.broken"
+handler404 = "ris.web.pages.not_found"
+handler500 = "ris.web.pages.broken"

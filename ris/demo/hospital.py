@@ -1,11 +1,17 @@
-"""Sites, devices, subspecialties and the catalog of the demo hospital."""
+"""Sites, devices and catalog of the demo hospital; fills an empty database with them and the staff."""
 
 from __future__ import annotations
 
 import csv
+import os
+from datetime import datetime
 from pathlib import Path
 
+from django.db import transaction
+
 from ris.catalog.models import Device, Procedure, Site, Subspecialty
+
+from .staff import hire_staff
 
 PROCEDURES = Path(__file__).with_name("procedures.csv")
 
@@ -44,6 +50,21 @@ SUBSPECIALTIES = {
     "vascular": "Vascular",
     "general": "General",
 }
+
+
+def seed_hospital(passwords_file: Path, *, at: datetime) -> dict[str, str]:
+    """Build the hospital and hire its staff; what is there already stays.
+
+    Returns the passwords of the users made now, and adds them to ``passwords_file``, which only its owner
+    may read.
+    """
+    with transaction.atomic():
+        passwords = hire_staff(build_hospital(), at=at)
+    if passwords:
+        descriptor = os.open(passwords_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.writelines(f"{name} {password}\n" for name, password in passwords.items())
+    return passwords
 
 
 def build_hospital() -> list[Site]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from datetime import datetime
@@ -17,10 +18,10 @@ from django.db import DatabaseError, close_old_connections
 from django.utils.module_loading import import_string
 
 from ris.celery import app
+from ris.config_values import Address, Misconfigured
 from ris.kernel import heartbeat
 from ris.kernel.clock import now
 
-from .listening import listen, make_sure_of
 from .supervisor import Say
 
 log = structlog.get_logger(__name__)
@@ -147,7 +148,7 @@ class Hl7:
         """Refuse to start when the MLLP port is taken."""
         import interfaces.hl7.inbound.listener  # noqa: F401  (so that a module that is missing is told before any role runs)
 
-        make_sure_of("RIS_MLLP", settings.RIS.mllp)
+        check_port("RIS_MLLP", settings.RIS.mllp)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Serve MLLP connections until ``stop`` is set."""
@@ -169,7 +170,7 @@ class Dicom:
         import interfaces.dicom.server  # noqa: F401  (so that a module that is missing is told before any role runs)
 
         if not settings.RIS.dicom_shared:
-            make_sure_of("RIS_DICOM", settings.RIS.dicom)
+            check_port("RIS_DICOM", settings.RIS.dicom)
 
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Serve DICOM associations until ``stop`` is set."""
@@ -188,3 +189,36 @@ class Dicom:
 
 
 ROLES = {role.name: role for role in (Web, Worker, Beat, Hl7, Dicom)}
+
+
+def listen(variable: str, where: Address) -> socket.socket:
+    """A listening socket at ``where``. Raises Misconfigured, which names ``variable`` and the cure."""
+    try:
+        family, kind, protocol, _, name = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror:
+        cure = f"set {variable} to an address of this machine, such as 127.0.0.1:{where.port}"
+        raise Misconfigured(variable, f"{where.host} is no known address.", cure) from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(name)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise _refusal(variable, where, error) from None
+    listener.setblocking(False)
+    return listener
+
+
+def check_port(variable: str, where: Address) -> None:
+    """Raise Misconfigured now, as :func:`listen`, for a listener that binds the port by itself later."""
+    listen(variable, where).close()
+
+
+def _refusal(variable: str, where: Address, error: OSError) -> Misconfigured:
+    other = f"{variable}={where.host}:{where.port + 1 if where.port < 65535 else 0}"
+    if error.errno == errno.EADDRINUSE:
+        return Misconfigured(variable, f"{where} is taken by another program.", f"stop it, or choose {other}")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Misconfigured(variable, f"this user may not listen on {where}.", "choose a port above 1023")
+    return Misconfigured(variable, f"cannot listen on {where} ({error.strerror}).", f"choose another: {other}")

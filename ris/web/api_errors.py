@@ -19,6 +19,9 @@ from rest_framework.views import set_rollback
 from ris.kernel.errors import Refusal
 from ris.people.http import STATUS
 
+API = "/api/"
+"""Where the paths of the API begin."""
+
 CONTENT_TYPE = "application/problem+json"
 
 

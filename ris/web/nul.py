@@ -10,8 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ris.kernel.errors import Invalid
 from ris.people.http import refused
 
-from .api_errors import CONTENT_TYPE, problem_body
-from .missing import API
+from .api_errors import API, CONTENT_TYPE, problem_body
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 

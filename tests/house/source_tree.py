@@ -72,17 +72,16 @@ class Import:
 
 
 class SourceTree:
-    """All modules of some packages under a root, without migrations and tests."""
+    """All modules of some packages under a root, and scripts in the root itself; no migrations, no tests."""
 
     def __init__(self, root: Path = ROOT, packages: tuple[str, ...] = PACKAGES) -> None:
         self.modules: dict[str, Module] = {}
-        for package in packages:
-            for path in sorted((root / package).rglob("*.py")):
-                parts = path.relative_to(root).with_suffix("").parts
-                if "migrations" not in parts and "tests" not in parts:
-                    is_package = parts[-1] == "__init__"
-                    name = ".".join(parts[:-1] if is_package else parts)
-                    self.modules[name] = Module(name, path, is_package, path.read_text(encoding="utf-8"))
+        for path in sorted([*root.glob("*.py"), *(path for name in packages for path in (root / name).rglob("*.py"))]):
+            parts = path.relative_to(root).with_suffix("").parts
+            if "migrations" not in parts and "tests" not in parts:
+                is_package = parts[-1] == "__init__"
+                name = ".".join(parts[:-1] if is_package else parts)
+                self.modules[name] = Module(name, path, is_package, path.read_text(encoding="utf-8"))
 
     def imports(self, module: Module) -> Iterator[Import]:
         """Imports of modules of this tree: at the top, inside functions and under TYPE_CHECKING alike."""

@@ -120,7 +120,9 @@ def small_modules(tree: SourceTree) -> Iterator[str]:
 def _is_found(tree: SourceTree, module: Module) -> bool:
     room = module.short_name.partition("_")[0]  # pages_orders, admin_catalog
     folders = module.folder.split(".")[1:]
-    return module.is_package or module.name in tree.named or not FOUND_BY_DJANGO.isdisjoint((room, *folders))
+    if module.is_package or "." not in module.name:  # a script in the root
+        return True
+    return module.name in tree.named or not FOUND_BY_DJANGO.isdisjoint((room, *folders))
 
 
 def long_files(tree: SourceTree) -> Iterator[str]:

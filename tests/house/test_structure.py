@@ -108,6 +108,7 @@ def test_every_import_of_a_cycle_is_found(tmp_path: Path, closing: str) -> None:
 def test_a_small_module_with_one_user_is_found(tmp_path: Path) -> None:
     files = {
         "app/room/lonely.py": SAID,
+        "script.py": "from app import one\n",
         "app/room/exported.py": "x = 1\n",
         "app/room/shared.py": "x = 1\n",
         "app/room/named.py": "x = 1\n",

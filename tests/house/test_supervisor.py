@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ris.config_values import Address, Misconfigured
-from ris.serving.listening import listen, make_sure_of
+from ris.serving.roles import check_port, listen
 from ris.serving.supervisor import Say, Supervisor
 from tests.serving import taken
 
@@ -87,7 +87,7 @@ def test_nothing_starts_when_one_role_knows_that_it_cannot() -> None:
 
 def test_a_taken_port_is_refused_by_the_name_of_its_setting() -> None:
     with taken() as port, pytest.raises(Misconfigured, match=f"RIS_MLLP: 127.0.0.1:{port} is taken"):
-        make_sure_of("RIS_MLLP", Address("127.0.0.1", port))
+        check_port("RIS_MLLP", Address("127.0.0.1", port))
 
 
 def test_an_address_of_another_machine_is_refused_by_the_name_of_its_setting() -> None:

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ris.audit.actor import Actor
 from ris.demo.emr import ResultTaker
+from ris.demo.hospital import seed_hospital
 from ris.demo.scanner import DimseFailure, Scanner
-from ris.demo.seed import seed
 from ris.demo.traffic import Day, Ports
 from ris.kernel.clock import now
 from ris.people.models import User
@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
     def _seed(self, options: dict[str, Any]) -> None:
         file = settings.RIS.data / "demo-users.txt"
-        passwords = seed(file, at=now())
+        passwords = seed_hospital(file, at=now())
         for name, password in passwords.items():
             self.stdout.write(f"  {name:12} {password}")
         self.stdout.write(f"Demo users: {len(passwords)} new; passwords are kept in {file}")

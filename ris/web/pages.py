@@ -1,0 +1,44 @@
+"""Pages of no app: the health endpoint, and what is shown when nothing answers or something broke."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from django.views.decorators.http import require_safe
+
+from ris.kernel import heartbeat
+from ris.kernel.clock import now
+
+from .api_errors import API, CONTENT_TYPE, problem_body
+
+
+@require_safe
+def health(request: HttpRequest) -> JsonResponse:
+    """For load balancers and monitors: 200 while the database answers, else 503.
+
+    ``sweeps_silent_seconds`` is how long clock, broker and worker were not heard of (null: never).
+    """
+    try:
+        connection.ensure_connection()
+        quiet = heartbeat.silence(heartbeat.SWEEPS, at=now())
+    except DatabaseError:
+        return JsonResponse({"database": "away"}, status=503)
+    seconds = round(quiet.total_seconds()) if quiet is not None else None
+    return JsonResponse({"database": "ok", "sweeps_silent_seconds": seconds})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: a page for people, problem details for programs."""
+    if request.path.startswith(API):
+        body = problem_body(404, "There is no such address in this API.", code="not-found")
+        return JsonResponse(body, status=404, content_type=CONTENT_TYPE)
+    return defaults.page_not_found(request, exception)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """500: a page for people, problem details for programs."""
+    if request.path.startswith(API):
+        body = problem_body(500, "Something is broken here; it is in the log.", code="broken")
+        return JsonResponse(body, status=500, content_type=CONTENT_TYPE)
+    return defaults.server_error(request)
