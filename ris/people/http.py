@@ -46,6 +46,7 @@ def page(*cans: Can) -> Callable[[View], View]:
                 except Refusal as refusal:
                     return refused(request, refusal)
 
+        inner.cans = frozenset(cans)  # type: ignore[attr-defined]  # what a list of pages by role is made of
         return inner
 
     return around

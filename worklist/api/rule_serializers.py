@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from ris.catalog.models import Site
 from ris.kernel.api import MomentField
+from ris.kernel.errors import Invalid
 from worklist.models import RuleSet
 from worklist.rules.language.flaws import check
 from worklist.rules.language.parser import parse
@@ -29,12 +30,18 @@ class RuleSetSerializer(serializers.ModelSerializer[RuleSet]):
         read_only_fields = ["number", "state", "in_force_from", "in_force_until", "made_by", "made_at"]
 
     def get_sentences(self, row: RuleSet) -> list[str]:
-        """Each rule as an English sentence."""
-        return [sentence(rule) for rule in parse(row.rules)]
+        """Each rule as an English sentence; none where they can be read no more, which is said among the flaws."""
+        try:
+            return [sentence(rule) for rule in parse(row.rules)]
+        except Invalid:
+            return []
 
     def get_flaws(self, row: RuleSet) -> list[dict[str, str]]:
-        """What is wrong with the rules."""
-        return flaws_of(row.rules)
+        """What is wrong with the rules; of kind ``unreadable`` where the language no longer has what they say."""
+        try:
+            return flaws_of(row.rules)
+        except Invalid as refusal:
+            return [{"kind": "unreadable", "rule": refusal.at, "other": "", "sentence": refusal.detail}]
 
 
 def flaws_of(rules: Any) -> list[dict[str, str]]:

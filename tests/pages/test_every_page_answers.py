@@ -1,0 +1,111 @@
+"""Every page and every call answers every role, in every state of a day, and whatever it is asked with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from ris.kernel.clock import now
+from ris.people.models import User
+from ris.people.roles import ROLES, Role
+from tests.pages.demo_day import Day, begin_day, fill_day
+from tests.pages.every_address import NO_ID, Place, broken, client_of, places
+
+pytestmark = pytest.mark.django_db
+
+HOME = ""
+MAY_BE_MISSING = ("results/", "board/", "orders/", "patients/", "devices/")
+"""Pages of things that not everybody with the role is shown: of another site, not released, of others' orders."""
+NEEDS_A_QUERY = ("api/dicom/explain/",)
+
+
+@pytest.fixture
+def day() -> Day:
+    return begin_day(now())
+
+
+def answers(role: Role, user: User, known: Known) -> Iterator[tuple[Place, str, Any]]:
+    """Every address as the role is answered at it; one address where the role has no business."""
+    client = client_of(user)
+    for place in places():
+        for where in known.worth_asking(place):
+            answer = get(client, where)
+            known.learn(place, answer.status_code)
+            yield place, where, answer
+            if answer.status_code == 405 or (answer.status_code == 403 and not place.route.endswith("/correct/")):
+                break
+
+
+@dataclass
+class Known:
+    """What earlier roles were answered, so that nothing is asked eight times that does not depend on the role."""
+
+    posts: set[str] = field(default_factory=set)
+    calls: set[str] = field(default_factory=set)
+
+    def learn(self, place: Place, status: int) -> None:
+        if status == 405:
+            self.posts.add(place.route)
+        elif status == 200 and place.cans is None:
+            self.calls.add(place.route)
+
+    def worth_asking(self, place: Place) -> tuple[str, ...]:
+        """No address of a POST; the first and the last of a call, whose words are the same for every role."""
+        if place.route in self.posts:
+            return ()
+        first, *_, last = *place.addresses, place.addresses[-1]
+        return tuple(sorted({first, last})) if place.route in self.calls else place.addresses
+
+
+def get(client: Client, where: str, said: dict[str, str] | None = None) -> Any:
+    """The answer; what the database refused does not stop the next one."""
+    with transaction.atomic():
+        answer = client.get(where, said)
+        transaction.set_rollback(True)
+    return answer
+
+
+def faults(day: Day) -> Iterator[str]:
+    """What is wrong with the answers; and pages that have things to show, and show none to anybody."""
+    shown, known = Counter[str](), Known()
+    for role in Role:
+        for place, where, answer in answers(role, day.roles[role], known):
+            if wrong := broken(answer) or _unexpected(place, where, role, answer.status_code):
+                yield f"{where} as {role}: {wrong}"
+            shown[place.route] += answer.status_code in (200, 302, 405)
+    yield from (
+        f"{place.route} is shown to nobody"
+        for place in places()
+        if place.full and not shown[place.route] and place.route not in NEEDS_A_QUERY
+    )
+
+
+def _unexpected(place: Place, where: str, role: Role, status: int) -> str:
+    """Whoever may do what a page is for is shown it, whoever may not is told so."""
+    if place.cans is None or status == 405:
+        return "" if status in (200, 302, 400, 401, 403, 404, 405) else f"{status} of a call"
+    if place.cans and not place.cans & ROLES[role]:
+        return "" if status == 403 else f"{status}, though it belongs to another role"
+    if str(NO_ID) in where:
+        return "" if status in (403, 404) else f"{status} of a thing that is not there"
+    if status == 404 and place.route.startswith(MAY_BE_MISSING):
+        return ""
+    if place.route.endswith("/correct/"):
+        return "" if status in (200, 403, 404, 409) else f"{status} of a report"
+    wanted = 302 if place.route == HOME else 200
+    return "" if status == wanted else f"{status} of a page of that role"
+
+
+def test_an_empty_hospital_answers_everybody(day: Day) -> None:
+    assert list(faults(day)) == []
+
+
+def test_a_full_day_answers_everybody(day: Day) -> None:
+    fill_day(day)
+    assert list(faults(day)) == []
