@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "ris.web.permissions.PermissionsReadOnce",
     "ris.web.idle.IdleLogOff",
     "ris.web.request_log.RequestLog",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from guardian.shortcuts import get_objects_for_user
@@ -15,12 +20,41 @@ from .roles import ROLES, Can, Role
 WORK_AT = "catalog.work_at"
 
 
+@dataclass(slots=True)
+class _Answers:
+    """What was read of users' permissions since a request began, by the user's id."""
+
+    permissions: dict[int, frozenset[Can]] = field(default_factory=dict)
+    site_ids: dict[int, frozenset[int]] = field(default_factory=dict)
+
+
+_answers: ContextVar[_Answers | None] = ContextVar("permission answers", default=None)
+
+
+@contextmanager
+def read_permissions_once() -> Iterator[None]:
+    """Within it, permissions and sites of a user are read from the database once: a request has one view of them."""
+    token = _answers.set(_Answers())
+    try:
+        yield
+    finally:
+        _answers.reset(token)
+
+
 def permissions_of(user: User | AnonymousUser) -> frozenset[Can]:
     """All that the user's roles allow, somewhere. A superuser may everything."""
-    if not user.is_authenticated or not user.is_active:
+    if not isinstance(user, User) or not user.is_active:
         return frozenset()
-    if user.is_superuser:
-        return frozenset(Can)
+    answers = _answers.get()
+    if answers is not None and user.pk in answers.permissions:
+        return answers.permissions[user.pk]
+    found = frozenset(Can) if user.is_superuser else _permissions_by_roles(user)
+    if answers is not None:
+        answers.permissions[user.pk] = found
+    return found
+
+
+def _permissions_by_roles(user: User) -> frozenset[Can]:
     names = set(user.groups.values_list("name", flat=True))
     return frozenset().union(*(cans for role, cans in ROLES.items() if role.value in names))
 
@@ -34,6 +68,25 @@ def sites_for(user: User | AnonymousUser, can: Can) -> QuerySet[Site]:
     """The sites at which the user may do ``can``: none, unless a role allows it and the site was granted."""
     if can not in permissions_of(user):
         return Site.objects.none()
+    if _answers.get() is not None:
+        return Site.objects.filter(pk__in=site_ids_for(user, can))
+    return _sites_granted_to(user)
+
+
+def site_ids_for(user: User | AnonymousUser, can: Can) -> frozenset[int]:
+    """The ids of :func:`sites_for`; read once within :func:`read_permissions_once`."""
+    if not isinstance(user, User) or can not in permissions_of(user):
+        return frozenset()
+    answers = _answers.get()
+    if answers is not None and user.pk in answers.site_ids:
+        return answers.site_ids[user.pk]
+    found = frozenset(_sites_granted_to(user).values_list("pk", flat=True))
+    if answers is not None:
+        answers.site_ids[user.pk] = found
+    return found
+
+
+def _sites_granted_to(user: User | AnonymousUser) -> QuerySet[Site]:
     sites: QuerySet[Site] = get_objects_for_user(user, WORK_AT, klass=Site, accept_global_perms=False)
     return sites
 
@@ -52,5 +105,5 @@ def require(user: User | AnonymousUser, can: Can, site_id: int | None = None) ->
     """
     if can not in permissions_of(user):
         raise Forbidden(f"Your role does not include “{can.value.replace('_', ' ')}”.", code="role")
-    if site_id is not None and not sites_for(user, can).filter(pk=site_id).exists():
+    if site_id is not None and site_id not in site_ids_for(user, can):
         raise NotFound("There is no such thing at your sites.")

@@ -22,7 +22,7 @@ from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 from worklist import selectors, services
 from worklist.models import ReadingItem
-from worklist.selectors.lists import LISTS
+from worklist.selectors.lists import LISTS, rows_of
 from worklist.services.claims.leases import LEASE
 
 from .item_serializers import HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
@@ -53,6 +53,11 @@ class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Urgen
         require(user, Can.SEE_WORKLIST)
         name = self.request.query_params.get("list", "all") if self.action == "list" else "all"
         return selectors.reading_list(user, list_name=name, at=now())
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """A page of ids, then their rows with all that is shown of them."""
+        page = super().paginate_queryset(queryset.values_list("pk", flat=True))
+        return None if page is None else rows_of(page, at=now())
 
     def get_object(self) -> ReadingItem:
         user = user_of(self.request)

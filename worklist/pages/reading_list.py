@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from ris.audit.services import record
-from ris.catalog.models import Site
+from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.kernel.numbers import id_or_none
@@ -23,7 +22,7 @@ from ris.people.selectors import permissions_of, sites_for
 
 from .. import selectors
 from ..models import Presence, ReadingItem
-from ..selectors.lists import LISTS
+from ..selectors.lists import LISTS, rows_of
 
 ROWS = 200
 """Rows drawn at a time. The list is in reading order, so what is beyond them waits anyway."""
@@ -95,16 +94,17 @@ def _list_name(request: HttpRequest) -> str:
 
 def _items(
     request: HttpRequest, user: User, name: str, *, only: list[int] | None = None
-) -> tuple[QuerySet[ReadingItem], int]:
-    items = selectors.reading_list(user, list_name=name, at=now())
+) -> tuple[list[ReadingItem], int]:
+    at = now()
+    items = selectors.reading_list(user, list_name=name, at=at)
     if request.GET.get("modality"):
         items = items.filter(modality=request.GET["modality"])
     if site_id := id_or_none(request.GET.get("site", "")):
         items = items.filter(site=site_id)
     if only is not None:
         items = items.filter(pk__in=only)
-        return items, len(only)
-    return items[:ROWS], items.count()
+        return rows_of(items.values_list("pk", flat=True), at=at), len(only)
+    return rows_of(items.values_list("pk", flat=True)[:ROWS], at=at), items.count()
 
 
 def _row_context(user: User, name: str) -> dict[str, Any]:
@@ -113,8 +113,7 @@ def _row_context(user: User, name: str) -> dict[str, Any]:
 
 
 def _modalities(sites: list[Site]) -> list[str]:
-    found = {modality for site in sites for modality in site.devices.values_list("modality", flat=True)}
-    return sorted(found)
+    return sorted(set(Device.objects.filter(site__in=sites).values_list("modality", flat=True)))
 
 
 def _query(request: HttpRequest, name: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from django.db.models import Case, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.expressions import CombinedExpression
 
 from ris.kernel.errors import Invalid, NotFound
 from ris.people.models import User
 from ris.people.roles import Can
-from ris.people.selectors import sites_for
+from ris.people.selectors import site_ids_for
 from worklist.models import ReadingItem, Skill
 from worklist.rules.lanes import minutes
 from worklist.states import CLAIMED, FINAL, OPEN, PARKED, WAITING
@@ -30,7 +31,7 @@ def score_now(at: datetime) -> ExpressionWrapper[CombinedExpression]:
 
 def visible_items(viewer: User) -> QuerySet[ReadingItem]:
     """Every item at the sites where the viewer may see the worklist."""
-    return ReadingItem.objects.filter(site__in=list(sites_for(viewer, Can.SEE_WORKLIST).values_list("pk", flat=True)))
+    return ReadingItem.objects.filter(site__in=sorted(site_ids_for(viewer, Can.SEE_WORKLIST)))
 
 
 def item_for(viewer: User, item_id: int) -> ReadingItem:
@@ -65,8 +66,7 @@ def reading_list(viewer: User, *, list_name: str = "all", at: datetime) -> Query
     ``mine``: held by the viewer, suggested to or reserved for them. ``subspecialty``: of the viewer's
     skills. ``all``: all open. ``parked``, ``unassigned``, ``overdue`` and ``done`` as they say. Raises Invalid.
     """
-    # Fetched after the page is cut out, not joined before it is sorted: at 100,000 open items that is half the time.
-    items = visible_items(viewer).prefetch_related(*_CONTEXT).annotate(score=score_now(at))
+    items = visible_items(viewer).annotate(score=score_now(at))
     if list_name == "done":
         return items.filter(state=FINAL).order_by("-finished_at", "-pk")
     items = items.filter(_membership(viewer, list_name, at), state__in=OPEN)
@@ -91,12 +91,25 @@ def _membership(viewer: User, list_name: str, at: datetime) -> Q:
     raise Invalid(f"There is no list called “{list_name}”: {', '.join(LISTS)}.", at="list")
 
 
+def rows_of(ids: Iterable[int], *, at: datetime) -> list[ReadingItem]:
+    """The items of a page of a reading list, in its order, with all that a screen shows of each: one query.
+
+    A page is cut out by its ids: to join all tables before that takes twice the time at 100,000 open items.
+    """
+    ids = list(ids)
+    found = with_context(ReadingItem.objects.filter(pk__in=ids)).annotate(score=score_now(at)).in_bulk()
+    return [found[pk] for pk in ids if pk in found]
+
+
+_COUNTED = tuple(name for name in LISTS if name != "done")
+
+
 def counts(viewer: User, *, at: datetime) -> dict[str, dict[str, int]]:
-    """For each list, how many are open and how many of them are STAT or critical."""
-    found: dict[str, dict[str, int]] = {}
-    for name in LISTS:
-        if name == "done":
-            continue
-        items = visible_items(viewer).filter(_membership(viewer, name, at), state__in=OPEN)
-        found[name] = {"items": items.count(), "stat": items.filter(urgency__lte=2).count()}
-    return found
+    """For each list, how many are open and how many of them are STAT or critical. One query."""
+    asked: dict[str, Count] = {}
+    for name in _COUNTED:
+        inside = _membership(viewer, name, at)
+        asked[f"{name}_items"] = Count("pk", filter=inside if inside else None)
+        asked[f"{name}_stat"] = Count("pk", filter=inside & Q(urgency__lte=2))
+    found = visible_items(viewer).filter(state__in=OPEN).aggregate(**asked)
+    return {name: {"items": found[f"{name}_items"], "stat": found[f"{name}_stat"]} for name in _COUNTED}
