@@ -112,7 +112,7 @@ def devices(at: datetime) -> None:
             performed=performed, uid=performed.mpps_uid, dataset=b"" if n == 0 else dataset, updated_at=at,
             patient_id="T1", violations=["a value too long"], supplies=[],
         )  # fmt: skip
-        for state in (dicom.MppsForward.OWED, dicom.MppsForward.SENT):
+        for state in ("owed", "sent"):
             dicom.MppsForward.objects.create(
                 mpps=told, target=target, creates=state == "sent", dataset=dataset, state=state, due_at=at,
                 sent_at=at if state == "sent" else None, error="" if state == "sent" else "refused", attempts=3,
