@@ -19,9 +19,9 @@ from .mwl.attributes import ITEM, ROOT, SPS, Attribute
 from .mwl.query_log import KEPT_DAYS
 from .reports.instances import STORAGE_CLASSES
 from .reports.sr import HEADINGS
+from .server import SOP_CLASSES
 from .upper_layer import acceptor, association, message_exchange, pdu
 from .upper_layer.admission import ADDRESS_UNKNOWN, CALLED_UNKNOWN, CALLING_UNKNOWN, NOT_ENCRYPTED, TOO_MANY
-from .upper_layer.pynetdicom_bridge import SOP_CLASSES
 
 BEGIN, END = "<!-- generated: ./bin/ris mwl conformance -->", "<!-- end of what is generated -->"
 
@@ -69,6 +69,10 @@ def _limits() -> str:
         ("silence before the request", f"{association.REQUEST_TIMEOUT_S:.0f} s"),
         ("silence in an association", f"{association.IDLE_TIMEOUT_S:.0f} s"),
         ("longest worklist identifier", f"{message_exchange.MAX_IDENTIFIER_BYTES} bytes"),
+        ("longest dataset of an MPPS or IAN", f"{message_exchange.MAX_DATASET_BYTES} bytes"),
+        ("bytes of an association that wait for an answer", f"{message_exchange.MAX_HELD_BYTES} bytes"),
+        ("bytes of all associations that wait for an answer", f"{acceptor.MAX_HELD_BYTES} bytes"),
+        ("messages of an association that wait for an answer", str(message_exchange.MAX_WAITING_MESSAGES)),
         ("queries are kept", f"{KEPT_DAYS} days"),
         ("character sets tried, in order", "ISO 646, " + ", ".join(SINGLE_BYTE) + ", ISO_IR 192"),
     ]

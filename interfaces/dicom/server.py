@@ -12,15 +12,33 @@ import structlog
 
 from ris.config_values import TlsFiles
 
+from .availability.ian_scp import note_availability
+from .encoding.log_privacy import keep_identifiers_out_of_logs
+from .mpps import scp as mpps
 from .mwl.query_log import QueryLog
+from .upper_layer import dimse, pdu
 from .upper_layer.acceptor import Acceptor
 from .upper_layer.database_threads import DatabaseThreads
-from .upper_layer.pynetdicom_bridge import PynetdicomBridge
+from .upper_layer.n_services import NServices
+from .upper_layer.service_provider import Services
 
 log = structlog.get_logger(__name__)
 
-DESK_THREADS = 6
-SWEEP_S = 0.2
+DATABASE_THREADS = 6
+"""More than the database answers at once on two cores; a scanner that waits for one of them waits for its turn."""
+SWEEP_EVERY_S = 0.2
+
+MPPS, MPPS_RETRIEVE = "1.2.840.10008.3.1.2.3.3", "1.2.840.10008.3.1.2.3.4"
+INSTANCE_AVAILABILITY = "1.2.840.10008.5.1.4.33"
+
+N_SERVICES: NServices = {
+    (MPPS, dimse.N_CREATE_RQ): mpps.create,
+    (MPPS, dimse.N_SET_RQ): mpps.set_,
+    (MPPS_RETRIEVE, dimse.N_GET_RQ): mpps.get,
+    (INSTANCE_AVAILABILITY, dimse.N_CREATE_RQ): note_availability,
+}
+SOP_CLASSES = (pdu.VERIFICATION, pdu.MODALITY_WORKLIST, *dict.fromkeys(sop_class for sop_class, _ in N_SERVICES))
+"""What this system answers as SCP. The conformance statement is printed from here."""
 
 
 def serve(
@@ -39,14 +57,14 @@ def serve(
     processes listen on one port (SO_REUSEPORT); without it a taken port raises OSError.
     """
     sock = _bound(host, port, share_port)
-    desk, keeper = DatabaseThreads(DESK_THREADS), QueryLog()
-    engine = PynetdicomBridge(ae_title, desk, keeper)
+    keep_identifiers_out_of_logs()
+    threads, query_log = DatabaseThreads(DATABASE_THREADS), QueryLog()
+    services = Services(threads, query_log.add, N_SERVICES)
     try:
-        asyncio.run(_run(sock, ae_title, stop, on_listening, tls, desk, keeper, engine))
+        asyncio.run(_run(sock, ae_title, stop, on_listening, tls, services))
     finally:
-        engine.close()
-        desk.close()
-        keeper.close()
+        threads.close()
+        query_log.close()  # after the threads: the last answers are logged too
 
 
 def tls_context(files: TlsFiles | None) -> ssl.SSLContext | None:
@@ -68,23 +86,21 @@ async def _run(
     stop: threading.Event,
     on_listening: Callable[[int], None],
     tls: ssl.SSLContext | None,
-    desk: DatabaseThreads,
-    keeper: QueryLog,
-    engine: PynetdicomBridge,
+    services: Services,
 ) -> None:
-    door = Acceptor(ae_title, desk, keeper, engine)
-    server = await door.listen(sock, tls)
+    acceptor = Acceptor(ae_title, services)
+    server = await acceptor.listen(sock, tls)
     port = sock.getsockname()[1]
     log.info("dicom.listening", port=port, ae_title=ae_title, tls=tls is not None)
     on_listening(port)
     try:
         while not stop.is_set():
-            await asyncio.sleep(SWEEP_S)
-            door.sweep()
+            await asyncio.sleep(SWEEP_EVERY_S)
+            acceptor.close_idle()
     finally:
         server.close()
-        door.close()
-        await asyncio.sleep(0.05)  # let the last words out
+        acceptor.close()
+        await asyncio.sleep(0.05)  # for the last PDUs to leave
 
 
 def _bound(host: str, port: int, share_port: bool) -> socket.socket:

@@ -22,10 +22,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
     ),
     "cycles": frozenset(
         {
-            "interfaces.dicom.upper_layer.acceptor -> interfaces.dicom.upper_layer.association",
-            "interfaces.dicom.upper_layer.association -> interfaces.dicom.upper_layer.acceptor",
-            "interfaces.dicom.upper_layer.association -> interfaces.dicom.upper_layer.message_exchange",
-            "interfaces.dicom.upper_layer.message_exchange -> interfaces.dicom.upper_layer.association",
             "ris.orders.mwl.clauses -> ris.orders.mwl.query",
             "ris.orders.mwl.query -> ris.orders.mwl.clauses",
         }
@@ -35,8 +31,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.dicom.availability.ian_scp",
             "interfaces.dicom.reports.content",
             "interfaces.dicom.reports.pdf",
-            "interfaces.dicom.scu.c_move",
-            "interfaces.dicom.upper_layer.output",
             "interfaces.hl7.inbound.acknowledgment_mode",
             "interfaces.hl7.inbound.one_transaction",
             "interfaces.hl7.outbound.messages.adt",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pynetdicom import evt
 
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
@@ -14,11 +13,12 @@ from ris.orders.services import note_images
 from ..mpps.dataset import text
 from ..mpps.scp import MISSING_ATTRIBUTE, SUCCESS, refusal
 from ..upper_layer.admission import Caller
+from ..upper_layer.n_services import NRequest
 
 AVAILABLE = frozenset(["ONLINE", "NEARLINE"])
 
 
-def note_availability(event: evt.Event, caller: Caller) -> tuple[Any, Dataset | None]:
+def note_availability(event: NRequest, caller: Caller) -> tuple[Any, Dataset | None]:
     """N-CREATE. The study is complete when every instance that is named is at hand.
 
     It joins on the Study Instance UID and carries no patient.

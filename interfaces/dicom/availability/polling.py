@@ -17,7 +17,7 @@ from worklist.models import SiteReading
 
 from ..models import Archive
 from ..scu.association import Unreachable
-from ..scu.study_query import FoundStudy, find_studies
+from ..scu.query_retrieve import FoundStudy, find_studies
 
 log = structlog.get_logger(__name__)
 

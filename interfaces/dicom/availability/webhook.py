@@ -14,7 +14,7 @@ from ris.orders.models import Study
 from ris.orders.services import note_images
 
 from ..models import Archive
-from ..scu.study_query import FoundStudy
+from ..scu.query_retrieve import FoundStudy
 from .polling import expected_instances, note
 
 

@@ -7,14 +7,13 @@ violation and answered with success: a scanner is never stopped over a comment.
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import transaction
 from django.db.models import F
 from pydicom.dataset import Dataset
-from pynetdicom import evt
 
 from ris.audit.actor import Actor
 from ris.catalog.models import Device
@@ -31,6 +30,7 @@ from ..encoding.datasets import decode_dataset, encode_dataset
 from ..models import Mpps
 from ..mwl.date_matching import parse_utc_offset
 from ..upper_layer.admission import Caller
+from ..upper_layer.n_services import NRequest
 from . import dataset as reading
 from . import forwarding
 
@@ -45,7 +45,7 @@ NO_LONGER_UPDATABLE = 0xA710
 Answer = tuple[Any, Dataset | None]
 
 
-def create(event: evt.Event, caller: Caller) -> Answer:
+def create(event: NRequest, caller: Caller) -> Answer:
     """N-CREATE: an exam has begun (IHE RAD-6)."""
     dataset = event.attribute_list
     missing = reading.first_missing(dataset)
@@ -105,10 +105,10 @@ def begin(uid: str, dataset: Dataset, caller: Caller, *, at: datetime) -> Mpps:
     return mpps
 
 
-def set_(event: evt.Event, caller: Caller) -> Answer:
+def set_(event: NRequest, caller: Caller) -> Answer:
     """N-SET: more is known, or the exam is over (IHE RAD-7)."""
     uid = requested(event)
-    changes = event.modification_list
+    changes = event.attribute_list
     status = reading.text(changes, "PerformedProcedureStepStatus")
     if status and status not in (reading.IN_PROGRESS, reading.COMPLETED, reading.DISCONTINUED):
         return refusal(INVALID_VALUE, "No such Performed Procedure Step Status"), None
@@ -172,18 +172,17 @@ def _end(performed: PerformedStep, whole: Dataset, status: str, caller: Caller, 
     return violations
 
 
-def affected(event: evt.Event) -> str | None:
+def affected(event: NRequest) -> str | None:
     """The UID that an N-CREATE gives its instance; None: we choose."""
-    uid = cast(Any, event.request).AffectedSOPInstanceUID
-    return str(uid) if uid else None
+    return event.instance_uid or None
 
 
-def requested(event: evt.Event) -> str:
+def requested(event: NRequest) -> str:
     """The UID of the instance that is asked about."""
-    return str(cast(Any, event.request).RequestedSOPInstanceUID)
+    return event.instance_uid
 
 
-def get(event: evt.Event, caller: Caller) -> Answer:
+def get(event: NRequest, caller: Caller) -> Answer:
     """N-GET (MPPS Retrieve): what we were told, or the attributes of it that are asked for."""
     mpps = Mpps.objects.filter(uid=requested(event)).first()
     if mpps is None:

@@ -41,13 +41,14 @@ SAME_REJECTION = timedelta(minutes=1)
 
 
 class RejectedAssociation(NamedTuple):
-    """An association that was refused; the titles as far as they are kept."""
+    """An association that was rejected, or aborted for a fault of the peer; the titles as far as they are kept."""
 
     calling_ae: str
     called_ae: str
     address: str
     reason: str
     at: datetime
+    aborted: bool = False
 
 
 LogEntry = MwlQuery | RejectedAssociation
@@ -79,9 +80,9 @@ class QueryLog:
         self._thread = Thread(target=self._work, name="dicom-keeper", daemon=True)
         self._thread.start()
 
-    def keep(self, kept: LogEntry) -> None:
+    def add(self, entry: LogEntry) -> None:
         """Queue a row; the keeper's thread writes it."""
-        self._waiting.put(kept)
+        self._waiting.put(entry)
 
     def close(self) -> None:
         """Write what is waiting and stop."""
@@ -148,21 +149,24 @@ def write_queries(queries: list[MwlQuery]) -> None:
 
 def write_rejections(refused: list[RejectedAssociation]) -> None:
     """Keep and audit refused associations. A caller that hammers is counted, not written again and again."""
-    grouped: dict[tuple[str, str, str, str], list[datetime]] = {}
-    for one in refused:
-        grouped.setdefault(one[:4], []).append(one.at)
-    for alike, moments in sorted(grouped.items()):  # who takes several locks takes them in order
-        _write_rejection(RejectedAssociation(*alike, moments[-1]), len(moments))
+    grouped: dict[tuple[str, str, str, str], list[RejectedAssociation]] = {}
+    for rejected in refused:
+        grouped.setdefault(rejected[:4], []).append(rejected)
+    for _, alike in sorted(grouped.items()):  # who takes several locks takes them in order
+        _write_rejection(alike[-1], len(alike))
 
 
-def _write_rejection(one: RejectedAssociation, times: int) -> None:
-    what = one._asdict()
-    at = what.pop("at")
-    lock_name(":".join(["rejection", *what.values()]))
-    if Rejection.objects.filter(**what, at__gt=at - SAME_REJECTION).update(times=F("times") + times):
+def _write_rejection(rejected: RejectedAssociation, times: int) -> None:
+    calling, called, address, reason, at, aborted = rejected
+    lock_name(":".join(["rejection", calling, called, address, reason]))
+    alike = Rejection.objects.filter(calling_ae=calling, called_ae=called, address=address, reason=reason)
+    if alike.filter(at__gt=at - SAME_REJECTION).update(times=F("times") + times):
         return
-    row = Rejection.objects.create(**what, times=times, at=at)
-    record(Actor.peer(one.calling_ae, one.address), "association.reject", row, reason=one.reason, at=at)
+    row = Rejection.objects.create(
+        calling_ae=calling, called_ae=called, address=address, reason=reason, times=times, at=at
+    )
+    action = "association.abort" if aborted else "association.reject"
+    record(Actor.peer(calling, address), action, row, reason=reason, at=at)
 
 
 def delete_old(*, at: datetime, days: int = KEPT_DAYS) -> int:

@@ -10,7 +10,7 @@ import re
 
 from worklist.services.priors import Earlier
 
-from ..scu.study_query import FoundStudy
+from ..scu.query_retrieve import FoundStudy
 
 WORDS: dict[str, str] = {
     "ORBITS": r"orbits?",

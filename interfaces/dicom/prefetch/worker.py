@@ -18,8 +18,7 @@ from worklist.services import note_fetched, plan_priors
 from ..availability.polling import ALARM
 from ..models import Archive, Prefetch, PriorMove
 from ..scu.association import Unreachable
-from ..scu.c_move import move_study
-from ..scu.study_query import FoundStudy, find_studies
+from ..scu.query_retrieve import FoundStudy, find_studies, move_study
 from . import states
 from .planning import list_destinations, queue_moves_to_readers
 from .study_description import describe_study

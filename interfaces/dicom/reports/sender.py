@@ -17,7 +17,7 @@ from ris.kernel.queue import Backoff, Queue, start_clock
 
 from ..models import Archive, ReportRoute, ReportSend
 from ..scu.association import Unreachable, open_association, read_status
-from ..scu.study_query import build_dicomweb_client
+from ..scu.query_retrieve import build_dicomweb_client
 from . import states
 from .instances import STORAGE_CLASSES, load_file, parse_file
 

@@ -1,26 +1,21 @@
-"""One incoming connection: from the first byte to a worklist conversation, or to pynetdicom.
-
-The first unit decides. An association that proposes only worklist and echo is held here, in a state machine
-of few states (see ``conversation``); everything else is handed, bytes and all, to pynetdicom (see ``engine``).
-ADR ``docs/adr/`` "worklist upper layer" says why. A silent peer costs a socket and nothing else.
-"""
+"""One incoming association: PDUs in and out (PS3.8 section 9.2; the state table is in the package's docstring)."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable
+from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 import structlog
 
 from . import pdu
 from .admission import TOO_MANY, AssociateReject, Caller
-from .message_exchange import ANSWERED, MessageExchange
-from .output import Outlet
+from .message_exchange import MessageExchange
 from .pdu import MalformedPdu
-
-if TYPE_CHECKING:
-    from .acceptor import Acceptor
+from .service_provider import LimitExceeded, Services
 
 log = structlog.get_logger(__name__)
 
@@ -29,170 +24,231 @@ REQUEST_TIMEOUT_S = 30.0
 IDLE_TIMEOUT_S = 600.0
 """How long an association may be idle. Some scanners keep one open all day; they reconnect."""
 LINGER_S = 1.0
-"""Who is told no and finds the line dead before it has read the no, may take it for a failure and call again."""
+"""A peer that finds the connection closed before it has read the refusal may take it for a failure and call again."""
 MAX_REQUEST_BYTES = 65_536
+"""Of an A-ASSOCIATE-RQ: 128 presentation contexts with ten transfer syntaxes each take less."""
+MAX_EARLY_BYTES = 4 * pdu.MAX_PDU_BYTES
+"""What a peer may send before its association is accepted."""
+WRITE_BUFFER_BYTES = 65_536
+"""Beyond so many unread bytes an association waits for its peer."""
 
-SILENT, ADMITTING, OPEN, BRIDGED, CLOSED = "silent", "admitting", "open", "bridged", "closed"
+AWAIT_REQUEST, ADMITTING, ESTABLISHED, CLOSED = "await request", "admitting", "established", "closed"
+
+
+class AssociationOwner(Protocol):
+    """What an association needs of the acceptor. On the event loop, but for ``call_on_loop``."""
+
+    loop: asyncio.AbstractEventLoop
+    services: Services
+
+    def add(self, association: Association) -> None:
+        """Note a new connection."""
+
+    def remove(self, association: Association) -> None:
+        """Forget a connection that is gone."""
+
+    def admit(self, association: Association) -> None:
+        """Look the caller up, then call ``association.decide``."""
+
+    def reserve(self, association: Association) -> bool:
+        """Count an association that is to be accepted; False when there are too many."""
+
+    def release(self, association: Association) -> None:
+        """Count it no more, if it was counted."""
+
+    def hold_bytes(self, association: Association, count: int) -> None:
+        """Count bytes of messages that wait in memory."""
+
+    def record(self, association: Association, reason: str, *, aborted: bool) -> None:
+        """Keep and audit a rejection or an abort."""
+
+    def call_on_loop(self, function: Callable[..., None], *args: object) -> None:
+        """Run on the event loop, from any thread."""
 
 
 class Association(asyncio.Protocol):
-    """Runs on the door's event loop."""
+    """Runs on the event loop of its owner; only ``write_now`` and ``call_on_loop`` are for other threads."""
 
-    def __init__(self, door: Acceptor, *, encrypted: bool) -> None:
-        self.door = door
+    def __init__(self, owner: AssociationOwner, *, encrypted: bool) -> None:
+        self.owner = owner
         self.encrypted = encrypted
-        self.state = SILENT
-        self.heard = monotonic()
+        self.state = AWAIT_REQUEST
+        self.last_activity = monotonic()
         self.address = ""
         self.caller: Caller | None = None
         self.request: pdu.AssociateRequest | None = None
-        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self.outlet: Outlet = cast(Outlet, None)
+        self.exchange: MessageExchange | None = None
         self.paused = False
-        self.conversation: MessageExchange | None = None
-        self.inside: asyncio.Transport | None = None
+        self.held_bytes = 0
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._buffer = bytearray()
+        self._file = -1  # of the socket, while another thread may write straight into it
+        self._file_lock = Lock()
 
     # -- asyncio ---------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=65_536)
-        self.outlet = Outlet(self.transport, encrypted=self.encrypted)
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        sock = None if self.encrypted else transport.get_extra_info("socket")
+        self._file = -1 if sock is None else sock.fileno()
         self.address = (transport.get_extra_info("peername") or ("",))[0]
-        self.door.arrived(self)
+        self.owner.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
-        if self.conversation:
-            self.conversation.stop()
-        if self.inside:
-            self.inside.close()
-        self.door.left(self)
+        self.owner.remove(self)
 
     def data_received(self, data: bytes) -> None:
-        self.heard = monotonic()
-        if self.inside is not None:
-            self.inside.write(data)
-            return
+        self.note_activity()
         if self.state == CLOSED:
             return
         self._buffer += data
-        if self.state == BRIDGED or self.state == ADMITTING:
-            if len(self._buffer) > 4 * pdu.MAX_PDU_BYTES:
+        if self.state == ADMITTING:
+            if len(self._buffer) > MAX_EARLY_BYTES:
                 self.transport.abort()
             return
         self._read_units()
 
     def pause_writing(self) -> None:
         self.paused = True
-        if self.inside:
-            self.inside.pause_reading()
 
     def resume_writing(self) -> None:
         self.paused = False
-        if self.conversation:
-            self.conversation.make_room()
-        if self.inside:
-            self.inside.resume_reading()
+        if self.exchange:
+            self.exchange.resume()
 
-    # -- units -----------------------------------------------------------------------------------
+    # -- PDUs ------------------------------------------------------------------------------------
 
     def _read_units(self) -> None:
         buffer = self._buffer
         try:
-            while len(buffer) >= 6 and self.state in (SILENT, OPEN):
+            while len(buffer) >= 6 and self.state in (AWAIT_REQUEST, ESTABLISHED):
                 kind, length = pdu.parse_header(buffer)
-                longest = MAX_REQUEST_BYTES if self.state == SILENT else pdu.MAX_PDU_BYTES + 6
+                longest = MAX_REQUEST_BYTES if self.state == AWAIT_REQUEST else pdu.MAX_PDU_BYTES + 6
                 if not pdu.ASSOCIATE_RQ <= kind <= pdu.ABORT or length > longest:
-                    raise MalformedPdu("no such unit")
+                    raise MalformedPdu("no such PDU, or too long")
                 if len(buffer) < 6 + length:
                     return
                 body = bytes(memoryview(buffer)[6 : 6 + length])
-                if self.state == SILENT:
-                    self._on_request(kind, body)
+                if self.state == AWAIT_REQUEST:
+                    self._receive_request(kind, body)
                 else:
                     del buffer[: 6 + length]
-                    self._on_unit(kind, body)
+                    self._receive_unit(kind, body)
         except MalformedPdu as error:
-            log.info("dicom.malformed", address=self.address, what=str(error))
-            self.close(pdu.encode_abort(2, 6))
+            log.info("dicom.malformed", address=self.address, error=str(error))
+            self.abort("malformed PDU", reason=6)
+        except LimitExceeded as error:
+            log.warning("dicom.limit", address=self.address, error=str(error))
+            self.abort(str(error))
 
-    def _on_request(self, kind: int, body: bytes) -> None:
+    def _receive_request(self, kind: int, body: bytes) -> None:
         if kind != pdu.ASSOCIATE_RQ:
             raise MalformedPdu("an association begins with a request")
         self.request = pdu.parse_associate_request(body)
         self.state = ADMITTING
-        self.door.admit(self)
+        self.owner.admit(self)
 
-    def admitted(self, verdict: Caller | AssociateReject) -> None:
-        """The desk has looked the caller up."""
+    def decide(self, verdict: Caller | AssociateReject) -> None:
+        """The caller was looked up: accept or reject the association (AE-7, AE-8)."""
         if self.state != ADMITTING or self.request is None:
             return
-        if isinstance(verdict, Caller) and not self.door.seat(self):
+        if isinstance(verdict, Caller) and not self.owner.reserve(self):
             verdict = TOO_MANY
         if isinstance(verdict, AssociateReject):
-            self.door.note_rejection(self, verdict)
+            self.owner.record(self, verdict.words, aborted=False)
             self.close(pdu.encode_reject(verdict.result, verdict.source, verdict.reason))
             return
         self.caller = verdict
-        if not all(context.abstract in ANSWERED for context in self.request.contexts):
-            self.state = BRIDGED
-            self.door.bridge(self)
-            return
         _, length = pdu.parse_header(self._buffer)
         del self._buffer[: 6 + length]
-        self.state = OPEN
-        self.conversation = MessageExchange(self, verdict, self.request)
-        self.transport.write(self.conversation.accept())
+        self.state = ESTABLISHED
+        self.exchange = MessageExchange(self, verdict, self.request, self.owner.services)
+        self.transport.write(self.exchange.encode_accept())
         self._read_units()
 
-    def bridged(self, inside: asyncio.Transport) -> None:
-        """pynetdicom listens on ``inside``; it gets all that was received, the request first."""
-        if self.state == CLOSED:  # hung up in the meantime
-            inside.close()
-            return
-        self.inside = inside
-        inside.write(bytes(self._buffer))
-        self._buffer.clear()
-
-    def _on_unit(self, kind: int, body: bytes) -> None:
-        assert self.conversation is not None
+    def _receive_unit(self, kind: int, body: bytes) -> None:
+        assert self.exchange is not None
         if kind == pdu.P_DATA:
-            self.conversation.hear(body)
+            self.exchange.receive(body)
         elif kind == pdu.RELEASE_RQ:
-            self.conversation.release()
+            self.exchange.release()
         elif kind == pdu.ABORT:
             self.close(b"")
         else:
-            self.close(pdu.encode_abort(2, 2))
+            self.abort("PDU out of turn", reason=2)
+
+    # -- for the exchange and the owner ----------------------------------------------------------
 
     @property
-    def open(self) -> bool:
-        """A conversation is going on."""
-        return self.state == OPEN
+    def established(self) -> bool:
+        """Whether messages are exchanged (Sta6, Sta8)."""
+        return self.state == ESTABLISHED
 
     @property
     def busy(self) -> bool:
-        """An answer is being drawn."""
-        return self.conversation is not None and self.conversation.busy
+        """Whether a message is being answered."""
+        return self.exchange is not None and self.exchange.busy
+
+    def note_activity(self) -> None:
+        """Begin the idle time anew."""
+        self.last_activity = monotonic()
+
+    def hold_bytes(self, count: int) -> None:
+        """Count bytes of messages that wait in memory; a negative number gives them back."""
+        self.held_bytes += count
+        self.owner.hold_bytes(self, count)
+
+    def call_on_loop(self, function: Callable[[bytes], None], data: bytes) -> None:
+        """Run on the event loop, from any thread."""
+        self.owner.call_on_loop(function, data)
+
+    def write(self, data: bytes) -> None:
+        """Write behind all that was written before."""
+        self.transport.write(data)
+
+    def write_now(self, data: bytes) -> bytes:
+        """Write from another thread what the socket takes at once; return the rest, all of it if the loop must write.
+
+        That spares an answer a turn of the loop: to wake it costs a short answer as much time as its encoding. What
+        the socket does not take at once, and all that is encrypted, remains the loop's.
+        """
+        with self._file_lock:
+            if self._file < 0 or self.transport.get_write_buffer_size():
+                return data
+            try:
+                written = os.write(self._file, data)
+            except OSError:  # full, or dead, which the loop finds out by itself
+                return data
+        return data[written:]
+
+    def abort(self, why: str, *, reason: int = 0) -> None:
+        """End the association for a fault of the peer: A-ABORT with a reason of PS3.8 table 9-26, kept and audited."""
+        if self.state == ESTABLISHED:
+            self.owner.record(self, why, aborted=True)
+        self.close(pdu.encode_abort(2, reason))
 
     def hang_up(self) -> None:
-        """End the association from our side."""
-        self.close(pdu.encode_abort(0, 0) if self.state == OPEN else b"")
+        """End the association from our side: we shut down, or the peer was idle for too long."""
+        self.close(pdu.encode_abort(0, 0) if self.state == ESTABLISHED else b"")
 
-    def close(self, last_words: bytes) -> None:
-        """Say this and hang up: after last words the peer is given a moment to go first (PS3.8 table 9-10, Sta13)."""
+    def close(self, last_pdu: bytes) -> None:
+        """Write this and close: after a last PDU the peer has a moment to close first (PS3.8 table 9-10, Sta13)."""
         self._end()
         if self.transport.is_closing():
             return
-        if not last_words:
+        if not last_pdu:
             self.transport.close()
             return
-        self.transport.write(last_words)
-        self.door.loop.call_later(LINGER_S, self.transport.close)
+        self.transport.write(last_pdu)
+        self.owner.loop.call_later(LINGER_S, self.transport.close)
 
     def _end(self) -> None:
         self.state = CLOSED
-        self.outlet.close()
-        self.door.unseat(self)
+        self._buffer.clear()
+        with self._file_lock:  # before the socket is closed: the number of its file is soon another's
+            self._file = -1
+        if self.exchange:
+            self.exchange.stop()
+        self.owner.release(self)

@@ -1,4 +1,4 @@
-"""One C-FIND on the worklist while it is answered, on a thread of the desk."""
+"""One C-FIND on the worklist (PS3.4 K.4.1) while it is answered, on a database thread."""
 
 from __future__ import annotations
 
@@ -13,80 +13,83 @@ from django.db import connections
 
 from ris.kernel.clock import now
 
-from ..models import MwlQuery
 from ..mwl.query import OUT_OF_RESOURCES, UNABLE, FindResponse, QueryOutcome, answer_query
-from ..mwl.query_log import build_query_row
+from ..mwl.query_log import LogEntry, build_query_row
 from . import dimse, pdu
 from .admission import Caller
 
 log = structlog.get_logger(__name__)
 
-SLICE = 32_768
+SLICE_BYTES = 32_768
 """Bytes written at once; a short list goes out in one write."""
 PATIENCE_S = 0.2
-"""How long, in all, an answer waits for a reader who does not read; then the rest is left to the loop's buffer."""
+"""How long, in all, a thread waits for a peer who does not read; then the rest is left to the loop's buffer."""
 
 
-class Sink(Protocol):
-    """Where the answer goes. Called from the desk's thread."""
+class ResponseSink(Protocol):
+    """Where the answer goes. Called on the database thread."""
 
     def send(self, data: bytes) -> None:
-        """Send bytes of an answer that goes on."""
+        """Write a part of the answer."""
 
-    def finished(self, data: bytes) -> None:
-        """Send the last bytes: the answer is complete."""
+    def finish(self, data: bytes) -> None:
+        """Write its last part."""
 
 
 class CFind:
-    """Draws the answers, writes them in slices, stops between two items when told to."""
+    """Encodes the responses, writes them in slices, stops between two of them when told to."""
 
     def __init__(
         self,
-        sink: Sink,
+        sink: ResponseSink,
         caller: Caller,
         context: int,
         message_id: int,
         identifier: bytes,
         implicit: bool,
-        longest: int,
-        keep: Callable[[MwlQuery], None],
+        longest_pdu: int,
+        log_query: Callable[[LogEntry], None],
     ) -> None:
         self.message_id = message_id
-        self.room = Event()
-        self.room.set()
-        self._sink, self._caller, self._keep = sink, caller, keep
-        self._context, self._longest = context, longest
+        self._room = Event()
+        self._room.set()
+        self._sink, self._caller, self._log_query = sink, caller, log_query
+        self._context, self._longest_pdu = context, longest_pdu
         self._identifier, self._implicit = identifier, implicit
         self._cancelled = False
         self._begun = perf_counter()
 
     def cancel(self) -> None:
-        """Send no further item (C-CANCEL, or the peer is gone)."""
+        """Send no further match (C-CANCEL, or the peer is gone)."""
         self._cancelled = True
-        self.room.set()
+        self._room.set()
+
+    def make_room(self) -> None:
+        """What was sent is on its way: the next slice may follow."""
+        self._room.set()
 
     def run(self) -> None:
         """Answer. Whatever happens, exactly one final response is sent."""
         outcome = QueryOutcome()
         try:
-            rest = self._draw(outcome)
+            rest = self._send_all_but_last(outcome)
         except DatabaseError as error:
             connections.close_all()
             outcome.status = OUT_OF_RESOURCES
             log.error("dicom.worklist-unavailable", error=type(error).__name__)
-            rest = self._said(FindResponse(OUT_OF_RESOURCES, comment="The database cannot be reached."))
+            rest = self._encode(FindResponse(OUT_OF_RESOURCES, comment="The database cannot be reached."))
         except Exception as error:
             outcome.status = UNABLE
             log.error("dicom.worklist-failed", error=type(error).__name__)
-            rest = self._said(FindResponse(UNABLE, comment="Unable to process."))
-        self._sink.finished(rest)
-        self._keep(build_query_row(self._caller, self._identifier, self._implicit, outcome, self._begun))
+            rest = self._encode(FindResponse(UNABLE, comment="Unable to process."))
+        self._sink.finish(rest)
+        self._log_query(build_query_row(self._caller, self._identifier, self._implicit, outcome, self._begun))
 
-    def _draw(self, outcome: QueryOutcome) -> bytes:
+    def _send_all_but_last(self, outcome: QueryOutcome) -> bytes:
         """Send all but the last slice; return that."""
         parts: list[bytes] = []
-        size, patience = 0, PATIENCE_S
-        drawn = answer_query(
+        size, patience_s = 0, PATIENCE_S
+        responses = answer_query(
             self._identifier,
             implicit=self._implicit,
             caller=self._caller,
@@ -94,40 +97,40 @@ class CFind:
             cancelled=lambda: self._cancelled,
             outcome=outcome,
         )
-        envelopes: dict[int, pdu.MessageEncoder] = {}
-        for answer in drawn:
-            if answer.identifier is None:
-                parts.append(self._said(answer))
+        encoders: dict[int, pdu.MessageEncoder] = {}  # by status: a list of a thousand has one command set
+        for response in responses:
+            if response.identifier is None:
+                parts.append(self._encode(response))
                 continue
-            envelope = envelopes.get(answer.status)
-            if envelope is None:
-                envelope = envelopes[answer.status] = self._envelope(answer)
-            parts.append(envelope.message(answer.identifier))
+            encoder = encoders.get(response.status)
+            if encoder is None:
+                encoder = encoders[response.status] = self._encoder(response)
+            parts.append(encoder.message(response.identifier))
             size += len(parts[-1])
-            if size > SLICE:
+            if size > SLICE_BYTES:
                 if not self._cancelled:
-                    self.room.clear()
+                    self._room.clear()
                 self._sink.send(b"".join(parts))
                 parts, size = [], 0
-                patience -= self._wait(patience)
+                patience_s -= self._wait_for_room(patience_s)
         return b"".join(parts)
 
-    def _wait(self, patience: float) -> float:
+    def _wait_for_room(self, patience_s: float) -> float:
         """Wait until what was sent is on its way, so that a cancellation finds little behind it; return how long."""
         begun = perf_counter()
-        self.room.wait(max(patience, 0))
+        self._room.wait(max(patience_s, 0))
         return perf_counter() - begun
 
-    def _envelope(self, answer: FindResponse) -> pdu.MessageEncoder:
+    def _encoder(self, response: FindResponse) -> pdu.MessageEncoder:
         command = dimse.encode_response(
             dimse.C_FIND_RQ,
             pdu.MODALITY_WORKLIST,
             self.message_id,
-            answer.status,
-            dataset=answer.identifier is not None,
-            comment=answer.comment,
+            response.status,
+            dataset=response.identifier is not None,
+            comment=response.comment,
         )
-        return pdu.MessageEncoder(self._context, command, self._longest)
+        return pdu.MessageEncoder(self._context, command, self._longest_pdu)
 
-    def _said(self, answer: FindResponse) -> bytes:
-        return self._envelope(answer).message(None)
+    def _encode(self, response: FindResponse) -> bytes:
+        return self._encoder(response).message(None)

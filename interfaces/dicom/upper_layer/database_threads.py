@@ -1,4 +1,4 @@
-"""The desk: a few threads that talk to the database, so that nobody else on this side has to.
+"""A few threads that talk to the database, so that the event loop never waits for it.
 
 Each keeps its connection between jobs (opening one costs more than most answers) and gives it up
 after a database error, so that a restarted database is found again.
@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import TypeVar
 
 import structlog
 from django.db import Error as DatabaseError
 from django.db import connections
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 Job = Callable[[], None]
 
 
@@ -34,7 +31,7 @@ class DatabaseThreads:
         self._waiting: deque[Job] = deque()
         self._idle: list[SimpleQueue[Job | None]] = []
         self._closing = False
-        self._threads = [Thread(target=self._work, name=f"dicom-desk-{n}", daemon=True) for n in range(threads)]
+        self._threads = [Thread(target=self._work, name=f"dicom-database-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
 
@@ -47,7 +44,7 @@ class DatabaseThreads:
             connections.close_all()
 
     def _next(self, mine: SimpleQueue[Job | None]) -> Job | None:
-        """The longest waiting job, or the first that comes; None: go home."""
+        """The longest waiting job, or the first that comes; None when closing."""
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()
@@ -65,7 +62,7 @@ class DatabaseThreads:
         idle.put(job)
 
     def give(self, job: Job) -> None:
-        """Have a job done soon. Its failure is logged, without its words: they may name a patient."""
+        """Queue a job. Its failure is logged by the class of the error: the words may name a patient."""
 
         def guarded() -> None:
             try:
@@ -77,21 +74,6 @@ class DatabaseThreads:
                 log.error("dicom.job-failed", error=type(error).__name__)
 
         self._put(guarded)
-
-    def ask(self, question: Callable[[], T]) -> T:
-        """Run ``question`` on one of the threads and wait for what it returns or raises."""
-        future: Future[T] = Future()
-
-        def job() -> None:
-            try:
-                future.set_result(question())
-            except BaseException as error:
-                if isinstance(error, DatabaseError):
-                    connections.close_all()
-                future.set_exception(error)
-
-        self._put(job)
-        return future.result(timeout=60)
 
     def close(self) -> None:
         """Finish what was given, then close the database connections."""

@@ -37,14 +37,16 @@ class RawScanner:
         called: str = "RIS",
         transfers: tuple[str, ...] = TRANSFERS,
         longest: int = 16384,
+        sop_class: str = MWL,
     ) -> None:
+        self.sop_class = sop_class
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=20)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.message_id = 0
         self.longest_seen = 0
         syntaxes = b"".join(_item(0x40, uid.encode()) for uid in transfers)
-        context = _item(0x20, bytes((1, 0, 0, 0)) + _item(0x30, MWL.encode()) + syntaxes)
+        context = _item(0x20, bytes((1, 0, 0, 0)) + _item(0x30, sop_class.encode()) + syntaxes)
         user = _item(0x50, _item(0x51, struct.pack(">L", longest)))
         titles = called.ljust(16).encode() + calling.ljust(16).encode()
         body = b"\0\1\0\0" + titles + bytes(32) + _item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
@@ -69,7 +71,7 @@ class RawScanner:
         return self._values(command, 1, piece) + self._values(encoded, 0, piece)
 
     def _command(self, kind: int, message_id: int, *, dataset: bool) -> bytes:
-        uid = MWL.encode() + b"\0" * (len(MWL) % 2)
+        uid = self.sop_class.encode() + b"\0" * (len(self.sop_class) % 2)
         tag = 0x0120 if kind == 0x0FFF else 0x0110
         parts = [(0x0002, uid), (0x0100, struct.pack("<H", kind)), (tag, struct.pack("<H", message_id))]
         parts += [(0x0700, b"\0\0"), (0x0800, b"\x01\x00" if dataset else b"\x01\x01")]

@@ -64,7 +64,7 @@ def test_a_caller_that_hammers_is_one_row_a_minute() -> None:
 def test_what_the_database_refuses_does_not_keep_the_others_waiting() -> None:
     keeper = QueryLog()
     for rows in (1, -1, 2):  # a count below zero breaks a constraint
-        keeper.keep(asked(rows=rows))
+        keeper.add(asked(rows=rows))
     keeper.close()
     assert sorted(MwlQuery.objects.values_list("rows", flat=True)) == [1, 2]
 
@@ -83,7 +83,7 @@ def test_while_the_database_is_away_they_wait(
     monkeypatch.setattr(query_log, "write_entries", sometimes)
     monkeypatch.setattr(query_log, "WRITE_EVERY_S", 0.01)
     keeper = QueryLog()
-    keeper.keep(asked())
+    keeper.add(asked())
     assert eventually(MwlQuery.objects.count)
     keeper.close()
     assert not away

@@ -9,7 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from interfaces.dicom.mwl import date_matching
-from interfaces.dicom.scu.study_query import _parse_study
+from interfaces.dicom.scu.query_retrieve import _parse_study
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])

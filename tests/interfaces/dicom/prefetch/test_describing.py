@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from interfaces.dicom.prefetch.study_description import describe_study, find_region, find_side
-from interfaces.dicom.scu.study_query import FoundStudy
+from interfaces.dicom.scu.query_retrieve import FoundStudy
 
 
 @pytest.mark.parametrize(

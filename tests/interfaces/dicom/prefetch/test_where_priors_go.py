@@ -13,7 +13,7 @@ import pytest
 from interfaces.dicom.models import Archive, Prefetch, PriorDestination, PriorMove
 from interfaces.dicom.prefetch import states, worker
 from interfaces.dicom.prefetch.worker import MOVES, run_due
-from interfaces.dicom.scu.study_query import FoundStudy
+from interfaces.dicom.scu.query_retrieve import FoundStudy
 from ris.audit.actor import Actor
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed

@@ -1,4 +1,7 @@
-"""Asking an archive: its studies, by C-FIND or QIDO-RS, in the same plain values."""
+"""Query/retrieve as SCU (PS3.4 annex C, QIDO-RS): studies of an archive are found, and moved.
+
+By C-FIND or QIDO-RS the answer has the same plain values; a move is a C-MOVE, or a request to a hook over HTTP.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import httpx
 from dicomweb_client import DICOMwebClient
 from pydicom.dataset import Dataset
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelMove,
+)
 
 from ris.kernel.numbers import number_or_none
 
@@ -20,6 +27,7 @@ from .association import Unreachable, open_association, read_status
 
 MAX_STUDIES = 500
 HTTP_S = 60
+HOOK_S = 30
 _RETURNED = {
     "StudyInstanceUID": "",
     "StudyDate": "",
@@ -98,3 +106,33 @@ def _several(value: Any) -> Iterable[str]:
     if not value:
         return []
     return [value] if isinstance(value, str) else [str(one) for one in value]
+
+
+def move_study(archive: Archive, study_uid: str, destination: str) -> int:
+    """Have the study sent to ``destination``; return how many objects went. Raises Unreachable.
+
+    Some objects failed counts as failed: what arrived twice is told apart by the receiver.
+    """
+    if archive.move_hook:
+        return _by_hook(archive, study_uid, destination)
+    asked = Dataset()
+    asked.QueryRetrieveLevel = "STUDY"
+    asked.StudyInstanceUID = study_uid
+    model = StudyRootQueryRetrieveInformationModelMove
+    moved = 0
+    with open_association(archive, model) as association:
+        for said, _ in association.send_c_move(asked, destination, model):
+            status = read_status(said)
+            moved = int(said.get("NumberOfCompletedSuboperations") or moved)
+            if status not in (0xFF00, 0x0000):
+                raise Unreachable(f"C-MOVE answered with status {status:04X}")
+    return moved
+
+
+def _by_hook(archive: Archive, study_uid: str, destination: str) -> int:
+    try:
+        said = httpx.post(archive.move_hook, json={"study_uid": study_uid, "destination": destination}, timeout=HOOK_S)
+        said.raise_for_status()
+    except httpx.HTTPError as error:
+        raise Unreachable(f"the move hook failed ({type(error).__name__})") from None
+    return 0
