@@ -19,10 +19,11 @@ from typing import Any
 
 import environ
 
+from ris.kernel.tls import TlsFiles
+
 from .config_values import (
     Address,
     Misconfigured,
-    TlsFiles,
     address,
     ae_title,
     days,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import ssl
-from collections.abc import Callable, Mapping
-from operator import methodcaller
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
+
+from ris.kernel.tls import TlsFiles, holds_certificate, holds_key_pair
 
 
 class Misconfigured(ImproperlyConfigured):
@@ -29,14 +29,6 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class TlsFiles(NamedTuple):
-    """Paths of PEM files. An empty ``ca``: the other side shows no certificate."""
-
-    cert: str
-    key: str
-    ca: str
 
 
 def tls_files(prefix: str, env: Mapping[str, str]) -> TlsFiles | None:
@@ -59,20 +51,12 @@ def tls_files(prefix: str, env: Mapping[str, str]) -> TlsFiles | None:
 def _check_pem(prefix: str, files: TlsFiles) -> None:
     """Load the files as a listener will. Raises Misconfigured for the one that does not fit."""
     for part, path in (("CERT", files.cert), ("CA", files.ca)):
-        if path and not _loads(methodcaller("load_verify_locations", path)):
+        if path and not holds_certificate(path):
             cure = f"let {prefix}_{part} name a file with -----BEGIN CERTIFICATE-----"
             raise Misconfigured(f"{prefix}_{part}", f"{path} holds no certificate (PEM).", cure)
-    if not _loads(methodcaller("load_cert_chain", files.cert, files.key, password=lambda: b"-")):
+    if not holds_key_pair(files.cert, files.key):
         cure = f"let {prefix}_KEY name the private key (PEM, without a password) that {prefix}_CERT was made for"
         raise Misconfigured(f"{prefix}_KEY", f"{files.key} is no private key of {files.cert}.", cure)
-
-
-def _loads(load: Callable[[ssl.SSLContext], object]) -> bool:
-    try:
-        load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-    except (OSError, ValueError):  # ssl.SSLError is an OSError
-        return False
-    return True
 
 
 def web_url(variable: str, text: str) -> str:

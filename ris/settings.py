@@ -94,8 +94,10 @@ if _db["ENGINE"].endswith("sqlite3"):
 else:
     _db["OPTIONS"] = {
         **_db.get("OPTIONS", {}),
-        # nothing is kept open by force and nothing retries for long, so an outage ends when the database is back
-        "pool": {"min_size": 0, "max_size": 20, "timeout": 10, "reconnect_timeout": 3},
+        # Nothing is kept open by force and nothing retries for long, so an outage ends when the database is back.
+        # timeout: a sender of HL7 may wait for one failed connect of those before it and one of its own, and must
+        # hear AR within 10 s.
+        "pool": {"min_size": 0, "max_size": 20, "timeout": 4, "reconnect_timeout": 3},
     }
 
 # --- doorbells -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ris.config_values import TlsFiles
+from ris.kernel.threads import DatabaseExecutor
 
 from .availability.ian_scp import note_availability
 from .encoding.log_privacy import keep_identifiers_out_of_logs
@@ -18,7 +18,6 @@ from .mpps import scp as mpps
 from .mwl.query_log import QueryLog
 from .upper_layer import dimse, pdu
 from .upper_layer.acceptor import Acceptor
-from .upper_layer.database_threads import DatabaseThreads
 from .upper_layer.n_services import NServices
 from .upper_layer.service_provider import Services
 
@@ -58,26 +57,13 @@ def serve(
     """
     sock = _bound(host, port, share_port)
     keep_identifiers_out_of_logs()
-    threads, query_log = DatabaseThreads(DATABASE_THREADS), QueryLog()
+    threads, query_log = DatabaseExecutor(DATABASE_THREADS, "dicom-database"), QueryLog()
     services = Services(threads, query_log.add, N_SERVICES)
     try:
         asyncio.run(_run(sock, ae_title, stop, on_listening, tls, services))
     finally:
-        threads.close()
+        threads.shutdown()
         query_log.close()  # after the threads: the last answers are logged too
-
-
-def tls_context(files: TlsFiles | None) -> ssl.SSLContext | None:
-    """TLS 1.2 or later (BCP 195, PS3.15 B.9), with a certificate of the caller's where a CA is named."""
-    if files is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(files.cert, files.key)
-    if files.ca:
-        context.load_verify_locations(files.ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 async def _run(

@@ -13,8 +13,8 @@ from ris.kernel.errors import Invalid
 from ris.people.backoffice import SetUp, SetUpForm, networks
 
 from .models import ConformanceProfile, Destination, MapEntry, Peer
+from .outbound.connection import find_tls_faults
 from .outbound.options import check_destination_options
-from .outbound.tls import tls_faults
 from .translation.z_segments import checked
 from .v2.profiles import read_profile
 
@@ -83,7 +83,7 @@ class DestinationForm(SetUpForm):
             check_destination_options(given.get("kinds", []), given.get("filters", {}), given.get("options", {}))
         except Invalid as refusal:
             self.add_error(refusal.at, refusal.detail)
-        for name, wrong in tls_faults(given).items():
+        for name, wrong in find_tls_faults(given).items():
             self.add_error(name, wrong)
         return given
 

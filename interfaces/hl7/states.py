@@ -16,9 +16,3 @@ RESEND = step("resend", [QUEUED, STOPPED, INVALID, SENT, SKIPPED], QUEUED)
 SKIP = step("skip", [QUEUED, STOPPED, INVALID], SKIPPED)
 UNFINISHED = frozenset({QUEUED, STOPPED, INVALID})
 """What holds its lane."""
-
-# ReplayJob: many messages taken again.
-RUNNING, HALTED, DONE = "running", "halted", "done"
-HALT = step("stop", [RUNNING], HALTED)
-GO_ON = step("go on", [HALTED], RUNNING)
-FINISH = step("finish", [RUNNING], DONE)

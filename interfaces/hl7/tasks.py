@@ -10,8 +10,10 @@ from django.conf import settings
 
 from ris.kernel.clock import now
 from ris.kernel.doorbell import ring
+from ris.kernel.jobs import work_at
 
 from .inbound import intake
+from .models import BackFill, ReplayJob
 from .operations import bulk_replay, retention
 from .outbound import backfill, sender
 
@@ -41,10 +43,7 @@ def decide_stored() -> None:
 def replay() -> None:
     """Called by the bell ``hl7-replay`` and every few seconds: work at the jobs for a while; the next ring goes on."""
     until = now() + AT_A_STRETCH
-    for job_id in bulk_replay.running():
-        while now() < until and bulk_replay.take_next(job_id, at=now()) is not None:
-            pass
-    if bulk_replay.running():
+    if work_at(ReplayJob, lambda job: bulk_replay.take_next(job, at=now()) is not None, go_on=lambda: now() < until):
         ring(bulk_replay.REPLAY)
 
 
@@ -52,10 +51,7 @@ def replay() -> None:
 def back_fill() -> None:
     """Called by the bell ``hl7-back-fill`` and every few seconds: work at the jobs for a while."""
     until = now() + AT_A_STRETCH
-    for job_id in backfill.running():
-        while now() < until and backfill.take_some(job_id, at=now()):
-            pass
-    if backfill.running():
+    if work_at(BackFill, lambda job: backfill.take_some(job, at=now()), go_on=lambda: now() < until):
         ring(backfill.BACK_FILL)
 
 

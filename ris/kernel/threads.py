@@ -1,192 +1,164 @@
-"""Threads that talk to the database for an event loop, each over one connection that it keeps."""
+"""Threads that talk to the database for an event loop, each over one connection that it keeps.
+
+``DatabaseExecutor`` is the one pool of threads (a ``concurrent.futures.Executor``); ``ris.kernel.group_commit`` decides
+what it runs next. None of them serves requests of pages: those have Django's own connections.
+"""
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Generic, TypeVar
+from queue import SimpleQueue
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
+from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection, connections
 
 log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
-Job = tuple[Callable[[], Any], "Future[Any]"]
+Job = Callable[[], None]
 
-_turn = threading.Lock()
+AWAY_S = 1.0
+"""After a failed connect nobody else tries for so long, so what waits is refused at once and not one by one."""
+
+_writer_lock = threading.Lock()
+_away_until_s = 0.0
 
 
 def writers_turn() -> AbstractContextManager[Any]:
-    """SQLite has one writer at a time; ours queue here, where waking is quick, not at its lock, which is polled."""
-    return _turn if connection.vendor == "sqlite" else nullcontext()
+    """Hold the turn of the only writer on SQLite; nothing elsewhere.
+
+    Ours queue here, where waking takes microseconds, not at SQLite's lock, which is polled.
+    """
+    return _writer_lock if connection.vendor == "sqlite" else nullcontext()
 
 
-def over_database(job: Callable[[], T]) -> T:
-    """Run ``job``; if its connection turns out to be broken, once more over a new one."""
-    for attempt in (1, 2):
-        try:
-            with writers_turn():
-                return job()
-        except (OperationalError, InterfaceError):
-            connection.close()
-            if attempt == 2:
-                raise
-    raise AssertionError("unreachable")
+def ensure_database() -> None:
+    """Connect this thread if it is not. Raises OperationalError; at once while the database was just found away."""
+    global _away_until_s
+    if connection.connection is None and time.monotonic() < _away_until_s:
+        raise OperationalError("the database was away a moment ago")
+    try:
+        connection.ensure_connection()
+    except (OperationalError, InterfaceError):
+        _away_until_s = time.monotonic() + AWAY_S
+        raise
 
 
-class Workers:
-    """A few such threads at one queue. Close it, or its connections stay open."""
+def run_with_retry(job: Callable[[], T]) -> T:
+    """Run ``job``; if a connection that was open turns out to be broken, once more over a new one.
 
-    def __init__(self, count: int, name: str) -> None:
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+    Raises what ``job`` does; OperationalError when no connection can be had, after one try to connect.
+    """
+    was_open = connection.connection is not None
+    try:
+        ensure_database()
+        with writers_turn():
+            return job()
+    except (OperationalError, InterfaceError):
+        connection.close()
+        if not was_open:
+            raise
+    ensure_database()
+    with writers_turn():
+        return job()
+
+
+class DatabaseExecutor(Executor):
+    """Runs jobs on a few threads, each of which keeps its database connection between jobs.
+
+    Of several idle threads the one that worked last takes the next job: its connection, with the statements prepared
+    on it, is still warm in the processor's cache, while a turn for everybody would find each cold. A job that raises
+    a database error costs its thread the connection, so that a restarted database is found again.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Job] = deque()
+        self._idle: list[SimpleQueue[Job | None]] = []
+        self._closing = False
         self._threads = [
-            threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(1, count + 1)
+            threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(1, threads + 1)
         ]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, job: Callable[[], T]) -> Future[T]:
-        """Queue a job; the future has its result or its error."""
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have ``fn`` called on one of the threads. Raises RuntimeError after ``shutdown``."""
         future: Future[T] = Future()
-        self._jobs.put((job, future))
+
+        def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:
+                if isinstance(error, DatabaseError):
+                    connections.close_all()
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._put(job)
         return future
 
-    def close(self, seconds: float = 10) -> None:
-        """Finish what is queued, then end the threads and their connections."""
-        for _ in self._threads:
-            self._jobs.put(None)
-        for thread in self._threads:
-            thread.join(seconds)
+    def give(self, fn: Callable[[], object]) -> None:
+        """Have ``fn`` called soon; nobody waits for it. A failure is logged without its text, which may name people."""
+        self.submit(fn).add_done_callback(_log_failure)
+
+    def ask(self, fn: Callable[[], T], *, timeout_s: float = 60) -> T:
+        """Call ``fn`` on one of the threads and return or raise what it does. Raises TimeoutError."""
+        return self.submit(fn).result(timeout=timeout_s)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False, timeout_s: float = 10) -> None:
+        """Finish what was submitted (unless cancelled), then end the threads and their connections."""
+        with self._lock:
+            self._closing = True
+            if cancel_futures:
+                self._waiting.clear()
+            idle, self._idle = self._idle, []
+        for mailbox in idle:
+            mailbox.put(None)
+        for thread in self._threads if wait else ():
+            thread.join(timeout_s)
+
+    def _put(self, job: Job) -> None:
+        with self._lock:
+            if self._closing:
+                raise RuntimeError("the threads are shut down")
+            if not self._idle:
+                self._waiting.append(job)
+                return
+            mailbox = self._idle.pop()
+        mailbox.put(job)
 
     def _run(self) -> None:
+        mailbox: SimpleQueue[Job | None] = SimpleQueue()
         try:
-            while (taken := self._jobs.get()) is not None:
-                job, future = taken
-                try:
-                    future.set_result(over_database(job))
-                except BaseException as error:
-                    future.set_exception(error)
+            while (job := self._next(mailbox)) is not None:
+                job()
         finally:
             connections.close_all()
 
-
-class Batches(Generic[T]):
-    """A thread, or a few, that handles whatever has queued up in one go: a group commit. In order where it is one.
-
-    ``done`` is told, on that thread, of each batch, with the error if ``handle`` raised one.
-    """
-
-    def __init__(
-        self,
-        handle: Callable[[list[T]], object],
-        done: Callable[[list[T], Exception | None], object],
-        *,
-        most: int,
-        name: str,
-        threads: int = 1,
-    ) -> None:
-        self._handle, self._done, self._most = handle, done, most
-        self._items: queue.SimpleQueue[T | None] = queue.SimpleQueue()
-        self._at_work = 0
-        self._threads = [
-            threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(1, threads + 1)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def submit(self, item: T) -> None:
-        """Queue an item; returns at once."""
-        self._items.put(item)
-
-    @property
-    def busy(self) -> bool:
-        """Whether somebody waits for it, as far as can be told from outside."""
-        return self._at_work > 0 or not self._items.empty()
-
-    def close(self, seconds: float = 10) -> None:
-        """Finish what is queued, then end the threads and their connections."""
-        for _ in self._threads:
-            self._items.put(None)
-        for thread in self._threads:
-            thread.join(seconds)
-
-    def _run(self) -> None:
-        try:
-            while (first := self._items.get()) is not None:
-                self._at_work += 1
-                batch = [first, *_waiting(self._items, self._most - 1)]
-                error: Exception | None = None
-                try:
-                    self._handle(batch)
-                except Exception as raised:
-                    error = raised
-                self._at_work -= 1
-                self._done(batch, error)
-        finally:
-            connections.close_all()
+    def _next(self, mailbox: SimpleQueue[Job | None]) -> Job | None:
+        """The longest waiting job, or the first that comes; None when closing."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            if self._closing:
+                return None
+            self._idle.append(mailbox)
+        return mailbox.get()
 
 
-class Later(Generic[T]):
-    """One thread for what nobody waits for: at work while it is quiet, and a little even when it is not.
-
-    ``busy`` says whether somebody is being served just now; an item then waits, for ``patience`` seconds, and
-    goes alone. When it is quiet ``handle`` gets up to ``most`` at once.
-    """
-
-    def __init__(
-        self,
-        handle: Callable[[list[T]], object],
-        busy: Callable[[], bool],
-        *,
-        most: int,
-        patience: float = 0.2,
-        name: str,
-    ) -> None:
-        self._handle, self._busy, self._most, self._patience = handle, busy, most, patience
-        self._items: queue.SimpleQueue[T | None] = queue.SimpleQueue()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def submit(self, item: T) -> None:
-        """Queue an item; returns at once."""
-        self._items.put(item)
-
-    def close(self, seconds: float = 10) -> None:
-        """Finish what is at hand. The rest is in the database, for the next run or the sweep."""
-        self._closing = True
-        self._items.put(None)
-        self._thread.join(seconds)
-
-    def _run(self) -> None:
-        try:
-            while (first := self._items.get()) is not None and not self._closing:
-                until = time.monotonic() + self._patience
-                while (busy := self._busy()) and time.monotonic() < until and not self._closing:
-                    time.sleep(0.01)
-                try:
-                    self._handle([first, *_waiting(self._items, 0 if busy else self._most - 1)])
-                except Exception as error:
-                    log.warning("hl7.later", error=type(error).__name__)
-        finally:
-            connections.close_all()
-
-
-def _waiting(items: queue.SimpleQueue[T | None], most: int) -> list[T]:
-    """Up to so many that are queued already; the end of the queue stays in it."""
-    found: list[T] = []
-    while len(found) < most:
-        try:
-            item = items.get_nowait()
-        except queue.Empty:
-            break
-        if item is None:
-            items.put(None)
-            break
-        found.append(item)
-    return found
+def _log_failure(future: Future[Any]) -> None:
+    error = future.exception()
+    if error is not None:
+        log.error("threads.job-failed", error=type(error).__name__)

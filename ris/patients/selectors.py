@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from ris.kernel.errors import Invalid, NotFound
-from ris.kernel.searches import read_words
+from ris.kernel.errors import NotFound
+from ris.kernel.texts import read_reason, read_words
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -86,8 +86,7 @@ def merges_of(patient: Patient) -> QuerySet[Merge]:
 
 def separation(merge_id: int, reason: str) -> Merge:
     """A merge that was undone, for whoever sorts out what came between. Raises NotFound, Invalid without a reason."""
-    if not reason.strip():
-        raise Invalid("Say why it belongs to the other.", at="reason")
+    read_reason(reason, "Say why it belongs to the other.")
     found = Merge.objects.filter(pk=merge_id, separated_at__isnull=False).first()
     if found is None:
         raise NotFound("There is no such separation.")

@@ -21,6 +21,7 @@ from ris.celery import app
 from ris.config_values import Address, Misconfigured
 from ris.kernel import heartbeat
 from ris.kernel.clock import now
+from ris.kernel.tls import build_server_context
 
 from .supervisor import Say
 
@@ -153,9 +154,8 @@ class Hl7:
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Serve MLLP connections until ``stop`` is set."""
         from interfaces.hl7.inbound.listener import serve
-        from interfaces.hl7.outbound.tls import tls_context
 
-        (host, port), tls = settings.RIS.mllp, tls_context(settings.RIS.mllp_tls)
+        (host, port), tls = settings.RIS.mllp, build_server_context(settings.RIS.mllp_tls)
         scheme = "mllps" if tls else "mllp"
         serve(host, port, stop, on_listening=lambda at: ready(f"{scheme}://{host}:{at}"), tls=tls)
 
@@ -174,7 +174,7 @@ class Dicom:
 
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Serve DICOM associations until ``stop`` is set."""
-        from interfaces.dicom.server import serve, tls_context
+        from interfaces.dicom.server import serve
 
         (host, port), title = settings.RIS.dicom, settings.RIS.ae_title
         serve(
@@ -183,7 +183,7 @@ class Dicom:
             title,
             stop,
             on_listening=lambda at: ready(f"dicom://{title}@{host}:{at}"),
-            tls=tls_context(settings.RIS.dicom_tls),
+            tls=build_server_context(settings.RIS.dicom_tls),
             share_port=settings.RIS.dicom_shared,
         )
 

@@ -13,6 +13,7 @@ from ris.audit.services import record
 from ris.catalog.models import Site
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import Conflict, Invalid
+from ris.kernel.texts import read_reason
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure
 from ris.orders.services import complete_exam, discontinue_exam, link_exam, place_order
@@ -67,8 +68,7 @@ def end_by_hand(performed: PerformedStep, *, completed: bool, actor: Actor, at: 
 @transaction.atomic
 def expect_no_images(performed: PerformedStep, *, reason: str, actor: Actor, at: datetime) -> NoImages:
     """The exam made no images, so none are missed. Idempotent: what was said first stays. Raises Invalid."""
-    if not reason.strip():
-        raise Invalid("Say why.", at="reason")
+    read_reason(reason, "Say why.")
     said, new = NoImages.objects.get_or_create(performed=performed, defaults={"reason": reason.strip()[:250], "at": at})
     if new:
         order = Order.objects.filter(procedures__steps__performed=performed).first()

@@ -9,7 +9,7 @@ from django.db import transaction
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.doorbell import ring
-from ris.kernel.errors import Invalid
+from ris.kernel.texts import read_reason
 
 from ..models import ReportSend
 from . import states
@@ -20,7 +20,7 @@ from .sender import clear_alarm_if_done
 @transaction.atomic
 def resend(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend:
     """Send it (again), now: the same instance. Raises NotFound; Invalid without a reason."""
-    _need(reason)
+    read_reason(reason, "Say why.")
     send = ReportSend.objects.take(states.RESEND, send_id, due_at=at, sent_at=None, error="")
     return _told(send, "report.resend", reason, actor, at)
 
@@ -28,15 +28,10 @@ def resend(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSe
 @transaction.atomic
 def skip(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend:
     """Give it up; what comes after it goes on. Raises NotFound, Conflict when it was sent; Invalid without a reason."""
-    _need(reason)
+    read_reason(reason, "Say why.")
     send = ReportSend.objects.take(states.SKIP, send_id, error=reason.strip()[:160])
     clear_alarm_if_done(send.archive, at=at)
     return _told(send, "report.skip", reason, actor, at)
-
-
-def _need(reason: str) -> None:
-    if not reason.strip():
-        raise Invalid("Say why.", at="reason")
 
 
 def _told(send: ReportSend, action: str, reason: str, actor: Actor, at: datetime) -> ReportSend:

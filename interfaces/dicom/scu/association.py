@@ -12,6 +12,8 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from ris.kernel.tls import build_client_context
+
 from ..encoding.log_privacy import keep_identifiers_out_of_logs
 from ..models import Remote
 
@@ -60,11 +62,7 @@ def open_association(remote: Remote | RemoteAddress, *sop_classes: str, wait_s: 
 def _context() -> ssl.SSLContext:
     """Whom we trust: RIS_DICOM_CA, else what this machine does. Who asks for a certificate of ours is shown it."""
     files = settings.RIS.dicom_tls
-    context = ssl.create_default_context(cafile=(files.ca or None) if files else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if files:
-        context.load_cert_chain(files.cert, files.key)
-    return context
+    return build_client_context(files.ca, files.cert, files.key) if files else build_client_context()
 
 
 def read_status(said: Dataset) -> int:

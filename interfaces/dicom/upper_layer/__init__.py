@@ -2,9 +2,9 @@
 
 The way of one message: ``acceptor`` (listens, counts, admits) → ``association`` (PDUs of one connection) →
 ``message_exchange`` (data values become messages, answered in turn) → ``c_find`` or ``n_services`` (one message, on a
-thread of ``database_threads``) → back through ``message_exchange`` to the socket. ``pdu`` and ``dimse`` hold the bytes
-of both layers, ``admission`` who may associate. One event loop runs all associations: an idle one costs a socket and
-no thread.
+thread of ``ris.kernel.threads``) → back through ``message_exchange`` to the socket. ``pdu`` and ``dimse`` hold the
+bytes of both layers, ``admission`` who may associate. One event loop runs all associations: an idle one costs a
+socket and no thread.
 
 State table of the acceptor (PS3.8 section 9.2, tables 9-6 to 9-10). Our names of its states:
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ris.kernel.threads import DatabaseExecutor
+
 from ..mwl.query_log import LogEntry
 from . import pdu
-from .database_threads import DatabaseThreads
 from .n_services import NServices
 
 
@@ -20,7 +21,7 @@ class LimitExceeded(Exception):
 class Services:
     """What answers the messages of all associations."""
 
-    threads: DatabaseThreads
+    threads: DatabaseExecutor
     log_query: Callable[[LogEntry], None]
     n_services: NServices = field(default_factory=dict)
 

@@ -23,7 +23,8 @@ from django.db import connection
 
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.clock import now
-from ris.kernel.threads import Batches, Later, Workers, over_database, writers_turn
+from ris.kernel.group_commit import Background, Batches
+from ris.kernel.threads import DatabaseExecutor, ensure_database, run_with_retry, writers_turn
 
 from ..models import InboundMessage
 from ..outbound.queue import apply_settings
@@ -80,9 +81,9 @@ class Listener:
             name="hl7-apply",
             threads=1 if one_writer else limits.appliers,
         )
-        self._workers = Workers(1 if one_writer else limits.workers, "hl7-alone")
+        self._workers = DatabaseExecutor(1 if one_writer else limits.workers, "hl7-alone")
         together = _LATER_ON_SQLITE if one_writer else limits.applied_together
-        self._later = Later(_apply_later, self._serving, most=together, name="hl7-later")
+        self._later = Background(_apply_later, self._serving, most=together, name="hl7-later")
 
     def _from_thread(self, then: Callable[[A, B], None]) -> Callable[[A, B], object]:
         return lambda what, outcome: self._loop.call_soon_threadsafe(then, what, outcome)
@@ -144,7 +145,8 @@ class Listener:
     def _report_mismatch(self, taken: Taken) -> None:
         """An answer belonged to another message. Its connection is closed; here people are told."""
         log.error("hl7.answer_mismatch", message=taken.message_id)
-        self._workers.submit(partial(_alarm_mismatch, taken.message_id, taken.arrival.address, at=now()))
+        alarm = partial(_alarm_mismatch, taken.message_id, taken.arrival.address, at=now())
+        self._workers.give(lambda: run_with_retry(alarm))
 
     async def close(self) -> None:
         """Let messages in work finish, then end all connections and threads."""
@@ -154,25 +156,25 @@ class Listener:
             await asyncio.sleep(0.05)
         for line in list(self._lines):
             line.close()
-        for threads in (self._storing, self._applying, self._workers, self._later):
-            await asyncio.to_thread(threads.close)
+        for end in (self._storing.close, self._applying.close, self._workers.shutdown, self._later.close):
+            await asyncio.to_thread(end)
 
     def begin(self) -> None:
         """Beside the traffic: follow the settings, and decide what an earlier run stored and did not decide."""
         before = now()
-        self._workers.submit(partial(apply_settings, at=before))
+        self._workers.give(lambda: run_with_retry(partial(apply_settings, at=before)))
 
         def decide_all() -> None:
             for message_id in intake.undecided(before=before):
                 self._later.submit(message_id)
 
-        self._workers.submit(decide_all)
+        self._workers.give(lambda: run_with_retry(decide_all))
 
 
 def _store(batch: list[Taken]) -> None:
     """Store all; and answer those whose senders wait for no more."""
     arrivals = [taken.arrival for taken in batch]
-    message_ids = over_database(lambda: intake.store(arrivals))
+    message_ids = run_with_retry(lambda: intake.store(arrivals))
     for taken, message_id in zip(batch, message_ids, strict=True):
         taken.message_id, header = message_id, taken.arrival.header
         if acknowledgment_mode.stored_is_enough(header):
@@ -180,6 +182,7 @@ def _store(batch: list[Taken]) -> None:
 
 
 def _apply_together(batch: list[Taken]) -> None:
+    ensure_database()
     with writers_turn():
         try:
             rows = intake.decide_together([taken.message_id for taken in batch], at=now())
@@ -191,7 +194,7 @@ def _apply_together(batch: list[Taken]) -> None:
 
 
 def _apply_alone(taken: Taken) -> None:
-    _answer(taken, intake.decide(taken.message_id, at=now()))
+    _answer(taken, run_with_retry(lambda: intake.decide(taken.message_id, at=now())))
 
 
 def _apply_later(message_ids: list[int]) -> None:
@@ -204,7 +207,7 @@ def _apply_later(message_ids: list[int]) -> None:
             connection.close()
     for message_id in message_ids:
         try:
-            over_database(partial(intake.decide, message_id, at=now()))
+            run_with_retry(partial(intake.decide, message_id, at=now()))
         except Exception as error:  # it is stored: the sweep comes
             log.warning("hl7.later", message=message_id, error=type(error).__name__)
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from ris.kernel.db.transitions import Stateful
+from ris.kernel.jobs import DONE, HALTED, RUNNING, Job
 from ris.kernel.queue import Receiver
 
 from .. import states
@@ -61,38 +62,23 @@ class ConformanceProfile(models.Model):
         return f"{self.structure} for {self.destination}"
 
 
-class BackFill(Stateful):
+class BackFill(Job):
     """What a destination is told of after the fact, and how far that is. Whoever works at it may die."""
 
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="back_fills")
     since = models.DateTimeField()
     until = models.DateTimeField(help_text="Facts from since to before this moment, UTC.")
-    last_id = models.BigIntegerField(help_text="Facts up to this id: what is written later is no part of it.")
-    cursor = models.BigIntegerField(default=0, help_text="The fact that was gone through last.")
-    total = models.PositiveIntegerField(help_text="Facts to go through.")
-    done = models.PositiveIntegerField(default=0)
     owed = models.PositiveIntegerField(default=0, help_text="Messages that were queued for them.")
-    reason = models.CharField(max_length=250)
-    actor = models.CharField(max_length=120)
-    created_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=[states.RUNNING, states.HALTED, states.DONE]), name="back_fill_state"
-            ),
+            models.CheckConstraint(condition=Q(state__in=[RUNNING, HALTED, DONE]), name="back_fill_state"),
         ]
-        indexes = [models.Index(fields=["id"], name="back_fill_running", condition=Q(state=states.RUNNING))]
+        indexes = [models.Index(fields=["id"], name="back_fill_running", condition=Q(state=RUNNING))]
 
     def __str__(self) -> str:
         return f"Back-fill {self.pk} of {self.destination}"
-
-    @property
-    def percent(self) -> int:
-        """Progress from 0 to 100; 100 only when done."""
-        return 100 if self.state == states.DONE else min(99, 100 * self.done // max(self.total, 1))
 
 
 class OutboundMessage(Stateful):

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Min
+from django.db.models import Count, Max, Min
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Invalid
+from ris.kernel.jobs import GO_ON, HALT, RUNNING
+from ris.kernel.texts import read_reason
 
-from .. import states
 from ..models import InboundMessage, ReplayJob
 from .message_filter import MessageFilter, select_to_replay
-from .services import need_reason, replay
+from .services import replay
 
 REPLAY = "hl7-replay"
 """Doorbell: a job has something to take again."""
@@ -46,12 +47,12 @@ def start(asked: MessageFilter, sites: list[int] | None, *, reason: str, actor: 
 
     Raises Invalid without a reason, or when there are none.
     """
-    need_reason(reason)
+    read_reason(reason)
     found = select_to_replay(asked, sites).aggregate(total=Count("pk"), last=Max("pk"))
     if not found["total"]:
         raise Invalid("No message is like that; widen what you ask for.", at="state")
     job = ReplayJob.objects.create(
-        state=states.RUNNING, asked=asked.to_json(), sites=sites, last_id=found["last"], total=found["total"],
+        state=RUNNING, asked=asked.to_json(), sites=sites, last_id=found["last"], total=found["total"],
         reason=reason.strip()[:250], actor=actor.name, user_id=actor.user_id, source=actor.source, created_at=at,
         moved_at=at,
     )  # fmt: skip
@@ -66,7 +67,7 @@ def take_next(job_id: int, *, at: datetime) -> InboundMessage | None:
 
     Workers at the same job take turns, so none is taken twice, and a killed one leaves it where it was.
     """
-    job = ReplayJob.objects.select_for_update(of=("self",)).filter(pk=job_id, state=states.RUNNING).first()
+    job = ReplayJob.lock_running(job_id)
     if job is None:
         return None
     rest = select_to_replay(MessageFilter.from_values(job.asked), job.sites).filter(
@@ -74,21 +75,19 @@ def take_next(job_id: int, *, at: datetime) -> InboundMessage | None:
     )
     pk = rest.values_list("pk", flat=True).first()
     if pk is None:
-        ReplayJob.objects.take(states.FINISH, job.pk, ended_at=at)
+        job.finish(at)
         return None
     row = replay(pk, reason=job.reason, actor=Actor(job.actor, job.user_id, job.source), at=at)
     outcomes = job.outcomes | {row.state: job.outcomes.get(row.state, 0) + 1}
-    ReplayJob.objects.filter(pk=job.pk).update(
-        cursor=pk, done=F("done") + 1, outcomes=outcomes, moved_at=at, version=F("version") + 1
-    )
+    job.advance(pk, 1, outcomes=outcomes, moved_at=at)
     return row
 
 
 @transaction.atomic
 def halt(job_id: int, *, reason: str, actor: Actor, at: datetime) -> ReplayJob:
     """Take no more of the job's messages; those that were taken stay. Raises NotFound, Conflict, Invalid."""
-    need_reason(reason)
-    job = ReplayJob.objects.take(states.HALT, job_id, ended_at=at)
+    read_reason(reason)
+    job = ReplayJob.objects.take(HALT, job_id, ended_at=at)
     record(actor, "hl7.replay-halt", job, reason=reason, at=at, done=job.done)
     return job
 
@@ -96,12 +95,7 @@ def halt(job_id: int, *, reason: str, actor: Actor, at: datetime) -> ReplayJob:
 @transaction.atomic
 def go_on(job_id: int, *, actor: Actor, at: datetime) -> ReplayJob:
     """Go on where it was stopped. Raises NotFound, Conflict."""
-    job = ReplayJob.objects.take(states.GO_ON, job_id, ended_at=None)
+    job = ReplayJob.objects.take(GO_ON, job_id, ended_at=None)
     record(actor, "hl7.replay-go-on", job, at=at, done=job.done)
     ring(REPLAY)
     return job
-
-
-def running() -> list[int]:
-    """The jobs that something is left to do of, oldest first."""
-    return list(ReplayJob.objects.filter(state=states.RUNNING).order_by("pk").values_list("pk", flat=True))

@@ -10,6 +10,7 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.texts import read_reason
 
 from .. import states
 from ..inbound import intake
@@ -48,7 +49,7 @@ def replay(message_id: int, *, text: str | None = None, reason: str, actor: Acto
     The original stays as it is. A resend by its sender then gets the copy's answer. Raises NotFound,
     Invalid without a reason.
     """
-    need_reason(reason)
+    read_reason(reason)
     original = _original(message_id)
     raw = bytes(original.raw) if text is None else encode_edited_text(original, text)
     copy = store_copy(original, raw, at)
@@ -80,7 +81,7 @@ def resend(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Outbo
 
     Raises NotFound; Invalid without a reason.
     """
-    need_reason(reason)
+    read_reason(reason)
     message = _outbound(message_id)
     control_id = new_control_id()
     message = OutboundMessage.objects.take(
@@ -101,7 +102,7 @@ def resend(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Outbo
 @transaction.atomic
 def skip(message_id: int, *, reason: str, actor: Actor, at: datetime) -> OutboundMessage:
     """Give a message up, so that its lane goes on without it. Raises NotFound, Conflict when it was sent, Invalid."""
-    need_reason(reason)
+    read_reason(reason)
     message = OutboundMessage.objects.take(states.SKIP, message_id)
     record(actor, "hl7.skip", message, patient_id=message.patient_id, reason=reason, at=at)
     ring(SEND)
@@ -111,7 +112,7 @@ def skip(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Outboun
 @transaction.atomic
 def pause(destination_id: int, *, reason: str, actor: Actor, at: datetime) -> Destination:
     """Send nothing to the destination until it is resumed; messages go on to be queued. Raises NotFound, Conflict."""
-    need_reason(reason)
+    read_reason(reason)
     return _turn(destination_id, "hl7.pause", reason, actor, at, paused=False, paused_at=at, paused_reason=reason[:250])
 
 
@@ -154,12 +155,6 @@ def _outbound(message_id: int) -> OutboundMessage:
     if found is None:
         raise NotFound("There is no such message.")
     return found
-
-
-def need_reason(reason: str) -> None:
-    """Raise Invalid for an empty reason."""
-    if not reason.strip():
-        raise Invalid("Give a reason.", at="reason")
 
 
 def _with_control_id(raw: bytes, control_id: str) -> bytes:

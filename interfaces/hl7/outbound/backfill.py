@@ -14,11 +14,11 @@ from ris.audit.services import record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Invalid, NotFound
 from ris.kernel.events import revive
+from ris.kernel.jobs import HALT, RUNNING
 from ris.kernel.models import Record
+from ris.kernel.texts import read_reason
 
-from .. import states
 from ..models import BackFill, Destination, OutboundMessage
-from ..operations.services import need_reason
 from .queue import enqueue_event, match_destinations
 from .triggers import TRIGGER_EVENTS
 
@@ -77,13 +77,13 @@ def start(
     What was queued for it before is not queued again. What is sent tells how things are now; a report's version
     stays what it was. Raises NotFound; Invalid without a reason, or when nothing happened in between.
     """
-    need_reason(reason)
+    read_reason(reason)
     destination = _destination(destination_id)
     found = _facts(since, until).aggregate(total=Count("pk"), last=Max("pk"))
     if not found["total"]:
         raise Invalid("Nothing happened in that time that is told to anybody.", at="since")
     job = BackFill.objects.create(
-        state=states.RUNNING, destination=destination, since=since, until=until, last_id=found["last"],
+        state=RUNNING, destination=destination, since=since, until=until, last_id=found["last"],
         total=found["total"], reason=reason.strip()[:250], actor=actor.name, created_at=at,
     )  # fmt: skip
     record(actor, "hl7.back-fill", destination, reason=reason, at=at, back_fill=job.pk, facts=job.total,
@@ -98,33 +98,26 @@ def take_some(job_id: int, *, at: datetime) -> bool:
 
     Workers at the same one take turns, and a killed one leaves it where it was.
     """
-    job = BackFill.objects.select_for_update(of=("self",)).filter(pk=job_id, state=states.RUNNING).first()
+    job = BackFill.lock_running(job_id)
     if job is None:
         return False
     rest = _facts(job.since, job.until).filter(pk__gt=job.cursor, pk__lte=job.last_id)
     facts = list(rest[:AT_ONCE])
     if not facts:
-        BackFill.objects.take(states.FINISH, job.pk, ended_at=at)
+        job.finish(at)
         return False
     owed = sum(enqueue_event(revive(fact), [job.destination]) for fact in facts)
-    BackFill.objects.filter(pk=job.pk).update(
-        cursor=facts[-1].pk, done=F("done") + len(facts), owed=F("owed") + owed, version=F("version") + 1
-    )
+    job.advance(facts[-1].pk, len(facts), owed=F("owed") + owed)
     return True
 
 
 @transaction.atomic
 def halt(job_id: int, *, reason: str, actor: Actor, at: datetime) -> BackFill:
     """Queue no more of it; what is queued stays. Raises NotFound, Conflict, Invalid without a reason."""
-    need_reason(reason)
-    job = BackFill.objects.take(states.HALT, job_id, ended_at=at)
+    read_reason(reason)
+    job = BackFill.objects.take(HALT, job_id, ended_at=at)
     record(actor, "hl7.back-fill-halt", job.destination, reason=reason, at=at, back_fill=job.pk, done=job.done)
     return job
-
-
-def running() -> list[int]:
-    """The back-fills that something is left to do of, oldest first."""
-    return list(BackFill.objects.filter(state=states.RUNNING).order_by("pk").values_list("pk", flat=True))
 
 
 def _facts(since: datetime, until: datetime) -> QuerySet[Record]:

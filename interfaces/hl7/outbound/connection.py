@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import time
+from collections.abc import Mapping
+from typing import Any
+
+from ris.kernel.tls import build_client_context, holds_certificate, holds_key_pair
 
 from ..models import Destination
 from ..v2.mllp import Deframer, frame_message
@@ -91,9 +94,8 @@ class DestinationConnection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if destination.tls:
-            context = ssl.create_default_context(cafile=destination.ca_file or None)
-            if destination.tls == "mutual":
-                context.load_cert_chain(destination.cert_file)
+            own = destination.cert_file if destination.tls == "mutual" else ""
+            context = build_client_context(destination.ca_file, own)
             sock = context.wrap_socket(sock, server_hostname=destination.host)
         self._socket, self._deframer, self._pending = sock, Deframer(), []
         return sock
@@ -113,6 +115,19 @@ def connection_key(destination: Destination) -> tuple[object, ...]:
     """The settings that an open connection depends on: when one changes, a new connection is needed."""
     d = destination
     return d.pk, d.host, d.port, d.tls, d.ca_file, d.cert_file, d.timeout
+
+
+def find_tls_faults(given: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with a destination's TLS files: name of the setting → what to do."""
+    faults: dict[str, str] = {}
+    if given.get("ca_file") and not holds_certificate(given["ca_file"]):
+        faults["ca_file"] = "It holds no certificate (PEM) that can be read here. Name a file that does."
+    own = given.get("cert_file")
+    if given.get("tls") == "mutual" and not own:
+        faults["cert_file"] = "Mutual TLS needs our certificate with its key. Name the PEM file that holds both."
+    elif own and not holds_key_pair(own):
+        faults["cert_file"] = "It holds no certificate with its key (PEM, no password). Name a file that holds both."
+    return faults
 
 
 def _describe(error: Exception) -> str:

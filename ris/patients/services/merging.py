@@ -12,8 +12,9 @@ from django.db.models import F, QuerySet
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.db.locks import lock_name
-from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
+from ris.kernel.texts import read_reason
 
 from ..events import PatientRevised, PatientsMerged, PatientsSeparated
 from ..models import Identifier, Merge, Patient, Visit
@@ -84,8 +85,7 @@ def unmerge_patients(
     merge = Merge.objects.select_for_update(of=("self",)).filter(pk=merge_id).first()
     if merge is None:
         raise NotFound("There is no such merge.")
-    if not reason.strip():
-        raise Invalid("Say why they are two people.", at="reason")
+    read_reason(reason, "Say why they are two people.")
     if merge.separated_at is not None:
         return merge
     if merge.survivor.merged_into_id is not None:

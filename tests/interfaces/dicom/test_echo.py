@@ -21,8 +21,8 @@ from interfaces.dicom.models import DeviceProfile
 from interfaces.dicom.scu.c_echo import send_echo
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device
-from ris.config_values import TlsFiles
 from ris.kernel.errors import Invalid
+from ris.kernel.tls import TlsFiles
 from ris.people.roles import Role
 from tests.factories import NOON, TESTER, DeviceFactory, SiteFactory, make_user
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.dicom.server import tls_context
-from ris.config_values import Misconfigured, TlsFiles, tls_files
+from ris.config_values import Misconfigured, tls_files
 from ris.kernel.clock import now
+from ris.kernel.tls import TlsFiles, build_server_context
 from tests.factories import make_order
 from tests.interfaces.dicom.conftest import running
 from tests.interfaces.dicom.many import many_steps
@@ -19,7 +19,7 @@ from tests.interfaces.dicom.scu import STEP, accessions, associate, findscu
 @pytest.fixture
 def encrypted(transactional_db: None, certificate: tuple[Path, Path]) -> Iterator[int]:
     cert, key = map(str, certificate)
-    yield from running(tls=tls_context(TlsFiles(cert, key, cert)))
+    yield from running(tls=build_server_context(TlsFiles(cert, key, cert)))
 
 
 def client(certificate: tuple[Path, Path] | None) -> ssl.SSLContext:

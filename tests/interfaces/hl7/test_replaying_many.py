@@ -14,6 +14,7 @@ from interfaces.hl7.operations import bulk_replay
 from interfaces.hl7.operations.message_filter import MessageFilter
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Site
+from ris.kernel import jobs
 from ris.kernel.errors import Conflict, Invalid
 from ris.orders.models import Order
 from ris.people.roles import Role
@@ -70,7 +71,7 @@ def test_a_worker_that_dies_within_a_message_leaves_the_job_where_it_was(
     job = begin()
     bulk_replay.take_next(job.pk, at=NOON)
     with monkeypatch.context() as patched:
-        patched.setattr(bulk_replay, "F", lambda name: 1 / 0)
+        patched.setattr(jobs, "F", lambda name: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             bulk_replay.take_next(job.pk, at=NOON)
     job.refresh_from_db()

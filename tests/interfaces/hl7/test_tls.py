@@ -9,9 +9,9 @@ import pytest
 
 from interfaces.hl7.models import InboundMessage
 from interfaces.hl7.outbound.sender import Courier
-from interfaces.hl7.outbound.tls import tls_context
 from ris.config import read_config
-from ris.config_values import Misconfigured, TlsFiles
+from ris.config_values import Misconfigured
+from ris.kernel.tls import TlsFiles, build_server_context
 from ris.orders.models import Order
 from tests.interfaces.hl7.emr import destination, owed
 from tests.interfaces.hl7.hl7 import order
@@ -47,7 +47,7 @@ class TlsClient(Client):
 
 
 def test_a_sender_with_a_certificate_is_answered_while_others_never_shake_hands(files: TlsFiles) -> None:
-    with listening(tls=tls_context(files)) as port:
+    with listening(tls=build_server_context(files)) as port:
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]
         with TlsClient(port, files, shows_one=True) as sender:
             assert sender.ask(order(control_id="SECRET"))[1][1:3] == ["AA", "SECRET"]
@@ -57,7 +57,7 @@ def test_a_sender_with_a_certificate_is_answered_while_others_never_shake_hands(
 
 
 def test_where_a_ca_is_named_nobody_gets_in_without_a_certificate(files: TlsFiles) -> None:
-    with listening(tls=tls_context(files)) as port:
+    with listening(tls=build_server_context(files)) as port:
         with pytest.raises(OSError), TlsClient(port, files, shows_one=False) as sender:
             sender.send(order())
             assert sender.receive() == b""
@@ -71,7 +71,7 @@ def test_where_a_ca_is_named_nobody_gets_in_without_a_certificate(files: TlsFile
 
 def test_without_a_ca_senders_need_no_certificate(files: TlsFiles) -> None:
     with (
-        listening(tls=tls_context(files._replace(ca=""))) as port,
+        listening(tls=build_server_context(files._replace(ca=""))) as port,
         TlsClient(port, files, shows_one=False) as sender,
     ):
         assert sender.ask(order(control_id="M1"))[1][1:3] == ["AA", "M1"]
@@ -114,7 +114,7 @@ def both(files: TlsFiles) -> str:
 
 
 def test_an_outgoing_message_goes_over_mutual_tls_to_a_peer_that_is_believed(files: TlsFiles, both: str) -> None:
-    with listening(tls=tls_context(files)) as port:
+    with listening(tls=build_server_context(files)) as port:
         to = destination(port, name="PEER", tls="mutual", ca_file=files.cert, cert_file=both, timeout=10)
         message = owed(to)
         Courier(to.pk).drain()
@@ -130,7 +130,7 @@ def test_an_outgoing_message_goes_over_mutual_tls_to_a_peer_that_is_believed(fil
 def test_nothing_goes_out_over_a_line_that_is_not_as_it_was_set_up(
     files: TlsFiles, both: str, wrong: dict[str, str], peer_wants_one: bool
 ) -> None:
-    with listening(tls=tls_context(files if peer_wants_one else files._replace(ca=""))) as port:
+    with listening(tls=build_server_context(files if peer_wants_one else files._replace(ca=""))) as port:
         right = {"name": "PEER", "tls": "mutual", "ca_file": files.cert, "cert_file": both, "timeout": 3}
         to = destination(port, **(right | wrong))
         message = owed(to)

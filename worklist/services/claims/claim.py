@@ -12,7 +12,8 @@ from django.db import transaction
 
 from ris.audit.actor import Actor
 from ris.kernel.db.locks import lock_name
-from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.errors import Conflict, NotFound
+from ris.kernel.texts import read_reason
 from ris.people.models import User
 from worklist import states
 from worklist.events import ItemAwaitsSigner, ItemClaimed, ItemFinished, ItemReleased, ItemTakenOver
@@ -89,8 +90,7 @@ def take_over(item_id: int, *, reader: User, reason: str, actor: Actor, at: date
     So does what they claimed along with it, as far as this reader may read it and has room. Of several who race one
     gets it from the present holder, and the others Conflict.
     """
-    if not reason.strip():
-        raise Invalid("Say why you take this case over.", at="reason")
+    read_reason(reason, "Say why you take this case over.")
     lock_name(f"reader:{reader.pk}")
     item = readable_item(item_id, reader)
     if item.reader_id == reader.pk:

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from ris.audit.actor import Actor
 from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.texts import read_reason
 from ris.people.models import User
 from worklist import states
 from worklist.events import ItemParked, ItemResumed, ItemSkipped
@@ -22,8 +23,7 @@ from .leases import FREE, SWEEP, publish, readable_item, return_item
 @transaction.atomic
 def skip(item_id: int, *, reader: User, reason: str, actor: Actor, at: datetime) -> ReadingItem:
     """Decline a case with a reason, which is kept and counted; the reader is not given it again by the rules."""
-    if not reason.strip():
-        raise Invalid("Say why you decline this case.", at="reason")
+    read_reason(reason, "Say why you decline this case.")
     item = readable_item(item_id, reader)
     if item.state == states.CLAIMED and item.reader_id == reader.pk:
         item = return_item(item_id, at, reader=reader)
@@ -49,8 +49,7 @@ def park(
     The SLA clock runs, unless it is stopped until the case is taken up again. A held case can be parked by its
     holder only. Raises Invalid without a reason or for a moment that is past.
     """
-    if not reason.strip():
-        raise Invalid("Say what this case waits for.", at="reason")
+    read_reason(reason, "Say what this case waits for.")
     if not at < until <= at + timedelta(days=7):
         raise Invalid("Park until a moment within the next seven days.", at="until")
     item = readable_item(item_id, reader)

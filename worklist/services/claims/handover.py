@@ -12,6 +12,7 @@ from ris.audit.services import record
 from ris.kernel import doorbell
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
+from ris.kernel.texts import read_reason
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -33,8 +34,7 @@ def hand_over(reader: User, *, to: User | None, reason: str, actor: Actor, at: d
 
     Suggestions and reservations for the reader go too. All or nothing. Returns the ids of the items held.
     """
-    if not reason.strip():
-        raise Invalid("Say why the cases change hands.", at="reason")
+    read_reason(reason, "Say why the cases change hands.")
     held = list(ReadingItem.objects.filter(reader=reader, state=states.CLAIMED).order_by("pk"))
     if to is not None:
         theirs = set(sites_for(to, Can.READ_CASES).values_list("pk", flat=True))
@@ -100,8 +100,7 @@ def reserve(item_id: int, *, reader: User | None, reason: str, actor: Actor, at:
     Raises Invalid without a reason, and for a reader who does not read at the case's site; NotFound; Conflict when the
     case is over, or changed meanwhile.
     """
-    if not reason.strip():
-        raise Invalid("Say why this case is reserved, or is no more.", at="reason")
+    read_reason(reason, "Say why this case is reserved, or is no more.")
     item = ReadingItem.objects.select_related("procedure__order").filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.texts import read_reason
 from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
 from ris.orders.services import revise_order
@@ -107,8 +108,7 @@ def set_priority(item_id: int, priority: str, *, reason: str, actor: Actor, at: 
     """Change the order's priority from the reading side, with a reason; the case moves at once."""
     if priority not in dict(Order.PRIORITIES):
         raise Invalid(f"There is no priority “{priority}”: {', '.join(dict(Order.PRIORITIES))}.", at="priority")
-    if not reason.strip():
-        raise Invalid("Say why the priority changes.", at="reason")
+    read_reason(reason, "Say why the priority changes.")
     item = ReadingItem.objects.select_related("procedure__order").filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")
@@ -128,8 +128,7 @@ def pause_clock(item_id: int, *, reason: str, actor: Actor, at: datetime) -> Clo
     It goes on when :func:`resume_clock` is called, and by itself once the case waits for a reader again or is
     finished. Raises Conflict when it stands still already, Invalid without a reason.
     """
-    if not reason.strip():
-        raise Invalid("Say what the clock waits for.", at="reason")
+    read_reason(reason, "Say what the clock waits for.")
     item = ReadingItem.objects.select_related("procedure__order").filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")
