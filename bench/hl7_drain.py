@@ -77,7 +77,7 @@ def drained(port: int, size: int) -> tuple[float, float]:
         head = f"MSH|^~\\&|WETREAD|RIS|PEER||20260310||ORU^R01|{control_id}|P|2.5.1\r"
         OutboundMessage.objects.create(
             destination=to, lane=f"N{n % LANES}", kind="report.final", source=control_id, control_id=control_id,
-            state="queued", raw=(head + "NTE|1||" + "x" * size + "\r").encode(), created_at=now(),
+            state="queued", prepared_at=now(), raw=(head + "NTE|1||" + "x" * size + "\r").encode(), created_at=now(),
         )  # fmt: skip
     began, used = time.perf_counter(), time.process_time()
     sent = Courier(to.pk).drain()

@@ -33,7 +33,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.dicom.reports.pdf",
             "interfaces.hl7.inbound.acknowledgment_mode",
             "interfaces.hl7.inbound.one_transaction",
-            "interfaces.hl7.outbound.messages.adt",
             "reporting.priors",
             "ris.kernel.db.json_length",
             "ris.orders.mwl.wildcards",

@@ -90,8 +90,22 @@ class OutboundMessage(Stateful):
     source = models.CharField(max_length=80, help_text="What it tells of, such as version:12.")
     control_id = models.CharField(max_length=20, unique=True, help_text="MSH-10.")
     raw = models.BinaryField()
+    report_version = models.ForeignKey(
+        "reporting.ReportVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="outbound_messages",
+        help_text="The version that it carries; its PDF is rendered when the message is prepared.",
+    )  # fmt: skip
+    warnings = models.JSONField(default=list, blank=True, help_text="What the destination's character set changed.")
     created_at = models.DateTimeField()
+    prepared_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was validated and its PDF rendered; empty: not yet, nor sent."
+    )
     attempts = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0, help_text="Tries in a row without an answer that decides.")
+    passed_over = models.PositiveSmallIntegerField(
+        default=0, help_text="Tries without an answer since which the peer had answered other messages."
+    )
+    tried_at = models.DateTimeField(null=True, blank=True, help_text="When the last try ended, UTC.")
+    retry_at = models.DateTimeField(null=True, blank=True, help_text="Not tried again before, UTC.")
     error = models.CharField(max_length=250, blank=True, help_text="Why it is held; the peer's words for a NACK.")
     answer_code = models.CharField(max_length=2, blank=True, help_text="MSA-1 that came back.")
     answer = models.BinaryField(null=True)

@@ -15,6 +15,7 @@ from ris.kernel.texts import read_reason
 from .. import states
 from ..inbound import intake
 from ..models import Destination, InboundMessage, OutboundMessage
+from ..outbound.lanes import clear_lane_alarms
 from ..outbound.messages.segments import new_control_id
 from ..outbound.queue import SEND
 from ..v2.encoding import codec_named
@@ -93,7 +94,11 @@ def resend(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Outbo
         answer_code="",
         answer=None,
         sent_at=None,
+        failures=0,
+        passed_over=0,
+        retry_at=None,
     )
+    clear_lane_alarms(message.destination, message, at=at)
     record(actor, "hl7.resend", message, patient_id=message.patient_id, reason=reason, at=at)
     ring(SEND)
     return message
@@ -104,6 +109,7 @@ def skip(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Outboun
     """Give a message up, so that its lane goes on without it. Raises NotFound, Conflict when it was sent, Invalid."""
     read_reason(reason)
     message = OutboundMessage.objects.take(states.SKIP, message_id)
+    clear_lane_alarms(message.destination, message, at=at)
     record(actor, "hl7.skip", message, patient_id=message.patient_id, reason=reason, at=at)
     ring(SEND)
     return message

@@ -12,13 +12,15 @@ from ris.kernel.errors import Refusal
 from ris.orders.models import Order
 from ris.orders.services import number_order
 
-from ..v2.parser import Message, parse_message
+from ..v2.parser import Message, Segment, parse_message
 
 log = structlog.get_logger(__name__)
 
 ACCEPTED = frozenset({"AA", "CA"})
 """MSA-1 (table 0008) of a message that the peer took."""
 REFUSED = frozenset({"AE", "AR", "CE", "CR"})
+INTERNAL_ERROR = "207"
+"""Application internal error (table 0357). 100 to 104 and 200 to 206 say what is wrong in the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,18 @@ class Answer:
     code: str
     text: str
     raw: bytes
+    error_code: str = ""
+    """ERR-3.1 (table 0357), or where older versions have it."""
+
+    @property
+    def is_not_now(self) -> bool:
+        """The peer had an error of its own (207): the message may be right and is to be sent again."""
+        return self.error_code == INTERNAL_ERROR
+
+    @property
+    def is_unexplained(self) -> bool:
+        """AR or CR without an error code: "not able now" or "never", which only time tells (2.9.2.2)."""
+        return self.code in ("AR", "CR") and not self.error_code
 
 
 def parse_answer(raw: bytes, control_id: str) -> Answer | None:
@@ -42,7 +56,13 @@ def parse_answer(raw: bytes, control_id: str) -> Answer | None:
     code = msa.text(1).upper()
     if code not in ACCEPTED | REFUSED:
         return None
-    return Answer(code, msa.text(3) or _error_text(message), raw)
+    return Answer(code, msa.text(3) or _error_text(message), raw, _error_code(message, msa))
+
+
+def _error_code(message: Message, msa: Segment) -> str:
+    """ERR-3.1, else ERR-1.4.1 (before 2.5), else MSA-6.1. Of several errors, one that is not 207 counts."""
+    codes = [err.text(3) or err.text(1, 4, 1) for err in message.all("ERR")] or [msa.text(6)]
+    return next((code for code in codes if code != INTERNAL_ERROR), INTERNAL_ERROR)[:20]
 
 
 def _error_text(message: Message) -> str:

@@ -19,7 +19,14 @@ READ_BYTES = 65536
 
 
 class NoAnswer(Exception):
-    """The peer could not be reached, or did not answer in time. Its text is safe to show."""
+    """The peer could not be reached, or did not answer in time. Its text is safe to show.
+
+    ``reached``: a connection stood and the message was on its way, so that the message itself may be the cause.
+    """
+
+    def __init__(self, text: str, *, reached: bool = False) -> None:
+        super().__init__(text)
+        self.reached = reached
 
 
 class DestinationConnection:
@@ -42,17 +49,20 @@ class DestinationConnection:
         try:
             return self._exchange(raw, control_id)
         except _Closed as error:
-            self.close()
             if not reused:
-                raise NoAnswer(_describe(error)) from None
-        except (OSError, NoAnswer) as error:
+                raise self._give_up(error) from None
             self.close()
-            raise NoAnswer(_describe(error)) from None
+        except (OSError, NoAnswer) as error:
+            raise self._give_up(error) from None
         try:
             return self._exchange(raw, control_id)
         except (_Closed, OSError, NoAnswer) as error:
-            self.close()
-            raise NoAnswer(_describe(error)) from None
+            raise self._give_up(error) from None
+
+    def _give_up(self, error: Exception) -> NoAnswer:
+        reached = self._socket is not None
+        self.close()
+        return NoAnswer(_describe(error), reached=reached)
 
     def _exchange(self, raw: bytes, control_id: str) -> Answer:
         sock = self._socket or self._open()

@@ -26,6 +26,26 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
         lambda v: v in ("A", "F", "C"),
         "OBR-25 of a report with addenda; unset: A",
     ),
+    "addendum_text": (
+        '"whole" or "only"',
+        lambda v: v in ("whole", "only"),
+        "what a report with addenda holds: the signed text and all addenda (unset: whole), or the addenda only",
+    ),
+    "sections": (
+        '"loinc" or "suffix"',
+        lambda v: v in ("loinc", "suffix"),
+        "OBX-3 of a section: its LOINC code (unset), or the code of the procedure with &GDT, &IMP, &ADT, &TCM",
+    ),
+    "unencodable": (
+        '"transliterate" or "escape"',
+        lambda v: v in ("transliterate", "escape"),
+        "signs that the character set lacks: in signs that it has (unset), or as \\X..\\ with UTF-8 bytes",
+    ),
+    "validation": (
+        '"needed" or "strict"',
+        lambda v: v in ("needed", "strict"),
+        "held is what lacks a field that receivers need (unset), or what breaks any rule or length of its version",
+    ),
     "pdf": ("true", lambda v: isinstance(v, bool), "the report as PDF too: OBX with value type ED, LOINC 18748-4"),
     "critical": (
         "false",

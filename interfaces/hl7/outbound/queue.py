@@ -1,4 +1,4 @@
-"""What is owed to destinations. Written in the transaction of whoever causes it; sent by somebody else."""
+"""Queue of messages for destinations: a row each, written in the transaction of the event that causes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 
 from django.conf import settings
 
-from ris.kernel.alarms import raise_alarm
 from ris.kernel.db.locks import lock_name
 from ris.kernel.doorbell import ring
 from ris.kernel.events import Event
@@ -15,38 +14,27 @@ from ris.kernel.events import Event
 from .. import states
 from ..models import Destination, OutboundMessage
 from ..v2.encoding import codec_named
-from ..v2.profiles import read_profile
-from ..v2.validation import structure_of, why_invalid
-from .messages.segments import MessageBuilder, new_control_id
+from .messages.segments import new_control_id
+from .transliteration import transliterate
 from .triggers import PlannedMessage, plan_messages
 
 SEND = "hl7-send"
 """Doorbell: something may be owed to a destination."""
 
-INVALID_ALARM = "hl7-message-invalid"
 EMR = "EMR"
 REPORT_KINDS = ["report.preliminary", "report.final", "report.addendum", "report.corrected"]
 
 
 def enqueue_event(event: Event, destinations: list[Destination]) -> int:
-    """Owe each of the destinations what it wants to hear of the event; return how many messages that is.
+    """Queue for each of the destinations what it wants to hear of the event; return how many messages are new.
 
-    Those that were owed before are not owed again, and not counted.
+    A message that was queued before is not queued again, and not counted.
     """
-    fresh = 0
+    new_messages = 0
     for destination, planned in match_destinations(event, destinations):
-        _, new = enqueue_message(
-            destination,
-            kind=planned.kind,
-            lane=event.stream,
-            source=planned.source,
-            build=planned.build,
-            patient_id=planned.patient_id,
-            site_id=planned.site_id,
-            at=event.at,
-        )
-        fresh += new
-    return fresh
+        _, is_new = enqueue_message(destination, planned, lane=event.stream, at=event.at)
+        new_messages += is_new
+    return new_messages
 
 
 def match_destinations(event: Event, destinations: list[Destination]) -> Iterator[tuple[Destination, PlannedMessage]]:
@@ -69,65 +57,59 @@ def _passes(destination: Destination, planned: PlannedMessage) -> bool:
 
 
 def enqueue_message(
-    destination: Destination,
-    *,
-    kind: str,
-    lane: str,
-    source: str,
-    build: MessageBuilder,
-    patient_id: int | None = None,
-    site_id: int | None = None,
-    at: datetime,
+    destination: Destination, planned: PlannedMessage, *, lane: str, at: datetime
 ) -> tuple[OutboundMessage, bool]:
-    """Queue what ``build`` makes, unless the same (kind, source) was queued for the destination before.
+    """Queue what the plan builds, unless the same (kind, source) was queued for the destination before.
 
-    Return the message, and whether it is new.
-
-    A message that does not validate strictly is kept as invalid: it holds its lane and raises an alarm,
-    and is not sent until a person resends or skips it.
+    Return the message, and whether it is new. It is validated, and its PDF rendered, before it is sent
+    (``preparation``), because the caller's transaction holds the lane's lock.
     """
     lock_name(f"hl7-lane:{destination.pk}:{lane}")  # so that id order is commit order within the lane
-    known = OutboundMessage.objects.filter(destination=destination, kind=kind, source=source).first()
+    same = OutboundMessage.objects.filter(destination=destination, kind=planned.kind, source=planned.source)
+    known = same.first()
     if known is not None:
         return known, False
     control_id = new_control_id()
-    text = "\r".join(build(destination, control_id, at)) + "\r"
-    wrong = _find_fault(destination, text)
+    raw, warnings = encode_message("\r".join(planned.build(destination, control_id, at)) + "\r", destination)
     message = OutboundMessage.objects.create(
         destination=destination,
         lane=lane,
-        kind=kind,
-        source=source,
+        kind=planned.kind,
+        source=planned.source,
         control_id=control_id,
-        state=states.INVALID if wrong else states.QUEUED,
-        error=wrong,
-        raw=encode_message(text, destination),
+        state=states.QUEUED,
+        raw=raw,
+        warnings=warnings,
         created_at=at,
-        patient_id=patient_id,
-        site_id=site_id,
+        patient_id=planned.patient_id,
+        site_id=planned.site_id,
+        report_version_id=planned.report_version_id,
     )
-    if wrong:
-        raise_alarm(INVALID_ALARM, destination.name, detail=f"Message {message.pk}", at=at)
     ring(SEND)
     return message, True
 
 
-def _find_fault(destination: Destination, text: str) -> str:
-    """What is wrong with a message by the destination's own profile, or else by its version."""
-    own = destination.profiles.filter(structure=structure_of(text)).first()
-    return why_invalid(text, read_profile(own.xml).reference if own else None)
+def encode_message(text: str, destination: Destination) -> tuple[bytes, list[str]]:
+    """The text in the destination's character set, and warnings about what that set lacks.
 
-
-def encode_message(text: str, destination: Destination) -> bytes:
-    """The text in the destination's character set; what that lacks is written as ``\\X..\\`` (UTF-8 bytes)."""
+    Such characters are transliterated (``transliteration``), or written as ``\\X..\\`` (UTF-8 bytes) where the
+    destination's option ``unencodable`` says ``escape``. A warning counts and places; it holds no text.
+    """
     codec = codec_named(destination.charset) or "utf-8"
     try:
-        return text.encode(codec)
+        return text.encode(codec), []
     except UnicodeEncodeError:
-        return b"".join(_encoded(char, codec) for char in text)
+        pass
+    if destination.options.get("unencodable") == "escape":
+        return b"".join(_encode_or_escape(char, codec) for char in text), []
+    text, lost = transliterate(text, codec)
+    names = [line[:3] for line in text.split("\r")]
+    where = ", ".join(sorted({names[line] for line in lost}))
+    warning = f"{len(lost)} characters are not in {destination.charset or codec}; written as ? in {where}."
+    return text.encode(codec), [warning] if lost else []
 
 
-def _encoded(char: str, codec: str) -> bytes:
+def _encode_or_escape(char: str, codec: str) -> bytes:
     try:
         return char.encode(codec)
     except UnicodeEncodeError:

@@ -13,48 +13,42 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import connections, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import F
 
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict
-from ris.kernel.queue import Backoff, Lease
+from ris.kernel.queue import Lease
 from ris.kernel.states import Step
 
 from .. import states
 from ..models import Destination, OutboundMessage
 from .answers import ACCEPTED, Answer, apply_placer_numbers
 from .connection import DestinationConnection, NoAnswer, connection_key
+from .lanes import (
+    DESTINATION_BACKOFF,
+    NO_ANSWER,
+    NOT_NOW_BACKOFF,
+    alarm_refused,
+    clear_lane_alarms,
+    due,
+    is_indigestible,
+    is_retried,
+    next_message,
+    postpone_unanswered,
+)
+from .preparation import prepare_waiting
 
 log = structlog.get_logger(__name__)
 
 DOWN_ALARM = "hl7-destination-down"
-REFUSED_ALARM = "hl7-message-refused"
 ASKS_FOR_NUMBER = "order.number"
-BACKOFF = Backoff(first_s=1, longest_s=60)
-"""Of a destination that does not answer: a minute at most, so that results leave soon after it is back."""
 
 Clock = Callable[[], datetime]
 
 
 class LeaseLost(Exception):
     """Another sender took over this destination."""
-
-
-def due(at: datetime) -> QuerySet[Destination]:
-    """Destinations that something can be sent to now."""
-    owed = OutboundMessage.objects.filter(destination=OuterRef("pk"), state=states.QUEUED)
-    ready = Destination.objects.filter(BACKOFF.due("retry_at", at), paused_at=None).exclude(host="")
-    return ready.filter(Exists(owed)).order_by("pk")
-
-
-def next_message(destination: Destination) -> OutboundMessage | None:
-    """The oldest queued message that nothing earlier in its lane holds back."""
-    earlier = OutboundMessage.objects.filter(
-        destination=destination, lane=OuterRef("lane"), state__in=states.UNFINISHED, id__lt=OuterRef("id")
-    )
-    queued = OutboundMessage.objects.filter(destination=destination, state=states.QUEUED)
-    return queued.exclude(Exists(earlier)).order_by("pk").first()
 
 
 class Courier:
@@ -77,7 +71,7 @@ class Courier:
         try:
             while True:
                 destination = Destination.objects.get(pk=self._id)
-                message = next_message(destination) if self._open_for(destination) else None
+                message = next_message(destination, self._clock()) if self._open_for(destination) else None
                 if message is None or not self._send(destination, message):
                     return sent
                 sent += 1
@@ -94,7 +88,7 @@ class Courier:
             self._line.close()
 
     def _open_for(self, destination: Destination) -> bool:
-        due = BACKOFF.is_due(destination.retry_at, self._clock())
+        due = DESTINATION_BACKOFF.is_due(destination.retry_at, self._clock())
         return bool(destination.host and destination.paused_at is None and due)
 
     def _take_lease(self) -> bool:
@@ -113,9 +107,7 @@ class Courier:
         try:
             answer = self._connection_to(destination).exchange(bytes(message.raw), message.control_id)
         except NoAnswer as error:
-            OutboundMessage.objects.filter(pk=message.pk).update(attempts=F("attempts") + 1)
-            self._note_outage(destination, str(error))
-            return False
+            return self._note_no_answer(destination, message, error)
         self._note(destination, message, answer)
         return True
 
@@ -125,18 +117,39 @@ class Courier:
         at = self._clock()
         self._note_answer(destination, at)
         if answer.code in ACCEPTED:
-            self._mark(message, states.MARK_SENT, answer, error="", sent_at=at)
+            self._mark(message, states.MARK_SENT, answer, error="", sent_at=at, failures=0, retry_at=None)
+            if message.attempts:
+                clear_lane_alarms(destination, message, at=at)
             if message.kind == ASKS_FOR_NUMBER:
                 apply_placer_numbers(answer.raw, peer=destination.name, at=at)
+            return
+        failures, error = message.failures + 1, (answer.text or "No reason was given.")[:250]
+        if is_retried(message, answer):
+            retry_at = at + NOT_NOW_BACKOFF.delay(failures)
+            self._mark(message, states.POSTPONE, answer, error=error, failures=failures, retry_at=retry_at)
         else:
-            self._mark(message, states.STOP, answer, error=(answer.text or "No reason was given.")[:250])
-            raise_alarm(REFUSED_ALARM, destination.name, detail=f"Message {message.pk}: {answer.code}", at=at)
+            self._mark(message, states.STOP, answer, error=error, failures=failures)
+        alarm_refused(message, destination, answer, at)
+
+    def _note_no_answer(self, destination: Destination, message: OutboundMessage, error: NoAnswer) -> bool:
+        """The outage, or that it is this message which the peer cannot digest; whether the queue may go on."""
+        at = self._clock()
+        if not error.reached:
+            OutboundMessage.objects.filter(pk=message.pk).update(attempts=F("attempts") + 1)
+        elif is_indigestible(destination, message):
+            self._mark(message, states.STOP, Answer("", NO_ANSWER, b""), error=NO_ANSWER)
+            alarm_refused(message, destination, Answer("", NO_ANSWER, b""), at)
+            return True
+        else:
+            postpone_unanswered(destination, message, at)
+        self._note_outage(destination, str(error))
+        return False
 
     def _mark(self, message: OutboundMessage, step: Step, answer: Answer, **changes: object) -> None:
         """Under our lease only: raises Conflict when it is another's by now."""
         ours = OutboundMessage.objects.filter(destination__lease_holder=self._lease.holder)
-        tried = F("attempts") + 1
-        ours.take(step, message.pk, answer_code=answer.code, answer=answer.raw, attempts=tried, **changes)
+        tried: dict[str, object] = {"attempts": F("attempts") + 1, "tried_at": self._clock()}
+        ours.take(step, message.pk, answer_code=answer.code, answer=answer.raw or None, **tried, **changes)
 
     def _connection_to(self, destination: Destination) -> DestinationConnection:
         if self._line is None or self._line.key != connection_key(destination):
@@ -150,7 +163,7 @@ class Courier:
         Destination.objects.filter(pk=self._id).update(
             failures=failures,
             last_error=why[:250],
-            retry_at=at + BACKOFF.delay(failures),
+            retry_at=at + DESTINATION_BACKOFF.delay(failures),
         )
         log.warning("hl7.destination-down", destination=self._id, failures=failures)
         if failures >= 2:
@@ -220,8 +233,12 @@ _couriers = Couriers()
 
 
 def send_owed(*, at: datetime) -> int:
-    """Have a courier at each destination that something can be sent to; return how many. Does not wait for them."""
+    """Have a courier at each destination that something can be sent to; return how many. Does not wait for them.
+
+    What waits for other destinations is prepared meanwhile, so that a fault in it shows before they are back.
+    """
     pks = list(due(at).values_list("pk", flat=True))
     for pk in pks:
         _couriers.call(pk)
+    prepare_waiting(except_for=pks, at=at)
     return len(pks)

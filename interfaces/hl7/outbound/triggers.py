@@ -7,7 +7,7 @@ conformance statement by itself).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reporting.events import AddendumAdded, PreliminaryReleased, ReportCorrected, ReportEvent, ReportSigned
 from reporting.models import ReportVersion
@@ -24,10 +24,10 @@ from ris.orders.events import (
     StepRescheduled,
 )
 from ris.orders.models import Order
-from ris.patients.events import PatientRevised, PatientsMerged
-from ris.patients.models import Patient
+from ris.patients.events import PatientRevised, PatientsMerged, PatientsSeparated
+from ris.patients.models import Merge, Patient
 
-from .messages import adt, orders, oru
+from .messages import adt, appointments, charges, orders, oru
 from .messages.segments import MessageBuilder
 
 KINDS = {
@@ -41,7 +41,7 @@ KINDS = {
     "order.status": "ORM^O01 SC (ORC-5 IP, CM, DC; SC: it waits again) or OC: how far the exam is (IHE RAD-3)",
     "appointment": "SIU^S12, S13, S14, S15: the appointment was made, moved, changed, cancelled (IHE RAD-48)",
     "charge": "DFT^P03: the report is final; CPT code and relative value units (IHE RAD-35)",
-    "patient": "ADT^A08, ADT^A40: what is known here of a patient; merges",
+    "patient": "ADT^A08, A40, A37: what is known here of a patient; merges, and merges undone",
 }
 """What a destination can want."""
 
@@ -57,6 +57,7 @@ class PlannedMessage:
     site_id: int | None = None
     site: str = ""
     modalities: frozenset[str] = frozenset()
+    report_version_id: int | None = None
     critical: frozenset[str] = frozenset()
     """Levels of the critical findings that the report has or had: who was told of one is told that it is none."""
 
@@ -73,7 +74,7 @@ def _status(control: str, code: str) -> Callable[[Order], MessageBuilder]:
 
 
 def _appointment(event: str) -> Callable[[Order], MessageBuilder]:
-    return lambda order: lambda d, control_id, at: orders.build_appointment(d, order, event, control_id, at)
+    return lambda order: lambda d, control_id, at: appointments.build_appointment(d, order, event, control_id, at)
 
 
 ORDER_TRIGGERS: dict[type[Event], tuple[_OfOrder, ...]] = {
@@ -100,54 +101,68 @@ REPORT_TRIGGERS: dict[type[Event], str] = {
     AddendumAdded: "report.addendum",
     ReportCorrected: "report.corrected",
 }
-PATIENT_TRIGGERS = (PatientRevised, PatientsMerged)
+PATIENT_TRIGGERS = (PatientRevised, PatientsMerged, PatientsSeparated)
 TRIGGER_EVENTS: tuple[type[Event], ...] = (*ORDER_TRIGGERS, *REPORT_TRIGGERS, *PATIENT_TRIGGERS)
 
 
 def plan_messages(event: Event, wanted: frozenset[str]) -> Iterator[PlannedMessage]:
-    """What ``event`` is told as, among the kinds that anybody wants."""
+    """The messages that ``event`` triggers, of the kinds that any destination wants."""
     if isinstance(event, ReportEvent):
-        yield from _of_report(event, wanted)
+        yield from _plan_report(event, wanted)
     elif isinstance(event, OrderEvent):
-        yield from _of_order(event, wanted)
-    elif isinstance(event, (PatientRevised, PatientsMerged)) and "patient" in wanted:
-        build = adt.build_patient_merge if isinstance(event, PatientsMerged) else adt.build_patient_update
-        patient = Patient.objects.get(pk=event.patient_id)
-        source = f"{event.kind}:{patient.pk}:{event.at.isoformat()}"
-        yield PlannedMessage("patient", lambda d, control_id, at: build(d, patient, control_id, at), source, patient.pk)
+        yield from _plan_order(event, wanted)
+    elif isinstance(event, PATIENT_TRIGGERS) and "patient" in wanted:
+        source = f"{event.kind}:{event.patient_id}:{event.at.isoformat()}"
+        yield PlannedMessage(kind="patient", build=_patient_builder(event), source=source, patient_id=event.patient_id)
 
 
-def _of_order(event: OrderEvent, wanted: frozenset[str]) -> Iterator[PlannedMessage]:
-    lines = [line for line in ORDER_TRIGGERS.get(type(event), ()) if line[0] in wanted]
-    if not lines:
+def _patient_builder(event: PatientRevised | PatientsMerged | PatientsSeparated) -> MessageBuilder:
+    patient = Patient.objects.get(pk=event.patient_id)
+    if isinstance(event, PatientsMerged):
+        merge = Merge.objects.filter(pk=event.merge_id).first() if event.merge_id else None
+        return lambda d, control_id, at: adt.build_patient_merge(d, patient, merge, control_id, at)
+    if isinstance(event, PatientsSeparated):
+        restored = Patient.objects.get(pk=event.restored_id)
+        return lambda d, control_id, at: adt.build_patient_separation(d, patient, restored, control_id, at)
+    return lambda d, control_id, at: adt.build_patient_update(d, patient, control_id, at)
+
+
+def _plan_order(event: OrderEvent, wanted: frozenset[str]) -> Iterator[PlannedMessage]:
+    triggers = [trigger for trigger in ORDER_TRIGGERS.get(type(event), ()) if trigger[0] in wanted]
+    if not triggers:
         return
     order = Order.objects.select_related("patient", "visit", "site").get(pk=event.order_id)
-    for kind, make in lines:
+    source = f"{event.kind}:{order.pk}:{event.at.isoformat()}"
+    for kind, make_builder in triggers:
         if kind == "order.number" and order.placer_number:
-            continue  # it has one
-        yield _of(order, kind, make(order), f"{event.kind}:{order.pk}:{event.at.isoformat()}")
+            continue  # it has a number
+        yield _plan_for_order(order, kind, make_builder(order), source)
 
 
-def _of_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[PlannedMessage]:
+def _plan_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[PlannedMessage]:
     kinds = {REPORT_TRIGGERS[type(event)], "charge"} & wanted
     if not kinds:
         return
     version = ReportVersion.objects.select_related("report__procedure__order__site", "author").get(pk=event.version_id)
-    procedure = version.report.procedure
+    order, source = version.report.procedure.order, f"report-version:{version.pk}"
     so_far = version.report.versions.filter(number__lte=version.number).exclude(critical_level="")
     critical = frozenset(so_far.values_list("critical_level", flat=True))
-    for kind in sorted(kinds):
-        if kind != "charge":
-            build: MessageBuilder = lambda d, control_id, at: oru.build_result(d, version, control_id, at)  # noqa: E731
-        elif isinstance(event, ReportSigned):
-            build = lambda d, control_id, at: orders.build_charge(d, procedure, version.signed_at, control_id, at)  # noqa: E731
-        else:
-            continue
-        yield _of(procedure.order, kind, build, f"report-version:{version.pk}", critical)
+    if "charge" in kinds and isinstance(event, ReportSigned):
+        build: MessageBuilder = lambda d, control_id, at: charges.build_charge(d, version, control_id, at)  # noqa: E731
+        yield replace(_plan_for_order(order, "charge", build, source), critical=critical)
+    for kind in kinds - {"charge"}:
+        build = lambda d, control_id, at: oru.build_result(d, version, control_id, at)  # noqa: E731
+        planned = _plan_for_order(order, kind, build, source)
+        yield replace(planned, critical=critical, report_version_id=version.pk)
 
 
-def _of(
-    order: Order, kind: str, build: MessageBuilder, source: str, critical: frozenset[str] = frozenset()
-) -> PlannedMessage:
-    modalities = frozenset(order.procedures.values_list("modality", flat=True))
-    return PlannedMessage(kind, build, source, order.patient_id, order.site_id, order.site.code, modalities, critical)
+def _plan_for_order(order: Order, kind: str, build: MessageBuilder, source: str) -> PlannedMessage:
+    return PlannedMessage(
+        kind=kind,
+        build=build,
+        source=source,
+        patient_id=order.patient_id,
+        site_id=order.site_id,
+        site=order.site.code,
+        modalities=frozenset(order.procedures.values_list("modality", flat=True)),
+    )

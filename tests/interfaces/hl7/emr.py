@@ -17,8 +17,11 @@ Script = Callable[[bytes, int], bytes | None]
 """(message, how many came before) → answer; None: say nothing."""
 
 
-def msa(control_id: str, code: str = "AA", text: str = "") -> bytes:
-    return f"MSH|^~\\&|EMR|X|WETREAD|RIS|20260310||ACK|A{control_id}|P|2.5.1\rMSA|{code}|{control_id}|{text}\r".encode()
+def msa(control_id: str, code: str = "AA", text: str = "", *, error: str = "") -> bytes:
+    """An acknowledgment; ``error`` is a code of table 0357."""
+    err = f"ERR||OBR^1^4|{error}|E\r" if error else ""
+    head = f"MSH|^~\\&|EMR|X|WETREAD|RIS|20260310||ACK|A{control_id}|P|2.5.1\r"
+    return f"{head}MSA|{code}|{control_id}|{text}\r{err}".encode()
 
 
 def accept(raw: bytes, before: int) -> bytes | None:
@@ -81,5 +84,5 @@ def owed(to: Destination, lane: str = "N1", number: int = 1) -> OutboundMessage:
     raw = f"MSH|^~\\&|WETREAD|RIS|EMR||20260310||ORU^R01|{control_id}|P|2.5.1\r".encode()
     return OutboundMessage.objects.create(
         destination=to, lane=lane, kind="report.final", source=f"t:{control_id}", control_id=control_id,
-        state="queued", raw=raw, created_at=NOON,
+        state="queued", raw=raw, created_at=NOON, prepared_at=NOON,
     )  # fmt: skip

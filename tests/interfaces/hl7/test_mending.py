@@ -107,14 +107,14 @@ def test_resending_gives_a_new_control_id_and_keeps_the_place_in_the_lane():
 
 
 def test_skipping_lets_the_lane_go_on_and_a_sent_message_cannot_be_skipped():
-    from interfaces.hl7.outbound.sender import next_message
+    from interfaces.hl7.outbound.lanes import next_message
 
     to = destination(0)
     first, second = owed(to, number=1), owed(to, number=2)
     OutboundMessage.objects.filter(pk=first.pk).update(state="stopped")
-    assert next_message(to) is None
+    assert next_message(to, NOON) is None
     services.skip(first.pk, reason="told by phone", **WHO)
-    assert next_message(to) == second
+    assert next_message(to, NOON) == second
     OutboundMessage.objects.filter(pk=second.pk).update(state="sent")
     with pytest.raises(Conflict):
         services.skip(second.pk, reason="x", **WHO)

@@ -9,14 +9,13 @@ from interfaces.hl7.outbound.sender import Courier
 from interfaces.hl7.outbound.triggers import KINDS
 from interfaces.hl7.v2.parser import Message, parse_message
 from reporting import services
-from ris.kernel.relay import deliver_owed
 from ris.orders.intents import OrderIntent
 from ris.orders.services import cancel_order, discontinue_exam, reschedule_step, revise_order
 from ris.patients.intents import PatientIntent
 from ris.patients.services import merge_patients, resolve_patient
 from tests.factories import NOON, TESTER, PatientFactory, make_order, perform
 from tests.interfaces.hl7.emr import destination, emr, msa
-from tests.interfaces.hl7.test_results_out import signed
+from tests.interfaces.hl7.test_results_out import deliver_and_prepare, signed
 
 pytestmark = pytest.mark.django_db
 WHO = {"actor": TESTER, "at": NOON}
@@ -28,7 +27,7 @@ def everything(request, db):
 
 
 def told() -> list[tuple[str, Message]]:
-    deliver_owed(at=NOON + timedelta(hours=1))
+    deliver_and_prepare(NOON + timedelta(hours=1))
     rows = OutboundMessage.objects.order_by("pk")
     assert not [(row.kind, row.error) for row in rows if row.error]
     return [(row.kind, parse_message(bytes(row.raw))) for row in rows]
@@ -142,7 +141,7 @@ def test_the_number_that_the_placer_answers_with_is_kept():
     with emr(script) as (_, port):
         to = destination(port, kinds=["order.number"])
         placed = make_order()
-        deliver_owed(at=NOON + timedelta(hours=1))
+        deliver_and_prepare(NOON + timedelta(hours=1))
         assert Courier(to.pk).drain() == 1
     placed.refresh_from_db()
     assert (placed.placer_number, placed.placer_authority) == ("P99", "EMRSYS")

@@ -13,8 +13,7 @@ from interfaces.hl7.v2.validation import structure_as_profile
 from reporting import services
 from ris.kernel.errors import Invalid
 from ris.kernel.models import Alarm
-from ris.kernel.relay import deliver_owed
-from tests.factories import NOON
+from tests.interfaces.hl7.test_results_out import deliver_and_prepare
 from tests.reporting.written import by, signed
 from tests.worklist.reading import make_reader
 
@@ -42,11 +41,11 @@ def give(to: Destination, xml: str) -> None:
 
 def released() -> list[OutboundMessage]:
     version = signed(make_reader(), placer_number="P1", placer_authority="EMR")
-    deliver_owed(at=NOON)
+    deliver_and_prepare()
     services.correct(
         version.report_id, revision=1, sections={"impression": "A bleed."}, reason="Late", **by(version.author)
     )
-    deliver_owed(at=NOON)
+    deliver_and_prepare()
     return list(OutboundMessage.objects.order_by("pk"))
 
 

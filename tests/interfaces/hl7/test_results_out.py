@@ -7,6 +7,7 @@ import pytest
 from pypdf import PdfReader
 
 from interfaces.hl7.models import Destination, OutboundMessage
+from interfaces.hl7.outbound.preparation import prepare_waiting
 from interfaces.hl7.v2.parser import Message, parse_message
 from reporting import services
 from reporting.models import Report, ReportVersion
@@ -31,6 +32,12 @@ def emr(db):
     return Destination.objects.create(name="EMR", kinds=kinds)
 
 
+def deliver_and_prepare(at=NOON):
+    """Both steps on the way to the queue: the event is delivered, and what it queued is validated."""
+    deliver_owed(at=at)
+    prepare_waiting(at=at)
+
+
 def signed(sections=TEXT, **order):
     reader = make_reader()
     reader.last_name, reader.first_name, reader.npi = "ZZREADER", "RITA", "123"
@@ -39,7 +46,7 @@ def signed(sections=TEXT, **order):
     item = worklist.claim(make_item(placer_number="P1", placer_authority="EMRSYS", **order).pk, **by)
     report = services.save_draft(item.pk, revision=0, sections=sections, **by)
     version = services.sign(item.pk, revision=report.revision, **by)
-    deliver_owed(at=NOON)
+    deliver_and_prepare()
     return version, by
 
 
@@ -72,7 +79,7 @@ def test_text_comes_line_by_line_with_the_impression_apart_and_the_study_named(e
 def test_an_addendum_comes_with_the_text_that_it_adds_to(emr):
     version, by = signed()
     services.add_addendum(version.report_id, text="Also a cyst.", **by)
-    deliver_owed(at=NOON)
+    deliver_and_prepare()
     last = OutboundMessage.objects.order_by("pk").last()
     found = parse_message(bytes(last.raw))
     assert (last.kind, found.get("OBR", 25)) == ("report.addendum", "A")
@@ -98,8 +105,8 @@ def test_what_is_sent_is_valid_in_every_version_offered(emr, version):
     assert OutboundMessage.objects.get().error == ""
 
 
-def test_a_character_the_destination_cannot_write_is_escaped_not_lost(emr):
-    Destination.objects.update(charset="ASCII")
+def test_a_character_the_destination_cannot_write_is_escaped_where_that_is_wanted(emr):
+    Destination.objects.update(charset="ASCII", options={"unencodable": "escape"})
     signed()
     raw = bytes(OutboundMessage.objects.get().raw)
     assert raw.isascii()
@@ -107,9 +114,9 @@ def test_a_character_the_destination_cannot_write_is_escaped_not_lost(emr):
 
 
 def test_a_message_that_does_not_validate_is_held_shown_and_alarmed(emr, monkeypatch):
-    from interfaces.hl7.outbound import queue
+    from interfaces.hl7.outbound import preparation
 
-    monkeypatch.setattr(queue, "why_invalid", lambda text, profile: "OBR is missing")
+    monkeypatch.setattr(preparation, "find_structure_fault", lambda text, structure: "OBR is missing")
     signed()
     owed = OutboundMessage.objects.get()
     assert (owed.state, owed.error) == ("invalid", "OBR is missing")
@@ -137,7 +144,7 @@ def test_a_correction_goes_out_whole_with_status_c_and_earlier_addenda(emr):
     services.add_addendum(version.report_id, text="Also a cyst.", **by)
     said = {"sections": {"impression": "Bleed on the right."}, "reason": "Wrong side"}
     services.correct(version.report_id, revision=1, **said, **by)
-    deliver_owed(at=NOON)
+    deliver_and_prepare()
     kind, message = told()[-1]
     assert (kind, message.get("OBR", 25), message.get("ORC", 5)) == ("report.corrected", "C", "CM")
     assert lines(message, "19005-8") == [("TX", "Bleed on the right.", "", "C")]
@@ -153,7 +160,7 @@ def test_a_preliminary_and_the_final_over_it_go_out_as_p_and_f_with_the_discrepa
     worklist.claim(first.report.item_id, **by)
     said = {"agreement": "major", "agreement_note": "Missed the bleed."}
     services.sign(first.report.item_id, revision=1, **said, **by)
-    deliver_owed(at=NOON)
+    deliver_and_prepare()
     rows = list(OutboundMessage.objects.order_by("pk").select_related("destination"))
     statuses = [(r.destination.name, parse_message(bytes(r.raw)).get("OBR", 25)) for r in rows]
     assert statuses == [("EMR", "P"), ("EMR", "F"), ("QA", "F")]
@@ -185,7 +192,7 @@ def test_a_destination_may_want_critical_reports_only_and_hears_when_one_is_take
     services.correct(Report.objects.get().pk, revision=1, sections=critical, reason="Seen late", **(by := _by()))
     none = {"critical_level": "", "critical_finding": ""}
     services.correct(Report.objects.get().pk, revision=2, sections=none, reason="An artefact", **by)
-    deliver_owed(at=NOON)
+    deliver_and_prepare()
     assert [len(lines(message, "ACTIONABLE")) for _, message in told()] == [2, 0]
 
 

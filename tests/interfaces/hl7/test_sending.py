@@ -62,9 +62,9 @@ def test_a_refusal_stops_its_lane_and_shows_and_other_lanes_go_on():
     assert Alarm.objects.get().kind == "hl7-message-refused"
 
 
-@pytest.mark.parametrize("code", ["AR", "CE", "CR"])
+@pytest.mark.parametrize("code", ["AE", "AR", "CE", "CR"])
 def test_no_refusal_counts_as_success(code):
-    with emr(lambda raw, before: msa(recover_header(raw).control_id, code)) as (_, port):
+    with emr(lambda raw, before: msa(recover_header(raw).control_id, code, error="101")) as (_, port):
         to = destination(port)
         message = owed(to)
         courier(to).drain()

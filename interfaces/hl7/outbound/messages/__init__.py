@@ -1,1 +1,1 @@
-"""Builders of HL7 v2 messages: ``oru`` (results), ``orders`` (ORM, OMI, SIU, DFT), ``adt``; ``segments`` for all."""
+"""Builders of HL7 v2 messages: ORU, ORM and OMI (``orders``), SIU (``appointments``), DFT (``charges``), ADT."""

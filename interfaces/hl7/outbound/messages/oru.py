@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from interfaces.hl7.models import Destination
 from reporting.models import ReportVersion
 from reporting.rendering.content import critical_of, parts_of
-from reporting.rendering.pdf import render_pdf
 from ris.orders.models import RequestedProcedure, ScheduledStep
 from ris.patients.selectors import survivor
 
+from .order_segments import write_obr, write_orc
 from .segments import (
     Encoded,
+    Fields,
     compose,
+    escape_text,
+    split_lines,
     write_msh,
-    write_obr,
-    write_orc,
     write_pid,
     write_pv1,
     write_segment,
@@ -38,6 +38,8 @@ STUDY = compose("113014", "DICOM Study", "DCM")
 DOCUMENT = compose("18748-4", "Diagnostic imaging study", "LN")
 OURS = "99WETREAD"
 ACTIONABLE = compose("ACTIONABLE", "Critical finding", OURS)
+PDF_PLACE = compose("", "application", "pdf", "Base64")
+"""ED: type of data, subtype, encoding; the data follow when the message is prepared (``preparation``)."""
 AGREEMENT = compose("AGREEMENT", "Agreement with the preliminary report", OURS)
 
 STATUS = {
@@ -65,7 +67,8 @@ AGREEMENTS = {
 }
 """What the signer says of the preliminary → RADPEER's score."""
 
-Fields = dict[int, str | Encoded]
+SUFFIXES = {"technique": "TCM", "comparison": "GDT", "findings": "GDT", "impression": "IMP", "addendum": "ADT"}
+"""Section → suffix of the procedure's code in OBX-3, for receivers that know no LOINC (HL7 2.3, 7.1.4)."""
 
 
 def build_result(destination: Destination, version: ReportVersion, control_id: str, at: datetime) -> list[str]:
@@ -76,19 +79,20 @@ def build_result(destination: Destination, version: ReportVersion, control_id: s
     if version.kind == ReportVersion.ADDENDUM:
         status = str(destination.options.get("addendum_status", status))
     extra: Fields = {
-        7: write_timestamp(_performed_at(procedure)),
+        7: write_timestamp(performed_at(procedure)),
         20: _first_step_number(procedure),
         22: write_timestamp(version.signed_at),
         25: status,
-        32: compose(_interpreter(version)),
+        32: compose(compose(*interpreter_parts(version), by="&")),
     }
+    line_status = "C" if status == "C" else LINE_STATUS.get(version.kind, "F")
     return [
         write_msh(destination, "ORU^R01^ORU_R01", control_id, at),
-        write_pid(survivor(order.patient)),
-        write_pv1(order.visit),
+        write_pid(survivor(order.patient), destination),
+        write_pv1(order.visit, order),
         write_orc(order, "RE", status="IP" if status == "P" else "CM"),
         write_obr(order, procedure, extra),
-        *_numbered(_observations(destination, version), LINE_STATUS.get(version.kind, "F")),
+        *_numbered(_observations(destination, version), line_status),
     ]
 
 
@@ -107,8 +111,10 @@ def _observations(destination: Destination, version: ReportVersion) -> Iterator[
     critical = critical_of(version) if options.get("critical", True) else None
     yield [{2: "HD", 3: STUDY, 5: version.report.procedure.study_uid}]
     for part in parts_of(version):
+        if part.section != "addendum" and _is_addendum_only(destination, version):
+            continue
         flag = CRITICALLY_ABNORMAL if critical and part.section == "impression" else ""
-        code = compose(*SECTIONS[part.section], "LN")
+        code = _section_code(destination, version, part.section)
         yield _lines(part.text, {3: code, 8: flag, 14: write_timestamp(part.version.signed_at)})
     if critical:
         coded: Fields = {3: ACTIONABLE, 8: CRITICALLY_ABNORMAL, 14: write_timestamp(critical.critical_at)}
@@ -117,11 +123,25 @@ def _observations(destination: Destination, version: ReportVersion) -> Iterator[
     if version.agreement and options.get("discrepancy"):
         yield _agreement(version)
     if options.get("pdf"):
-        yield [{2: "ED", 3: DOCUMENT, 5: _encapsulated(render_pdf(version)), 14: write_timestamp(version.signed_at)}]
+        yield [{2: "ED", 3: DOCUMENT, 5: PDF_PLACE, 14: write_timestamp(version.signed_at)}]
+
+
+def _is_addendum_only(destination: Destination, version: ReportVersion) -> bool:
+    return version.kind == ReportVersion.ADDENDUM and destination.options.get("addendum_text") == "only"
+
+
+def _section_code(destination: Destination, version: ReportVersion, section: str) -> Encoded:
+    """OBX-3: the LOINC code of the section, or the procedure's code with a suffix such as ``&IMP``."""
+    if destination.options.get("sections") != "suffix":
+        return compose(*SECTIONS[section], "LN")
+    procedure = version.report.procedure
+    code = compose(procedure.code, SUFFIXES[section], by="&")
+    return compose(code, procedure.code_text, procedure.coding_system or "L")
 
 
 def _lines(text: str, fields: Mapping[int, str | Encoded]) -> list[Fields]:
-    return [{2: "TX", 5: line or " "} | dict(fields) for line in text.splitlines() or [""]]
+    """One OBX a line. A blank line is a blank, because receivers drop an OBX without a value."""
+    return [{2: "TX", 5: escape_text(line or " ")} | dict(fields) for line in split_lines(text)]
 
 
 def _agreement(version: ReportVersion) -> list[Fields]:
@@ -130,18 +150,13 @@ def _agreement(version: ReportVersion) -> list[Fields]:
     return [coded | said, *(_lines(version.agreement_note, said) if version.agreement_note else [])]
 
 
-def _encapsulated(pdf: bytes) -> Encoded:
-    """ED: type of data, subtype, encoding, data."""
-    return compose("", "application", "pdf", "Base64", b64encode(pdf).decode("ascii"))
-
-
-def _interpreter(version: ReportVersion) -> Encoded:
-    """OBR-32.1: the radiologist as identifier, family, given name in sub-components."""
+def interpreter_parts(version: ReportVersion) -> tuple[str, str, str]:
+    """(identifier, family, given name) of the radiologist; the identifier is the NPI, else the one of this system."""
     author = version.author
-    return compose(author.npi or str(author.pk), author.last_name or author.username, author.first_name, by="&")
+    return author.npi or str(author.pk), author.last_name or author.username, author.first_name
 
 
-def _performed_at(procedure: RequestedProcedure) -> datetime | None:
+def performed_at(procedure: RequestedProcedure) -> datetime | None:
     """When the exam began, else when it was planned."""
     steps = ScheduledStep.objects.filter(procedure=procedure).order_by("start")
     begun = [p.started_at for step in steps for p in step.performed.all()]
