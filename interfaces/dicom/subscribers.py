@@ -19,7 +19,7 @@ from ris.orders.events import (
 from ris.orders.models import RequestedProcedure
 
 from .prefetch.planning import request_priors, stop_prefetch
-from .reconciliation.services import note_unlinked
+from .reconciliation.services import alarm_reported
 from .reports.routing import queue_version
 
 
@@ -64,4 +64,4 @@ def queue_report(event: ReportEvent) -> None:
 @subscribe(ExamUnlinked, name="dicom.check_report_of_unlinked_exam")
 def flag_unlinked_report(event: ExamUnlinked) -> None:
     """Raise an alarm when the unlinked exam has a released report."""
-    note_unlinked(event.procedure_id, at=event.at)
+    alarm_reported(event.procedure_id, at=event.at)

@@ -98,5 +98,24 @@ class StudyArrived(ProcedureEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StudyGrown(ProcedureEvent):
+    """More objects came after the study was known to be whole. ``instances``: how many there are now."""
+
+    instances: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyWithdrawn(ProcedureEvent):
+    """Objects of the study are no longer at hand. ``instances``: how many are left."""
+
+    instances: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamResumed(ProcedureEvent):
+    """The exam was complete, and a further performed step of it has begun; ExamCompleted follows again."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExamUnlinked(ProcedureEvent):
     """A performed exam turned out not to be of this procedure; its steps wait again."""

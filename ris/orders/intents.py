@@ -186,14 +186,18 @@ _CONTENT = (
 class PerformedIntent:
     """An exam that a device, or a technologist by hand, has begun.
 
-    ``step_ids`` are primary keys of scheduled steps, empty for an unscheduled exam. An empty
-    ``mpps_uid`` gets one issued. ``by_hand``: a person or another system says so, not the device.
+    ``step_ids`` are primary keys of scheduled steps, empty for an unscheduled exam. ``step_studies``: the Study
+    Instance UID that the device named with each of them, where it named one. An empty ``mpps_uid`` gets one issued.
+    ``protocols``: performed protocol codes (0040,0260). ``by_hand``: a person or another system says so, not the
+    device.
     """
 
     started_at: datetime
     mpps_uid: str = ""
     step_ids: tuple[int, ...] = ()
+    step_studies: tuple[tuple[int, str], ...] = ()
     study_uid: str = ""
+    protocols: tuple[Code, ...] = ()
     accession: str = ""
     station_ae: str = ""
     modality: str = ""

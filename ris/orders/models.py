@@ -103,6 +103,10 @@ class RequestedProcedure(Stateful):
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="procedures")
     number = models.CharField(max_length=16, help_text="Requested Procedure ID (0040,1001); unique in its order.")
     study_uid = models.CharField("Study Instance UID", max_length=64, unique=True)
+    performed_study_uid = models.CharField(
+        max_length=64, blank=True, db_index=True,
+        help_text="The study in which its images are, where another procedure has that one (group case).",
+    )  # fmt: skip
     procedure = models.ForeignKey(
         Procedure, null=True, blank=True, on_delete=models.PROTECT, help_text="Empty while the code is unknown here."
     )
@@ -122,6 +126,11 @@ class RequestedProcedure(Stateful):
 
     def __str__(self) -> str:
         return self.code_text or self.code
+
+    @property
+    def image_study_uid(self) -> str:
+        """The Study Instance UID under which the images of this procedure are, or will be."""
+        return self.performed_study_uid or self.study_uid
 
 
 class ScheduledStep(Stateful):
@@ -200,6 +209,9 @@ class PerformedStep(Stateful):
     ended_at = models.DateTimeField(null=True, blank=True)
     reason_code = models.CharField(max_length=16, blank=True, help_text="Discontinuation reason (0040,0281).")
     series = models.JSONField(default=list, help_text="Series UIDs with instance counts.")
+    protocol_codes = models.JSONField(
+        default=list, blank=True, help_text="Performed protocols (0040,0260): [code, text, system] each."
+    )
     dose = models.JSONField(default=dict)
 
     class Meta:
@@ -225,6 +237,15 @@ class Study(models.Model):
     first_seen_at = models.DateTimeField(help_text="When the first object was known to be there, UTC.")
     complete_at = models.DateTimeField(null=True, blank=True, help_text="When it was known to be whole, UTC.")
     instances = models.PositiveIntegerField(default=0)
+    grown_at = models.DateTimeField(null=True, blank=True, help_text="When more objects were last heard of, UTC.")
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text="When objects of it were said to be gone, UTC; empty: none is."
+    )
+    patient_number = models.CharField(max_length=64, blank=True, help_text="(0010,0020) as the archive has it.")
+    patient_name = models.CharField(max_length=194, blank=True, help_text="(0010,0010) as the archive has it.")
+    accession = models.CharField(max_length=16, blank=True, help_text="(0008,0050) as the archive has it.")
+    modality = models.CharField(max_length=16, blank=True, help_text="First of (0008,0061) in the archive.")
+    performed_on = models.DateField(null=True, blank=True, help_text="(0008,0020) as the archive has it.")
     retrieve_ae = models.CharField(max_length=16, blank=True)
 
     class Meta:

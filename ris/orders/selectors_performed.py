@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from ris.patients.models import Identifier
 
@@ -25,48 +25,64 @@ class StepReference:
     modality: str = ""
 
 
-def match_steps(references: Iterable[StepReference]) -> list[int]:
-    """The primary keys of the steps that are referred to, each once; empty for an unscheduled exam.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatchedStep:
+    """A scheduled step that a device names, and the study that it names with it (empty: none)."""
 
-    By Study Instance UID and step number; a reference without either is matched by accession number,
-    when only one procedure of the order is still to do in that modality.
+    step: ScheduledStep
+    study_uid: str
+
+
+def match_steps(references: Iterable[StepReference]) -> list[MatchedStep]:
+    """The steps that are referred to, each once, with order and patient; empty for an unscheduled exam.
+
+    Accession number, step and procedure number come before the Study Instance UID: in a group case the second step is
+    named under the first one's study, and some devices make a study of their own (IHE RAD TF-2 4.6.4.1.2.3).
     """
     # A dict keeps the order in which the device named the steps.
-    keys: dict[int, None] = {}
+    matched: dict[int, MatchedStep] = {}
     for reference in references:
-        keys |= dict.fromkeys(_by_study(reference) or _by_accession(reference))
-    return list(keys)
+        step = _match(reference, taken=set(matched))
+        if step is not None:
+            matched.setdefault(step.pk, MatchedStep(step=step, study_uid=reference.study_uid))
+    return list(matched.values())
 
 
-def _by_study(reference: StepReference) -> list[int]:
+def _match(reference: StepReference, taken: set[int]) -> ScheduledStep | None:
+    """The one step that a reference means; None when it fits none or several."""
+    steps = list(_candidates(reference))
+    # Each test narrows the steps only where some of them pass it: devices mangle and leave out numbers.
+    named = [step for step in steps if reference.step_number and step.number == reference.step_number]
+    steps = named or [step for step in steps if step.pk not in taken] or steps
+    tests: list[Callable[[ScheduledStep], bool]] = [
+        lambda step: step.procedure.number == reference.procedure_number,
+        lambda step: step.procedure.study_uid == reference.study_uid,
+    ]
+    if not named:  # a step that is named may be cancelled, or done before; of the others one still to do is meant
+        tests += [
+            lambda step: step.modality == reference.modality,
+            lambda step: step.state != states.CANCELLED,
+            lambda step: step.state in states.WAITING,
+        ]
+    for test in tests:
+        steps = [step for step in steps if test(step)] or steps
+    if len(steps) != 1:
+        return None
+    step = steps[0]
+    guessed = not named and (step.state == states.CANCELLED or reference.modality not in ("", step.modality))
+    return None if guessed and step.procedure.study_uid != reference.study_uid else step
+
+
+def _candidates(reference: StepReference) -> QuerySet[ScheduledStep]:
+    """Steps of the accession number; where nobody here has it, those of the study."""
+    steps = ScheduledStep.objects.select_related("procedure__order__patient").order_by("pk")
+    if reference.accession:
+        of_accession = steps.filter(procedure__order__accession=reference.accession)
+        if of_accession.exists():
+            return of_accession
     if not reference.study_uid:
-        return []
-    steps = list(
-        ScheduledStep.objects.filter(procedure__study_uid=reference.study_uid)
-        .order_by("pk")
-        .values_list("pk", "number", "state")
-    )
-    named = [pk for pk, number, _ in steps if reference.step_number and number == reference.step_number]
-    open_steps = [pk for pk, _, state in steps if state != states.CANCELLED]
-    return named or (open_steps if len(open_steps) == 1 else [])
-
-
-def _by_accession(reference: StepReference) -> list[int]:
-    if not reference.accession:
-        return []
-    steps = ScheduledStep.objects.filter(procedure__order__accession=reference.accession).order_by("pk")
-    if reference.step_number and reference.procedure_number:
-        named = steps.filter(number=reference.step_number, procedure__number=reference.procedure_number)
-        if named:
-            return [step.pk for step in named]
-    if reference.step_number:
-        named = steps.filter(number=reference.step_number)
-        if named:
-            return [step.pk for step in named]
-    likely = steps.filter(state__in=states.WAITING)
-    if reference.modality:
-        likely = likely.filter(modality=reference.modality)
-    return [likely[0].pk] if len(likely) == 1 else []
+        return steps.none()
+    return steps.filter(procedure__study_uid=reference.study_uid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def test_a_linked_exam_completes_the_step_and_keeps_its_study() -> None:
     assert Study.objects.get().procedure == procedure
     assert list(PerformedStep.objects.filter(steps=None)) == []
     kinds = list(Record.objects.filter(stream=order.accession).values_list("kind", flat=True))
-    assert kinds == ["OrderPlaced", "OrderRevised", "ExamStarted", "ExamCompleted"]
+    assert kinds == ["OrderPlaced", "StudyArrived", "OrderRevised", "ExamStarted", "ExamCompleted"]
     assert AuditEvent.objects.filter(action="exam.link", patient=order.patient).exists()
 
 

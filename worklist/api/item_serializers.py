@@ -19,7 +19,7 @@ class ItemSerializer(serializers.ModelSerializer[ReadingItem]):
     patient = serializers.SerializerMethodField()
     description = serializers.CharField(source="procedure.__str__", read_only=True)
     order = serializers.IntegerField(source="procedure.order_id", read_only=True)
-    study_uid = serializers.CharField(source="procedure.study_uid", read_only=True)
+    study_uid = serializers.CharField(source="procedure.image_study_uid", read_only=True)
     site = serializers.CharField(source="site.code", read_only=True)
     subspecialty = serializers.CharField(source="subspecialty.code", default="", read_only=True)
     urgency_name = serializers.CharField(source="get_urgency_display", read_only=True)

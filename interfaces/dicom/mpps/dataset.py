@@ -1,16 +1,19 @@
-"""A Modality Performed Procedure Step dataset (PS3.3 B.17) as plain values, and what is wrong with it."""
+"""A Modality Performed Procedure Step dataset (PS3.3 B.17.2) as plain values, and what is missing in it."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, tzinfo
+from math import isfinite
 from typing import Any
 
 from pydicom.dataset import Dataset
 
+from ris.orders.intents import Code
 from ris.orders.selectors_performed import StepReference
+from ris.patients.matching import Traits
 
 from ..mwl import date_matching
+from ..reconciliation.patient_check import SaidPatient
 
 IN_PROGRESS, COMPLETED, DISCONTINUED = "IN PROGRESS", "COMPLETED", "DISCONTINUED"
 
@@ -54,10 +57,11 @@ def text(dataset: Dataset, keyword: str) -> str:
         return ""
     if not isinstance(value, str) and hasattr(value, "__iter__") and not hasattr(value, "family_name"):
         value = next(iter(value), "")
-    return str(value).strip()
+    # Some devices pad with NUL instead of a blank, also where PS3.5 6.2 asks for blanks.
+    return str(value).strip(" \0\t\r\n")
 
 
-def first_missing(dataset: Dataset) -> tuple[int, str, int] | None:
+def find_missing(dataset: Dataset) -> tuple[int, str, int] | None:
     """The first required attribute that is absent (0120) or empty (0121): tag, name, status."""
     for tag, name in REQUIRED.items():
         if tag not in dataset:
@@ -70,29 +74,29 @@ def first_missing(dataset: Dataset) -> tuple[int, str, int] | None:
     return None
 
 
-def references(dataset: Dataset) -> list[StepReference]:
-    """What it refers to, one for each scheduled step."""
+def read_references(dataset: Dataset) -> list[StepReference]:
+    """The scheduled steps that it refers to (0040,0270), one reference an item."""
     return [
         StepReference(
-            study_uid=text(item, "StudyInstanceUID"),
+            study_uid=text(item, "StudyInstanceUID")[:64],
             step_number=text(item, "ScheduledProcedureStepID"),
             procedure_number=text(item, "RequestedProcedureID"),
-            accession=text(item, "AccessionNumber"),
+            accession=text(item, "AccessionNumber")[:16],
             modality=text(dataset, "Modality"),
         )
         for item in dataset.get("ScheduledStepAttributesSequence") or []
     ]
 
 
-def moment(dataset: Dataset, which: str, zone: tzinfo) -> datetime | None:
+def read_moment(dataset: Dataset, which: str, zone: tzinfo) -> datetime | None:
     """``Start`` or ``End`` of the performed step by the clock of ``zone``; None when it cannot be read."""
     on = date_matching.parse_date(text(dataset, f"PerformedProcedureStep{which}Date"))
     at = date_matching.parse_time(text(dataset, f"PerformedProcedureStep{which}Time"))
     return None if on == date_matching.NEVER or at is None else datetime.combine(on, at[0], zone)
 
 
-def series(dataset: Dataset) -> list[dict[str, Any]]:
-    """The performed series: UID, counts, protocol. No names."""
+def read_series(dataset: Dataset) -> list[dict[str, Any]]:
+    """The performed series (0040,0340) for the column ``PerformedStep.series``: UID, counts, protocol. No names."""
     return [
         {
             "uid": text(item, "SeriesInstanceUID"),
@@ -106,46 +110,23 @@ def series(dataset: Dataset) -> list[dict[str, Any]]:
     ]
 
 
-_DLP = re.compile(r"\bDLP\D{0,12}?(\d+(?:\.\d+)?)", re.IGNORECASE)
-"""MPPS has no attribute for the dose-length product; scanners say it in the comment."""
-
-_DOSE = {
-    "dap": "ImageAndFluoroscopyAreaDoseProduct",
-    "fluoroscopy_s": "TotalTimeOfFluoroscopy",
-    "exposures": "TotalNumberOfExposures",
-    "entrance_mgy": "EntranceDoseInmGy",
-}
-
-
-def dose(dataset: Dataset) -> dict[str, Any]:
-    """Dose as reported: ``dap`` in dGy·cm², ``ctdivol`` for each exposure in mGy, ``dlp`` in mGy·cm."""
-    found: dict[str, Any] = {name: number(dataset, keyword) for name, keyword in _DOSE.items()}
-    exposures = dataset.get("ExposureDoseSequence") or []
-    found["ctdivol"] = [v for item in exposures if (v := number(item, "CTDIvol")) is not None] or None
-    comment = text(dataset, "CommentsOnRadiationDose")
-    said = _DLP.search(comment)
-    found["dlp"] = float(said.group(1)) if said else None
-    return {name: value for name, value in found.items() if value is not None} | (
-        {"comment": comment} if comment else {}
-    )
-
-
 def number(dataset: Dataset, keyword: str) -> float | None:
     """Value of a decimal string; None when it is absent or no number."""
     try:
-        return float(text(dataset, keyword))
+        value = float(text(dataset, keyword))
     except ValueError:
         return None
+    return value if isfinite(value) else None  # JSON has no NaN
 
 
-def supplies(dataset: Dataset) -> list[dict[str, Any]]:
-    """Contrast and other consumables (Billing Supplies and Devices Sequence, PS3.3 C.4.17)."""
-    found = []
+def read_supplies(dataset: Dataset) -> list[dict[str, Any]]:
+    """Contrast and other consumables for ``Mpps.supplies`` (Billing Supplies and Devices Sequence, PS3.3 C.4.17)."""
+    supplies = []
     for item in dataset.get("BillingSuppliesAndDevicesSequence") or []:
         codes = item.get("BillingItemSequence") or []
         amounts = item.get("QuantitySequence") or []
         units = (amounts[0].get("MeasuringUnitsSequence") or []) if amounts else []
-        found.append(
+        supplies.append(
             {
                 "code": text(codes[0], "CodeValue") if codes else "",
                 "system": text(codes[0], "CodingSchemeDesignator") if codes else "",
@@ -154,10 +135,39 @@ def supplies(dataset: Dataset) -> list[dict[str, Any]]:
                 "unit": text(units[0], "CodeValue") if units else "",
             }
         )
-    return found
+    return supplies
 
 
-def reason_code(dataset: Dataset) -> str:
-    """The discontinuation reason's code (0040,0281), or empty."""
+def read_reason_code(dataset: Dataset) -> str:
+    """The code of the discontinuation reason (0040,0281), or empty."""
     items = dataset.get("PerformedProcedureStepDiscontinuationReasonCodeSequence") or []
     return text(items[0], "CodeValue") if items else ""
+
+
+def read_protocols(dataset: Dataset) -> tuple[Code, ...]:
+    """The performed protocols (0040,0260), all of them: scanners name one for each scan of the exam."""
+    items = dataset.get("PerformedProtocolCodeSequence") or []
+    codes = (
+        Code(text(item, "CodeValue"), text(item, "CodeMeaning"), text(item, "CodingSchemeDesignator")) for item in items
+    )
+    return tuple(code for code in codes if code.value or code.text)
+
+
+def read_patient(dataset: Dataset) -> SaidPatient:
+    """What it says of the patient: number, issuer, name, birth date, sex."""
+    number, issuer = text(dataset, "PatientID"), text(dataset, "IssuerOfPatientID")
+    return SaidPatient(number=number, issuer=issuer, traits=_read_traits(dataset))
+
+
+def _read_traits(dataset: Dataset) -> Traits:
+    name = dataset.get("PatientName") or ""
+    groups = str(name).split("=")
+    family, given = ([*groups[0].split("^"), "", ""])[:2]
+    born = date_matching.parse_date(text(dataset, "PatientBirthDate"))
+    return Traits(
+        family=family.strip(" \0"),
+        given=given.strip(" \0"),
+        ideographic=groups[1].strip(" \0") if len(groups) > 1 else "",
+        birth_date=None if born == date_matching.NEVER else born,
+        sex=text(dataset, "PatientSex").upper(),
+    )

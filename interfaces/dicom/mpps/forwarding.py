@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 FORWARD = "dicom-forward"
 """Doorbell: something may be owed to an MPPS target."""
-DUPLICATE = 0x0111
+DUPLICATE, PROCESSING_FAILURE, NO_LONGER_UPDATABLE = 0x0111, 0x0110, 0xA710
 
 QUEUE = Queue(
     MppsForward,
@@ -100,10 +100,21 @@ def _postpone(
 
 
 def _send(association: Association, forward: MppsForward) -> None:
-    """Send one message. Raises Unreachable for any answer but success, or a duplicate of what was sent before."""
+    """Send one message. Raises Unreachable for any answer but success, or one that says that it came before.
+
+    A sender may die between the target's answer and its own note of it, so the message is sent again: an N-CREATE is
+    then a duplicate (0111), and an N-SET that ended the step finds it no longer updatable (0110 with Error ID A710).
+    """
     dataset, uid = decode_dataset(forward.dataset), forward.mpps.uid
     send = association.send_n_create if forward.creates else association.send_n_set
-    status = read_status(send(dataset, ModalityPerformedProcedureStep, uid)[0])
-    accepted = status in (0x0000, 0x0001) or (forward.creates and status == DUPLICATE)
-    if not accepted:
+    answer = send(dataset, ModalityPerformedProcedureStep, uid)[0]
+    status = read_status(answer)
+    is_repeated = forward.attempts > 1  # this claim is counted
+    came_before = status == DUPLICATE if forward.creates else is_repeated and _is_over(answer)
+    if status not in (0x0000, 0x0001) and not came_before:
         raise Unreachable(f"answered with status {status:04X}")
+
+
+def _is_over(answer: Dataset) -> bool:
+    """Whether the target says that the step may no longer be updated (PS3.4 F.7.2.2.3)."""
+    return int(answer.Status) == PROCESSING_FAILURE and answer.get("ErrorID") == NO_LONGER_UPDATABLE

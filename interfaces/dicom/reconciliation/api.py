@@ -1,4 +1,4 @@
-"""Exams and orders that missed each other: found, linked, unlinked, ordered after the fact."""
+"""Exams and orders that missed each other, over REST: found, linked, unlinked, ordered after the fact."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ris.kernel.api import IdField
 from ris.kernel.clock import now
 from ris.orders.models import PerformedStep
 from ris.orders.selectors import step_for
-from ris.orders.services import link_exam, unlink_exam
+from ris.orders.services import unlink_exam
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -25,9 +25,10 @@ from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
 from . import services
-from .selectors import exam_for, stuck, unscheduled, without_images
+from .selectors import exam_for, never_ended, unscheduled, without_images
 
-MOST = 500
+MOST_EXAMS = 500
+"""Of each kind in one answer; nobody reconciles more at once."""
 
 
 class ExamSerializer(serializers.ModelSerializer[PerformedStep]):
@@ -61,12 +62,12 @@ class ExamsView(APIView):
         user, at = user_of(request), now()
         require(user, Can.SEE_ORDERS)
         record(actor_of(request), "exceptions.view", user, at=at)
-        found = {
-            "unscheduled": unscheduled(user)[:MOST],
-            "never_ended": stuck(user, at)[:MOST],
-            "without_images": without_images(user, at)[:MOST],
+        exams = {
+            "unscheduled": unscheduled(user)[:MOST_EXAMS],
+            "never_ended": never_ended(user, at)[:MOST_EXAMS],
+            "without_images": without_images(user, at)[:MOST_EXAMS],
         }
-        return Response(ExceptionsSerializer(found).data)
+        return Response(ExceptionsSerializer(exams).data)
 
 
 class LinkForm(serializers.Serializer[Any]):
@@ -89,7 +90,7 @@ class LinkView(APIView):
         performed = exam_for(user, performed_id)
         for step_id in form.validated_data["steps"]:
             require(user, Can.PERFORM_EXAMS, step_for(user, step_id).procedure.order.site_id)
-        link_exam(performed.pk, form.validated_data["steps"], actor=actor_of(request), at=now())
+        services.link_and_clear(performed, form.validated_data["steps"], actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -137,14 +138,14 @@ class BackFillView(APIView):
         """No order fits: place the one that was never given, and link the exam to it. Its study is kept."""
         form = LateOrderForm(data=request.data)
         form.is_valid(raise_exception=True)
-        user, said = user_of(request), form.validated_data
+        user, values = user_of(request), form.validated_data
         performed = exam_for(user, performed_id)
-        site = Site.objects.filter(code=said["site"]).first()
+        site = Site.objects.filter(code=values["site"]).first()
         require(user, Can.PLACE_ORDERS, site.pk if site else 0)
         assert site is not None  # none is nobody's
-        patient = services.patient_numbered(said["patient"], site=site, viewer=user)
-        order = services.back_fill(
-            performed, site_id=site.pk, patient_id=patient.pk, code=said["code"], reason=said["reason"],
+        patient = services.find_numbered_patient(values["patient"], site=site, viewer=user)
+        order = services.place_late_order(
+            performed, site_id=site.pk, patient_id=patient.pk, code=values["code"], reason=values["reason"],
             actor=actor_of(request), at=now(),
         )  # fmt: skip
         return Response(LateOrderSerializer(order).data, status=status.HTTP_201_CREATED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,8 +16,8 @@ from ris.kernel.errors import Invalid
 from ris.kernel.numbers import id_or_none, read_id
 from ris.orders.models import PerformedStep, ScheduledStep
 from ris.orders.selectors import orders_for, step_for, steps_for
-from ris.orders.selectors_performed import suggest_steps
-from ris.orders.services import link_exam, unlink_exam
+from ris.orders.selectors_performed import Suggestion, suggest_steps
+from ris.orders.services import unlink_exam
 from ris.orders.states import ACTIVE, CANCELLED, IN_PROGRESS
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
@@ -23,8 +25,11 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
 
+from ..encoding.datasets import decode_dataset
+from ..mpps.dataset import read_patient
 from . import services
-from .selectors import exam_for, images_without_order, stuck, unscheduled, without_images
+from .patient_check import SaidPatient, find_patient_doubts
+from .selectors import exam_for, images_without_order, never_ended, unscheduled, without_images
 
 RECONCILERS = (Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP)
 MOST_PROCEDURES = 500
@@ -38,7 +43,7 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     record(actor_of(request), "exceptions.view", user, at=at)
     context = {
         "unscheduled": unscheduled(user)[:100],
-        "stuck": stuck(user, at)[:100],
+        "stuck": never_ended(user, at)[:100],
         "missing": without_images(user, at)[:100],
         "images": images_without_order(user)[:50],
         "flagged": orders_for(user).exclude(flags=[]).filter(state=ACTIVE)[:50],
@@ -56,12 +61,13 @@ def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
     mpps = getattr(performed, "mpps", None)
     number = mpps.patient_id if mpps else ""
     sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
-    found = [] if performed.steps.exists() else suggest_steps(performed, patient_number=number)
+    suggested = [] if performed.steps.exists() else suggest_steps(performed, patient_number=number)
+    here = [row for row in suggested if row.step.procedure.order.site_id in sites]
     context = {
         "performed": performed,
         "mpps": mpps,
         "linked": performed.steps.select_related("procedure__order__patient", "device"),
-        "suggestions": [one for one in found if one.step.procedure.order.site_id in sites],
+        "suggestions": _with_doubts(here, read_patient(decode_dataset(mpps.dataset)) if mpps else SaidPatient()),
         "may_end": performed.state == IN_PROGRESS and Can.PERFORM_EXAMS in permissions_of(user),
         "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
         **_to_order(user, performed),
@@ -69,30 +75,46 @@ def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
     return render(request, "dicom/exam.html", context)
 
 
+@dataclass(frozen=True, slots=True)
+class DoubtedSuggestion:
+    """A suggested step, why it fits, and why its patient may be another than the device's."""
+
+    step: ScheduledStep
+    why: tuple[str, ...]
+    doubts: list[str]
+
+
+def _with_doubts(suggestions: list[Suggestion], said: SaidPatient) -> list[DoubtedSuggestion]:
+    return [
+        DoubtedSuggestion(row.step, row.why, find_patient_doubts(said, row.step.procedure.order.patient))
+        for row in suggestions
+    ]
+
+
 @require_POST
 @page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
 def link(request: HttpRequest, performed_id: int) -> HttpResponse:
-    """The exam was of this step (or of the first waiting step of this accession number)."""
+    """Link the exam to this step, or to the first waiting step of this accession number."""
     user = user_of(request)
     performed = exam_for(user, performed_id)
     step_id, accession = id_or_none(request.POST.get("step", "")), request.POST.get("accession", "").strip()
-    step = step_for(user, step_id) if step_id else _step_of(user, accession)
-    link_exam(performed.pk, [step.pk], actor=actor_of(request), at=now())
+    step = step_for(user, step_id) if step_id else _find_step(user, accession)
+    services.link_and_clear(performed, [step.pk], actor=actor_of(request), at=now())
     return go(request, reverse("dicom:exam", args=[performed.pk]), "Linked. The order has moved on with the exam.")
 
 
-def _step_of(user: User, accession: str) -> ScheduledStep:
+def _find_step(user: User, accession: str) -> ScheduledStep:
     steps = steps_for(user).filter(procedure__order__accession=accession).exclude(state=CANCELLED)
-    found = steps.first() if accession else None
-    if found is None:
+    step = steps.first() if accession else None
+    if step is None:
         raise Invalid("Give the accession number of an order at your sites.", at="accession")
-    return found
+    return step
 
 
 @require_POST
 @page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
 def unlink(request: HttpRequest, performed_id: int) -> HttpResponse:
-    """It was not of these steps: they wait again."""
+    """Unlink the exam: its steps wait again."""
     performed = exam_for(user_of(request), performed_id)
     reason = request.POST.get("reason", "").strip()[:250]
     if not reason:
@@ -102,15 +124,15 @@ def unlink(request: HttpRequest, performed_id: int) -> HttpResponse:
 
 
 def _to_order(user: User, performed: PerformedStep) -> dict[str, object]:
-    """What an order that is placed after the fact can be: procedures of the modality, at the user's sites."""
+    """The choices of the form for a late order: procedures of the modality, at the user's sites."""
     if Can.PLACE_ORDERS not in permissions_of(user):
         return {}
-    kinds = Procedure.objects.filter(active=True)
+    procedures = Procedure.objects.filter(active=True)
     if performed.modality:
-        kinds = kinds.filter(modality=performed.modality)
+        procedures = procedures.filter(modality=performed.modality)
     device = performed.device
     return {
-        "procedures": kinds.order_by("name")[:MOST_PROCEDURES],
+        "procedures": procedures.order_by("name")[:MOST_PROCEDURES],
         "sites": sites_for(user, Can.PLACE_ORDERS),
         "here": device.site_id if device else None,
     }
@@ -118,15 +140,15 @@ def _to_order(user: User, performed: PerformedStep) -> dict[str, object]:
 
 @require_POST
 @page(Can.PLACE_ORDERS)
-def back_fill(request: HttpRequest, performed_id: int) -> HttpResponse:
-    """No order fits: place the one that was never given, for a known patient, and link the exam to it."""
+def order_late(request: HttpRequest, performed_id: int) -> HttpResponse:
+    """Place the order that was never given, for a known patient, and link the exam to it."""
     user = user_of(request)
     performed = exam_for(user, performed_id)
     site_id, code = read_id(request.POST.get("site", ""), at="site"), request.POST.get("code", "").strip()
     require(user, Can.PLACE_ORDERS, site_id)
     site = Site.objects.get(pk=site_id)
-    patient = services.patient_numbered(request.POST.get("patient", ""), site=site, viewer=user)
-    order = services.back_fill(
+    patient = services.find_numbered_patient(request.POST.get("patient", ""), site=site, viewer=user)
+    order = services.place_late_order(
         performed, site_id=site.pk, patient_id=patient.pk, code=code, reason=request.POST.get("reason", "").strip(),
         actor=actor_of(request), at=now(),
     )  # fmt: skip
@@ -136,7 +158,7 @@ def back_fill(request: HttpRequest, performed_id: int) -> HttpResponse:
 @require_POST
 @page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
 def no_images(request: HttpRequest, performed_id: int) -> HttpResponse:
-    """No images of this exam are expected, for a reason."""
+    """Note that no images of this exam are expected, for a reason."""
     performed = exam_for(user_of(request), performed_id)
     reason = request.POST.get("reason", "")
     services.expect_no_images(performed, reason=reason, actor=actor_of(request), at=now())
@@ -146,9 +168,9 @@ def no_images(request: HttpRequest, performed_id: int) -> HttpResponse:
 @require_POST
 @page(Can.PERFORM_EXAMS)
 def end(request: HttpRequest, performed_id: int) -> HttpResponse:
-    """An exam that was never ended is ended by hand: ``how`` is completed or discontinued."""
+    """End an exam that its device never ended: ``how`` is completed or discontinued."""
     performed = exam_for(user_of(request), performed_id)
     completed = request.POST.get("how") == "completed"
     services.end_by_hand(performed, completed=completed, actor=actor_of(request), at=now())
-    said = "Done." if completed else "Broken off."
-    return go(request, reverse("dicom:exam", args=[performed.pk]), f"{said} The device can no longer change it.")
+    outcome = "Done." if completed else "Broken off."
+    return go(request, reverse("dicom:exam", args=[performed.pk]), f"{outcome} The device can no longer change it.")

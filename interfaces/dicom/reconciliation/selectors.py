@@ -1,4 +1,4 @@
-"""Exams and images that need a person: done without an order, begun and never ended, arrived unannounced."""
+"""Exams and images that need a person: done without an order, never ended, without images; images without order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ris.people.selectors import sites_for
 
 from ..availability.polling import missing_images
 
-STUCK_AFTER = timedelta(hours=4)
-"""An exam that is in progress for so long was probably never ended by its device."""
+NEVER_ENDED_AFTER = timedelta(hours=4)
+"""No exam takes so long: its device never ended it."""
 
 
 def exams_for(viewer: User) -> QuerySet[PerformedStep]:
@@ -24,16 +24,16 @@ def exams_for(viewer: User) -> QuerySet[PerformedStep]:
     sites = list(sites_for(viewer, Can.SEE_ORDERS).values_list("pk", flat=True))
     linked_here = Q(steps__procedure__order__site__in=sites)
     on_device = Q(device__site__in=sites) | Q(device=None)
-    found = PerformedStep.objects.filter(linked_here | Q(steps=None) & on_device)
-    return found.select_related("device__site", "mpps").distinct()
+    exams = PerformedStep.objects.filter(linked_here | Q(steps=None) & on_device)
+    return exams.select_related("device__site", "mpps").distinct()
 
 
 def exam_for(viewer: User, performed_id: int) -> PerformedStep:
-    """One of them. Raises NotFound."""
-    found = exams_for(viewer).filter(pk=performed_id).first()
-    if found is None:
+    """One exam at the viewer's sites. Raises NotFound, also for one at a foreign site."""
+    performed = exams_for(viewer).filter(pk=performed_id).first()
+    if performed is None:
         raise NotFound("There is no such exam.")
-    return found
+    return performed
 
 
 def unscheduled(viewer: User) -> QuerySet[PerformedStep]:
@@ -41,9 +41,9 @@ def unscheduled(viewer: User) -> QuerySet[PerformedStep]:
     return exams_for(viewer).filter(steps=None).exclude(state=states.DISCONTINUED).order_by("-started_at")
 
 
-def stuck(viewer: User, at: datetime) -> QuerySet[PerformedStep]:
+def never_ended(viewer: User, at: datetime) -> QuerySet[PerformedStep]:
     """Exams that began long ago and never ended, oldest first."""
-    running = exams_for(viewer).filter(state=states.IN_PROGRESS, started_at__lt=at - STUCK_AFTER)
+    running = exams_for(viewer).filter(state=states.IN_PROGRESS, started_at__lt=at - NEVER_ENDED_AFTER)
     return running.prefetch_related("steps__procedure__order__patient").order_by("started_at")
 
 

@@ -1,9 +1,9 @@
-"""What follows when exams and orders are brought together or apart, beyond the orders themselves (IHE PIR)."""
+"""Exams are linked, ordered after the fact and ended by a person (IHE Patient Information Reconciliation)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -23,13 +23,22 @@ from ris.patients.selectors import visible_patients
 from ris.people.models import User
 
 from ..models import NoImages
+from ..mpps.services import clear_patient_alarm
 
 ALARM = "reported-then-unlinked"
 """Alarm: a report was released of an exam that turned out to be another's. A person clears it."""
 
 
 @transaction.atomic
-def back_fill(
+def link_and_clear(performed: PerformedStep, step_ids: Sequence[int], *, actor: Actor, at: datetime) -> PerformedStep:
+    """Link an exam to its steps, and clear the alarm that it was under another patient. Refusals as ``link_exam``."""
+    linked = link_exam(performed.pk, step_ids, actor=actor, at=at)
+    clear_patient_alarm(performed, at=at)
+    return linked
+
+
+@transaction.atomic
+def place_late_order(
     performed: PerformedStep, *, site_id: int, patient_id: int, code: str, reason: str = "", actor: Actor, at: datetime
 ) -> Order:
     """Place the order that was never given for an exam that was done, and link the two.
@@ -50,50 +59,53 @@ def back_fill(
     )
     order = place_order(intent, actor=actor, at=at)
     steps = order.procedures.get().steps.values_list("pk", flat=True)
-    link_exam(performed.pk, list(steps), actor=actor, at=at)
+    link_and_clear(performed, list(steps), actor=actor, at=at)
     return order
 
 
 @transaction.atomic
 def end_by_hand(performed: PerformedStep, *, completed: bool, actor: Actor, at: datetime) -> PerformedStep:
-    """An exam that its device never ended is over: done, or broken off. Raises Conflict when it was ended before.
+    """Complete or discontinue an exam that its device never ended. Raises Conflict when it was ended before.
 
-    If its device ends it after all, it is told that the step may no longer be updated (A710).
+    A device that ends it after all hears that the step may no longer be updated (Error ID A710, PS3.4 F.7.2.2.3).
     """
     end = complete_exam if completed else discontinue_exam
-    said: dict[str, Any] = {"series": performed.series, "dose": performed.dose}
-    return end(performed.mpps_uid, ended_at=at, actor=actor, at=at, **said)
+    return end(performed.mpps_uid, ended_at=at, series=performed.series, dose=performed.dose, actor=actor, at=at)
 
 
 @transaction.atomic
 def expect_no_images(performed: PerformedStep, *, reason: str, actor: Actor, at: datetime) -> NoImages:
-    """The exam made no images, so none are missed. Idempotent: what was said first stays. Raises Invalid."""
+    """Note that the exam made no images, so that none are missed. The first reason stays. Raises Invalid."""
     read_reason(reason, "Say why.")
-    said, new = NoImages.objects.get_or_create(performed=performed, defaults={"reason": reason.strip()[:250], "at": at})
-    if new:
+    note, is_new = NoImages.objects.get_or_create(
+        performed=performed, defaults={"reason": reason.strip()[:250], "at": at}
+    )
+    if is_new:
         order = Order.objects.filter(procedures__steps__performed=performed).first()
         patient_id = order.patient_id if order else None
-        record(actor, "exam.no-images", performed, patient_id=patient_id, reason=said.reason, at=at)
-    return said
+        record(actor, "exam.no-images", performed, patient_id=patient_id, reason=note.reason, at=at)
+    return note
 
 
-def patient_numbered(number: str, *, site: Site, viewer: User) -> Patient:
+def find_numbered_patient(number: str, *, site: Site, viewer: User) -> Patient:
     """The one visible patient who has that number; the site's own numbers come first. Raises Invalid."""
-    found = list(visible_patients(viewer).filter(identifiers__value=number.strip()).distinct()[:50]) if number else []
-    own = [one for one in found if one.identifiers.filter(value=number.strip(), authority=site.assigning_authority)]
-    chosen = own or found
-    if len(chosen) != 1:
-        raise Invalid(
-            "Several patients have this number: order for one of them under Orders, then link."
-            if chosen
-            else "No patient has this number: register them under Orders first.",
-            at="patient",
-        )
-    return chosen[0]
+    number = number.strip()
+    patients = list(visible_patients(viewer).filter(identifiers__value=number).distinct()[:50]) if number else []
+    own = [p for p in patients if p.identifiers.filter(value=number, authority=site.assigning_authority).exists()]
+    candidates = own or patients
+    if not candidates:
+        raise Invalid("No patient has this number: register them under Orders first.", at="patient")
+    if len(candidates) > 1:
+        raise Invalid("Several patients have this number: order for one under Orders, then link.", at="patient")
+    return candidates[0]
 
 
-def note_unlinked(procedure_id: int, *, at: datetime) -> bool:
-    """Have a person look when a report of it was released already: only who signed it can correct it. Idempotent."""
+@transaction.atomic
+def alarm_reported(procedure_id: int, *, at: datetime) -> bool:
+    """Flag the order of an unlinked exam and raise an alarm when its report was released; return whether it was.
+
+    Only who signed the report can correct it. Idempotent.
+    """
     if not ReportVersion.objects.filter(report__procedure=procedure_id).exists():
         return False
     procedure = RequestedProcedure.objects.select_related("order").get(pk=procedure_id)

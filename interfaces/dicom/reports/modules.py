@@ -105,7 +105,7 @@ def _number(patient: Patient, authority: str) -> Identifier | None:
 def _study(said: Dataset, procedure: RequestedProcedure, zone: ZoneInfo) -> None:
     order = procedure.order
     on = _performed_at(procedure)
-    said.StudyInstanceUID = procedure.study_uid
+    said.StudyInstanceUID = procedure.image_study_uid
     said.StudyDate = f"{on.astimezone(zone):%Y%m%d}" if on else ""
     said.StudyTime = f"{on.astimezone(zone):%H%M%S}" if on else ""
     said.StudyID = shorten_line(procedure.number, "SH")

@@ -92,7 +92,7 @@ def _evidence(procedure: RequestedProcedure) -> list[Dataset]:
             item = Dataset()
             item.SeriesInstanceUID = series.SeriesInstanceUID
             item.ReferencedSOPSequence = Sequence(_reference(one) for one in made)
-            studies.setdefault(mpps.performed.study_uid or procedure.study_uid, []).append(item)
+            studies.setdefault(mpps.performed.study_uid or procedure.image_study_uid, []).append(item)
     return [_of_study(uid, series) for uid, series in studies.items()]
 
 
@@ -119,7 +119,7 @@ def _predecessor(object_: ReportObject, version: ReportVersion) -> Dataset | Non
     reference, series = Dataset(), Dataset()
     reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = BasicTextSRStorage, before.uid
     series.SeriesInstanceUID, series.ReferencedSOPSequence = before.series_uid, Sequence([reference])
-    return _of_study(version.report.procedure.study_uid, [series])
+    return _of_study(version.report.procedure.image_study_uid, [series])
 
 
 def _content(said: Dataset, words: ReportContent, procedure: RequestedProcedure, language: str) -> None:

@@ -11,6 +11,9 @@ UNKNOWN_STATION = "unknown station"
 UNKNOWN_MODALITY = "unknown modality"
 PERFORMED_THOUGH_CANCELLED = "performed though cancelled"
 REPORTED_THEN_UNLINKED = "reported, then unlinked"
+PERFORMED_UNDER_OTHER_STUDY = "performed under another study"
+GROWN_AFTER_REPORT = "images came after the report"
+WITHDRAWN_IMAGES = "images withdrawn"
 
 
 def add_flag(order: Order, flag: str) -> None:

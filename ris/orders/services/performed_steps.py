@@ -22,10 +22,19 @@ from ris.kernel.identifiers import new_uid
 from ris.kernel.states import Step
 
 from .. import states
-from ..events import ExamCompleted, ExamDiscontinued, ExamReturned, ExamStarted, OrderReinstated, ProcedureEvent
+from ..events import (
+    ExamCompleted,
+    ExamDiscontinued,
+    ExamResumed,
+    ExamReturned,
+    ExamStarted,
+    OrderReinstated,
+    ProcedureEvent,
+)
 from ..intents import PerformedIntent
 from ..models import Order, PerformedStep, RequestedProcedure, ScheduledStep
-from .flags import PERFORMED_THOUGH_CANCELLED, add_flag
+from .flags import PERFORMED_THOUGH_CANCELLED, PERFORMED_UNDER_OTHER_STUDY, add_flag
+from .performed_study import adopt_study, flag_other_study, release_study
 
 WRONG_ENTRY = "110514"
 """Discontinuation reason "incorrect worklist entry selected" (PS3.16 CID 9300)."""
@@ -53,13 +62,34 @@ def start_exam(intent: PerformedIntent, *, actor: Actor, at: datetime) -> Perfor
         modality=intent.modality,
         started_at=intent.started_at,
         by_hand=intent.by_hand,
+        protocol_codes=[[code.value, code.text, code.system] for code in intent.protocols],
     )
+    _adopt_studies(intent, at=at)
     performed.steps.set(intent.step_ids)
+    resumed = _resume_steps(performed)
     procedures = move_steps(performed, states.START, at=at)
     for procedure in procedures:
-        emit_for_procedure(ExamStarted, procedure, at)
+        emit_for_procedure(ExamResumed if procedure.pk in resumed else ExamStarted, procedure, at)
     record(actor, "exam.start", performed, patient_id=patient_of(procedures), at=at, steps=list(intent.step_ids))
     return performed
+
+
+def _adopt_studies(intent: PerformedIntent, *, at: datetime) -> None:
+    """What was performed wins: each procedure has the study that the device named with its step."""
+    steps = ScheduledStep.objects.select_related("procedure__order").in_bulk([pk for pk, _ in intent.step_studies])
+    for pk, study_uid in intent.step_studies:
+        procedure = steps[pk].procedure
+        if adopt_study(procedure, study_uid, at=at):
+            flag_other_study(procedure, at=at)
+
+
+def _resume_steps(performed: PerformedStep) -> set[int]:
+    """Start steps again that were completed before this exam of them began (append case); their procedures' keys."""
+    done = performed.steps.filter(state__in=states.RESUME.sources).select_for_update(of=("self",)).order_by("pk")
+    resumed = {step.pk: step.procedure_id for step in done}
+    for pk in resumed:
+        ScheduledStep.objects.take(states.RESUME, pk)
+    return set(resumed.values())
 
 
 @transaction.atomic
@@ -114,6 +144,9 @@ def discontinue_exam(
     procedures = move_steps(performed, states.RETURN if wrong_entry else states.DISCONTINUE, at=at)
     if wrong_entry:
         for procedure in procedures:
+            # Images made under the wrong entry are of somebody else: the next exam must not be filed among them.
+            if series or PERFORMED_UNDER_OTHER_STUDY in procedure.order.flags:
+                release_study(performed, procedure)
             emit_for_procedure(ExamReturned, procedure, at)
     emit_ended(procedures, at)
     record(actor, "exam.discontinue", performed, patient_id=patient_of(procedures), at=at, reason_code=reason_code)

@@ -14,6 +14,7 @@ from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 from .catalog_lookup import find_catalog_procedure
 from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, UNKNOWN_STATION, add_flag
+from .performed_study import attach_study
 
 PRIORITIES = frozenset(value for value, _ in Order.PRIORITIES)
 DEFAULT_MINUTES = 15
@@ -67,6 +68,8 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: i
     )
     for number, step in enumerate(intent.steps or (StepIntent(),), start=1):
         add_step(procedure, step, at, nth=number)
+    if intent.study_uid:  # images may have come before the order
+        attach_study(procedure, at=at)
     return procedure
 
 

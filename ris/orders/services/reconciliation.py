@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
-from ris.kernel.identifiers import new_uid
 
 from .. import states
 from ..events import ExamStarted, ExamUnlinked, OrderRevised
-from ..models import PerformedStep, RequestedProcedure, ScheduledStep, Study
+from ..models import PerformedStep, RequestedProcedure, ScheduledStep
 from .performed_steps import emit_ended, emit_for_procedure, move_steps
+from .performed_study import adopt_study, release_study
 
 _STEP_FOR = {
     states.IN_PROGRESS: states.START,
@@ -42,7 +41,8 @@ def link_exam(performed_id: int, step_ids: Sequence[int], *, actor: Actor, at: d
         raise Invalid("Choose the steps that were performed.", at="steps")
     if len({step.procedure.order.patient_id for step in steps}) > 1:
         raise Invalid("These steps are of different patients.", at="steps")
-    _adopt_study(performed, steps[0].procedure)
+    for step in steps:
+        adopt_study(step.procedure, performed.study_uid, at=at)
     performed.steps.set(steps)
     procedures = move_steps(performed, _STEP_FOR[performed.state], at=at)
     for procedure in procedures:
@@ -53,21 +53,6 @@ def link_exam(performed_id: int, step_ids: Sequence[int], *, actor: Actor, at: d
     patient_id = steps[0].procedure.order.patient_id
     record(actor, "exam.link", performed, patient_id=patient_id, at=at, steps=[step.pk for step in steps])
     return performed
-
-
-def _adopt_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
-    uid = performed.study_uid
-    if uid == procedure.study_uid:
-        Study.objects.filter(study_uid=uid, procedure=None).update(procedure=procedure)
-    if not uid or uid == procedure.study_uid:
-        return
-    if RequestedProcedure.objects.filter(study_uid=uid).exists():
-        return
-    has_own = Study.objects.filter(study_uid=procedure.study_uid).exists()
-    if has_own or PerformedStep.objects.filter(steps__procedure=procedure).exists():
-        return
-    RequestedProcedure.objects.filter(pk=procedure.pk).update(study_uid=uid, version=F("version") + 1)
-    Study.objects.filter(study_uid=uid, procedure=None).update(procedure=procedure)
 
 
 @transaction.atomic
@@ -89,24 +74,12 @@ def unlink_exam(performed_id: int, *, reason: str, actor: Actor, at: datetime) -
             ScheduledStep.objects.take(states.UNLINK, step.pk)
             concerned[step.procedure_id] = step.procedure
     for procedure in concerned.values():
-        _release_study(performed, procedure)
+        release_study(performed, procedure)
         emit_for_procedure(ExamUnlinked, procedure, at)
         emit(OrderRevised(stream=procedure.order.accession, at=at, order_id=procedure.order_id))
     patient_id = steps[0].procedure.order.patient_id
     record(actor, "exam.unlink", performed, patient_id=patient_id, reason=reason, at=at, steps=[s.pk for s in steps])
     return performed
-
-
-def _release_study(performed: PerformedStep, procedure: RequestedProcedure) -> None:
-    """Give the procedure a new Study Instance UID, so that the images can be given to another order.
-
-    Otherwise the next exam of the procedure would be filed among them.
-    """
-    uid = procedure.study_uid
-    if performed.study_uid != uid or PerformedStep.objects.filter(steps__procedure=procedure).exists():
-        return
-    RequestedProcedure.objects.filter(pk=procedure.pk).update(study_uid=new_uid(), version=F("version") + 1)
-    Study.objects.filter(study_uid=uid, procedure=procedure).update(procedure=None)
 
 
 def _lock_performed(performed_id: int) -> PerformedStep:

@@ -12,7 +12,7 @@ from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS
 
 from interfaces.dicom.models import MppsForward, MppsTarget
 from interfaces.dicom.mpps.forwarding import QUEUE, send_forwards
-from interfaces.dicom.mpps.scp import _apply, begin
+from interfaces.dicom.mpps.services import apply_changes, start_from_mpps
 from interfaces.dicom.upper_layer.admission import Caller
 from ris.kernel.models import Alarm
 from tests.factories import NOON, make_order
@@ -29,6 +29,7 @@ class Manager:
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
         self.status = 0x0000
+        self.set_answer: Dataset | None = None
         self.ae = AE(ae_title="OTHER")
         self.ae.add_supported_context(MPPS)
         handlers: list[Any] = [(evt.EVT_N_CREATE, self._create), (evt.EVT_N_SET, self._set)]
@@ -39,9 +40,9 @@ class Manager:
         self.heard.append(("create", event.attribute_list.PerformedProcedureStepStatus))
         return self.status, Dataset()
 
-    def _set(self, event: evt.Event) -> tuple[int, Dataset]:
+    def _set(self, event: evt.Event) -> tuple[int | Dataset, Dataset]:
         self.heard.append(("set", event.modification_list.PerformedProcedureStepStatus))
-        return self.status, Dataset()
+        return self.set_answer or self.status, Dataset()
 
 
 @pytest.fixture
@@ -55,8 +56,8 @@ def manager() -> Iterator[Manager]:
 def exam() -> Callable[[], str]:
     def perform() -> str:
         uid = generate_uid()
-        begin(uid, begun(make_order().procedures.get()), SCANNER, at=NOON)
-        _apply(uid, ended(), "COMPLETED", SCANNER, NOON)
+        start_from_mpps(uid, begun(make_order().procedures.get()), SCANNER, at=NOON)
+        apply_changes(uid, ended(), "COMPLETED", SCANNER, at=NOON)
         return uid
 
     return perform
@@ -146,3 +147,20 @@ def test_a_message_that_cannot_be_read_keeps_no_other_target_from_its_turn(
     send_forwards(at=NOON)
     assert MppsForward.objects.filter(target__name="second", state="sent").count() == 2
     assert MppsForward.objects.filter(target=broken).earliest("pk").error
+
+
+def test_a_final_message_that_arrived_before_the_sender_died_is_not_sent_for_ever(
+    manager: Manager, exam: Callable[[], str]
+) -> None:
+    target(manager.port)
+    exam()
+    over = Dataset()
+    over.Status, over.ErrorID = 0x0110, 0xA710
+    manager.set_answer = over
+    assert send_forwards(at=NOON) == 1  # the N-CREATE; of the N-SET nobody knows yet that it came before
+    assert Alarm.objects.filter(kind="mpps-forward", cleared_at=None).exists()
+    assert send_forwards(at=NOON + timedelta(minutes=11)) == 1
+    assert send_forwards(at=NOON + timedelta(hours=2)) == 0
+    assert manager.heard == [("create", "IN PROGRESS"), ("set", "COMPLETED"), ("set", "COMPLETED")]
+    assert set(MppsForward.objects.values_list("state", flat=True)) == {"sent"}
+    assert not Alarm.objects.filter(kind="mpps-forward", cleared_at=None).exists()

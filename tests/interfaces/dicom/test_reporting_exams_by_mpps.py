@@ -13,7 +13,7 @@ from interfaces.dicom.models import Mpps
 from ris.kernel.clock import now
 from ris.orders import states
 from ris.orders.models import PerformedStep, RequestedProcedure
-from tests.factories import make_order
+from tests.factories import PatientFactory, make_order
 from tests.interfaces.dicom.scu import STEP, accessions, associate, findscu, mpps
 
 
@@ -26,6 +26,10 @@ def begun(procedure: RequestedProcedure | None, **changes: Any) -> Dataset:
     scheduled.ScheduledProcedureStepID = procedure.steps.first().number if procedure else ""
     told = Dataset()
     told.PatientName, told.PatientID = "ZZTEST^ALPHA", "T1"
+    if procedure:  # as it stood on the worklist
+        patient = procedure.order.patient
+        told.PatientName = f"{patient.family_name}^{patient.given_name}"
+        told.PatientID = patient.identifiers.earliest("pk").value
     told.ScheduledStepAttributesSequence = [scheduled]
     told.PerformedProcedureStepID = "PPS1"
     told.PerformedStationAETitle = "CT1"
@@ -166,11 +170,13 @@ def test_what_may_not_be_set_is_not_taken_and_noted(line: Association) -> None:
     _, uid = create(line, begun(make_order(at=now()).procedures.get()))
     assert set_(line, ended(PatientID="T2"), uid).Status == 0x0001
     kept = Mpps.objects.get(uid=uid)
-    assert (kept.patient_id, kept.violations) == ("T1", ["set (0010,0020)"])
+    number = kept.performed.steps.get().procedure.order.patient.identifiers.get().value
+    assert (kept.patient_id, kept.violations) == (number, ["set (0010,0020)"])
 
 
 def test_one_exam_may_perform_several_scheduled_steps(line: Association) -> None:
-    first, second = make_order(at=now()).procedures.get(), make_order(at=now()).procedures.get()
+    patient = PatientFactory()
+    first, second = (make_order(at=now(), patient=patient).procedures.get() for _ in range(2))
     group = begun(first)
     group.ScheduledStepAttributesSequence.append(begun(second).ScheduledStepAttributesSequence[0])
     _, uid = create(line, group)

@@ -109,7 +109,7 @@ def _observations(destination: Destination, version: ReportVersion) -> Iterator[
     """The Study UID, each section line by line, and what the destination wants beside them."""
     options = destination.options
     critical = critical_of(version) if options.get("critical", True) else None
-    yield [{2: "HD", 3: STUDY, 5: version.report.procedure.study_uid}]
+    yield [{2: "HD", 3: STUDY, 5: version.report.procedure.image_study_uid}]
     for part in parts_of(version):
         if part.section != "addendum" and _is_addendum_only(destination, version):
             continue

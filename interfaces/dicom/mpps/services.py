@@ -1,0 +1,185 @@
+"""What an MPPS changes: the exam begins, more is known of it, it ends (IHE RAD-6, RAD-7; PS3.4 F.7.2).
+
+Nothing that a device did is refused. An exam is linked to the steps that the device names only where the patient is
+theirs; else it is kept unlinked and waits for a person among the exceptions, with an alarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import F
+from pydicom.dataset import Dataset
+
+from ris.audit.actor import Actor
+from ris.catalog.models import Device
+from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.errors import Conflict
+from ris.orders import states
+from ris.orders.intents import PerformedIntent
+from ris.orders.models import PerformedStep
+from ris.orders.selectors_performed import MatchedStep, match_steps
+from ris.orders.services import complete_exam, discontinue_exam, start_exam
+
+from ..encoding.datasets import decode_dataset, encode_dataset
+from ..models import Mpps
+from ..mwl.date_matching import parse_utc_offset
+from ..reconciliation.patient_check import SaidPatient, find_patient_doubts
+from ..upper_layer.admission import Caller
+from . import dataset as reading
+from .dose import find_dose_doubts, read_dose
+from .forwarding import enqueue_forwards
+
+OTHER_PATIENT = "exam-of-another-patient"
+"""Alarm: a device performed a step under another patient than the step's. Over when the exam is linked or void."""
+UNSCHEDULED = "unscheduled"
+SPECIFIC_CHARACTER_SET = 0x00080005
+"""Comes with every N-SET that has text; it is no change."""
+
+
+@transaction.atomic
+def start_from_mpps(uid: str, dataset: Dataset, caller: Caller, *, at: datetime) -> Mpps:
+    """Start the exam that an N-CREATE tells of and keep the dataset. Raises Conflict for a UID that exists."""
+    started = reading.read_moment(dataset, "Start", _find_zone(dataset, caller))
+    violations = [] if started else ["start date or time unreadable"]
+    references = reading.read_references(dataset)
+    matched = match_steps(references)
+    said = reading.read_patient(dataset)
+    linked, doubts = _split_by_patient(matched, said)
+    violations += doubts or ([] if linked else [UNSCHEDULED])
+    first = references[0]
+    performed = start_exam(
+        PerformedIntent(
+            mpps_uid=uid,
+            step_ids=tuple(match.step.pk for match in linked),
+            step_studies=tuple((match.step.pk, match.study_uid) for match in linked if match.study_uid),
+            study_uid=first.study_uid,
+            accession=first.accession,
+            station_ae=reading.text(dataset, "PerformedStationAETitle")[:16],
+            modality=first.modality[:16],
+            number=reading.text(dataset, "PerformedProcedureStepID")[:16],
+            protocols=reading.read_protocols(dataset),
+            started_at=started or at,
+        ),
+        actor=caller_actor(caller),
+        at=at,
+    )
+    mpps = Mpps.objects.create(
+        performed=performed,
+        uid=uid,
+        dataset=encode_dataset(dataset),
+        calling_ae=caller.ae_title[:16],
+        patient_id=said.number[:64],
+        violations=violations,
+        updated_at=at,
+    )
+    if doubts:
+        raise_alarm(OTHER_PATIENT, alarm_subject(performed), detail="; ".join(doubts)[:200], at=at)
+    enqueue_forwards(mpps, dataset, creates=True, at=at)
+    return mpps
+
+
+def _split_by_patient(matched: list[MatchedStep], said: SaidPatient) -> tuple[list[MatchedStep], list[str]]:
+    """The steps whose patient is the one whom the device names, and why others are not linked."""
+    linked, doubts = [], []
+    for match in matched:
+        order = match.step.procedure.order
+        found = find_patient_doubts(said, order.patient)
+        if found:
+            doubts.append(f"order {order.accession} not linked: {', '.join(found)}")
+        else:
+            linked.append(match)
+    return linked, doubts
+
+
+def alarm_subject(performed: PerformedStep) -> str:
+    """What the alarm of an exam under another patient is about, without the patient."""
+    return f"{performed.station_ae or 'device'} {performed.accession or performed.mpps_uid}"[:64]
+
+
+def clear_patient_alarm(performed: PerformedStep, *, at: datetime) -> None:
+    """The exam was linked by a person, or broken off: nobody needs to look at its patient any more."""
+    clear_alarm(OTHER_PATIENT, alarm_subject(performed), at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedChanges:
+    """What came of an N-SET. ``dropped``: attributes that may not be set, and were not."""
+
+    dropped: tuple[str, ...]
+
+
+@transaction.atomic
+def apply_changes(uid: str, changes: Dataset, status: str, caller: Caller, *, at: datetime) -> AppliedChanges:
+    """Take over what an N-SET says, and end the exam where ``status`` is final.
+
+    Raises Mpps.DoesNotExist; Conflict when the exam is over (PS3.4 F.7.2.2.2).
+    """
+    mpps = Mpps.objects.select_for_update(of=("self",)).select_related("performed").get(uid=uid)
+    if mpps.performed.state != states.IN_PROGRESS:
+        raise Conflict("The performed procedure step is over.")
+    fixed = [element.tag for element in changes if int(element.tag) in reading.NOT_IN_SET and element.value]
+    dropped = tuple(str(tag) for tag in fixed if int(tag) != SPECIFIC_CHARACTER_SET)
+    whole = merge_changes(mpps, changes)
+    violations = [*mpps.violations, *(f"set {tag}" for tag in dropped)]
+    protocols = [[code.value, code.text, code.system] for code in reading.read_protocols(whole)]
+    PerformedStep.objects.filter(pk=mpps.performed_id).update(protocol_codes=protocols)
+    if status in (reading.COMPLETED, reading.DISCONTINUED):
+        violations += _end_exam(mpps.performed, whole, status, caller, at)
+    else:
+        PerformedStep.objects.filter(pk=mpps.performed_id).update(
+            series=reading.read_series(whole), dose=read_dose(whole), version=F("version") + 1
+        )
+    Mpps.objects.filter(pk=mpps.pk).update(
+        dataset=encode_dataset(whole),
+        revision=F("revision") + 1,
+        supplies=reading.read_supplies(whole),
+        violations=list(dict.fromkeys(violations)),
+        updated_at=at,
+    )
+    enqueue_forwards(mpps, changes, creates=False, at=at)
+    return AppliedChanges(dropped)
+
+
+def _end_exam(performed: PerformedStep, whole: Dataset, status: str, caller: Caller, at: datetime) -> list[str]:
+    """Complete or discontinue the exam; return what was wrong with what the device said."""
+    ended = reading.read_moment(whole, "End", _find_zone(whole, caller))
+    series, dose = reading.read_series(whole), read_dose(whole)
+    violations = [] if ended else ["end date or time missing"]
+    if not series and status == reading.COMPLETED:
+        violations.append("completed without a series")
+    violations += find_dose_doubts(dose)
+    uid, actor, ended_at = performed.mpps_uid, caller_actor(caller), ended or at
+    if status == reading.COMPLETED:
+        complete_exam(uid, ended_at=ended_at, series=series, dose=dose, actor=actor, at=at)
+        return violations
+    reason = reading.read_reason_code(whole)[:16]
+    discontinue_exam(uid, ended_at=ended_at, reason_code=reason, series=series, dose=dose, actor=actor, at=at)
+    clear_patient_alarm(performed, at=at)
+    return violations
+
+
+def merge_changes(mpps: Mpps, changes: Dataset) -> Dataset:
+    """The kept dataset with the changes: each attribute replaced whole, the performed series among them."""
+    whole = decode_dataset(mpps.dataset)
+    for element in changes:
+        if int(element.tag) not in reading.NOT_IN_SET:
+            whole[element.tag] = element
+    return whole
+
+
+def _find_zone(dataset: Dataset, caller: Caller) -> tzinfo:
+    """Whose clock the times are of: what the dataset says (0008,0201), else that of the station's site."""
+    station = reading.text(dataset, "PerformedStationAETitle")
+    device = Device.objects.select_related("site").filter(ae_title=station).first()
+    return parse_utc_offset(reading.text(dataset, "TimezoneOffsetFromUTC")) or ZoneInfo(
+        device.site.time_zone if device else caller.time_zone
+    )
+
+
+def caller_actor(caller: Caller) -> Actor:
+    """The calling device or archive, for the audit."""
+    return Actor.peer(caller.ae_title or caller.address, caller.address)

@@ -1,0 +1,75 @@
+"""Whether a device or an archive speaks of the patient whose order it names: by number, then name, birth date, sex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ris.patients.matching import Comparison, Fit, Traits, Verdict, compare
+from ris.patients.models import Identifier, Patient
+from ris.patients.names import fold
+from ris.patients.selectors import survivor
+
+SHORTEST_CUT = 3
+"""A family name that was cut to fit a device keeps at least so many letters; fewer say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaidPatient:
+    """A patient as a device or an archive describes them. Empty: not said."""
+
+    number: str = ""
+    """(0010,0020)."""
+    issuer: str = ""
+    """(0010,0021)."""
+    traits: Traits = field(default_factory=Traits)
+
+
+def find_patient_doubts(said: SaidPatient, patient: Patient) -> list[str]:
+    """Why this may not be the patient, in words for a person; empty: nothing that was said speaks against it.
+
+    Every number of the patient counts as theirs, also those that were given up in a merge.
+    """
+    living = survivor(patient)
+    doubts = [] if _is_number_of(said, living) else ["another patient number"]
+    known = _known_traits(living)
+    comparison = compare(known, said.traits)
+    if comparison.verdict is not Verdict.SAME and not _is_cut(known, said.traits, comparison):
+        words = ["name" if comparison.name is Fit.NEAR else "", *comparison.differing]
+        doubts += [f"another {word}" for word in dict.fromkeys(filter(None, words))] or ["a person described otherwise"]
+    return doubts
+
+
+def _is_number_of(said: SaidPatient, patient: Patient) -> bool:
+    if not said.number:
+        return True
+    number = _normalize(said.number)
+    authorities = [row.authority for row in patient.identifiers.all() if _normalize(row.value) == number]
+    if not authorities or not said.issuer or said.issuer in authorities:
+        return bool(authorities)
+    # Devices put odd words into the issuer. It counts where it names somebody else who has this number from there.
+    other = Identifier.objects.filter(value=said.number, authority=said.issuer).exclude(patient=patient)
+    return not other.exists()
+
+
+def _normalize(number: str) -> str:
+    """As devices change it: blanks and leading zeros lost, letters in upper case."""
+    return number.strip().upper().lstrip("0")
+
+
+def _known_traits(patient: Patient) -> Traits:
+    return Traits(
+        family=patient.family_name,
+        given=patient.given_name,
+        ideographic=patient.ideographic_name,
+        birth_date=patient.birth_date,
+        sex=patient.sex,
+    )
+
+
+def _is_cut(known: Traits, said: Traits, comparison: Comparison) -> bool:
+    """Whether the names differ only because a device cut them, and nothing else that was said differs."""
+    if Fit.OTHER in (comparison.birth_date, comparison.sex):
+        return False
+    short, long = sorted((fold(known.family).strip(), fold(said.family).strip()), key=len)
+    given, longer = sorted((fold(known.given).strip(), fold(said.given).strip()), key=len)
+    return len(short) >= SHORTEST_CUT and long.startswith(short) and longer.startswith(given)
