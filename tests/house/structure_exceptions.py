@@ -11,7 +11,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
     "shared_module_names": frozenset(),
     "shared_function_names": frozenset(
         {
-            "interfaces.dicom.reconciliation: back_fill",
             "interfaces.dicom.reports: resend",
             "interfaces.dicom.reports: skip",
             "interfaces.dicom: explain",
