@@ -129,8 +129,16 @@ def needs_of(item: ReadingItem, at: datetime) -> Needs:
         prior_readers=prior_readers(item, order.patient_id),
         holders_of_patient=frozenset(pk for pk in held.values_list("reader", flat=True) if pk),
         team=item.team or _team_of(item),
-        team_first=item.state == PRELIMINARY and item.team_until is not None and at < item.team_until,
+        team_first=item.state == PRELIMINARY
+        and bool(item.team)
+        and item.team_until is not None
+        and at < item.team_until,
     )
+
+
+def _is_for_team_first(item: ReadingItem, at: datetime) -> bool:
+    waits = item.state == PRELIMINARY and item.team != ""
+    return waits and item.team_until is not None and at < item.team_until
 
 
 def _team_of(item: ReadingItem) -> str:

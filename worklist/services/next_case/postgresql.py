@@ -38,7 +38,7 @@ Values = dict[str, Any]
 
 _TYPES = {
     "reader": "bigint", "can_sign": "boolean", "trainee": "boolean", "team": "text", "at": "timestamptz",
-    "lease_until": "timestamptz", "minutes": "float8", "pace": "float8", "minutes_left": "float8",
+    "today": "date", "lease_until": "timestamptz", "minutes": "float8", "pace": "float8", "minutes_left": "float8",
     "most_minutes": "float8", "most_claims": "bigint", "suggested": "float8", "teaching": "float8",
     "sites": "bigint[]", "excluded": "bigint[]", "pools": "bigint[]", "lanes": "int[]", "modalities": "text[]",
     "regions": "text[]", "born_after": "text[]", "born_until": "text[]",

@@ -1,4 +1,8 @@
-"""What the statements of *next case* have in common on both databases: see ``next_sql``."""
+"""Where the next case is looked for, and the SQL that the statements of both databases have in common.
+
+The filters are those of ``worklist.rules.eligibility`` once more; ``tests/worklist/test_one_eligibility.py`` holds the
+two equal on both databases. Change one, and that test names the case in which they differ.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from worklist.rules.lanes import PRIMARY, SECONDARY, lane_slope
 class Probe:
     """Look into one lane of one pool. ``,CT,MR,`` narrows, the empty text does not.
 
-    So do the days of birth, ISO; a patient whose own is not known fits whatever they are.
+    So do the days of birth (ISO 8601). A patient whose own is not known, or is yet to come, fits whatever they are.
     """
 
     pool: int
@@ -31,9 +35,9 @@ SLOPE = lane_slope(PRIMARY)
 AGAINST = """CASE
  WHEN {excluded} THEN 'own order'
  WHEN i.reserved_for_id <> %(reader)s THEN 'reserved'
- WHEN i.preliminary_by_id IS NOT NULL AND NOT %(can_sign)s THEN 'signer'
- WHEN i.preliminary_by_id = %(reader)s THEN 'own preliminary'
- WHEN i.team_until > %(at)s AND i.team <> %(team)s THEN 'team'
+ WHEN i.state = 'preliminary' AND NOT %(can_sign)s THEN 'signer'
+ WHEN i.preliminary_by_id = %(reader)s AND (i.second_reader OR i.state = 'preliminary') THEN 'own preliminary'
+ WHEN i.state = 'preliminary' AND i.team_until > %(at)s AND i.team <> '' AND i.team <> %(team)s THEN 'team'
  WHEN i.urgency > 1 AND i.reading_minutes * %(pace)s > %(minutes_left)s THEN 'shift''s end'
  WHEN (SELECT n FROM held) > 0 AND (SELECT m FROM held) + i.reading_minutes > %(most_minutes)s THEN 'full'
  WHEN EXISTS (SELECT 1 FROM worklist_skip s WHERE s.reader_id = %(reader)s AND s.item_id = i.id) THEN 'skipped'
@@ -54,6 +58,7 @@ UPDATE worklist_readingitem SET state = 'claimed', version = version + 1, reader
 
 AGE = """EXISTS (SELECT 1 FROM orders_requestedprocedure q JOIN orders_order o ON o.id = q.order_id
  JOIN patients_patient w ON w.id = o.patient_id WHERE q.id = i.procedure_id AND (w.birth_date IS NULL
+ OR w.birth_date > %(today)s
  OR ({after} = '' OR w.birth_date > {after_day}) AND ({until} = '' OR w.birth_date <= {until_day})))"""
 
 
@@ -81,8 +86,9 @@ def _words(values: frozenset[str]) -> str:
 
 
 def _years_before(day: date, years: int) -> str:
-    """The last day of birth of somebody who is so old on ``day``."""
+    """The last day of birth (ISO 8601) of somebody who is so old on ``day``."""
+    year = max(day.year - years, 1)  # a skill may say "from 3,000 years on"; there is no year 0
     try:
-        return day.replace(year=day.year - years).isoformat()
-    except ValueError:  # 29 February
-        return day.replace(year=day.year - years, day=28).isoformat()
+        return day.replace(year=year).isoformat()
+    except ValueError:  # 29 February, in a year without it
+        return day.replace(year=year, day=28).isoformat()

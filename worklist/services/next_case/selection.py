@@ -119,6 +119,7 @@ def question(requester: Requester, at: datetime) -> tuple[list[Probe], dict[str,
         "trainee": reader.trainee,
         "team": reader.team,
         "at": connection.ops.adapt_datetimefield_value(at),
+        "today": at.date().isoformat(),
         "lease_until": connection.ops.adapt_datetimefield_value(at + LEASE),
         "minutes": minutes(at),
         "pace": reader.pace,
@@ -164,7 +165,9 @@ def claim_best(probes: Sequence[Probe], values: dict[str, Any], *, deep: int) ->
     return rows[0][0] if rows else None
 
 
-def best_heads(probes: Sequence[Probe], values: dict[str, Any], *, most: int) -> list[tuple[int, float, str]]:
+def best_heads(
+    probes: Sequence[Probe], values: dict[str, Any], *, most: int, deep: int = HEADS_SHOWN
+) -> list[tuple[int, float, str]]:
     """(item, score, what rules it out) of the best that still stand in the lanes that :func:`claim_best` looks at."""
     heads = postgresql_heads if connection.vendor == "postgresql" else sqlite_heads
-    return fetch(*heads(probes, values, HEADS_SHOWN, most))
+    return fetch(*heads(probes, values, deep, most))

@@ -53,6 +53,7 @@ def _heads(probes: Sequence[Probe], values: Values, deep: int, *, passing: bool)
         branches.append(text.format(slope=SLOPE, where=where))
     lanes = Lane.objects.filter(reach=POOL).values_list("number", "slope")
     branches += [text.format(slope=slope, where=f"i.lane = {lane:d}") for lane, slope in lanes]
+    branches += [] if branches else [text.format(slope=SLOPE, where="FALSE")]  # a union of nothing is no SQL
     return " UNION ALL ".join(branches), parameters
 
 
