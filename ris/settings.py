@@ -94,6 +94,12 @@ if _db["ENGINE"].endswith("sqlite3"):
 else:
     _db["OPTIONS"] = {
         **_db.get("OPTIONS", {}),
+        # ris.kernel.db.prepared prepares the busiest statements; Django's own bind on the client and stay unprepared
+        "prepare_threshold": 5,
+        # Compiling a statement, and calling parallel workers, takes longer than any statement of ours.
+        "options": " ".join(
+            [_db.get("OPTIONS", {}).get("options", ""), "-c jit=off", "-c max_parallel_workers_per_gather=0"]
+        ).strip(),
         # Nothing is kept open by force and nothing retries for long, so an outage ends when the database is back.
         # timeout: a sender of HL7 may wait for one failed connect of those before it and one of its own, and must
         # hear AR within 10 s.

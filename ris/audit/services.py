@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from ris.kernel.db.batch import at_end
+from ris.kernel.db.batch import defer
 from ris.kernel.db.bulk import insert_all
 
 from .actor import Actor
@@ -63,7 +63,7 @@ def record(
     collected = _collected.get()
     if collected is not None:
         collected.append(event)
-    at_end(_append, event)
+    defer(_append, event)
     return event
 
 

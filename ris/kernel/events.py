@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
 from . import doorbell
-from .db.batch import at_end
+from .db.batch import defer
 from .db.bulk import insert_all
 from .db.locks import lock_name
 from .models import Delivery, Record
@@ -65,12 +65,12 @@ def subscribe(*events: type[E], name: str) -> Callable[[Callable[[E], None]], Ca
 def emit(event: Event) -> Record:
     """Write the fact down in the caller's transaction and ring the relay's bell after commit.
 
-    Together with other work the Record has its id at the end of that only.
+    Deferred in a batch (``ris.kernel.db.batch``): the Record is written, and has its id, at the end of that only.
     """
     body = dataclasses.asdict(event)
     del body["stream"], body["at"]
     record = Record(kind=event.kind, stream=event.stream, at=event.at, body=body)
-    at_end(_write_down, record)
+    defer(_write_down, record)
     return record
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
-from ris.kernel.db.batch import together
+from ris.kernel.db.batch import open_batch
 from ris.kernel.db.bulk import Many
 from ris.kernel.db.statements import Kept
 
@@ -102,7 +102,7 @@ def decide_together(message_ids: Sequence[int], *, at: datetime) -> dict[int, In
     All or none, except that one which is refused or fails changes nothing and hurts none of the others. Waits for
     nobody's lock for long. Whatever it raises, none is decided: :func:`decide` each by itself then.
     """
-    with transaction.atomic(), together():
+    with transaction.atomic(), open_batch():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")

@@ -8,7 +8,7 @@ import structlog
 from django.db import OperationalError, transaction
 
 from ris.kernel.alarms import raise_alarm
-from ris.kernel.db.batch import together
+from ris.kernel.db.batch import open_batch
 from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept, update
 from ris.kernel.errors import Refusal
@@ -112,7 +112,7 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
     if isinstance(entry, Fault):
         return _refuse(row, incoming.header, entry, at, incoming)
     try:
-        with transaction.atomic(), no_savepoints(), together():
+        with transaction.atomic(), no_savepoints(), open_batch():
             ignored = apply(entry, incoming)
     except Refusal as refusal:
         incoming.effects.clear()

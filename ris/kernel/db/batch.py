@@ -1,7 +1,7 @@
-"""Several pieces of work in one transaction: what all need is read once, what none reads back is written once.
+"""Batches: several pieces of work in one transaction. What all need is read once, what none reads back written once.
 
-A service asks for a lock, reads the site, appends to the audit trail, tells an event, and need not know whether
-it is alone in its transaction. Where it is not, each of these costs a statement for all instead of one for each.
+A service takes a lock, reads the site, appends to the audit trail, emits an event, and need not know whether it is
+alone in its transaction. In a batch each of these costs one statement for all pieces instead of one for each.
 """
 
 from __future__ import annotations
@@ -15,71 +15,71 @@ T = TypeVar("T")
 Work = Callable[[list[Any]], object]
 
 
-class Together:
-    """What the work in one transaction has in common."""
+class Batch:
+    """What the pieces of work in one transaction share."""
 
     def __init__(self) -> None:
         self.locked: frozenset[str] = frozenset()
         """Names that the transaction holds (``locks.lock_name``)."""
         self.known: dict[Any, Any] = {}
         """What was read of rows that this kind of work does not change."""
-        self._owed: list[tuple[Work, Any]] = []
+        self._deferred: list[tuple[Work, Any]] = []
 
-    def owe(self, work: Work, item: Any) -> None:
-        """Defer ``work`` on ``item`` to the end of the batch, once for all items."""
-        self._owed.append((work, item))
+    def defer(self, work: Work, item: Any) -> None:
+        """Have ``work`` called with the item, and with all like it, at the end of the batch."""
+        self._deferred.append((work, item))
 
     @contextmanager
-    def part(self) -> Iterator[None]:
-        """A piece of it; when it fails, it is as if it had not been (the caller rolls the database back)."""
-        locked, owed = self.locked, len(self._owed)
+    def piece(self) -> Iterator[None]:
+        """One piece of work. When it fails, what it locked and deferred is dropped; its caller rolls the rest back."""
+        locked, deferred = self.locked, len(self._deferred)
         try:
             yield
         except BaseException:
             self.locked = locked
-            del self._owed[owed:]
+            del self._deferred[deferred:]
             raise
 
     def finish(self) -> None:
-        """Do what is owed, each kind of work once for all its items."""
-        while self._owed:
-            owed, self._owed = self._owed, []
-            items: dict[Work, list[Any]] = {}
-            for work, item in owed:
-                items.setdefault(work, []).append(item)
-            for work, of_it in items.items():
-                work(of_it)
+        """Do what was deferred, each kind of work once for all its items, in the order of their first items."""
+        while self._deferred:  # what is done here may defer more
+            deferred, self._deferred = self._deferred, []
+            items_by_work: dict[Work, list[Any]] = {}
+            for work, item in deferred:
+                items_by_work.setdefault(work, []).append(item)
+            for work, items in items_by_work.items():
+                work(items)
 
 
-_present: ContextVar[Together | None] = ContextVar("together", default=None)
+_current: ContextVar[Batch | None] = ContextVar("batch", default=None)
 
 
 @contextmanager
-def together() -> Iterator[None]:
-    """Let the work in here share. To be entered inside an ``atomic`` block; inside another one it is a part of that."""
-    outer = _present.get()
+def open_batch() -> Iterator[None]:
+    """Let the work in here be a batch, inside an ``atomic`` block; inside another batch it is one piece of that."""
+    outer = _current.get()
     if outer is not None:
-        with outer.part():
+        with outer.piece():
             yield
         return
-    mine = Together()
-    token = _present.set(mine)
+    batch = Batch()
+    token = _current.set(batch)
     try:
         yield
-        mine.finish()
+        batch.finish()
     finally:
-        _present.reset(token)
+        _current.reset(token)
 
 
-def present() -> Together | None:
-    """What is shared here; None where work is alone."""
-    return _present.get()
+def current_batch() -> Batch | None:
+    """The batch that this work is a piece of; None where it is alone in its transaction."""
+    return _current.get()
 
 
-def at_end(work: Callable[[list[T]], object], item: T) -> None:
-    """Have ``work`` called with this and all like items before the transaction ends; alone, at once."""
-    shared = _present.get()
-    if shared is None:
+def defer(work: Callable[[list[T]], object], item: T) -> None:
+    """Have ``work`` called with this and all like items at the end of the batch; at once where there is no batch."""
+    batch = _current.get()
+    if batch is None:
         work([item])
     else:
-        shared.owe(work, item)
+        batch.defer(work, item)

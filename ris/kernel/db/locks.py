@@ -6,7 +6,7 @@ import hashlib
 
 from django.db import connection
 
-from .batch import present
+from .batch import current_batch
 from .prepared import ask
 
 
@@ -20,12 +20,12 @@ def lock_name(*names: str) -> None:
     """
     if connection.vendor != "postgresql":
         return
-    shared = present()
-    if shared is not None:
-        names = tuple(name for name in names if name not in shared.locked)
+    batch = current_batch()
+    if batch is not None:
+        names = tuple(name for name in names if name not in batch.locked)
     if names:
         digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
         keys = sorted(int.from_bytes(digest, "big", signed=True) for digest in digests)
         ask(f"SELECT {', '.join(['pg_advisory_xact_lock(%s)'] * len(keys))}", keys)
-    if shared is not None:
-        shared.locked |= set(names)
+    if batch is not None:
+        batch.locked |= set(names)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import connections
+from django.db import connections, transaction
 
 Params = Sequence[Any] | Mapping[str, Any]
 Answer = Callable[[Any], Any]
@@ -21,14 +21,14 @@ MOST_KEPT = 1000
 
 
 @dataclass(slots=True)
-class _Settled:
-    """A connection that is set up: since when its server runs, and whether it plans once for all values."""
+class _Session:
+    """What is known of a server's session: since when the server runs, and whether it plans once for all values."""
 
     era: str
     one_plan: bool = False
 
 
-_settled: WeakKeyDictionary[Any, _Settled] = WeakKeyDictionary()
+_sessions: WeakKeyDictionary[Any, _Session] = WeakKeyDictionary()
 
 
 def fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
@@ -44,10 +44,7 @@ def fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
             cursor.execute(sql, params)
             return list(cursor.fetchall())
     with wrapper.wrap_database_errors:
-        settled = _settle(wrapper)
-        if not settled.one_plan:
-            wrapper.connection.execute("SET plan_cache_mode = force_generic_plan")
-            settled.one_plan = True
+        _plan_once(wrapper)
     found: list[tuple[Any, ...]] = _run(wrapper, sql, params, _rows)
     return found
 
@@ -74,7 +71,7 @@ def era() -> str:
     if wrapper.vendor != "postgresql":
         return ""
     with wrapper.wrap_database_errors:
-        return _settle(wrapper).era
+        return _session(wrapper).era
 
 
 def _rows(cursor: Any) -> list[tuple[Any, ...]]:
@@ -91,7 +88,7 @@ def _plain(sql: str, params: Sequence[Any], answer: Answer) -> Any:
     prepared = wrapper.vendor == "postgresql" and not (wrapper.execute_wrappers or wrapper.queries_logged)
     if prepared:
         with wrapper.wrap_database_errors:
-            prepared = not _settle(wrapper).one_plan
+            prepared = not _session(wrapper).one_plan
     if not prepared:
         with wrapper.cursor() as cursor:
             cursor.execute(sql, params)
@@ -103,17 +100,31 @@ def _plain(sql: str, params: Sequence[Any], answer: Answer) -> Any:
     return _run(wrapper, sql, [Int8(value) if type(value) is int else value for value in params], answer)
 
 
-def _settle(wrapper: Any) -> _Settled:
+def _session(wrapper: Any) -> _Session:
+    """What is known of the connection's session. Its planner is set by ``DATABASES["default"]["OPTIONS"]``."""
     wrapper.ensure_connection()
     raw = wrapper.connection
-    found = _settled.get(raw)
-    if found is None:
-        raw.prepare_threshold = 5  # Django says never; its own statements bind on the client and stay unprepared
-        raw.prepared_max = MOST_KEPT
-        raw.execute("SET jit = off")  # takes longer than the statement
-        raw.execute("SET max_parallel_workers_per_gather = 0")  # so does calling workers
-        found = _settled[raw] = _Settled(str(raw.execute("SELECT pg_postmaster_start_time()").fetchone()[0]))
-    return found
+    session = _sessions.get(raw)
+    if session is None:
+        raw.prepared_max = MOST_KEPT  # of psycopg, which has no connection option for it; its default is 100
+        session = _sessions[raw] = _Session(str(raw.execute("SELECT pg_postmaster_start_time()").fetchone()[0]))
+    return session
+
+
+def _plan_once(wrapper: Any) -> None:
+    """Have the session plan prepared statements once for all values.
+
+    A transaction that is rolled back takes the setting back, so it counts as made only once its transaction commits.
+    """
+    session = _session(wrapper)
+    if session.one_plan:
+        return
+    wrapper.connection.execute("SET plan_cache_mode = force_generic_plan")
+
+    def note() -> None:
+        session.one_plan = True
+
+    transaction.on_commit(note)  # at once, outside of a transaction
 
 
 def _run(wrapper: Any, sql: str, params: Params, answer: Answer) -> Any:

@@ -15,7 +15,7 @@ from django.db.models import query as orm
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import InsertQuery
 
-from .batch import present
+from .batch import current_batch
 from .prepared import ask, change
 
 M = TypeVar("M", bound=models.Model)
@@ -39,7 +39,7 @@ class Kept(Generic[M]):
 
     def all(self, *values: Any) -> list[M]:
         """The rows, for these values."""
-        shared = present() if self._steady else None
+        shared = current_batch() if self._steady else None
         if shared is None:
             return self._ask(values)
         found = shared.known.get((self, values)) or self._ask(values)

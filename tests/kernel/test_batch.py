@@ -12,7 +12,7 @@ from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
 from ris.audit.services import record
 from ris.catalog.models import Site
-from ris.kernel.db.batch import at_end, together
+from ris.kernel.db.batch import defer, open_batch
 from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept
 
@@ -29,27 +29,27 @@ def site() -> Site:
 
 def test_what_is_owed_is_done_once_at_the_end_in_its_order() -> None:
     done: list[list[int]] = []
-    with transaction.atomic(), together():
+    with transaction.atomic(), open_batch():
         for number in (1, 2, 3):
-            at_end(done.append, number)
+            defer(done.append, number)
         assert done == []
     assert done == [[1, 2, 3]]
 
 
 def test_alone_it_is_done_at_once() -> None:
     done: list[list[int]] = []
-    at_end(done.append, 1)
+    defer(done.append, 1)
     assert done == [[1]]
 
 
 def test_a_piece_that_fails_leaves_nothing_owed_and_the_others_theirs(site: Site) -> None:
     def piece(number: int) -> None:
-        with transaction.atomic(), together():
+        with transaction.atomic(), open_batch():
             record(TESTER, "test.piece", site, at=AT, number=number)
             if number == 2:
                 raise ValueError
 
-    with transaction.atomic(), together():
+    with transaction.atomic(), open_batch():
         for number in (1, 2, 3):
             try:
                 piece(number)
@@ -64,7 +64,7 @@ def test_what_none_of_them_changes_is_read_once(site: Site) -> None:
     other = Kept(lambda code: Site.objects.filter(code=code))
     steady.first("north"), other.first("north")
 
-    with transaction.atomic(), together(), CaptureQueriesContext(connection) as asked:
+    with transaction.atomic(), open_batch(), CaptureQueriesContext(connection) as asked:
         assert [steady.first("north"), steady.first("north")] == [site, site]
         assert steady.first("west") is None
         assert other.first("north") == other.first("north")
@@ -75,11 +75,11 @@ def test_what_none_of_them_changes_is_read_once(site: Site) -> None:
 
 
 def test_a_lock_that_is_held_is_not_asked_for_again_unless_it_was_rolled_back() -> None:
-    with transaction.atomic(), together(), CaptureQueriesContext(connection) as asked:
+    with transaction.atomic(), open_batch(), CaptureQueriesContext(connection) as asked:
         lock_name("a", "b")
         lock_name("a")
         try:
-            with transaction.atomic(), together():
+            with transaction.atomic(), open_batch():
                 lock_name("c")
                 raise ValueError
         except ValueError:
