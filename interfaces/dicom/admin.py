@@ -39,7 +39,9 @@ class ProfileForm(SetUpForm):
     def clean_modality_map(self) -> dict[str, list[str]]:
         """Each modality with the list of modalities it stands for."""
         given: dict[str, list[str]] = self.cleaned_data["modality_map"]
-        if not all(isinstance(meant, list) and all(isinstance(one, str) for one in meant) for meant in given.values()):
+        if not all(
+            isinstance(meant, list) and all(isinstance(modality, str) for modality in meant) for meant in given.values()
+        ):
             raise forms.ValidationError("Give a list for each modality, as {“CT”: [“CT”, “PT”]}.")
         return given
 
@@ -89,13 +91,13 @@ class RouteForm(SetUpForm):
         fields = "__all__"
 
     def clean(self) -> dict[str, Any]:
-        said: dict[str, Any] = super().clean() or {}
-        if not said.get("sr") and not said.get("pdf"):
+        values: dict[str, Any] = super().clean() or {}
+        if not values.get("sr") and not values.get("pdf"):
             raise forms.ValidationError("Choose a form: Basic Text SR, Encapsulated PDF, or both.")
-        archive = said.get("archive")
-        if said.get("way") == ReportRoute.STOW and archive and not archive.dicomweb:
+        archive = values.get("archive")
+        if values.get("way") == ReportRoute.STOW and archive and not archive.dicomweb:
             raise forms.ValidationError("STOW-RS needs the archive's DICOMweb address: give it there first.")
-        return said
+        return values
 
 
 @admin.register(ReportRoute)
@@ -115,10 +117,10 @@ class DestinationForm(SetUpForm):
         fields = "__all__"
 
     def clean(self) -> dict[str, Any]:
-        said: dict[str, Any] = super().clean() or {}
-        if bool(said.get("site")) == bool(said.get("reader")):
+        values: dict[str, Any] = super().clean() or {}
+        if bool(values.get("site")) == bool(values.get("reader")):
             raise forms.ValidationError("Choose a site or a reader.")
-        return said
+        return values
 
 
 @admin.register(PriorDestination)

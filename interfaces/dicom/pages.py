@@ -50,14 +50,14 @@ def devices(request: HttpRequest) -> HttpResponse:
 def device(request: HttpRequest, device_id: int) -> HttpResponse:
     """One device: how it is spoken to, what it asked, what was refused."""
     user = user_of(request)
-    one = _device(user, device_id)
+    shown = _device(user, device_id)
     context = {
-        "device": one,
-        "profile": getattr(one, "dicom_profile", None),
-        "page": Paginator(selectors.queries_of(one).defer("identifier"), 50).get_page(request.GET.get("page")),
-        "rejections": selectors.rejections_of(one)[:20],
+        "device": shown,
+        "profile": getattr(shown, "dicom_profile", None),
+        "page": Paginator(selectors.queries_of(shown).defer("identifier"), 50).get_page(request.GET.get("page")),
+        "rejections": selectors.rejections_of(shown)[:20],
         "may_echo": bool(permissions_of(user) & set(ECHOERS)),
-        "steps": steps_for(user).filter(device=one, state__in=WAITING)[:12],
+        "steps": steps_for(user).filter(device=shown, state__in=WAITING)[:12],
     }
     return render(request, "dicom/device.html", context)
 
@@ -66,16 +66,16 @@ def device(request: HttpRequest, device_id: int) -> HttpResponse:
 @page(*ECHOERS)
 def echo_test(request: HttpRequest, device_id: int) -> HttpResponse:
     """Is the device there? A C-ECHO, and what came of it."""
-    said = send_echo(_device(user_of(request), device_id), actor=actor_of(request), at=now())
-    level = messages.SUCCESS if said.answered else messages.ERROR
-    return go(request, reverse("dicom:device", args=[device_id]), said.words, level=level)
+    result = send_echo(_device(user_of(request), device_id), actor=actor_of(request), at=now())
+    level = messages.SUCCESS if result.answered else messages.ERROR
+    return go(request, reverse("dicom:device", args=[device_id]), result.words, level=level)
 
 
 def _device(user: User, device_id: int) -> Device:
-    found = selectors.devices_seen(user).filter(pk=device_id).first()
-    if found is None:
+    device = selectors.devices_seen(user).filter(pk=device_id).first()
+    if device is None:
         raise NotFound("There is no such device.")
-    return found
+    return device
 
 
 @require_safe
@@ -88,10 +88,11 @@ def explain(request: HttpRequest, step_id: int) -> HttpResponse:
     record(actor_of(request), "order.view", order, patient_id=order.patient_id, at=now())
     choices = Device.objects.filter(site__in=sites_for(user, Can.SEE_ORDERS), active=True)
     chosen = id_or_none(request.GET.get("device", ""))
-    one = _device(user, chosen) if chosen else step.device or choices.first()
+    shown = _device(user, chosen) if chosen else step.device or choices.first()
     context = {
-        "step": step, "order": order, "patient": order.patient, "visit": order.visit, "device": one, "devices": choices,
-        "explanation": selectors.explain(one, order.accession, at=now()) if one else None,
+        "step": step, "order": order, "patient": order.patient, "visit": order.visit,
+        "device": shown, "devices": choices,
+        "explanation": selectors.explain(shown, order.accession, at=now()) if shown else None,
     }  # fmt: skip
     return render(request, "dicom/explain.html", context)
 

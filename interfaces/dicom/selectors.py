@@ -12,7 +12,8 @@ from django.db.models import Count, Max, QuerySet
 from ris.catalog.models import Device, Site
 from ris.kernel.errors import NotFound
 from ris.orders.models import ScheduledStep
-from ris.orders.mwl.query import MwlQuestion, fetch_step_row, find_unmatched_keys, list_asked_keys
+from ris.orders.mwl.query import fetch_step_row, find_unmatched_keys
+from ris.orders.mwl.question import MwlQuestion, list_asked_keys
 from ris.orders.mwl.rows import Entry, parse_row
 from ris.people.models import User
 from ris.people.roles import Can
@@ -96,7 +97,7 @@ def _asked(name: str, value: Any) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
-        return " or ".join(str(one) for one in value)
+        return " or ".join(str(item) for item in value)
     return f"{value:%Y-%m-%d %H:%M %Z}".strip() if isinstance(value, datetime) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""A scanner, as the demo and the tests play it: asks for its worklist, reports its exams by MPPS."""
+"""A scanner for the demo and the tests: queries its worklist, reports its exams by MPPS (IHE RAD-5, 6, 7)."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Scanner:
 
     def entry(self, placer_number: str) -> Dataset | None:
         """The worklist entry of that placer order number, if this scanner's list has it."""
-        found = (e for e in self.worklist() if e.get("PlacerOrderNumberImagingServiceRequest") == placer_number)
-        return next(found, None)
+        entries = (e for e in self.worklist() if e.get("PlacerOrderNumberImagingServiceRequest") == placer_number)
+        return next(entries, None)
 
     def begin(self, entry: Dataset, **changes: Any) -> str:
         """Start the exam of a worklist entry (MPPS N-CREATE, IN PROGRESS); returns the MPPS SOP Instance UID."""

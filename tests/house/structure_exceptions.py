@@ -19,22 +19,14 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "ris.kernel: beat",
         }
     ),
-    "cycles": frozenset(
-        {
-            "ris.orders.mwl.clauses -> ris.orders.mwl.query",
-            "ris.orders.mwl.query -> ris.orders.mwl.clauses",
-        }
-    ),
+    "cycles": frozenset({}),
     "small_modules": frozenset(
         {
             "interfaces.dicom.availability.ian_scp",
-            "interfaces.dicom.reports.content",
-            "interfaces.dicom.reports.pdf",
             "interfaces.hl7.inbound.acknowledgment_mode",
             "interfaces.hl7.inbound.one_transaction",
             "reporting.priors",
             "ris.kernel.db.json_length",
-            "ris.orders.mwl.wildcards",
             "worklist.services.revisions",
             "worklist.simulation.pricing",
         }

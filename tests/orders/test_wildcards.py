@@ -10,8 +10,8 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ris.orders.mwl.clauses import Wildcard
 from ris.orders.mwl.sql import match_text
-from ris.orders.mwl.wildcards import Wildcard
 
 HOSTILE = ["*?" * 10 + "QQ", "*?" * 500 + "QQ", "*a" * 300 + "*b", "*" * 1000 + "b", "?*" * 300 + "a?b", "*a?" * 300]
 

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 
 from ris.orders.mwl import query
-from ris.orders.mwl.query import MwlQuestion, find_worklist_rows
+from ris.orders.mwl.query import find_worklist_rows
+from ris.orders.mwl.question import MwlQuestion
 from tests.factories import NOON
 
 pytestmark = [

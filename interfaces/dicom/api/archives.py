@@ -52,8 +52,8 @@ class StableStudyView(APIView):
             raise AuthenticationFailed("This is not the token of an archive.")
         form = StableStudyForm(data=request.data)
         form.is_valid(raise_exception=True)
-        said = form.validated_data
+        body = form.validated_data
         webhook.hear_of_stable_study(
-            archive, said["study_uid"], instances=said["instances"], complete=said["complete"], at=now()
+            archive, body["study_uid"], instances=body["instances"], complete=body["complete"], at=now()
         )
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -63,9 +63,9 @@ class ExplainView(APIView):
         """The device's last query against the order, key by key. Audited."""
         query = ExplainQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        user, said = user_of(request), query.validated_data
-        device = selectors.devices_seen(user).filter(ae_title=said["device"]).first()
-        step = steps_for(user).filter(procedure__order__accession=said["accession"]).first()
+        user, keys = user_of(request), query.validated_data
+        device = selectors.devices_seen(user).filter(ae_title=keys["device"]).first()
+        step = steps_for(user).filter(procedure__order__accession=keys["accession"]).first()
         if device is None or step is None:
             raise NotFound("There is no such device, or no such order, at your sites.")
         order = step.procedure.order

@@ -1,4 +1,4 @@
-"""Datasets as they are kept: Explicit VR Little Endian, UTF-8."""
+"""Datasets as they are stored: Explicit VR Little Endian, UTF-8."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pynetdicom.dsutils import decode, encode
 
 
 def encode_dataset(dataset: Dataset) -> bytes:
-    """Encode for keeping, in UTF-8 whatever it came in."""
+    """Encode for storage, in UTF-8 whatever character set it came in. Raises ValueError when it cannot be encoded."""
     dataset.decode()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     encoded = encode(dataset, False, True)

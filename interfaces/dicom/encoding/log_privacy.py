@@ -1,4 +1,4 @@
-"""No patient data in logs, whatever the libraries would like to say."""
+"""Keeps pydicom and pynetdicom from logging patient data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pynetdicom import _config as pynetdicom_config
 
 
 def keep_identifiers_out_of_logs() -> None:
-    """pynetdicom logs identifiers, and pydicom odd values: patient data. No more, in this process."""
+    """Silence both libraries in this process: pynetdicom logs identifiers, pydicom logs values that look wrong."""
     pynetdicom_config.LOG_HANDLER_LEVEL = "none"
     pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
     pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False

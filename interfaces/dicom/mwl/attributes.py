@@ -1,4 +1,4 @@
-"""The attributes of a worklist entry (PS3.4 table K.6-1) as data: what we say, and which keys we match.
+"""The attributes of a worklist entry (PS3.4 table K.6-1) as data: the value of each, and which are matching keys.
 
 The conformance statement in ``docs/interfaces/dicom.md`` is printed from these tables.
 """
@@ -21,7 +21,7 @@ SPS = 0x00400100
 CHARACTER_SET = 0x00080005
 TIMEZONE = 0x00080201
 LEVEL = 0x00080052
-"""Query/Retrieve Level: has no business here, but is met."""
+"""Query/Retrieve Level: no worklist key, but some devices send it."""
 
 STATUS_WORDS = {
     states.SCHEDULED: "SCHEDULED",
@@ -46,7 +46,7 @@ class Attribute:
 
 
 def _empty(_: Entry) -> None:
-    """Known to us as a key, never valued."""
+    """No value: the attribute is returned empty."""
     return
 
 

@@ -1,11 +1,11 @@
-"""Dates and times of a query (PS3.4 C.2.2.2.5): single values, ranges, and both joined into one interval."""
+"""Date and time matching (PS3.4 C.2.2.2.5): single values, ranges, and both combined into one interval."""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
-_TINY = timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 NEVER = date.min
 """A date that cannot be read matches nothing, rather than everything."""
 
@@ -25,16 +25,18 @@ def parse_date(text: str) -> date:
 
 def parse_time(text: str) -> tuple[time, time] | None:
     """The first and last moment that a TM value names: ``08`` is the whole hour. None: not a time."""
-    found = re.fullmatch(r"(\d{2}):?(?:(\d{2}):?(?:(\d{2})(?:\.(\d{1,6}))?)?)?", text.strip())
-    if not found:
+    match = re.fullmatch(r"(\d{2}):?(?:(\d{2}):?(?:(\d{2})(?:\.(\d{1,6}))?)?)?", text.strip())
+    if not match:
         return None
-    hour, minute, second, fraction = found.groups()
+    hour, minute, second, fraction = match.groups()
     try:
         first = time(int(hour), int(minute or 0), min(int(second or 0), 59), int((fraction or "0").ljust(6, "0")))
     except ValueError:
         return None
     length = timedelta(hours=1) if minute is None else timedelta(minutes=1) if second is None else timedelta(seconds=1)
-    span = _TINY if fraction and len(fraction) == 6 else length - _TINY if fraction is None else _TINY
+    span = (
+        _MICROSECOND if fraction and len(fraction) == 6 else length - _MICROSECOND if fraction is None else _MICROSECOND
+    )
     last = (datetime.combine(date(2000, 1, 1), first) + span).time()
     return first, last if last >= first else time.max
 
@@ -53,11 +55,11 @@ def _halves(text: str) -> tuple[str, str]:
 
 def parse_utc_offset(text: str) -> tzinfo | None:
     """``+0100`` as a time zone; None when it is none."""
-    found = re.fullmatch(r"([+-])(\d{2})(\d{2})", text.strip())
-    if not found or int(found.group(2)) > 14:
+    match = re.fullmatch(r"([+-])(\d{2})(\d{2})", text.strip())
+    if not match or int(match.group(2)) > 14:
         return None
-    minutes = int(found.group(2)) * 60 + int(found.group(3))
-    return timezone(timedelta(minutes=-minutes if found.group(1) == "-" else minutes))
+    minutes = int(match.group(2)) * 60 + int(match.group(3))
+    return timezone(timedelta(minutes=-minutes if match.group(1) == "-" else minutes))
 
 
 def build_interval(dates: str, times: str, zone: tzinfo) -> dict[str, datetime | time | None]:
@@ -71,12 +73,12 @@ def build_interval(dates: str, times: str, zone: tzinfo) -> dict[str, datetime |
     if not dates:
         return {"time_from": early, "time_until": late} if times else {}
     first_day, last_day = _halves(dates)
-    found: dict[str, datetime | time | None] = {}
+    bounds: dict[str, datetime | time | None] = {}
     if first_day:
-        found["start_from"] = _aware(parse_date(first_day), early, zone)
+        bounds["start_from"] = _aware(parse_date(first_day), early, zone)
     if last_day:
-        found["start_until"] = _aware(parse_date(last_day), late, zone)
-    return found
+        bounds["start_until"] = _aware(parse_date(last_day), late, zone)
+    return bounds
 
 
 def _aware(on: date, at: time, zone: tzinfo) -> datetime:

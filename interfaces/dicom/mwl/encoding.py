@@ -1,4 +1,4 @@
-"""A worklist entry as bytes, encoded directly: what pydicom would write, at a fraction of its cost.
+"""Encodes a worklist entry (PS3.5 section 7): the same bytes as pydicom, at a fraction of its cost.
 
 ``tests/interfaces/dicom/mwl/test_writing.py`` holds every byte against pydicom's.
 """

@@ -1,4 +1,4 @@
-"""What a device asks: an Identifier becomes a question to the domain, with its bad habits forgiven and noted."""
+"""Reads the Identifier of a worklist query (PS3.4 K.2.2.1): matching keys, return keys, and deviations it tolerates."""
 
 from __future__ import annotations
 
@@ -163,8 +163,8 @@ def _statuses(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _birth_dates(values: tuple[str, ...]) -> tuple[str, ...]:
-    found = [date_matching.parse_date(value) for value in values]
-    return tuple(d.isoformat() if isinstance(d, date) else "0001-01-01" for d in found)
+    dates = [date_matching.parse_date(value) for value in values]
+    return tuple(d.isoformat() if isinstance(d, date) else "0001-01-01" for d in dates)
 
 
 _KINDS: dict[str, Callable[[tuple[str, ...]], tuple[str, ...]]] = {"states": _statuses, "birth_dates": _birth_dates}
@@ -201,8 +201,8 @@ def _values(raw: bytes, charset: tuple[str, ...], *, single: bool) -> tuple[str,
 
 
 def _code_values(dataset: Dataset, tag: BaseTag, charset: tuple[str, ...]) -> tuple[str, ...]:
-    found: list[str] = []
+    codes: list[str] = []
     for item in _items(dataset, int(tag)) or []:
         if 0x00080100 in item:
-            found += _values(_raw(item.get_item(0x00080100)), charset, single=False)
-    return tuple(found)
+            codes += _values(_raw(item.get_item(0x00080100)), charset, single=False)
+    return tuple(codes)

@@ -1,4 +1,4 @@
-"""A worklist query is answered: who asks decides what they may see, the domain says which steps, we encode them."""
+"""Answers one worklist query (PS3.4 K.4.1.3): reads the identifier, narrows it to the caller, encodes the matches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from ris.kernel.errors import Invalid
 from ris.orders import states
-from ris.orders.mwl.query import MwlQuestion, find_worklist_rows
+from ris.orders.mwl.query import find_worklist_rows
+from ris.orders.mwl.question import MwlQuestion
 from ris.orders.mwl.rows import Listed, Row, parse_row
 
 from ..upper_layer.admission import Caller
@@ -21,6 +22,7 @@ SUCCESS, PENDING, PENDING_WARNING, CANCEL = 0x0000, 0xFF00, 0xFF01, 0xFE00
 OUT_OF_RESOURCES, NO_WORKLIST_QUERY, UNABLE = 0xA700, 0xA900, 0xC001
 
 MAX_CACHED_ENCODINGS = 20_000
+"""Some 30 MB of entries of 1.5 kB; when they are more, all are dropped and made anew as they are asked for."""
 
 
 class FindResponse(NamedTuple):
@@ -42,7 +44,7 @@ class QueryOutcome:
 
 
 class EncodingOptions(NamedTuple):
-    """All that decides, beside the row itself, how an entry is encoded."""
+    """All that an encoding depends on beside the row itself."""
 
     shape: ReturnKeys
     implicit: bool
@@ -51,7 +53,7 @@ class EncodingOptions(NamedTuple):
 
 
 class _EncodingCache:
-    """Encodings kept by what they were made from: the row as the database has it, or its version. Never out of date.
+    """Encoded entries by the row they were made from, or its version: a changed row is another key, so none is stale.
 
     Threads may make the same one twice; that costs time and nothing else.
     """
@@ -60,15 +62,15 @@ class _EncodingCache:
         self._by: dict[EncodingOptions, dict[Row, EncodedEntry]] = {}
         self._most, self._count = most, 0
 
-    def of(self, how: EncodingOptions) -> dict[Row, EncodedEntry]:
+    def of(self, options: EncodingOptions) -> dict[Row, EncodedEntry]:
         if self._count > self._most or len(self._by) > 500:
             self._by, self._count = {}, 0
-        return self._by.setdefault(how, {})
+        return self._by.setdefault(options, {})
 
-    def make(self, line: Listed, how: EncodingOptions, into: dict[Row, EncodedEntry]) -> EncodedEntry:
+    def make(self, line: Listed, options: EncodingOptions, into: dict[Row, EncodedEntry]) -> EncodedEntry:
         assert line.row is not None
         written = encode_entry(
-            parse_row(line.row), how.shape, implicit=how.implicit, preferred=how.preferred, cut=how.cut
+            parse_row(line.row), options.shape, implicit=options.implicit, preferred=options.preferred, cut=options.cut
         )
         into[line.key] = written
         self._count += 1
@@ -87,26 +89,26 @@ def answer_query(
     cancelled: Callable[[], bool],
     outcome: QueryOutcome,
 ) -> Iterator[FindResponse]:
-    """Answer one C-FIND: pending ones, then exactly one final. Sees all that was committed before the call."""
+    """The responses to one C-FIND: pending ones, then exactly one final. Sees what was committed before the call."""
     try:
-        asked = parse_identifier(identifier, implicit)
+        query = parse_identifier(identifier, implicit)
     except Invalid as error:
         outcome.status = NO_WORKLIST_QUERY
         yield FindResponse(NO_WORKLIST_QUERY, comment=error.detail)
         return
-    outcome.keys = asked.keys()
-    outcome.notes.update(asked.habits, (f"not matched {tag}" for tag in asked.unsupported))
-    shape = _permitted(asked.shape, caller)
-    how = EncodingOptions(shape, implicit, caller.character_set, caller.cut_long_values)
-    kept = _cache.of(how)
-    status = PENDING_WARNING if asked.unsupported else PENDING
-    question, other_ids = build_question(asked, caller, at), not _OTHER_IDS.isdisjoint(shape.root)
-    for line in find_worklist_rows(question, other_ids=other_ids, known=kept):
+    outcome.keys = query.keys()
+    outcome.notes.update(query.habits, (f"not matched {tag}" for tag in query.unsupported))
+    shape = _permitted(query.shape, caller)
+    options = EncodingOptions(shape, implicit, caller.character_set, caller.cut_long_values)
+    cached = _cache.of(options)
+    status = PENDING_WARNING if query.unsupported else PENDING
+    question, other_ids = build_question(query, caller, at), not _OTHER_IDS.isdisjoint(shape.root)
+    for line in find_worklist_rows(question, other_ids=other_ids, known=cached):
         if cancelled():
             outcome.status = CANCEL
             yield FindResponse(CANCEL)
             return
-        written = kept.get(line.key) or _cache.make(line, how, kept)
+        written = cached.get(line.key) or _cache.make(line, options, cached)
         if written.cut or written.other_charset:
             outcome.notes.update((f"cut {tag}" for tag in written.cut), ["other character set"] * written.other_charset)
         outcome.rows += 1
@@ -124,17 +126,17 @@ def _permitted(shape: ReturnKeys, caller: Caller) -> ReturnKeys:
     return ReturnKeys(tuple(tag for tag in shape.root if tag not in caller.left_out), item, shape.character_set)
 
 
-def build_question(asked: WorklistQuery, caller: Caller, at: datetime) -> MwlQuestion:
-    """What was asked, within what this caller may see."""
-    wanted: dict[str, Any] = {**asked.texts, **asked.moments(ZoneInfo(caller.time_zone))}
+def build_question(query: WorklistQuery, caller: Caller, at: datetime) -> MwlQuestion:
+    """The query as a question to the orders, narrowed to what this caller may see. ``at``: aware, now."""
+    keys: dict[str, Any] = {**query.texts, **query.moments(ZoneInfo(caller.time_zone))}
     if caller.own_ae_only and caller.ae_title:
-        wanted["stations"] = (caller.ae_title,)
-    wanted["modalities"] = caller.modalities(wanted.get("modalities", ()))
+        keys["stations"] = (caller.ae_title,)
+    keys["modalities"] = caller.modalities(keys.get("modalities", ()))
     question = MwlQuestion(
         not_before=at - timedelta(hours=caller.hours_back),
         site_id=None if caller.all_sites else caller.site_id,
         limit=caller.most_rows,
-        **({"states": caller.listed_states or tuple(sorted(states.WAITING))} | wanted),
+        **({"states": caller.listed_states or tuple(sorted(states.WAITING))} | keys),
     )
     if caller.hours_ahead is None:
         return question

@@ -1,10 +1,10 @@
-"""What is remembered about callers: their worklist queries, and the associations that were refused.
+"""The log of worklist queries, and of associations that were rejected or aborted.
 
-Both are written a moment later, many at a time, on a thread of their own: a scanner never waits for the
-disk to learn what it may scan, and who hammers at the door holds up nobody. One audit row per device and write
-says who saw how much; the kept queries say exactly what was asked. They tell of answers and acknowledge none, so
-a process that is killed may take the last half second of them with it, and with the database away the oldest
-of :data:`MOST_WAITING`; an orderly end writes them all.
+Rows are written half a second later, many at a time, on a thread of their own: no scanner waits for the disk, and a
+caller that is rejected a hundred times a second delays nobody. One audit row per device and write says how many
+queries were answered with how many rows; the logged queries say exactly what was asked. A killed process loses the
+last half second of them; while the database is away, the oldest beyond :data:`MAX_WAITING_ROWS` are dropped; an
+orderly end writes them all. No answer depends on them.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ from .query import QueryOutcome
 log = structlog.get_logger(__name__)
 
 WRITE_EVERY_S = 0.5
+"""One commit for what comes in this time: on SQLite each commit blocks the only writer."""
 MAX_WAITING_ROWS = 50_000
 """While the database is away; the oldest beyond that are dropped, counted in the log."""
 KEPT_DAYS = 14
 SAME_REJECTION = timedelta(minutes=1)
+"""Equal rejections within this time are one row with a count."""
 
 
 class RejectedAssociation(NamedTuple):
@@ -72,7 +74,7 @@ def build_query_row(caller: Caller, identifier: bytes, implicit: bool, outcome: 
 
 
 class QueryLog:
-    """Writes queries and rejections in the background until it is closed."""
+    """Writes log entries on a thread of its own until it is closed."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[LogEntry] = SimpleQueue()
@@ -90,45 +92,45 @@ class QueryLog:
         self._thread.join(timeout=10)
 
     def _work(self) -> None:
-        held: list[LogEntry] = []
+        unwritten: list[LogEntry] = []
         try:
             while not self._ended.wait(WRITE_EVERY_S):
-                held = self._write(held + self._drawn())
-            self._write(held + self._drawn())
+                unwritten = self._write(unwritten + self._drawn())
+            self._write(unwritten + self._drawn())
         finally:
             connections.close_all()
 
     def _drawn(self) -> list[LogEntry]:
-        drawn: list[LogEntry] = []
+        entries: list[LogEntry] = []
         try:
             while True:
-                drawn.append(self._waiting.get_nowait())
+                entries.append(self._waiting.get_nowait())
         except Empty:
-            return drawn
+            return entries
 
-    def _write(self, kept: list[LogEntry]) -> list[LogEntry]:
-        """Write them; return those that are still to be written, because the database is away."""
-        if not kept:
+    def _write(self, entries: list[LogEntry]) -> list[LogEntry]:
+        """Write the entries; return those that are still to be written, because the database is away."""
+        if not entries:
             return []
         try:
-            write_entries(kept)
+            write_entries(entries)
         except (OperationalError, InterfaceError) as error:
-            log.warning("dicom.queries-wait", error=type(error).__name__, waiting=len(kept))
+            log.warning("dicom.queries-wait", error=type(error).__name__, waiting=len(entries))
             connections.close_all()
-            return kept[-MAX_WAITING_ROWS:]
+            return entries[-MAX_WAITING_ROWS:]
         except DatabaseError as error:  # one of them is refused, as of a device that is no more: the others are not
-            half = len(kept) // 2
+            half = len(entries) // 2
             if half:
-                return self._write(kept[:half]) + self._write(kept[half:])
+                return self._write(entries[:half]) + self._write(entries[half:])
             log.error("dicom.query-not-kept", error=type(error).__name__)
         return []
 
 
 @transaction.atomic
-def write_entries(kept: list[LogEntry]) -> None:
+def write_entries(entries: list[LogEntry]) -> None:
     """Keep and audit queries and rejections."""
-    write_queries([one for one in kept if isinstance(one, MwlQuery)])
-    write_rejections([one for one in kept if isinstance(one, RejectedAssociation)])
+    write_queries([entry for entry in entries if isinstance(entry, MwlQuery)])
+    write_rejections([entry for entry in entries if isinstance(entry, RejectedAssociation)])
 
 
 def write_queries(queries: list[MwlQuery]) -> None:

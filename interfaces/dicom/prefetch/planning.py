@@ -1,4 +1,4 @@
-"""When archives are searched for priors: on order, again the evening before and on arrival; and when no more.
+"""When archives are searched for priors: on order, again the evening before and on arrival; and when that stops.
 
 Which of what they have is worth moving is the worklist's to plan (``worklist.services.plan_priors``).
 """
@@ -29,10 +29,10 @@ EVENING = timedelta(hours=16)
 
 @transaction.atomic
 def request_priors(procedure_id: int, *, at: datetime, now_at_once: bool = False) -> int:
-    """Have the priors of a procedure looked for in every archive that knows its patient; return in how many.
+    """Queue a search for the priors of a procedure in every archive that knows its patient; return in how many.
 
-    For a planned exam when its evening has come; for an urgent or arrived one at once. Idempotent: an
-    earlier wish is brought forward, never doubled.
+    For a planned exam when its evening has come; for an urgent or arrived one at once. Idempotent: a
+    queued search is brought forward, never doubled.
     """
     procedure = RequestedProcedure.objects.select_related("order__patient").get(pk=procedure_id)
     order = procedure.order
@@ -74,9 +74,9 @@ def list_destinations(procedure: RequestedProcedure, archive: Archive) -> list[s
 
 
 def queue_moves_to_readers(*, at: datetime) -> int:
-    """What was found for cases that readers hold, or are suggested, goes to their own places too; how many moves.
+    """Queue moves of priors to the readers who hold their cases, or are suggested for them; return how many.
 
-    Looked for by the round, not told by events: a claim must cost nothing here. Idempotent.
+    Called by the worker, not by events: a claim must cost nothing here. Idempotent.
     """
     queued = 0
     for place in PriorDestination.objects.filter(reader__isnull=False):
@@ -87,23 +87,23 @@ def queue_moves_to_readers(*, at: datetime) -> int:
             procedure__in=theirs.values("procedure"), state__in=[PriorPlan.PLANNED, PriorPlan.FETCHED]
         )
         there = PriorMove.objects.filter(destination=place.ae_title).values("study_uid")
-        found = PriorMove.objects.filter(study_uid__in=wanted.values("study_uid")).exclude(study_uid__in=there)
-        for move in {move.study_uid: move for move in found.order_by("pk")}.values():
+        moves = PriorMove.objects.filter(study_uid__in=wanted.values("study_uid")).exclude(study_uid__in=there)
+        for move in {move.study_uid: move for move in moves.order_by("pk")}.values():
             queued += _queue_too(move, place.ae_title, at)
     return queued
 
 
 def _queue_too(move: PriorMove, destination: str, at: datetime) -> bool:
-    said = {name: getattr(move, name) for name in ("archive_id", "prefetch_id", "urgent", "score")}
+    fields = {name: getattr(move, name) for name in ("archive_id", "prefetch_id", "urgent", "score")}
     _, new = PriorMove.objects.get_or_create(
-        study_uid=move.study_uid, destination=destination, defaults={**said, "state": states.QUEUED, "due_at": at}
+        study_uid=move.study_uid, destination=destination, defaults={**fields, "state": states.QUEUED, "due_at": at}
     )
     return new
 
 
 @transaction.atomic
 def stop_prefetch(procedure_id: int, *, at: datetime) -> int:
-    """The exam will not be: nothing more is looked for or moved for it. What is under way ends by itself.
+    """Stop the searches and queued moves of a procedure that is cancelled. What is under way ends by itself.
 
     A study that another exam waits for too is moved for that one.
     """

@@ -55,8 +55,8 @@ def list_archive_progress(at: datetime) -> list[ArchiveProgress]:
     counts = {state: Count("moves", filter=Q(moves__state=state)) for state in _COUNTED}
     busy = Archive.objects.filter(moves__state__in=_COUNTED).annotate(**counts).order_by("name")
     return [
-        ArchiveProgress(one, one.queued, one.moving, one.missed, is_quiet(one, at))  # type: ignore[attr-defined]
-        for one in busy.distinct()
+        ArchiveProgress(archive, archive.queued, archive.moving, archive.missed, is_quiet(archive, at))  # type: ignore[attr-defined]
+        for archive in busy.distinct()
     ]
 
 

@@ -1,4 +1,4 @@
-"""What archives say of a study, in the words that the rules of relevance know.
+"""Turns an archive's description of a study into the region, side and modality that the rules of relevance use.
 
 An archive knows no region and no code, only what somebody typed as a description; a table of words
 turns that into the regions that the rules know.

@@ -1,4 +1,4 @@
-"""Wishes become searches, searches become moves. Run by a task; safe to run by several at once."""
+"""Carries prefetches out: searches archives, queues and makes moves. Safe to run by several workers at once."""
 
 from __future__ import annotations
 
@@ -64,16 +64,16 @@ def _search(wish: Prefetch, at: datetime, *, claimed_at: datetime) -> int:
     if not SEARCHES.claim(wish, claimed_at):
         return 0  # another worker has it
     try:
-        found = _patients_studies(wish)
+        studies = _patients_studies(wish)
     except Unreachable as error:
         SEARCHES.postpone(wish, str(error), subject=wish.archive.name, at=at)
         return 0
     clear_alarm(ALARM, wish.archive.name, at=at)
     with transaction.atomic():
-        if not SEARCHES.complete(wish, found=len(found)):  # stopped in the meantime
+        if not SEARCHES.complete(wish, found=len(studies)):  # stopped in the meantime
             return 0
-        plans = plan_priors(wish.procedure_id, at=at, found=[describe_study(study) for study in found])
-        here = {study.uid for study in found}
+        plans = plan_priors(wish.procedure_id, at=at, found=[describe_study(study) for study in studies])
+        here = {study.uid for study in studies}
         chosen = [plan for plan in plans if plan.study_uid in here]
         for destination in list_destinations(wish.procedure, wish.archive):
             for plan in chosen:
@@ -84,7 +84,7 @@ def _search(wish: Prefetch, at: datetime, *, claimed_at: datetime) -> int:
             wish,
             patient_id=wish.procedure.order.patient_id,
             at=at,
-            found=len(found),
+            found=len(studies),
             chosen=len(chosen),
         )
     return 1
@@ -96,11 +96,11 @@ def _patients_studies(wish: Prefetch) -> list[FoundStudy]:
     numbers = patient.identifiers.order_by("pk")
     if archive.authorities:
         numbers = numbers.filter(authority__in=archive.authorities)
-    found: dict[str, FoundStudy] = {}
+    studies: dict[str, FoundStudy] = {}
     for value in numbers.values_list("value", flat=True):
-        found |= {study.uid: study for study in find_studies(archive, PatientID=value) if study.uid}
-    found.pop(wish.procedure.study_uid, None)
-    return list(found.values())
+        studies |= {study.uid: study for study in find_studies(archive, PatientID=value) if study.uid}
+    studies.pop(wish.procedure.study_uid, None)
+    return list(studies.values())
 
 
 def _queue(wish: Prefetch, plan: PriorPlan, destination: str, at: datetime) -> None:

@@ -58,10 +58,10 @@ class ReportSendViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[ReportSen
         query = SendsQuery(data=self.request.query_params)
         query.is_valid(raise_exception=True)
         require(user_of(self.request), Can.SEE_MESSAGES)
-        found, said = sends_for(user_of(self.request)), query.validated_data
-        if "state" in said:
-            found = found.filter(state=said["state"])
-        return found.filter(procedure__order__accession=said["accession"]) if "accession" in said else found
+        sends, filters = sends_for(user_of(self.request)), query.validated_data
+        if "state" in filters:
+            sends = sends.filter(state=filters["state"])
+        return sends.filter(procedure__order__accession=filters["accession"]) if "accession" in filters else sends
 
     @extend_schema(parameters=[SendsQuery], operation_id="dicom_report_sends")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -1,4 +1,4 @@
-"""A version of a report becomes a DICOM instance, once."""
+"""A version of a report becomes a DICOM instance, once: Basic Text SR (``sr``) or Encapsulated PDF (PS3.3 A.45.1)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,48 @@ from io import BytesIO
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
 from pydicom.uid import UID, BasicTextSRStorage, EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
 from reporting.models import ReportVersion
+from reporting.rendering.pdf import render_pdf
 
 from ..models import ReportObject
 from ..upper_layer import pdu
-from .pdf import build_pdf
+from .modules import REPORT, build_code, build_request_item, finish_dataset, start_dataset
 from .sr import build_sr
+
+TITLES = {
+    ReportVersion.PRELIMINARY: "Preliminary report",
+    ReportVersion.FINAL: "Report",
+    ReportVersion.ADDENDUM: "Report with addendum",
+    ReportVersion.CORRECTED: "Corrected report",
+}
+
+
+def build_pdf(object_: ReportObject, version: ReportVersion) -> Dataset:
+    """The PDF of the version, whose patient's name is burned in."""
+    dataset = start_dataset(object_, version, sop_class=EncapsulatedPDFStorage, modality="DOC")
+    paper = render_pdf(version)
+    dataset.ConversionType, dataset.BurnedInAnnotation = "WSD", "YES"
+    dataset.AcquisitionDateTime = ""
+    dataset.DocumentTitle = TITLES[version.kind]
+    dataset.ConceptNameCodeSequence = Sequence([build_code(*REPORT)])
+    dataset.VerificationFlag = "UNVERIFIED" if version.kind == ReportVersion.PRELIMINARY else "VERIFIED"
+    dataset.RequestAttributesSequence = Sequence([_build_request_attributes(version)])
+    dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    dataset.EncapsulatedDocumentLength = len(paper)
+    dataset.EncapsulatedDocument = paper + b"\0" * (len(paper) % 2)
+    return finish_dataset(dataset)
+
+
+def _build_request_attributes(version: ReportVersion) -> Dataset:
+    """The Request Attributes macro has the procedure's code and numbers, and no order numbers of the EMR."""
+    item = build_request_item(version.report.procedure)
+    for keyword in ("PlacerOrderNumberImagingServiceRequest", "FillerOrderNumberImagingServiceRequest"):
+        delattr(item, keyword)
+    return item
+
 
 STORAGE_CLASSES = {ReportObject.SR: BasicTextSRStorage, ReportObject.PDF: EncapsulatedPDFStorage}
 """What is stored in archives, by form. The conformance statement is printed from here."""
@@ -63,12 +97,12 @@ def parse_file(file: bytes) -> Dataset:
     return dcmread(BytesIO(file))
 
 
-def _as_file(said: Dataset) -> bytes:
+def _as_file(dataset: Dataset) -> bytes:
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = said.SOPClassUID, said.SOPInstanceUID
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID, meta.ImplementationVersionName = UID(pdu.IMPLEMENTATION_UID), pdu.IMPLEMENTATION_NAME
-    said.file_meta = meta
+    dataset.file_meta = meta
     out = BytesIO()
-    said.save_as(out, enforce_file_format=True)
+    dataset.save_as(out, enforce_file_format=True)
     return out.getvalue()

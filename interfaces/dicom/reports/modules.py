@@ -1,4 +1,4 @@
-"""What every report object says beside its text: patient, study, request, equipment, its own identity."""
+"""The modules that all report objects share (PS3.3 C.7, C.12): patient, study, equipment, SOP common, request."""
 
 from __future__ import annotations
 
@@ -69,49 +69,61 @@ def start_dataset(object_: ReportObject, version: ReportVersion, *, sop_class: s
     order = procedure.order
     zone = ZoneInfo(order.site.time_zone)
     signed = version.signed_at.astimezone(zone)
-    said = Dataset()
-    said.SOPClassUID, said.SOPInstanceUID = sop_class, object_.uid
-    said.InstanceCreationDate, said.InstanceCreationTime = f"{signed:%Y%m%d}", f"{signed:%H%M%S}"
-    said.TimezoneOffsetFromUTC = f"{signed:%z}"
-    said.Modality, said.SeriesInstanceUID, said.SeriesNumber = modality, object_.series_uid, SERIES[object_.form]
-    said.SeriesDate, said.SeriesTime = said.InstanceCreationDate, said.InstanceCreationTime
-    said.ContentDate, said.ContentTime = said.InstanceCreationDate, said.InstanceCreationTime
-    said.InstanceNumber = version.number
-    said.Manufacturer, said.ManufacturerModelName = MANUFACTURER, MANUFACTURER
-    said.SoftwareVersions = pdu.IMPLEMENTATION_NAME
-    said.InstitutionName = shorten_line(order.site.name, "LO")
-    _patient(said, survivor(order.patient), order.site.assigning_authority)
-    _study(said, procedure, zone)
-    return said
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, object_.uid
+    dataset.InstanceCreationDate, dataset.InstanceCreationTime = f"{signed:%Y%m%d}", f"{signed:%H%M%S}"
+    dataset.TimezoneOffsetFromUTC = f"{signed:%z}"
+    dataset.Modality, dataset.SeriesInstanceUID, dataset.SeriesNumber = (
+        modality,
+        object_.series_uid,
+        SERIES[object_.form],
+    )
+    dataset.SeriesDate, dataset.SeriesTime = dataset.InstanceCreationDate, dataset.InstanceCreationTime
+    dataset.ContentDate, dataset.ContentTime = dataset.InstanceCreationDate, dataset.InstanceCreationTime
+    dataset.InstanceNumber = version.number
+    dataset.Manufacturer, dataset.ManufacturerModelName = MANUFACTURER, MANUFACTURER
+    dataset.SoftwareVersions = pdu.IMPLEMENTATION_NAME
+    dataset.InstitutionName = shorten_line(order.site.name, "LO")
+    _patient(dataset, survivor(order.patient), order.site.assigning_authority)
+    _study(dataset, procedure, zone)
+    return dataset
 
 
-def _patient(said: Dataset, patient: Patient, authority: str) -> None:
+def _patient(dataset: Dataset, patient: Patient, authority: str) -> None:
     number = _number(patient, authority)
-    said.PatientName = format_patient_name(patient)
-    said.PatientID = shorten_line(number.value, "LO") if number else ""
+    dataset.PatientName = format_patient_name(patient)
+    dataset.PatientID = shorten_line(number.value, "LO") if number else ""
     if number:
-        said.IssuerOfPatientID = shorten_line(number.authority, "LO")
-    said.PatientBirthDate = f"{patient.birth_date:%Y%m%d}" if patient.birth_date else ""
-    said.PatientSex = patient.sex
+        dataset.IssuerOfPatientID = shorten_line(number.authority, "LO")
+    dataset.PatientBirthDate = f"{patient.birth_date:%Y%m%d}" if patient.birth_date else ""
+    dataset.PatientSex = patient.sex
 
 
 def _number(patient: Patient, authority: str) -> Identifier | None:
     """As on the modality worklist: one that is in use, of the site, a medical record number, the oldest."""
     rows = patient.identifiers.all()
-    order = sorted(rows, key=lambda one: (one.retired, one.authority != authority, one.kind != "MR", one.pk))
-    return order[0] if order else None
+    ranked = sorted(
+        rows,
+        key=lambda identifier: (
+            identifier.retired,
+            identifier.authority != authority,
+            identifier.kind != "MR",
+            identifier.pk,
+        ),
+    )
+    return ranked[0] if ranked else None
 
 
-def _study(said: Dataset, procedure: RequestedProcedure, zone: ZoneInfo) -> None:
+def _study(dataset: Dataset, procedure: RequestedProcedure, zone: ZoneInfo) -> None:
     order = procedure.order
     on = _performed_at(procedure)
-    said.StudyInstanceUID = procedure.image_study_uid
-    said.StudyDate = f"{on.astimezone(zone):%Y%m%d}" if on else ""
-    said.StudyTime = f"{on.astimezone(zone):%H%M%S}" if on else ""
-    said.StudyID = shorten_line(procedure.number, "SH")
-    said.StudyDescription = shorten_line(str(procedure), "LO")
-    said.AccessionNumber = order.accession
-    said.ReferringPhysicianName = strip_controls(order.ordering_provider)
+    dataset.StudyInstanceUID = procedure.image_study_uid
+    dataset.StudyDate = f"{on.astimezone(zone):%Y%m%d}" if on else ""
+    dataset.StudyTime = f"{on.astimezone(zone):%H%M%S}" if on else ""
+    dataset.StudyID = shorten_line(procedure.number, "SH")
+    dataset.StudyDescription = shorten_line(str(procedure), "LO")
+    dataset.AccessionNumber = order.accession
+    dataset.ReferringPhysicianName = strip_controls(order.ordering_provider)
 
 
 def _performed_at(procedure: RequestedProcedure) -> datetime | None:
@@ -137,15 +149,15 @@ def build_request_item(procedure: RequestedProcedure) -> Dataset:
     return item
 
 
-def finish_dataset(said: Dataset) -> Dataset:
+def finish_dataset(dataset: Dataset) -> Dataset:
     """Name the character set: the smallest that holds every text, else UTF-8."""
-    said.SpecificCharacterSet = list(choose_charset(list(_texts(said)), PLAIN)) or None
-    if not said.SpecificCharacterSet:
-        del said.SpecificCharacterSet
-    return said
+    dataset.SpecificCharacterSet = list(choose_charset(list(_texts(dataset)), PLAIN)) or None
+    if not dataset.SpecificCharacterSet:
+        del dataset.SpecificCharacterSet
+    return dataset
 
 
-def _texts(said: Dataset) -> Iterable[tuple[str, str]]:
-    for element in said.iterall():
+def _texts(dataset: Dataset) -> Iterable[tuple[str, str]]:
+    for element in dataset.iterall():
         if element.VR in ("PN", "LO", "SH", "ST", "LT", "UT", "UC"):
             yield str(element.VR), str(element.value or "")

@@ -31,12 +31,12 @@ def sends(request: HttpRequest) -> HttpResponse:
     """Newest first, by state. By id, not by page number, which would count every report first."""
     user = user_of(request)
     chosen, before = request.GET.get("state", ""), id_or_none(request.GET.get("before", ""))
-    found = sends_for(user)
+    shown = sends_for(user)
     if chosen:
-        found = found.filter(state=chosen)
+        shown = shown.filter(state=chosen)
     if before:
-        found = found.filter(pk__lt=before)
-    rows = list(found[: ROWS + 1])
+        shown = shown.filter(pk__lt=before)
+    rows = list(shown[: ROWS + 1])
     record(actor_of(request), "reports-out.view", user, at=now())
     context = {
         "rows": rows[:ROWS],
@@ -64,7 +64,7 @@ def skip(request: HttpRequest, send_id: int) -> HttpResponse:
     return _mend(request, send_id, services.skip, "Skipped. What comes after it goes on.")
 
 
-def _mend(request: HttpRequest, send_id: int, service: Callable[..., ReportSend], said: str) -> HttpResponse:
+def _mend(request: HttpRequest, send_id: int, service: Callable[..., ReportSend], message: str) -> HttpResponse:
     send = send_for(user_of(request), send_id, Can.MEND_MESSAGES)
     service(send.pk, reason=request.POST.get("reason", ""), actor=actor_of(request), at=now())
-    return go(request, reverse("dicom:reports"), said)
+    return go(request, reverse("dicom:reports"), message)

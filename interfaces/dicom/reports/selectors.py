@@ -18,17 +18,17 @@ from . import states
 
 def sends_for(viewer: User, can: Can = Can.SEE_MESSAGES) -> QuerySet[ReportSend]:
     """Of reports of the viewer's sites, the newest first; without the files."""
-    found = ReportSend.objects.filter(procedure__order__site__in=sites_for(viewer, can))
-    whole = found.select_related("archive", "object__version", "procedure__order__patient").defer("object__file")
-    return whole.order_by("-pk")
+    sends = ReportSend.objects.filter(procedure__order__site__in=sites_for(viewer, can))
+    joined = sends.select_related("archive", "object__version", "procedure__order__patient").defer("object__file")
+    return joined.order_by("-pk")
 
 
 def send_for(viewer: User, send_id: int, can: Can = Can.SEE_MESSAGES) -> ReportSend:
     """One of them. Raises NotFound."""
-    found = sends_for(viewer, can).filter(pk=send_id).first()
-    if found is None:
+    send = sends_for(viewer, can).filter(pk=send_id).first()
+    if send is None:
         raise NotFound("There is no such report on its way.")
-    return found
+    return send
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,6 @@ def waiting_for(viewer: User) -> list[WaitingReports]:
     failing = Count("pk", filter=Q(attempts__gt=0))
     rows = queued.values("archive__name").annotate(waiting=Count("pk"), failing=failing, oldest=Min("created_at"))
     return [
-        WaitingReports(r["archive__name"], r["waiting"], r["failing"], r["oldest"])
-        for r in rows.order_by("archive__name")
+        WaitingReports(row["archive__name"], row["waiting"], row["failing"], row["oldest"])
+        for row in rows.order_by("archive__name")
     ]

@@ -127,11 +127,11 @@ def _open_line(archive: Archive, way: str, due: list[ReportSend]) -> Iterator[St
         return
     with open_association(archive, *sorted({STORAGE_CLASSES[send.object.form] for send in due})) as association:
 
-        def store(said: Dataset) -> None:
+        def store(dataset: Dataset) -> None:
             try:
-                status = read_status(association.send_c_store(said))
+                status = read_status(association.send_c_store(dataset))
             except ValueError:
-                raise NotStored(f"{archive.ae_title} accepts no {said.SOPClassUID.name}") from None
+                raise NotStored(f"{archive.ae_title} accepts no {dataset.SOPClassUID.name}") from None
             except RuntimeError:
                 raise Unreachable(f"{archive.ae_title} ended the association") from None
             if status not in STORED_STATUSES:
@@ -145,9 +145,9 @@ def _stow(archive: Archive) -> Store:
         raise Unreachable(f"{archive.name} has no DICOMweb address")
     client = build_dicomweb_client(archive)
 
-    def store(said: Dataset) -> None:
+    def store(dataset: Dataset) -> None:
         try:
-            answer = client.store_instances([said], study_instance_uid=said.StudyInstanceUID)
+            answer = client.store_instances([dataset], study_instance_uid=dataset.StudyInstanceUID)
         except Exception as error:  # whatever the HTTP library raises; its words may quote what was sent
             response = getattr(error, "response", None)
             if response is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pydicom.dataset import Dataset
@@ -9,11 +11,12 @@ from pydicom.sequence import Sequence
 from pydicom.uid import BasicTextSRStorage
 
 from reporting.models import ReportVersion
+from reporting.rendering.content import holding, parts_of
 from ris.orders.models import RequestedProcedure
+from ris.people.models import User
 
 from ..encoding.datasets import decode_dataset
 from ..models import Mpps, ReportObject
-from .content import ReportContent, build_content
 from .modules import (
     REPORT,
     build_code,
@@ -35,30 +38,62 @@ HEADINGS = {
 """Section of a report → heading (CID 7001) and the concept of its text (CID 7002)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A person's signature under a version."""
+
+    by: User
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """``sections``: (name, text) in reading order, addenda last; ``authors``: each once, the first writer first."""
+
+    sections: tuple[tuple[str, str], ...]
+    authors: tuple[User, ...]
+    signatures: tuple[Signature, ...]
+    final: bool
+
+
+def build_content(version: ReportVersion) -> ReportContent:
+    """All that holds with this version. Of a preliminary nobody has signed anything."""
+    holds, final = holding(version), version.kind != ReportVersion.PRELIMINARY
+    authors = [author for held in holds for author in (held.first_author, held.author) if author]
+    return ReportContent(
+        sections=tuple((part.section, part.text) for part in parts_of(version)),
+        authors=tuple(dict.fromkeys(authors)),
+        signatures=tuple(Signature(held.author, held.signed_at) for held in holds) if final else (),
+        final=final,
+    )
+
+
 def build_sr(object_: ReportObject, version: ReportVersion) -> Dataset:
     """The SR document. It replaces the one before it: what was added to comes along whole."""
-    procedure, words = version.report.procedure, build_content(version)
-    said = start_dataset(object_, version, sop_class=BasicTextSRStorage, modality="SR")
-    said.ReferencedPerformedProcedureStepSequence = Sequence()
-    said.CompletionFlag = "COMPLETE" if words.final else "PARTIAL"
-    said.VerificationFlag = "VERIFIED" if words.signatures else "UNVERIFIED"
-    said.PreliminaryFlag = "FINAL" if words.final else "PRELIMINARY"
-    if words.signatures:
-        said.VerifyingObserverSequence = Sequence(_verifiers(words, procedure))
-    said.AuthorObserverSequence = Sequence(_author(format_user_name(author), procedure) for author in words.authors)
-    said.ReferencedRequestSequence = Sequence([build_request_item(procedure)])
-    said.PerformedProcedureCodeSequence = Sequence()
+    procedure, content = version.report.procedure, build_content(version)
+    dataset = start_dataset(object_, version, sop_class=BasicTextSRStorage, modality="SR")
+    dataset.ReferencedPerformedProcedureStepSequence = Sequence()
+    dataset.CompletionFlag = "COMPLETE" if content.final else "PARTIAL"
+    dataset.VerificationFlag = "VERIFIED" if content.signatures else "UNVERIFIED"
+    dataset.PreliminaryFlag = "FINAL" if content.final else "PRELIMINARY"
+    if content.signatures:
+        dataset.VerifyingObserverSequence = Sequence(_verifiers(content, procedure))
+    dataset.AuthorObserverSequence = Sequence(
+        _author(format_user_name(author), procedure) for author in content.authors
+    )
+    dataset.ReferencedRequestSequence = Sequence([build_request_item(procedure)])
+    dataset.PerformedProcedureCodeSequence = Sequence()
     if evidence := _evidence(procedure):
-        said.CurrentRequestedProcedureEvidenceSequence = Sequence(evidence)
+        dataset.CurrentRequestedProcedureEvidenceSequence = Sequence(evidence)
     if before := _predecessor(object_, version):
-        said.PredecessorDocumentsSequence = Sequence([before])
-    _content(said, words, procedure, object_.language)
-    return finish_dataset(said)
+        dataset.PredecessorDocumentsSequence = Sequence([before])
+    _content(dataset, content, procedure, object_.language)
+    return finish_dataset(dataset)
 
 
-def _verifiers(words: ReportContent, procedure: RequestedProcedure) -> list[Dataset]:
+def _verifiers(content: ReportContent, procedure: RequestedProcedure) -> list[Dataset]:
     zone, items = ZoneInfo(procedure.order.site.time_zone), []
-    for signed in words.signatures:
+    for signed in content.signatures:
         item = Dataset()
         item.VerifyingOrganization = shorten_line(procedure.order.site.name, "LO")
         item.VerificationDateTime = f"{signed.at.astimezone(zone):%Y%m%d%H%M%S%z}"
@@ -78,20 +113,20 @@ def _author(name: str, procedure: RequestedProcedure) -> Dataset:
 
 
 def _evidence(procedure: RequestedProcedure) -> list[Dataset]:
-    """The images that the devices said they made, by study and series; the devices that said nothing are left out."""
+    """The images that devices named in MPPS, by study and series; devices that named none are left out."""
     studies: dict[str, list[Dataset]] = {}
     known = Mpps.objects.filter(performed__steps__procedure=procedure).select_related("performed").distinct()
     for mpps in known.order_by("pk"):
         for series in decode_dataset(mpps.dataset).get("PerformedSeriesSequence") or []:
-            made = [
+            objects = [
                 *(series.get("ReferencedImageSequence") or []),
                 *(series.get("ReferencedNonImageCompositeSOPInstanceSequence") or []),
             ]
-            if not made or not series.get("SeriesInstanceUID"):
+            if not objects or not series.get("SeriesInstanceUID"):
                 continue
             item = Dataset()
             item.SeriesInstanceUID = series.SeriesInstanceUID
-            item.ReferencedSOPSequence = Sequence(_reference(one) for one in made)
+            item.ReferencedSOPSequence = Sequence(_reference(reference) for reference in objects)
             studies.setdefault(mpps.performed.study_uid or procedure.image_study_uid, []).append(item)
     return [_of_study(uid, series) for uid, series in studies.items()]
 
@@ -122,18 +157,18 @@ def _predecessor(object_: ReportObject, version: ReportVersion) -> Dataset | Non
     return _of_study(version.report.procedure.image_study_uid, [series])
 
 
-def _content(said: Dataset, words: ReportContent, procedure: RequestedProcedure, language: str) -> None:
+def _content(dataset: Dataset, content: ReportContent, procedure: RequestedProcedure, language: str) -> None:
     """The document's root and what it holds: TID 2000 with TID 1204, 1001 (1002, 1003) and 2002."""
-    said.ValueType = "CONTAINER"
-    said.ConceptNameCodeSequence = Sequence([build_code(*REPORT)])
-    said.ContinuityOfContent = "SEPARATE"
+    dataset.ValueType = "CONTAINER"
+    dataset.ConceptNameCodeSequence = Sequence([build_code(*REPORT)])
+    dataset.ContinuityOfContent = "SEPARATE"
     template = Dataset()
     template.MappingResource, template.TemplateIdentifier = "DCMR", "2000"
-    said.ContentTemplateSequence = Sequence([template])
+    dataset.ContentTemplateSequence = Sequence([template])
     procedure_code = build_code(
         shorten_line(procedure.code, "SH"), shorten_line(procedure.coding_system or "L", "SH"), str(procedure)
     )
-    said.ContentSequence = Sequence(
+    dataset.ContentSequence = Sequence(
         [
             _coded("HAS CONCEPT MOD", ("121058", "DCM", "Procedure reported"), procedure_code),
             _coded(
@@ -141,15 +176,15 @@ def _content(said: Dataset, words: ReportContent, procedure: RequestedProcedure,
                 ("121049", "DCM", "Language of Content Item and Descendants"),
                 build_code(language, "RFC5646", language),
             ),
-            *_observers(words, procedure),
-            *(_section(name, text) for name, text in words.sections),
+            *_observers(content, procedure),
+            *(_section(name, text) for name, text in content.sections),
         ]
     )
 
 
-def _observers(words: ReportContent, procedure: RequestedProcedure) -> list[Dataset]:
+def _observers(content: ReportContent, procedure: RequestedProcedure) -> list[Dataset]:
     items = []
-    for author in words.authors:
+    for author in content.authors:
         items.append(
             _coded("HAS OBS CONTEXT", ("121005", "DCM", "Observer Type"), build_code("121006", "DCM", "Person"))
         )

@@ -1,4 +1,4 @@
-"""Calling other DICOM systems: one association, time limits, and errors that say what a person can check."""
+"""Associations with other DICOM systems as SCU: time limits, and errors that say what a person can check."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from ..encoding.log_privacy import keep_identifiers_out_of_logs
 from ..models import Remote
 
 CONNECT_S, ANSWER_S = 10, 60
+"""Connecting is quick or fails; an archive may search for a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteAddress:
-    """Where a system listens that is no :class:`Remote` row, such as a device."""
+    """The address of a system that has no :class:`Remote` row, such as a device."""
 
     ae_title: str
     host: str
@@ -32,7 +33,7 @@ class RemoteAddress:
 
 
 class Unreachable(Exception):
-    """The other side cannot be reached, or refuses us, or answers with a failure. Its words carry no patient."""
+    """The other system cannot be reached, rejects us, or answers with a failure. The message names no patient."""
 
 
 @contextmanager
@@ -60,14 +61,14 @@ def open_association(remote: Remote | RemoteAddress, *sop_classes: str, wait_s: 
 
 
 def _context() -> ssl.SSLContext:
-    """Whom we trust: RIS_DICOM_CA, else what this machine does. Who asks for a certificate of ours is shown it."""
+    """TLS as client: trusts RIS_DICOM_CA, else what this machine trusts; shows our certificate when it is asked for."""
     files = settings.RIS.dicom_tls
     return build_client_context(files.ca, files.cert, files.key) if files else build_client_context()
 
 
-def read_status(said: Dataset) -> int:
+def read_status(response: Dataset) -> int:
     """The status of an answer. Raises Unreachable when there is none (time-out, abort)."""
-    status = said.get("Status")
+    status = response.get("Status")
     if status is None:
         raise Unreachable("no answer came")
     return int(status)

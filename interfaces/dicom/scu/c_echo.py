@@ -1,4 +1,4 @@
-"""Asking whether a device is there: C-ECHO to its address (PS3.4 annex A)."""
+"""Echo test of a device: C-ECHO to its address (PS3.4 annex A)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..models import DeviceProfile
 from .association import RemoteAddress, Unreachable, open_association, read_status
 
 WAIT_S = 5
-"""For each of: a connection, the association, the answer. Somebody is looking at the page."""
+"""For the connection, the association and the answer each: a person waits for the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class EchoResult:
-    """What came of it. ``ms``: from calling to the answer, association included; ``words``: for people."""
+    """The outcome. ``ms``: from connecting to the answer, association included; ``words``: a sentence for people."""
 
     answered: bool
     words: str
@@ -37,23 +37,23 @@ def send_echo(device: Device, *, actor: Actor, at: datetime) -> EchoResult:
     profile: DeviceProfile | None = getattr(device, "dicom_profile", None)
     if profile is None or not profile.host or not profile.port:
         raise Invalid("Give the device's profile a host and a port first.", at="host")
-    said = _ask(RemoteAddress(device.ae_title, profile.host, profile.port, tls=profile.require_tls))
-    record(actor, "device.echo", device, at=at, answered=said.answered, ms=round(said.ms))
-    return said
+    result = _ask(RemoteAddress(device.ae_title, profile.host, profile.port, tls=profile.require_tls))
+    record(actor, "device.echo", device, at=at, answered=result.answered, ms=round(result.ms))
+    return result
 
 
 def _ask(place: RemoteAddress) -> EchoResult:
-    began = time.perf_counter()
+    begun = time.perf_counter()
     try:
         with open_association(place, Verification, wait_s=WAIT_S) as association:
             status = read_status(association.send_c_echo())
     except Unreachable as error:
-        return EchoResult(False, f"No echo: {error}.", _since(began))
-    taken = _since(began)
+        return EchoResult(False, f"No echo: {error}.", _since(begun))
+    elapsed_ms = _since(begun)
     if status != 0x0000:
-        return EchoResult(False, f"No echo: {place.ae_title} answered with status {status:04X}.", taken)
-    return EchoResult(True, f"{place.ae_title} answered in {taken:.0f} ms.", taken)
+        return EchoResult(False, f"No echo: {place.ae_title} answered with status {status:04X}.", elapsed_ms)
+    return EchoResult(True, f"{place.ae_title} answered in {elapsed_ms:.0f} ms.", elapsed_ms)
 
 
-def _since(began: float) -> float:
-    return (time.perf_counter() - began) * 1000
+def _since(begun: float) -> float:
+    return (time.perf_counter() - begun) * 1000

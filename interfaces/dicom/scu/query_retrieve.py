@@ -62,16 +62,16 @@ def _by_cfind(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
     query.QueryRetrieveLevel = "STUDY"
     for name, value in (_RETURNED | keys).items():
         setattr(query, name, value)
-    found = []
+    studies = []
     model = StudyRootQueryRetrieveInformationModelFind
     with open_association(archive, model) as association:
-        for said, identifier in association.send_c_find(query, model):
-            status = read_status(said)
+        for response, identifier in association.send_c_find(query, model):
+            status = read_status(response)
             if status in (0xFF00, 0xFF01) and identifier is not None:
-                found.append(_parse_study(identifier))
+                studies.append(_parse_study(identifier))
             elif status != 0x0000:
                 raise Unreachable(f"C-FIND answered with status {status:04X}")
-    return found[:MAX_STUDIES]
+    return studies[:MAX_STUDIES]
 
 
 def _by_qido(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
@@ -84,28 +84,28 @@ def _by_qido(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
 
 
 def build_dicomweb_client(archive: Archive) -> DICOMwebClient:
-    """A client of the archive's DICOMweb address that tries once: our queues know when to try again."""
+    """A client of the archive's DICOMweb address, without retries: our queues retry."""
     client = DICOMwebClient(url=archive.dicomweb, timeout=HTTP_S)
     client.set_http_retry_params(retry=False)
     return client
 
 
-def _parse_study(said: Dataset) -> FoundStudy:
-    on = date_matching.parse_date(text(said, "StudyDate"))
+def _parse_study(dataset: Dataset) -> FoundStudy:
+    date_ = date_matching.parse_date(text(dataset, "StudyDate"))
     return FoundStudy(
-        uid=text(said, "StudyInstanceUID"),
-        on=None if on == date_matching.NEVER else on,
-        description=text(said, "StudyDescription"),
-        modalities=tuple(_several(said.get("ModalitiesInStudy"))),
-        instances=number_or_none(text(said, "NumberOfStudyRelatedInstances")) or 0,
-        accession=text(said, "AccessionNumber"),
+        uid=text(dataset, "StudyInstanceUID"),
+        on=None if date_ == date_matching.NEVER else date_,
+        description=text(dataset, "StudyDescription"),
+        modalities=tuple(_several(dataset.get("ModalitiesInStudy"))),
+        instances=number_or_none(text(dataset, "NumberOfStudyRelatedInstances")) or 0,
+        accession=text(dataset, "AccessionNumber"),
     )
 
 
 def _several(value: Any) -> Iterable[str]:
     if not value:
         return []
-    return [value] if isinstance(value, str) else [str(one) for one in value]
+    return [value] if isinstance(value, str) else [str(modality) for modality in value]
 
 
 def move_study(archive: Archive, study_uid: str, destination: str) -> int:
@@ -115,15 +115,15 @@ def move_study(archive: Archive, study_uid: str, destination: str) -> int:
     """
     if archive.move_hook:
         return _by_hook(archive, study_uid, destination)
-    asked = Dataset()
-    asked.QueryRetrieveLevel = "STUDY"
-    asked.StudyInstanceUID = study_uid
+    identifier = Dataset()
+    identifier.QueryRetrieveLevel = "STUDY"
+    identifier.StudyInstanceUID = study_uid
     model = StudyRootQueryRetrieveInformationModelMove
     moved = 0
     with open_association(archive, model) as association:
-        for said, _ in association.send_c_move(asked, destination, model):
-            status = read_status(said)
-            moved = int(said.get("NumberOfCompletedSuboperations") or moved)
+        for response, _ in association.send_c_move(identifier, destination, model):
+            status = read_status(response)
+            moved = int(response.get("NumberOfCompletedSuboperations") or moved)
             if status not in (0xFF00, 0x0000):
                 raise Unreachable(f"C-MOVE answered with status {status:04X}")
     return moved
@@ -131,8 +131,10 @@ def move_study(archive: Archive, study_uid: str, destination: str) -> int:
 
 def _by_hook(archive: Archive, study_uid: str, destination: str) -> int:
     try:
-        said = httpx.post(archive.move_hook, json={"study_uid": study_uid, "destination": destination}, timeout=HOOK_S)
-        said.raise_for_status()
+        response = httpx.post(
+            archive.move_hook, json={"study_uid": study_uid, "destination": destination}, timeout=HOOK_S
+        )
+        response.raise_for_status()
     except httpx.HTTPError as error:
         raise Unreachable(f"the move hook failed ({type(error).__name__})") from None
     return 0

@@ -90,7 +90,7 @@ class Acceptor:
         """Count bytes that wait in memory; beyond the limit the association that holds most of them is aborted."""
         self.held_bytes += count
         if count > 0 and self.held_bytes > MAX_HELD_BYTES:
-            greediest = max(self.associations, key=lambda one: one.held_bytes)
+            greediest = max(self.associations, key=lambda other: other.held_bytes)
             greediest.abort("too many bytes wait for an answer")
 
     def admit(self, association: Association) -> None:
@@ -98,8 +98,8 @@ class Acceptor:
         request = association.request
         assert request is not None
         own_title, encrypted = self.ae_title, association.encrypted
-        asked = request.calling, request.called, association.address
-        cached = admission.admit_from_cache(*asked, own_title=own_title, encrypted=encrypted)
+        titles_and_address = request.calling, request.called, association.address
+        cached = admission.admit_from_cache(*titles_and_address, own_title=own_title, encrypted=encrypted)
         if cached is not None:
             association.decide(cached)
             return
@@ -107,7 +107,7 @@ class Acceptor:
         def look_up() -> None:
             verdict: Caller | AssociateReject = admission.UNABLE
             try:
-                verdict = admission.admit(*asked, own_title=own_title, encrypted=encrypted)
+                verdict = admission.admit(*titles_and_address, own_title=own_title, encrypted=encrypted)
             finally:
                 self.call_on_loop(association.decide, verdict)
 

@@ -1,4 +1,4 @@
-"""Who is on the line: the device that an association belongs to, and what it is allowed."""
+"""Who may associate (PS3.8 9.3.4): the device that an association belongs to, and what it may see."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..encoding.charsets import parse_terms
 from ..models import DeviceProfile
 
 CACHED_S = 1.0
-"""A change of a device's settings is heeded at most this much later."""
+"""A change of a device's settings takes effect within this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The other side of an association. Without a device: somebody on this machine whom we do not know."""
+    """The other side of an association. ``device_id`` is None for a caller whose AE title no device has."""
 
     ae_title: str
     address: str
@@ -39,8 +39,10 @@ class Caller:
     cut_long_values: bool = True
 
     def modalities(self, asked: tuple[str, ...]) -> tuple[str, ...]:
-        """What the device means by the modalities it asks for."""
-        return tuple(dict.fromkeys(m for one in asked for m in self.modality_map.get(one, [one])))
+        """The modalities that the device means by those it asks for."""
+        return tuple(
+            dict.fromkeys(meant for modality in asked for meant in self.modality_map.get(modality, [modality]))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ NOT_ENCRYPTED = AssociateReject(1, 1, 1, "TLS required for this device")
 TOO_MANY = AssociateReject(2, 3, 2, "too many associations")
 UNABLE = AssociateReject(2, 2, 1, "not able to look the caller up")
 
-_seen: dict[tuple[str, str], tuple[float, Caller]] = {}
+_cache: dict[tuple[str, str], tuple[float, Caller]] = {}
 _lock = Lock()
 
 
@@ -81,10 +83,10 @@ def admit_from_cache(
     """As :func:`admit`, from memory alone: None when this caller has to be looked up (again)."""
     if called != own_title:
         return CALLED_UNKNOWN
-    found = _seen.get((calling, address))
-    if found is None or time.monotonic() - found[0] >= CACHED_S:
+    cached = _cache.get((calling, address))
+    if cached is None or time.monotonic() - cached[0] >= CACHED_S:
         return None
-    return _verdict(found[1], calling, address, encrypted)
+    return _verdict(cached[1], calling, address, encrypted)
 
 
 def _verdict(caller: Caller, calling: str, address: str, encrypted: bool) -> Caller | AssociateReject:
@@ -99,14 +101,14 @@ def _verdict(caller: Caller, calling: str, address: str, encrypted: bool) -> Cal
 def _known(calling: str, address: str) -> Caller:
     now = time.monotonic()
     with _lock:
-        found = _seen.get((calling, address))
-    if found is not None and now - found[0] < CACHED_S:
-        return found[1]
+        cached = _cache.get((calling, address))
+    if cached is not None and now - cached[0] < CACHED_S:
+        return cached[1]
     caller = _look_up(calling, address)
     with _lock:
-        if len(_seen) > 5000:
-            _seen.clear()
-        _seen[calling, address] = (now, caller)
+        if len(_cache) > 5000:  # many addresses at once: a scan, or an attack
+            _cache.clear()
+        _cache[calling, address] = (now, caller)
     return caller
 
 
@@ -150,6 +152,6 @@ def _stranger(calling: str, address: str) -> Caller:
 
 
 def clear_cache() -> None:
-    """Look everybody up again."""
+    """Look every caller up anew."""
     with _lock:
-        _seen.clear()
+        _cache.clear()

@@ -1,7 +1,7 @@
-"""The DICOM upper layer's units (PS3.8 section 9.3), as bytes.
+"""PDUs of the DICOM upper layer (PS3.8 section 9.3), as bytes.
 
-Only what the door needs: the association request is read, a few answers are written. Everything
-raises Malformed for bytes that cannot be right; nothing here keeps state or touches a socket.
+Only what an acceptor needs: the association request is parsed, a few answers are encoded. Parsers raise MalformedPdu;
+nothing here keeps state or touches a socket.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IMPLEMENTATION_UID = "2.25.309411279406214532087212906842370425147"
 IMPLEMENTATION_NAME = "WETREAD"
 
 MAX_PDU_BYTES = 131_072
-"""What we announce; a longer one is not read."""
+"""The maximum length that we announce (PS3.8 D.1); a longer PDU ends the association."""
 
 _HEADER = Struct(">BxL")
 _PDV = Struct(">LBB")
@@ -29,7 +29,7 @@ _DATA = Struct(">BxLLBB").pack
 
 
 class MalformedPdu(Exception):
-    """These bytes are no such unit."""
+    """These bytes are no such PDU, or no such message."""
 
 
 @dataclass(frozen=True, slots=True)

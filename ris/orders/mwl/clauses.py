@@ -1,18 +1,18 @@
-"""A worklist question as conditions in SQL, by field of the question, and as checks for what SQL cannot decide."""
+"""Conditions of a worklist question: in SQL, by field of the question, and in Python for what SQL cannot decide."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, time
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from django.db import connection
 
 from ris.patients.names import fold
 
 from .. import states
+from .question import MwlQuestion
 from .rows import Entry
 from .sql import (
     Clause,
@@ -24,10 +24,6 @@ from .sql import (
     match_subselect,
     match_text,
 )
-from .wildcards import Wildcard
-
-if TYPE_CHECKING:
-    from .query import MwlQuestion
 
 # field of the question -> column that a value is compared with, wildcards allowed
 _TEXTS = {
@@ -50,37 +46,37 @@ _TEXTS = {
 
 def build_clauses(q: MwlQuestion) -> dict[str, Clause]:
     """What SQL can decide, by field of the question."""
-    found = {
+    clauses = {
         "order": Clause("o.state = %s AND rp.state = %s", (states.ACTIVE, states.ACTIVE)),
         "states": match_any_value("s.state", q.states),
     }
     if q.not_before:
-        found["not_before"] = Clause("s.start >= %s", (adapt_moment(q.not_before),))
+        clauses["not_before"] = Clause("s.start >= %s", (adapt_moment(q.not_before),))
     if q.site_id is not None:
-        found["site_id"] = Clause("o.site_id = %s", (q.site_id,))
+        clauses["site_id"] = Clause("o.site_id = %s", (q.site_id,))
     if q.start_from:
-        found["start_from"] = Clause("s.start >= %s", (adapt_moment(q.start_from),))
+        clauses["start_from"] = Clause("s.start >= %s", (adapt_moment(q.start_from),))
     if q.start_until:
-        found["start_until"] = Clause("s.start <= %s", (adapt_moment(q.start_until),))
+        clauses["start_until"] = Clause("s.start <= %s", (adapt_moment(q.start_until),))
     if q.stations:
-        found["stations"] = Clause.any(_ways_to_stations(q.stations))
+        clauses["stations"] = Clause.any(_ways_to_stations(q.stations))
     if q.station_names:
-        found["station_names"] = Clause.any(match_json_item("s.station_names", name) for name in q.station_names)
+        clauses["station_names"] = Clause.any(match_json_item("s.station_names", name) for name in q.station_names)
     if q.study_uids:
-        found["study_uids"] = match_any_value("rp.study_uid", q.study_uids)
+        clauses["study_uids"] = match_any_value("rp.study_uid", q.study_uids)
     if q.birth_dates:
-        found["birth_dates"] = match_any_value("p.birth_date", q.birth_dates)
+        clauses["birth_dates"] = match_any_value("p.birth_date", q.birth_dates)
     if q.patient_names:
         names = Clause.any(match_name(name) for name in q.patient_names)
-        found["patient_names"] = match_subselect("o.patient_id", "SELECT p.id FROM patients_patient p", names)
+        clauses["patient_names"] = match_subselect("o.patient_id", "SELECT p.id FROM patients_patient p", names)
     if q.patient_ids:
         numbers = Clause.any(match_text("value", value) for value in q.patient_ids)
-        found["patient_ids"] = match_subselect("o.patient_id", "SELECT patient_id FROM patients_identifier", numbers)
+        clauses["patient_ids"] = match_subselect("o.patient_id", "SELECT patient_id FROM patients_identifier", numbers)
     for name, column in _TEXTS.items():
         values = getattr(q, name)
         if values:
-            found[name] = Clause.any(match_text(column, value) for value in values)
-    return found
+            clauses[name] = Clause.any(match_text(column, value) for value in values)
+    return clauses
 
 
 def _ways_to_stations(titles: tuple[str, ...]) -> list[Clause]:
@@ -102,22 +98,24 @@ _LITERAL = re.compile(r"[^*?]{3}|[^*?]+$")
 """How such a value begins, to be worth following: three letters, or it is a short one without wildcards."""
 
 
-def narrow_clauses(found: dict[str, Clause], q: MwlQuestion) -> dict[str, Clause]:
+def narrow_clauses(clauses: dict[str, Clause], q: MwlQuestion) -> dict[str, Clause]:
     """The same, said so that SQLite begins where the fewest rows are, whether or not it was ever analysed.
 
     It does not look into an OR of two for the station's indexes, so these are named; and of an accession number and
     a start it takes either for a good beginning, so what is not to be one gets a plus, which no index serves.
     """
     if q.start_from and q.not_before:  # an index begins at one bound only: let it be the later
-        found = {name: clause for name, clause in found.items() if name != _earlier_bound(q.start_from, q.not_before)}
+        clauses = {
+            name: clause for name, clause in clauses.items() if name != _earlier_bound(q.start_from, q.not_before)
+        }
     if connection.vendor == "postgresql":
-        return found
+        return clauses
     leads = any(values and all(map(_LITERAL.match, values)) for values in (getattr(q, name) for name in _LEADING))
-    bounds = {name: found[name] for name in _BOUNDS if name in found}
+    bounds = {name: clauses[name] for name in _BOUNDS if name in clauses}
     if leads or q.stations:
-        back = [name for name in (*_BOUNDS, "site_id") if name in found]
-        found = found | {name: Clause(f"+{found[name].sql}", found[name].params) for name in back}
-    return found | {"stations": _at_stations(q.stations, join_all(bounds.values()), leads)} if q.stations else found
+        back = [name for name in (*_BOUNDS, "site_id") if name in clauses]
+        clauses = clauses | {name: Clause(f"+{clauses[name].sql}", clauses[name].params) for name in back}
+    return clauses | {"stations": _at_stations(q.stations, join_all(bounds.values()), leads)} if q.stations else clauses
 
 
 def _at_stations(titles: tuple[str, ...], bounds: Clause, leads: bool) -> Clause:
@@ -135,15 +133,15 @@ def _earlier_bound(start_from: datetime, not_before: datetime) -> str:
 
 def build_checks(q: MwlQuestion) -> dict[str, Callable[[Entry], bool]]:
     """What SQL cannot decide alike on both databases, by field of the question. Rarely asked."""
-    found: dict[str, Callable[[Entry], bool]] = {}
+    checks: dict[str, Callable[[Entry], bool]] = {}
     if q.time_from or q.time_until:
         first, last = q.time_from or time.min, q.time_until or time.max
-        found["time_from"] = lambda e: first <= e.local_start.time() <= last
+        checks["time_from"] = lambda e: first <= e.local_start.time() <= last
     for name, of in _PHYSICIANS.items():
         asked = getattr(q, name)
         if asked:
-            found[name] = _name_check(of, asked)
-    return found
+            checks[name] = _name_check(of, asked)
+    return checks
 
 
 _PHYSICIANS: dict[str, Callable[[Entry], str]] = {
@@ -163,3 +161,41 @@ def _name_check(of: Callable[[Entry], str], asked: tuple[str, ...]) -> Callable[
         return any(pattern.fits(group) for pattern in patterns for group in groups)
 
     return lambda e: fits(of(e))
+
+
+class Wildcard:
+    """A compiled pattern of DICOM wildcard matching (PS3.4 C.2.2.2.4): ``*`` any run of characters, ``?`` any one.
+
+    Case counts. Patterns come from outside, so none may cost more than another: each character of a text is read
+    once, and nothing is tried again.
+
+    All the places in the pattern that a text may have come to so far are the bits of one number. A character of the
+    text moves each of them one place on, where it fits there, and leaves those that stand at a ``*`` where they are.
+    """
+
+    __slots__ = ("_at", "_everywhere", "_last", "_staying")
+
+    def __init__(self, pattern: str) -> None:
+        self._at: dict[str, int] = {}
+        self._everywhere = self._staying = 0
+        place = 1
+        for character in pattern:
+            if character == "*":
+                self._staying |= place
+                continue
+            if character == "?":
+                self._everywhere |= place
+            else:
+                self._at[character] = self._at.get(character, 0) | place
+            place <<= 1
+        self._last = place
+
+    def fits(self, text: Iterable[str]) -> bool:
+        """Whether the whole text, character by character, fits. Reads each character at most once."""
+        places = 1
+        for character in text:
+            moving = places & (self._at.get(character, 0) | self._everywhere)
+            places = moving << 1 | places & self._staying
+            if not places:
+                return False
+        return bool(places & self._last)

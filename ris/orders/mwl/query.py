@@ -1,70 +1,22 @@
-"""The scanner's question: which scheduled steps should I show? Answered in SQL, nothing decoded on the way.
+"""Finds the scheduled steps of a worklist question in SQL.
 
-One statement joins a step with all that a worklist entry says about it. It is written by hand
-because it is asked a thousand times a second, and because a row must come back exactly as the
-database has it: two rows are equal when everything in them is equal, so whoever renders a row
-may keep the rendering by the row itself and can never be out of date. PostgreSQL can say which
-version of each row it is without saying the row, so there the versions are asked for first.
+One statement joins a step with all that a worklist entry holds. It is written by hand because it runs a thousand
+times a second, and because rows must come back exactly as the database has them: equal rows have equal content, so
+an encoding may be cached by the row and is never stale. PostgreSQL knows the version of a row without reading it,
+so there the versions are fetched first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, fields, replace
-from datetime import datetime, time
 
 from django.db import connection
 
 from ris.kernel.db.prepared import era, fetch
 
-from .. import states
 from .clauses import build_checks, build_clauses, narrow_clauses
+from .question import MAX_ROWS, MwlQuestion
 from .rows import Listed, Row, from_clause, parse_row, row_columns, version_columns
-
-MAX_ROWS = 2000
-"""Nobody reads a longer list on a scanner."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MwlQuestion:
-    """What is asked for. An empty value asks nothing; several values of one key mean any of them.
-
-    Texts may hold ``*`` and ``?`` where DICOM allows wildcards. Moments are aware; ``start_from`` and
-    ``start_until`` are both inclusive. ``time_from``/``time_until`` are a time of day at the step's site,
-    asked without a date. ``not_before``: an earlier step that nobody performed has left the list.
-    """
-
-    states: tuple[str, ...] = tuple(sorted(states.WAITING))
-    not_before: datetime | None = None
-    site_id: int | None = None
-    stations: tuple[str, ...] = ()
-    station_names: tuple[str, ...] = ()
-    locations: tuple[str, ...] = ()
-    modalities: tuple[str, ...] = ()
-    start_from: datetime | None = None
-    start_until: datetime | None = None
-    time_from: time | None = None
-    time_until: time | None = None
-    step_numbers: tuple[str, ...] = ()
-    procedure_numbers: tuple[str, ...] = ()
-    procedure_codes: tuple[str, ...] = ()
-    protocol_codes: tuple[str, ...] = ()
-    descriptions: tuple[str, ...] = ()
-    study_uids: tuple[str, ...] = ()
-    accessions: tuple[str, ...] = ()
-    placer_numbers: tuple[str, ...] = ()
-    filler_numbers: tuple[str, ...] = ()
-    priorities: tuple[str, ...] = ()
-    patient_ids: tuple[str, ...] = ()
-    issuers: tuple[str, ...] = ()
-    patient_names: tuple[str, ...] = ()
-    birth_dates: tuple[str, ...] = ()
-    sexes: tuple[str, ...] = ()
-    admission_ids: tuple[str, ...] = ()
-    performing_physicians: tuple[str, ...] = ()
-    requesting_physicians: tuple[str, ...] = ()
-    referring_physicians: tuple[str, ...] = ()
-    limit: int = MAX_ROWS
 
 
 def find_worklist_rows(question: MwlQuestion, *, other_ids: bool = False, known: Container[Row] = ()) -> list[Listed]:
@@ -119,11 +71,5 @@ def fetch_step_row(step_id: int) -> Row | None:
     wanted = ", ".join(row_columns(connection.vendor, other_ids=True))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {wanted} FROM {from_clause(connection.vendor)} WHERE s.id = %s", [step_id])  # noqa: S608
-        found: Row | None = cursor.fetchone()
-    return found
-
-
-def list_asked_keys(question: MwlQuestion) -> list[str]:
-    """The names of the fields that ask something."""
-    plain = replace(MwlQuestion(), limit=question.limit)
-    return [f.name for f in fields(question) if getattr(question, f.name) != getattr(plain, f.name)]
+        row: Row | None = cursor.fetchone()
+    return row

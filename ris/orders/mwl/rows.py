@@ -127,8 +127,8 @@ def version_columns(vendor: str, *, other_ids: bool) -> list[str]:
 
     To be compared within one era of the database only (:func:`ris.kernel.db.prepared.era`).
     """
-    told = _VERSIONS.get(vendor, [])
-    return [*told, _OTHER_IDS[vendor]] if told and other_ids else told
+    columns = _VERSIONS.get(vendor, [])
+    return [*columns, _OTHER_IDS[vendor]] if columns and other_ids else columns
 
 
 class Entry(NamedTuple):

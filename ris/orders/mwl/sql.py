@@ -1,4 +1,4 @@
-"""Pieces of SQL in which a worklist question is said, alike for SQLite and PostgreSQL.
+"""Pieces of SQL for a worklist question, with equal results on SQLite and PostgreSQL.
 
 Patterns with a literal beginning are also said as a range, so that an index serves them on both
 databases and in prepared statements.
@@ -57,9 +57,9 @@ def match_subselect(column: str, select: str, where: Clause) -> Clause:
 
     On PostgreSQL as an array: a plan made for all parameters then reckons with ten, not with a share of the table.
     """
-    found = f"{select} WHERE {where.sql}"
+    subselect = f"{select} WHERE {where.sql}"
     postgresql = connection.vendor == "postgresql"
-    return Clause(f"{column} = ANY(ARRAY({found}))" if postgresql else f"{column} IN ({found})", where.params)
+    return Clause(f"{column} = ANY(ARRAY({subselect}))" if postgresql else f"{column} IN ({subselect})", where.params)
 
 
 def join_all(clauses: Iterable[Clause]) -> Clause:
