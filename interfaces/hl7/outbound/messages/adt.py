@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from interfaces.hl7.models import Destination
-from ris.patients.models import Merge, Patient
+from ris.patients.models import Identifier, Merge, Patient
 
 from .segments import (
     repeat,
@@ -37,7 +37,7 @@ def build_patient_merge(
     rows = patient.identifiers.filter(retired=True).order_by("pk")
     if merge is not None:
         moved = {pk: retired for pk, retired, _ in merge.moved["Identifier"]}
-        of_merge = rows.filter(pk__in=moved)
+        of_merge = Identifier.objects.filter(pk__in=moved).order_by("pk")  # whoever has them by now
         rows = of_merge.filter(pk__in=[pk for pk, retired in moved.items() if not retired]) or of_merge or rows
     mrg = write_segment("MRG", {1: repeat(write_identifier(row) for row in rows)})
     return [head, write_segment("EVN", {1: "A40", 2: write_timestamp(at)}), write_pid(patient, destination), mrg]
