@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ris.kernel.numbers import MOST_NUMBER
+from ris.kernel.values.numbers import MOST_NUMBER
 from ris.people.edge import user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ris.kernel.threads import DatabaseExecutor
+from ris.kernel.db.threads import DatabaseExecutor
 
 from .availability.ian_scp import note_availability
 from .encoding.log_privacy import keep_identifiers_out_of_logs

@@ -9,8 +9,8 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
-from .moments import FIRST_YEAR, LAST_YEAR, is_possible
-from .numbers import MOST_ID
+from .values.moments import FIRST_YEAR, LAST_YEAR, is_possible
+from .values.numbers import MOST_ID
 
 M = TypeVar("M", bound=models.Model)
 _YEARS = f"The year must be from {FIRST_YEAR} to {LAST_YEAR}."
@@ -31,7 +31,7 @@ class IdField(serializers.IntegerField):
 
 
 class MomentField(serializers.DateTimeField):
-    """An aware moment in a possible year (``ris.kernel.moments``)."""
+    """An aware moment in a possible year (``ris.kernel.values.moments``)."""
 
     def to_internal_value(self, value: Any) -> datetime:
         found: datetime = super().to_internal_value(value)

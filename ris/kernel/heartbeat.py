@@ -16,7 +16,7 @@ SILENT_AFTER = timedelta(seconds=90)
 SILENT_ALARM = "sweeps-silent"
 
 
-def beat(name: str, *, at: datetime) -> None:
+def note_beat(name: str, *, at: datetime) -> None:
     """Note that ``name`` lives."""
     Heartbeat.objects.update_or_create(name=name, defaults={"at": at})
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 EXCEPTIONS: dict[str, frozenset[str]] = {
-    "full_folders": frozenset(
-        {
-            "ris.kernel",
-        }
-    ),
+    "full_folders": frozenset(),
     "shared_module_names": frozenset(),
     "shared_function_names": frozenset(
         {
@@ -16,7 +12,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.dicom: explain",
             "interfaces.dicom: prefetch",
             "interfaces.hl7.inbound: decide",
-            "ris.kernel: beat",
         }
     ),
     "cycles": frozenset({}),

@@ -17,17 +17,17 @@ def open_alarms() -> list[str]:
 
 
 def test_sweeps_that_fall_silent_raise_an_alarm_and_their_return_clears_it() -> None:
-    heartbeat.beat(heartbeat.SWEEPS, at=NOON)
+    heartbeat.note_beat(heartbeat.SWEEPS, at=NOON)
     assert heartbeat.watch(since=NOON, at=NOON + timedelta(seconds=60))
     assert not heartbeat.watch(since=NOON, at=NOON + LATER)
     assert open_alarms() == ["sweeps-silent"]
-    heartbeat.beat(heartbeat.SWEEPS, at=NOON + LATER)
+    heartbeat.note_beat(heartbeat.SWEEPS, at=NOON + LATER)
     assert heartbeat.watch(since=NOON, at=NOON + LATER)
     assert open_alarms() == []
 
 
 def test_a_system_that_has_just_started_is_given_its_time() -> None:
-    heartbeat.beat(heartbeat.SWEEPS, at=NOON)
+    heartbeat.note_beat(heartbeat.SWEEPS, at=NOON)
     start = NOON + timedelta(days=3)
     assert heartbeat.watch(since=start, at=start + timedelta(seconds=30))
     assert not heartbeat.watch(since=start, at=start + timedelta(seconds=100))

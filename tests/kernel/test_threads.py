@@ -9,9 +9,9 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ris.kernel import threads
-from ris.kernel.group_commit import Background, Batches
-from ris.kernel.threads import DatabaseExecutor, run_with_retry
+from ris.kernel.db import threads
+from ris.kernel.db.group_commit import Background, Batches
+from ris.kernel.db.threads import DatabaseExecutor, run_with_retry
 
 
 @pytest.fixture

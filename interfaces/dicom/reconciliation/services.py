@@ -13,7 +13,7 @@ from ris.audit.services import record
 from ris.catalog.models import Site
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import Conflict, Invalid
-from ris.kernel.texts import read_reason
+from ris.kernel.values.texts import read_reason
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure
 from ris.orders.services import complete_exam, discontinue_exam, link_exam, place_order

@@ -9,7 +9,7 @@ from django.db import transaction
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.doorbell import ring
-from ris.kernel.texts import read_reason
+from ris.kernel.values.texts import read_reason
 
 from ..models import ReportSend
 from . import states

@@ -2,7 +2,7 @@
 
 The way of one message: ``acceptor`` (listens, counts, admits) → ``association`` (PDUs of one connection) →
 ``message_exchange`` (data values become messages, answered in turn) → ``c_find`` or ``n_services`` (one message, on a
-thread of ``ris.kernel.threads``) → back through ``message_exchange`` to the socket. ``pdu`` and ``dimse`` hold the
+thread of ``ris.kernel.db.threads``) → back through ``message_exchange`` to the socket. ``pdu`` and ``dimse`` hold the
 bytes of both layers, ``admission`` who may associate. One event loop runs all associations: an idle one costs a
 socket and no thread.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ris.kernel.threads import DatabaseExecutor
+from ris.kernel.db.threads import DatabaseExecutor
 
 from ..mwl.query_log import LogEntry
 from . import pdu

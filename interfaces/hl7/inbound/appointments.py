@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from ris.kernel.errors import Invalid
-from ris.kernel.numbers import number_or_none
+from ris.kernel.values.numbers import number_or_none
 
 from ..v2.parser import Segment
 from .context import Incoming

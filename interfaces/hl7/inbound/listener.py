@@ -23,8 +23,8 @@ from django.db import connection
 
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.clock import now
-from ris.kernel.group_commit import Background, Batches
-from ris.kernel.threads import DatabaseExecutor, ensure_database, run_with_retry, writers_turn
+from ris.kernel.db.group_commit import Background, Batches
+from ris.kernel.db.threads import DatabaseExecutor, ensure_database, run_with_retry, writers_turn
 
 from ..models import InboundMessage
 from ..outbound.queue import apply_settings

@@ -13,7 +13,7 @@ from ris.audit.services import record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Invalid
 from ris.kernel.jobs import GO_ON, HALT, RUNNING
-from ris.kernel.texts import read_reason
+from ris.kernel.values.texts import read_reason
 
 from ..models import InboundMessage, ReplayJob
 from .message_filter import MessageFilter, select_to_replay

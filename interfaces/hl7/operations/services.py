@@ -10,7 +10,7 @@ from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Conflict, Invalid, NotFound
-from ris.kernel.texts import read_reason
+from ris.kernel.values.texts import read_reason
 
 from .. import states
 from ..inbound import intake

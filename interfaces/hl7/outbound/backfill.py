@@ -16,7 +16,7 @@ from ris.kernel.errors import Invalid, NotFound
 from ris.kernel.events import revive
 from ris.kernel.jobs import HALT, RUNNING
 from ris.kernel.models import Record
-from ris.kernel.texts import read_reason
+from ris.kernel.values.texts import read_reason
 
 from ..models import BackFill, Destination, OutboundMessage
 from .queue import enqueue_event, match_destinations

@@ -18,8 +18,8 @@ from ris.catalog.models import Device
 from ris.kernel.db.locks import lock_name
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
-from ris.kernel.identifiers import new_uid
 from ris.kernel.states import Step
+from ris.kernel.values.identifiers import new_uid
 
 from .. import states
 from ..events import (

@@ -7,7 +7,7 @@ from datetime import datetime
 from ris.catalog.models import Device
 from ris.kernel.db.statements import Kept, insert
 from ris.kernel.errors import Conflict, Invalid
-from ris.kernel.identifiers import new_uid
+from ris.kernel.values.identifiers import new_uid
 
 from .. import states
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent

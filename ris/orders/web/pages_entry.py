@@ -16,8 +16,8 @@ from ris.catalog.models import Procedure, Site
 from ris.catalog.selectors import devices_at, procedures_matching
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound, Refusal
-from ris.kernel.moments import day_or_none
-from ris.kernel.numbers import id_or_none, read_id
+from ris.kernel.values.moments import day_or_none
+from ris.kernel.values.numbers import id_or_none, read_id
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
 from ris.patients.selectors import patients_matching, possible_duplicates

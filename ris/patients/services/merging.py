@@ -14,7 +14,7 @@ from ris.audit.services import record
 from ris.kernel.db.locks import lock_name
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
-from ris.kernel.texts import read_reason
+from ris.kernel.values.texts import read_reason
 
 from ..events import PatientRevised, PatientsMerged, PatientsSeparated
 from ..models import Identifier, Merge, Patient, Visit

@@ -12,7 +12,7 @@ from ris.audit.services import record
 from ris.kernel import doorbell
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
-from ris.kernel.texts import read_reason
+from ris.kernel.values.texts import read_reason
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.errors import Conflict, Invalid, NotFound
-from ris.kernel.texts import read_reason
+from ris.kernel.values.texts import read_reason
 from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
 from ris.orders.services import revise_order

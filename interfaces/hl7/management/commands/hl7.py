@@ -25,7 +25,7 @@ from interfaces.hl7.web.message_view import decode_for_display
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
-from ris.kernel.numbers import id_or_none, read_number
+from ris.kernel.values.numbers import id_or_none, read_number
 
 MOST_DAYS = 36500
 

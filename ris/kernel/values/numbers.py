@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .errors import Invalid
+from ..errors import Invalid
 
 MOST_ID = 2**63 - 1
 """The largest id that a BigAutoField holds, on every database."""

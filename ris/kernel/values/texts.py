@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import Invalid
+from ..errors import Invalid
 
 LONGEST = 200
 """Characters of a search: longer than any name."""

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from .errors import Invalid
+from ..errors import Invalid
 
 FIRST_YEAR, LAST_YEAR = 1800, 2999
 """Who was born before, or what is booked after, is not in a radiology department."""

@@ -1,7 +1,8 @@
 """Threads that talk to the database for an event loop, each over one connection that it keeps.
 
-``DatabaseExecutor`` is the one pool of threads (a ``concurrent.futures.Executor``); ``ris.kernel.group_commit`` decides
-what it runs next. None of them serves requests of pages: those have Django's own connections.
+``DatabaseExecutor`` is the one pool of threads (a ``concurrent.futures.Executor``);
+``ris.kernel.db.group_commit`` decides what it runs next. None of them serves requests of pages: those have Django's
+own connections.
 """
 
 from __future__ import annotations
