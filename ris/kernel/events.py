@@ -25,6 +25,7 @@ Subscriber = Callable[[Any], None]
 
 _kinds: dict[str, type[Event]] = {}
 _subscribers: dict[str, dict[str, Subscriber]] = defaultdict(dict)
+_in_transaction: dict[str, list[Subscriber]] = defaultdict(list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,22 @@ def subscribe(*events: type[E], name: str) -> Callable[[Callable[[E], None]], Ca
     return register
 
 
+def subscribe_in_transaction(*events: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+    """Have the function called inside :func:`emit`, in the transaction that makes the fact true.
+
+    For the few rows of an upper layer that must never be seen to disagree with the fact, such as the patient of an
+    order on the modality worklist. What it raises fails the emitter; everything else belongs into :func:`subscribe`.
+    """
+
+    def register(function: Callable[[E], None]) -> Callable[[E], None]:
+        for event in events:
+            if function not in _in_transaction[event.kind]:
+                _in_transaction[event.kind].append(cast(Subscriber, function))
+        return function
+
+    return register
+
+
 def emit(event: Event) -> Record:
     """Write the fact down in the caller's transaction and ring the relay's bell after commit.
 
@@ -71,6 +88,8 @@ def emit(event: Event) -> Record:
     del body["stream"], body["at"]
     record = Record(kind=event.kind, stream=event.stream, at=event.at, body=body)
     defer(_write_down, record)
+    for function in _in_transaction[event.kind]:
+        function(event)
     return record
 
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from ris.kernel.events import subscribe
+from ris.kernel.events import subscribe, subscribe_in_transaction
 from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated
 
-from .services.patient_moves import move_into_merge, move_out_of_merge
+from .services.patient_moves import list_placed_since, move_into_merge, move_out_of_merge
 
 
-@subscribe(PatientsMerged, PatientsSeparated, name="orders.move_orders_with_patient")
-def move_orders(event: PatientsEvent) -> None:
-    """Give each order to the patient whose it is now.
+@subscribe_in_transaction(PatientsMerged, PatientsSeparated)
+def move_orders_at_once(event: PatientsEvent) -> None:
+    """Give each order to the patient whose it is now, in the transaction of the merge.
 
-    One subscriber for both events: the relay keeps the order of one subscriber's deliveries, so that a
-    separation is never handled before its merge.
+    A scanner that asks a moment later must see the living patient with a number: the merge has moved the numbers.
     """
     if isinstance(event, PatientsSeparated):
         move_out_of_merge(event)
+    elif isinstance(event, PatientsMerged):
+        move_into_merge(event)
+
+
+@subscribe(PatientsMerged, PatientsSeparated, name="orders.move_orders_with_patient")
+def move_late_orders(event: PatientsEvent) -> None:
+    """Move the orders that were being placed while the two were merged; after a separation list what came between.
+
+    One subscriber for both events: the relay keeps the order of one subscriber's deliveries, so that a separation is
+    never handled before its merge.
+    """
+    if isinstance(event, PatientsSeparated):
+        move_out_of_merge(event)
+        list_placed_since(event)
     elif isinstance(event, PatientsMerged):
         move_into_merge(event)

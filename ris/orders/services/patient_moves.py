@@ -25,7 +25,12 @@ _MERGE = Actor.job("merge")
 
 
 def move_into_merge(event: PatientsMerged) -> None:
-    """Give the orders of the retired patient to the surviving one, and note on the merge which they were."""
+    """Give the orders of the retired patient to the surviving one, and note on the merge which they were.
+
+    Idempotent. A merge that was separated again meanwhile moves nothing.
+    """
+    if event.merge_id is not None and Merge.objects.filter(pk=event.merge_id, separated_at__isnull=False).exists():
+        return
     orders = list(Order.objects.filter(patient_id=event.retired_id).select_for_update())
     if event.merge_id is not None:
         note_moved(event.merge_id, "Order", [order.pk for order in orders])
@@ -33,12 +38,18 @@ def move_into_merge(event: PatientsMerged) -> None:
 
 
 def move_out_of_merge(event: PatientsSeparated) -> None:
-    """Give back the orders that the merge moved; list on it those that were placed since, for a person to decide."""
+    """Give back the orders that the merge moved. Idempotent."""
     merge = Merge.objects.get(pk=event.merge_id)
     moved = merge.moved.get("Order", [])
     orders = Order.objects.filter(patient_id=event.patient_id)
     _move_orders(orders.filter(pk__in=moved).select_for_update(), event.patient_id, event.restored_id, at=event.at)
-    note_since(merge.pk, "Order", _placed_since(merge, orders.exclude(pk__in=moved)))
+
+
+def list_placed_since(event: PatientsSeparated) -> None:
+    """List on the merge the orders that were placed while the two were one, for a person to decide whose they are."""
+    merge = Merge.objects.get(pk=event.merge_id)
+    orders = Order.objects.filter(patient_id=event.patient_id).exclude(pk__in=merge.moved.get("Order", []))
+    note_since(merge.pk, "Order", _placed_since(merge, orders))
 
 
 def _move_orders(orders: Iterable[Order], source: int, target: int, *, at: datetime) -> None:
