@@ -6,7 +6,7 @@ By C-FIND or QIDO-RS the answer has the same plain values; a move is a C-MOVE, o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -21,8 +21,9 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from ris.kernel.values.numbers import number_or_none
 
 from ..models import Archive
-from ..mpps.dataset import text
+from ..mpps.dataset import read_patient, text
 from ..mwl import date_matching
+from ..reconciliation.patient_check import SaidPatient
 from .association import Unreachable, open_association, read_status
 
 MAX_STUDIES = 500
@@ -35,12 +36,17 @@ _RETURNED = {
     "ModalitiesInStudy": "",
     "NumberOfStudyRelatedInstances": "",
     "AccessionNumber": "",
+    "PatientID": "",
+    "IssuerOfPatientID": "",
+    "PatientName": "",
+    "PatientBirthDate": "",
+    "PatientSex": "",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class FoundStudy:
-    """A study as an archive describes it. ``on``: its date, where that can be read."""
+    """A study as an archive describes it. ``on``: its date, where that can be read; ``patient``: whose it is there."""
 
     uid: str
     on: date | None
@@ -48,6 +54,7 @@ class FoundStudy:
     modalities: tuple[str, ...]
     instances: int
     accession: str = ""
+    patient: SaidPatient = field(default_factory=SaidPatient)
 
 
 def find_studies(archive: Archive, **keys: str) -> list[FoundStudy]:
@@ -99,6 +106,7 @@ def _parse_study(dataset: Dataset) -> FoundStudy:
         modalities=tuple(_several(dataset.get("ModalitiesInStudy"))),
         instances=number_or_none(text(dataset, "NumberOfStudyRelatedInstances")) or 0,
         accession=text(dataset, "AccessionNumber"),
+        patient=read_patient(dataset),
     )
 
 
