@@ -81,7 +81,7 @@ def postpone_unanswered(destination: Destination, message: OutboundMessage, at: 
     OutboundMessage.objects.filter(pk=message.pk).update(
         attempts=F("attempts") + 1,
         failures=failures,
-        passed_over=F("passed_over") + _was_passed_over(destination, message),
+        passed_over=F("passed_over") + int(_was_passed_over(destination, message)),
         tried_at=at,
         retry_at=at + DESTINATION_BACKOFF.delay(failures),
     )
