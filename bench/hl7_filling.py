@@ -17,8 +17,8 @@ def fill_with(count: int) -> None:
     from bench.hl7_intake import order
 
     raw = order(0, "SEED", enhanced=False)[1:-2]
-    (pk,) = intake.store([intake.Arrival(raw, "127.0.0.1", now())])
-    intake.decide(pk, at=now())
+    (pk,) = intake.store_messages([intake.Arrival(raw, "127.0.0.1", now())])
+    intake.process_message(pk, at=now())
     placed = Order.objects.get(placer_number="PSEED0")
     procedure = placed.procedures.get()
     _copy(InboundMessage, pk, count, control_id="'FILL' || n", accession="'FILL' || n")

@@ -37,9 +37,9 @@ def sites_seen(viewer: User) -> list[int]:
 
 
 def needing_attention(rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
-    """Refused or failed, and no edited or repeated copy has been applied since."""
+    """Refused, failed or not done, and no edited or repeated copy has been applied since."""
     mended = InboundMessage.objects.filter(edit_of=OuterRef("pk"), state__in=[states.APPLIED, states.IGNORED])
-    return rows.filter(state__in=[states.REFUSED, states.FAILED], edit_of=None).exclude(Exists(mended))
+    return rows.filter(state__in=[states.REFUSED, states.FAILED, states.TO_MEND], edit_of=None).exclude(Exists(mended))
 
 
 def inbound_message(viewer: User, message_id: int) -> InboundMessage:

@@ -2,9 +2,13 @@
 
 from ris.kernel.states import step
 
-# InboundMessage: every message ends in one of the last five.
+# InboundMessage: every message ends in one of the last six.
 RECEIVED = "received"
 APPLIED, IGNORED, REFUSED, DUPLICATE, FAILED = "applied", "ignored", "refused", "duplicate", "failed"
+TO_MEND = "to mend"
+"""Accepted and kept, but something that it asked for was not done: a person has to."""
+TAKEN = frozenset({APPLIED, IGNORED, TO_MEND})
+"""Processed and answered AA."""
 OPEN = frozenset({RECEIVED, FAILED})
 """Not decided yet: stored and to be applied, or failed by our own fault and to be tried again."""
 

@@ -10,13 +10,16 @@ from datetime import timedelta
 
 from ris.audit.actor import Actor
 from ris.kernel.events import Event, subscribe
+from ris.orders.events import ExamDiscontinued, ExamReturned, ExamUnlinked, OrderEvent, OrderReinstated
+from ris.orders.models import Order
 from ris.patients.events import PatientsMerged
 from worklist.events import ItemOpened
 from worklist.models import ReadingItem
 
 from . import states
 from .inbound.early_results import attach_early
-from .inbound.orders.history import OTHER_PATIENT
+from .inbound.orders.apply import Afterwards
+from .inbound.orders.history import OTHER_PATIENT, reapply
 from .models import Destination, InboundMessage
 from .operations.services import replay
 from .outbound.queue import enqueue_event
@@ -28,6 +31,13 @@ from .selectors import needing_attention
 def attach_early_results(event: ItemOpened) -> None:
     """Give the case the results that came before it was open."""
     attach_early(ReadingItem.objects.select_related("procedure__order").get(pk=event.item_id), at=event.at)
+
+
+@subscribe(OrderReinstated, ExamDiscontinued, ExamReturned, ExamUnlinked, name="hl7.reapply_order_history")
+def reapply_order_history(event: OrderEvent) -> None:
+    """Bring an order once more to all that was said of it: it stands again, or its exam has come to nothing."""
+    order = Order.objects.get(pk=event.order_id)
+    reapply(order, Afterwards(event.at), revive=isinstance(event, OrderReinstated))
 
 
 OTHER_PATIENTS = "These identifiers belong to different patients; merge them first."

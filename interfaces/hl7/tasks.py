@@ -35,8 +35,8 @@ def send_owed() -> None:
 def decide_stored() -> None:
     """Called every minute: decide what a listener stored before it died."""
     at = now()
-    for message_id in intake.undecided(before=at - LEFT_ALONE):
-        intake.decide(message_id, at=at)
+    for message_id in intake.list_unprocessed(before=at - LEFT_ALONE):
+        intake.process_message(message_id, at=at)
 
 
 @shared_task(ignore_result=True)

@@ -111,6 +111,8 @@ class OrderIntent:
     accession: str = ""
     placer_number: str = ""
     placer_authority: str = ""
+    placer_generation: int = 1
+    """Which order of this number it is: one may be ordered anew once it is cancelled."""
     filler_number: str = ""
     sender_filler_number: str = ""
     placer_entity: Entity | None = None

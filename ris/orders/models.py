@@ -33,10 +33,9 @@ class Order(Stateful):
     accession = models.CharField(max_length=16, db_index=True, help_text="Accession Number (0008,0050).")
     placer_number = models.CharField(max_length=64, blank=True, help_text="ORC-2.1.")
     placer_authority = models.CharField(max_length=64, blank=True, help_text="ORC-2.2, else the sender's name.")
+    placer_generation = models.PositiveSmallIntegerField(default=1, help_text="The number may be ordered anew: nth.")
     filler_number = models.CharField(max_length=64, blank=True, help_text="ORC-3.1; issued here.")
-    sender_filler_number = models.CharField(
-        max_length=64, blank=True, help_text="ORC-3.1 as the sender gave it, where it numbers as a filler itself."
-    )
+    sender_filler_number = models.CharField(max_length=64, blank=True, help_text="ORC-3.1 as the sender gave it.")
     placer_entity = models.JSONField(
         default=list, blank=True, help_text="ORC-2 as it came: [number, namespace, universal id, its type]."
     )
@@ -62,9 +61,7 @@ class Order(Stateful):
     weight_kg = models.FloatField(null=True, blank=True, help_text="From OBX (LOINC 29463-7, 3141-9 …).")
     height_m = models.FloatField(null=True, blank=True, help_text="From OBX (LOINC 8302-2, 3137-7 …).")
     call_back_phone = models.CharField(max_length=64, blank=True, help_text="ORC-14, else OBR-17.")
-    copies_to = models.JSONField(
-        default=list, blank=True, help_text="OBR-28: [identifier, FAMILY^GIVEN, authority] each."
-    )
+    copies_to = models.JSONField(default=list, blank=True, help_text="OBR-28: [number, FAMILY^GIVEN, authority] each.")
     patient_class = models.CharField(max_length=4, blank=True, help_text="PV1-2 as it came with the order.")
     patient_location = models.CharField(max_length=120, blank=True, help_text="PV1-3 as it came with the order.")
     referring_provider = models.CharField(max_length=194, blank=True, help_text="PV1-8 as FAMILY^GIVEN.")
@@ -78,7 +75,7 @@ class Order(Stateful):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["placer_authority", "placer_number"],
+                fields=["placer_authority", "placer_number", "placer_generation"],
                 condition=~Q(placer_number=""),
                 name="order_placer_once",
             ),

@@ -20,12 +20,14 @@ from .models import Order, PerformedStep, RequestedProcedure, ScheduledStep
 
 # Asked for every order that comes in, so its text is kept.
 _PLACED = Kept(
-    lambda authority, number: Order.objects.filter(placer_authority=authority, placer_number=number).order_by("pk")[:1]
+    lambda authority, number: Order.objects.filter(placer_authority=authority, placer_number=number).order_by(
+        "-placer_generation"
+    )[:1]
 )
 
 
 def find_order(placer_authority: str, placer_number: str) -> Order | None:
-    """The order of that placer number, if there is one."""
+    """The order of that placer number, the last one where it was ordered anew; None if there is none."""
     return _PLACED.first(placer_authority, placer_number)
 
 

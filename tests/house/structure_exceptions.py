@@ -11,15 +11,12 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.dicom.reports: skip",
             "interfaces.dicom: explain",
             "interfaces.dicom: prefetch",
-            "interfaces.hl7.inbound: decide",
         }
     ),
     "cycles": frozenset({}),
     "small_modules": frozenset(
         {
             "interfaces.dicom.availability.ian_scp",
-            "interfaces.hl7.inbound.acknowledgment_mode",
-            "interfaces.hl7.inbound.one_transaction",
             "reporting.priors",
             "ris.kernel.db.json_length",
             "worklist.services.revisions",

@@ -47,11 +47,11 @@ def messages_in(at: datetime) -> None:
         b"no HL7 at all", b"", b"\x00\xff\xfeMSH|\x00", "MSH|^~\\&|ÄÖÜ|é".encode("latin-1"), b"MSH|",
     ]  # fmt: skip
     for raw in raws:
-        (pk,) = intake.store([intake.Arrival(raw, "127.0.0.1", at)])
-        intake.decide(pk, at=at)
+        (pk,) = intake.store_messages([intake.Arrival(raw, "127.0.0.1", at)])
+        intake.process_message(pk, at=at)
     first = InboundMessage.objects.earliest("pk")
     services.replay(first.pk, reason="to look at it", actor=TESTER, at=at)
-    intake.store([intake.Arrival(order(placer="P5"), "10.0.0.7", at)])  # received: nobody has decided it yet
+    intake.store_messages([intake.Arrival(order(placer="P5"), "10.0.0.7", at)])  # received: nobody has decided it yet
     blank = {"address": "10.0.0.7", "received_at": at, "sha256": "0" * 64}
     for state in dict(InboundMessage.STATES):
         InboundMessage.objects.create(

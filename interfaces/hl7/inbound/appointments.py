@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from ris.kernel.errors import Invalid
 from ris.kernel.values.numbers import number_or_none
+from ris.orders.intents import Code
 
 from ..v2.parser import Segment
 from .context import Incoming
-from .orders import projection
-from .orders.history import speak, trail_of
-from .orders.projection import Words
-from .orders.segments import said
+from .orders.history import OrderKeys, add_to_history, trail_of
+from .orders.statements import BOOK, UNBOOK, Procedure, Statement, Step
 from .patients import resolve
 from .visits import visit_of
 
@@ -21,7 +20,7 @@ MOST_OFFSET = 7 * 24 * 60
 """Minutes; a service of one appointment does not begin later than that after it."""
 
 
-def take_appointment(incoming: Incoming) -> str:
+def apply_appointment(incoming: Incoming) -> str:
     """Move the steps of the order that SCH names to the time and place said; a cancelled one lets the order wait."""
     sch = incoming.message.first("SCH")
     if sch is None:
@@ -32,30 +31,21 @@ def take_appointment(incoming: Incoming) -> str:
     if not placer and not filler:
         raise Invalid("Say which order it is for: SCH-26 or SCH-27.", at="SCH-26", code="required")
     called_off = incoming.header.event in CALLED_OFF
-    utterance: Words = {
-        "rank": list(incoming.rank),
-        "verb": projection.UNBOOK if called_off else projection.BOOK,
-        "placer": placer,
-        "status": "",
-        "progress": "",
-        "reason": sch.whole(6)[:250] if called_off else "",
-        "order": {},
-        "procedures": [] if called_off else _booked(sch, incoming),
-        "full": False,
-    }
-    trail = trail_of(
-        incoming,
-        authority=sch.text(26, 2)[:64] or incoming.peer.name,
-        placer=placer[:64],
-        filler=filler[:64],
-        accession="",
+    statement = Statement(
+        rank=incoming.rank,
+        verb=UNBOOK if called_off else BOOK,
+        placer=placer,
+        reason=sch.whole(6)[:250] if called_off else "",
+        procedures=() if called_off else tuple(_booked(sch, incoming)),
     )
+    keys = OrderKeys(sch.text(26, 2)[:64] or incoming.peer.name, placer=placer[:64], filler=filler[:64])
+    trail = trail_of(incoming, keys)
     incoming.placer_number = placer
-    speak(trail, utterance, patient=patient, visit=visit, incoming=incoming)
+    add_to_history(trail, statement, patient=patient, visit=visit, incoming=incoming)
     return "" if incoming.effects else "It says nothing new."
 
 
-def _booked(sch: Segment, incoming: Incoming) -> list[Words]:
+def _booked(sch: Segment, incoming: Incoming) -> list[Procedure]:
     """A procedure for each AIS, with when and where; SCH-11 where AIS says no time."""
     locations = [ail.text(3) or ail.text(3, 4) for ail in incoming.message.all("AIL")]
     services = incoming.message.all("AIS")
@@ -64,12 +54,13 @@ def _booked(sch: Segment, incoming: Incoming) -> list[Words]:
         start = incoming.moment(ais, 4) or incoming.moment(sch, 11, 4)
         start = _later(start, ais, incoming)
         location = locations[number] if number < len(locations) else next(iter(locations), "")
-        code = [ais.text(3), ais.text(3, 2), ais.text(3, 3)]
-        step = said(start=start.astimezone(UTC).isoformat() if start else "", location=location[:64])
-        procedures.append(said(code=code if code[0] else []) | {"steps": [step] if step else []})
+        code = Code(ais.text(3), ais.text(3, 2), ais.text(3, 3))
+        step = Step(start=start.astimezone(UTC) if start else None, location=location[:64])
+        steps = (step,) if step != Step() else ()
+        procedures.append(Procedure(code=code if code.value else None, steps=steps))
     if not procedures:
         start = incoming.moment(sch, 11, 4)
-        procedures = [{"steps": [{"start": start.astimezone(UTC).isoformat()}]}] if start else []
+        procedures = [Procedure(steps=(Step(start=start.astimezone(UTC)),))] if start else []
     return procedures
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 
 from django.db.models import Model
@@ -11,32 +11,45 @@ from django.db.models import Model
 from ris.audit.actor import Actor
 from ris.catalog.models import Site
 from ris.kernel.db.statements import Kept
-from ris.kernel.errors import Invalid
+from ris.kernel.errors import Conflict, Invalid
 
 from ..models import Peer
 from ..translation.code_tables import Mapping, mapping_of
 from ..v2 import datatypes
 from ..v2.header import Header
 from ..v2.parser import Message, Segment
+from .orders.statements import Rank
+
+_MOST_AHEAD = timedelta(days=1)
+"""A clock that is wrong by a time zone keeps the order of its own messages; one further ahead is not believed."""
 
 _SITES = Kept(lambda *codes: Site.objects.filter(code__in=codes), steady=True)
 
 
 @dataclass
 class Incoming:
-    """What a handler works with. ``at`` is the present, ``message_at`` what the sender says it is (UTC)."""
+    """What a handler works with. ``at`` is the present, ``message_at`` when the sender said it (UTC).
+
+    ``received_at`` and ``arrival`` (an id that grows) tell when the message came; of an edited copy its original.
+    """
 
     message: Message
     header: Header
     peer: Peer
     address: str
     at: datetime
+    received_at: datetime
+    arrival: int
     warnings: list[str] = field(default_factory=list)
     effects: list[tuple[str, str, int]] = field(default_factory=list)
     message_id: int | None = None
     patient_id: int | None = None
     accession: str = ""
     placer_number: str = ""
+    unmet: list[str] = field(default_factory=list)
+    """What the message asked for and was not done, in sentences: a person has to mend it."""
+    unknown: list[tuple[str, str, str]] = field(default_factory=list)
+    """Values that no translation table knows: (table, value, its name)."""
     unable: set[str] = field(default_factory=set)
     """Placer numbers of orders that could not be cancelled, because their exam has begun."""
 
@@ -89,19 +102,44 @@ class Incoming:
 
     @cached_property
     def message_at(self) -> datetime:
-        """When it was said: MSH-7, else EVN-2, else now."""
+        """When it was said: MSH-7, else EVN-2; when it came where none is said, or one more than a day ahead."""
+        said = self.message_at_as_said
+        return self.received_at if said - self.received_at > _MOST_AHEAD else said
+
+    @cached_property
+    def message_at_as_said(self) -> datetime:
+        """The same, believed as it is."""
         for text in (self.header.time, self.message.get("EVN", 2)):
             said = datatypes.parse_moment(text, self.zone) if text else None
             if said:
                 return said
         self.warn("MSH-7 names no moment; the time of arrival counts.")
-        return self.at
+        return self.received_at
 
     @property
-    def rank(self) -> tuple[str, int, str]:
-        """Orders messages by when they were said, ties by control id (9 before 10), however they arrive."""
-        control_id = self.header.control_id
-        return self.message_at.astimezone(UTC).isoformat(), len(control_id), control_id
+    def rank(self) -> Rank:
+        """Orders what was said about an order: by MSH-7, then by arrival.
+
+        Nobody speaks in the future: of a clock that is ahead the arrival counts, to the second as MSH-7 has it, so that
+        what comes a moment later stands.
+        """
+        moment = min(self.message_at_as_said, self.received_at.replace(microsecond=0))
+        return moment.astimezone(UTC).isoformat(), 1, self.arrival, ""
+
+    def note_unknown(self, table: str, given: str, text: str = "") -> None:
+        """Note a value that no table knows; it is offered for mapping once the message is applied."""
+        self.unknown.append((table, given, text))
+
+    def note_unmet(self, sentence: str, place: str) -> None:
+        """Note that something asked for was not done, as the sender's setting for what comes too late has it.
+
+        Raises Conflict where such a message is to be refused.
+        """
+        if self.peer.too_late == "refuse":
+            raise Conflict(sentence, at=place, code="206")
+        self.warn(sentence)
+        if self.peer.too_late == "mend" and sentence not in self.unmet:
+            self.unmet.append(sentence)
 
     def warn(self, sentence: str) -> None:
         """Tell a person something odd that did not stop the message. No patient data."""
@@ -128,3 +166,24 @@ class Incoming:
         if text and found is None:
             self.warn(f"{segment.place(number)} is not a time; ignored.")
         return found
+
+
+_MOST_AHEAD_S = 2_000_000_000
+"""What the column holds, about 63 years."""
+CLOCK_TOLERANCE_S = 60
+"""Seconds by which a sender's clock may be ahead before people are told: clocks that are kept right differ by less."""
+
+
+def note_clock(incoming: Incoming) -> None:
+    """Measure how far the sender's clock is ahead of ours, and tell people where it is.
+
+    A clock that is behind cannot be told from a message that waited.
+    """
+    ahead_s = int((incoming.message_at_as_said - incoming.received_at).total_seconds())
+    if ahead_s > CLOCK_TOLERANCE_S:
+        incoming.warn(f"The sender's clock is {ahead_s:,} s ahead of ours; where that matters, the arrival counts.")
+    peer, measured = incoming.peer, max(ahead_s, 0)
+    is_news = abs(measured - peer.clock_ahead_s) > CLOCK_TOLERANCE_S and ahead_s > -CLOCK_TOLERANCE_S
+    if is_news:
+        peer.clock_ahead_s = min(measured, _MOST_AHEAD_S)
+        Peer.objects.filter(pk=peer.pk).update(clock_ahead_s=peer.clock_ahead_s)

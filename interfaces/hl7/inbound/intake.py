@@ -27,8 +27,9 @@ from . import processing
 from .processing import DecidedMeanwhile
 
 _DEADLOCKS = 3
-_PATIENCE = "200ms"
-"""How long several messages wait for a lock that somebody else holds."""
+"""Tries in all: a victim of a deadlock nearly always succeeds at its second."""
+_LOCK_TIMEOUT = "200ms"
+"""How long a batch waits for a lock that somebody else holds: all its senders wait with it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ _ARRIVED = Many(
 )
 
 
-def store(arrivals: Sequence[Arrival]) -> list[int]:
+def store_messages(arrivals: Sequence[Arrival]) -> list[int]:
     """Keep the raw bytes, in order, in one transaction; return their ids. When this returns they are on disk."""
     return _ARRIVED.insert([_row(arrival, arrival.header) for arrival in arrivals])
 
@@ -74,7 +75,7 @@ def _row(arrival: Arrival, header: Header) -> tuple[Any, ...]:
 _STORED = Kept(lambda *pks: InboundMessage.objects.filter(pk__in=pks).order_by("pk"))
 
 
-def decide(message_id: int, *, at: datetime) -> InboundMessage:
+def process_message(message_id: int, *, at: datetime) -> InboundMessage:
     """Apply a stored message unless that was done, and write down what became of it, in one transaction.
 
     Of two who decide the same message at once one does; both get the outcome. Raises OperationalError
@@ -85,7 +86,7 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
         try:
             with transaction.atomic():
                 (row,) = _STORED.all(message_id)
-                return processing.decide(row, at)
+                return processing.process_row(row, at)
         except DecidedMeanwhile:
             (row,) = _STORED.all(message_id)  # whoever was first has committed
             return row
@@ -95,23 +96,23 @@ def decide(message_id: int, *, at: datetime) -> InboundMessage:
                 raise
 
 
-def decide_together(message_ids: Sequence[int], *, at: datetime) -> dict[int, InboundMessage]:
+def process_batch(message_ids: Sequence[int], *, at: datetime) -> dict[int, InboundMessage]:
     """Apply several stored messages, in the order of their ids, in one transaction with one commit.
 
     Return each message's outcome by its id: the order in which ids are given and that in which they are applied differ.
     All or none, except that one which is refused or fails changes nothing and hurts none of the others. Waits for
-    nobody's lock for long. Whatever it raises, none is decided: :func:`decide` each by itself then.
+    nobody's lock for long. Whatever it raises, none is decided: process each by itself then.
     """
     with transaction.atomic(), open_batch():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+                cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
         rows = _STORED.all(*message_ids)
         processing.lock_control_ids(*{row.control_id for row in rows if row.control_id})
-        return {row.pk: processing.decide(row, at) for row in rows}
+        return {row.pk: processing.process_row(row, at) for row in rows}
 
 
-def undecided(*, before: datetime, limit: int = 500) -> list[int]:
+def list_unprocessed(*, before: datetime, limit: int = 500) -> list[int]:
     """Messages stored before that moment and not decided yet, oldest first."""
     rows = InboundMessage.objects.filter(state=states.RECEIVED, received_at__lt=before)
     return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])

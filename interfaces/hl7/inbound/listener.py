@@ -29,8 +29,9 @@ from ris.kernel.db.threads import DatabaseExecutor, ensure_database, run_with_re
 from ..models import InboundMessage
 from ..outbound.queue import apply_settings
 from ..v2.mllp import MOST_BYTES
-from . import acknowledgment_mode, intake
+from . import intake, responses
 from .connection import Line, Patience, Taken
+from .senders import find_peer
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -165,7 +166,7 @@ class Listener:
         self._workers.give(lambda: run_with_retry(partial(apply_settings, at=before)))
 
         def decide_all() -> None:
-            for message_id in intake.undecided(before=before):
+            for message_id in intake.list_unprocessed(before=before):
                 self._later.submit(message_id)
 
         self._workers.give(lambda: run_with_retry(decide_all))
@@ -174,18 +175,19 @@ class Listener:
 def _store(batch: list[Taken]) -> None:
     """Store all; and answer those whose senders wait for no more."""
     arrivals = [taken.arrival for taken in batch]
-    message_ids = run_with_retry(lambda: intake.store(arrivals))
+    message_ids = run_with_retry(lambda: intake.store_messages(arrivals))
     for taken, message_id in zip(batch, message_ids, strict=True):
         taken.message_id, header = message_id, taken.arrival.header
-        if acknowledgment_mode.stored_is_enough(header):
-            taken.answers = acknowledgment_mode.on_stored(header, message_id, taken.arrival.at)
+        # Only who asks for the enhanced mode can want no outcome; its peer's setting may say otherwise.
+        if header.enhanced and responses.is_answered_when_stored(header, find_peer(header)):
+            taken.answers = responses.answers_when_stored(header, message_id, taken.arrival.at)
 
 
 def _apply_together(batch: list[Taken]) -> None:
     ensure_database()
     with writers_turn():
         try:
-            rows = intake.decide_together([taken.message_id for taken in batch], at=now())
+            rows = intake.process_batch([taken.message_id for taken in batch], at=now())
         except Exception:
             connection.close()
             raise
@@ -194,29 +196,26 @@ def _apply_together(batch: list[Taken]) -> None:
 
 
 def _apply_alone(taken: Taken) -> None:
-    _answer(taken, run_with_retry(lambda: intake.decide(taken.message_id, at=now())))
+    _answer(taken, run_with_retry(lambda: intake.process_message(taken.message_id, at=now())))
 
 
 def _apply_later(message_ids: list[int]) -> None:
     if len(message_ids) > 1:
         try:
             with writers_turn():
-                intake.decide_together(message_ids, at=now())
+                intake.process_batch(message_ids, at=now())
             return
         except Exception:
             connection.close()
     for message_id in message_ids:
         try:
-            run_with_retry(partial(intake.decide, message_id, at=now()))
+            run_with_retry(partial(intake.process_message, message_id, at=now()))
         except Exception as error:  # it is stored: the sweep comes
             log.warning("hl7.later", message=message_id, error=type(error).__name__)
 
 
 def _answer(taken: Taken, row: InboundMessage) -> None:
-    header = taken.arrival.header
-    taken.answers = acknowledgment_mode.on_stored(header, row.pk, taken.arrival.at) + acknowledgment_mode.on_decided(
-        header, row
-    )
+    taken.answers = responses.answers_when_processed(taken.arrival.header, row, taken.arrival.at)
 
 
 def _alarm_mismatch(message_id: int, address: str, *, at: datetime) -> None:
@@ -228,7 +227,7 @@ def _busy(batch: list[Taken], error: BaseException) -> None:
     """The database is away, or worse: say so and go on listening."""
     log.error("hl7.busy", error=type(error).__name__)
     for taken in batch:
-        taken.answers = acknowledgment_mode.on_busy(taken.arrival.header, taken.arrival.at)
+        taken.answers = responses.answers_when_busy(taken.arrival.header, taken.arrival.at)
 
 
 def _advance(batch: list[Taken]) -> None:

@@ -9,7 +9,6 @@ from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
 from ris.patients.services import resolve_patient
 
-from ..translation.unknown_values import note_unknown
 from ..translation.z_segments import values_of
 from ..v2 import datatypes
 from ..v2.parser import Repeat, Segment
@@ -102,7 +101,7 @@ def _sex(pid: Segment, incoming: Incoming) -> str | None:
         return None
     found = incoming.mapping.find("sex", pid.text(8))
     if found is None and pid.text(8).upper() not in ("", "U"):
-        note_unknown(incoming, "sex", pid.text(8))
+        incoming.note_unknown("sex", pid.text(8))
     return found[0][:1] if found and found[0][:1] in "FMO" else ""
 
 

@@ -1,4 +1,4 @@
-"""What becomes of one stored message, inside the transaction of whoever calls: applied or refused, and answered."""
+"""What becomes of one stored message, in the transaction of the caller: applied or refused, and answered."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ris.kernel.errors import Refusal
 
 from .. import states
 from ..models import InboundMessage, Peer
+from ..translation.unknown_values import write_unknown_values
 from ..v2 import acknowledgment
 from ..v2.acknowledgment import Fault
 from ..v2.header import Header, parse_header, recover_header
 from ..v2.parser import Message, parse_message
-from .context import Incoming
-from .one_transaction import no_savepoints
-from .orders.responses import order_answer
-from .routing import apply, entry_for
+from .context import Incoming, note_clock
+from .responses import order_response
+from .routing import apply_message, find_entry
 from .senders import identify
 
 log = structlog.get_logger(__name__)
@@ -33,23 +33,23 @@ _SAME = Kept(
     lambda control_id, peer_id, *not_in: (
         InboundMessage.objects.filter(control_id=control_id, peer=peer_id, edit_of=None)
         .exclude(state__in=not_in)
-        .order_by("pk")[:1]
+        .order_by("-pk")[:1]
     )
 )
-_NO_FIRST = (*states.OPEN, states.DUPLICATE)
+_NOT_PROCESSED = (*states.OPEN, states.DUPLICATE)
 
 
 def lock_control_ids(*control_ids: str) -> None:
-    """Let one transaction at a time decide messages of this control id, whoever sent them."""
+    """Let one transaction at a time process messages of this control id, whoever sent them."""
     lock_name(*(f"hl7:{control_id}" for control_id in control_ids))
 
 
 class DecidedMeanwhile(Exception):
-    """Somebody else decided the message at the same time."""
+    """Somebody else processed the message at the same time."""
 
 
-def decide(row: InboundMessage, at: datetime) -> InboundMessage:
-    """Apply the message and write down what became of it, unless it is decided.
+def process_row(row: InboundMessage, at: datetime) -> InboundMessage:
+    """Apply the message and write down what became of it, unless that was done.
 
     Raises DecidedMeanwhile, to roll all of it back; OperationalError when the database cannot do it now.
     """
@@ -67,14 +67,28 @@ def decide(row: InboundMessage, at: datetime) -> InboundMessage:
     row.kind, row.event = header.kind[:16], header.event[:16]
     row.control_id, row.version = header.control_id[:199], header.version[:16]
     if row.edit_of_id is None:
-        first = _first_of(row)
-        if first is not None and first.sha256 == row.sha256:
-            return _duplicate(row, first, at)
-        if first is not None:
+        earlier = _earlier_message(row, peer)
+        if earlier is not None and earlier.sha256 == row.sha256:
+            return _answer_duplicate(row, earlier, at)
+        if earlier is not None:
             fault = Fault("205", "MSH-10", "This message control id was used before, for another message.")
             return _refuse(row, header, fault, at)
-    return _apply(
-        row, Incoming(message, header, peer, row.address, at, warnings=message.warnings, message_id=row.pk), at
+    return _apply(row, _incoming(row, message, header, peer, at), at)
+
+
+def _incoming(row: InboundMessage, message: Message, header: Header, peer: Peer, at: datetime) -> Incoming:
+    """An edited copy takes the place of its original: when it came, and as the how manieth."""
+    original = row.edit_of or row
+    return Incoming(
+        message,
+        header,
+        peer,
+        row.address,
+        at,
+        received_at=original.received_at,
+        arrival=original.pk,
+        warnings=message.warnings,
+        message_id=row.pk,
     )
 
 
@@ -91,29 +105,34 @@ def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
     return message, header, peer
 
 
-def _first_of(row: InboundMessage) -> InboundMessage | None:
-    """The first decided message of the same peer and control id."""
-    return _SAME.first(row.control_id, row.peer_id, *_NO_FIRST)
+def _earlier_message(row: InboundMessage, peer: Peer) -> InboundMessage | None:
+    """The last message of the same peer and control id that was processed, within the peer's window."""
+    earlier = _SAME.first(row.control_id, row.peer_id, *_NOT_PROCESSED)
+    if earlier is None or not peer.duplicate_days:
+        return earlier
+    return earlier if (row.received_at - earlier.received_at).days < peer.duplicate_days else None
 
 
-def _duplicate(row: InboundMessage, first: InboundMessage, at: datetime) -> InboundMessage:
+def _answer_duplicate(row: InboundMessage, first: InboundMessage, at: datetime) -> InboundMessage:
     """A resend: the first answer again, and nothing changes."""
-    mended = first.edits.filter(state__in=[states.APPLIED, states.IGNORED], sha256=row.sha256).last()
+    mended = first.edits.filter(state__in=states.TAKEN, sha256=row.sha256).last()
     row.state, row.duplicate_of, first = states.DUPLICATE, first, mended or first
     row.reason = "The same message was taken before; its answer was given again."
     row.site_id, row.patient_id = first.site_id, first.patient_id
     row.accession, row.placer_number = first.accession, first.placer_number
     row.answer_code, row.answer, row.decided_at = first.answer_code, first.answer, at
-    return write(row)
+    return write_outcome(row)
 
 
 def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMessage:
-    entry = entry_for(incoming.header, incoming.message)
+    entry = find_entry(incoming.header, incoming.message, incoming.peer)
     if isinstance(entry, Fault):
         return _refuse(row, incoming.header, entry, at, incoming)
     try:
-        with transaction.atomic(), no_savepoints(), open_batch():
-            ignored = apply(entry, incoming)
+        with transaction.atomic(), open_batch():
+            ignored = entry if isinstance(entry, str) else apply_message(entry, incoming)
+            write_unknown_values(incoming.peer, incoming.unknown, at=at)
+            note_clock(incoming)
     except Refusal as refusal:
         incoming.effects.clear()
         return _refuse(row, incoming.header, acknowledgment.fault_from(refusal), at, incoming)
@@ -121,7 +140,10 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
         raise
     except Exception as error:  # our own mistake: kept, shown, alarmed; the listener goes on
         return _fail(row, incoming, error, at)
-    row.state = states.IGNORED if ignored else states.APPLIED
+    if incoming.unmet:
+        row.state, ignored = states.TO_MEND, incoming.unmet[0]
+    else:
+        row.state = states.IGNORED if ignored else states.APPLIED
     row.reason = ignored[:250]
     return _close(row, incoming.header, acknowledgment.ACCEPT, (), at, incoming)
 
@@ -159,22 +181,20 @@ def _close(
     """Write the disposition and the answer."""
     if incoming is not None:
         row.warnings, row.effects = incoming.warnings, [list(effect) for effect in incoming.effects]
-        row.patient_id, row.accession = (
-            incoming.patient_id if code == acknowledgment.ACCEPT else None,
-            incoming.accession[:16],
-        )
-        row.placer_number, row.message_at = incoming.placer_number[:64], incoming.message_at
+        row.patient_id = incoming.patient_id if code == acknowledgment.ACCEPT else None
+        row.accession, row.placer_number = incoming.accession[:16], incoming.placer_number[:64]
+        row.message_at = incoming.message_at
         row.site = incoming.known_site
     row.faults = [[fault.code, fault.place, fault.text] for fault in faults]
     row.answer_code, row.decided_at = code, at
-    structure, body = order_answer(header, incoming, code) if incoming else ("ACK", ())
+    structure, body = order_response(header, incoming, code) if incoming else ("ACK", ())
     row.answer = acknowledgment.build_acknowledgment(
         header, code, control_id=f"R{row.pk}", at=at, text=row.reason, faults=faults, structure=structure, body=body
     )
-    return write(row)
+    return write_outcome(row)
 
 
-def write(row: InboundMessage) -> InboundMessage:
+def write_outcome(row: InboundMessage) -> InboundMessage:
     """Write the outcome, unless somebody else did since the row was read: then all of ours is undone."""
     if not update(row, *_OUTCOME, state=states.OPEN):
         raise DecidedMeanwhile

@@ -16,14 +16,16 @@ from ..v2 import datatypes
 from ..v2.parser import Segment
 from .context import Incoming
 from .early_results import Said, attach, author_of, keep
-from .orders.groups import Group, Request, groups
-from .orders.segments import STUDY_UID_CODES
+from .orders.groups import Group, Request, cut_groups
+from .orders.procedure_segments import STUDY_UID_CODES
 
 TEXT_TYPES = frozenset({"TX", "FT"})
 POSITIVE = frozenset({"A", "AA", "H", "HH", "L", "LL", "POS", "ABN"})
 """OBX-8: abnormal."""
 YES = frozenset({"Y", "YES", "T", "TRUE", "1", "POS", "POSITIVE", "PRESENT", "DETECTED", "10828004", "52101004"})
 """OBX-5 of a coded finding that is there (the last two: SNOMED CT positive, present)."""
+_WHOLE = frozenset({"O", "F", "C", ""})
+"""OBX-11 or OBR-25 of a study that is whole (IHE RAD-132); R: it has begun to arrive."""
 SECTION_OF_CODE = {code: name for name, (code, _) in SECTION_CODES.items()} | {
     "IMP": "impression",
     "IMPRESSION": "impression",
@@ -34,9 +36,9 @@ SECTION_OF_CODE = {code: name for name, (code, _) in SECTION_CODES.items()} | {
 }
 
 
-def take_results(incoming: Incoming) -> str:
+def apply_results(incoming: Incoming) -> str:
     """Take each result for what the peer means by it, or, where that is not set, for what it holds."""
-    found = [(group, request) for group in groups(incoming.message) for request in group.requests]
+    found = [(group, request) for group in cut_groups(incoming.message) for request in group.requests]
     if not found:
         raise Invalid("A result message needs OBR.", at="OBR", code="100")
     for group, request in found:
@@ -64,7 +66,7 @@ def _take_images(request: Request, incoming: Incoming) -> None:
     if not named:
         raise Invalid("The Study Instance UID is missing: OBX 113014.", at="OBX-5", code="required")
     for obx in named:
-        complete = obx.text(11) in ("O", "F", "")
+        complete = _is_complete(obx, request.obr)
         study = note_images(obx.text(5), instances=0, complete=complete, actor=incoming.actor, at=incoming.at)
         incoming.did("noted", study)
         if study.procedure is not None:
@@ -72,6 +74,12 @@ def _take_images(request: Request, incoming: Incoming) -> None:
             incoming.patient_id = study.procedure.order.patient_id
         else:
             incoming.warn("No order has this Study Instance UID yet; the arrival is kept and counts when it comes.")
+
+
+def _is_complete(obx: Segment, obr: Segment | None) -> bool:
+    """Whether the study is whole: OBX-11, else OBR-25 (table 0123: R and S are not); where neither says, it is."""
+    status = obx.text(11) or (obr.text(25) if obr else "")
+    return status.upper() in _WHOLE
 
 
 def _findings(request: Request, incoming: Incoming) -> list[Said]:

@@ -1,18 +1,20 @@
-"""Which message is taken by what. Adding a message type: one handler, one line here, one fixture."""
+"""Which message is applied by which handler. Adding a message type: one handler, one line here, one fixture."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..models import Peer
 from ..v2.acknowledgment import Fault
 from ..v2.header import Header
 from ..v2.parser import Message
 from .adt import change_identifiers, merge, patient_arrived, separate, write_patient
-from .appointments import take_appointment
+from .appointments import apply_appointment
 from .context import Incoming
-from .orders.handler import take_orders
-from .results import take_results
+from .orders.handler import apply_orders
+from .results import apply_results
 
 Handler = Callable[[Incoming], str]
 """Applies a message. Returns why it was ignored; empty when it was applied."""
@@ -20,7 +22,7 @@ Handler = Callable[[Incoming], str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message that is taken: by what, which segments it must have, and a line for the conformance statement."""
+    """A message that is applied: by what, which segments it must have, and a line for the conformance statement."""
 
     handler: Handler
     needs: tuple[str, ...]
@@ -53,15 +55,15 @@ MESSAGES: dict[str, Entry] = {
     "ADT^A38": Entry(write_patient, ("PID",), "Pre-admission cancelled"),
     "ADT^A40": Entry(merge, ("PID", "MRG"), "Patients merged"),
     "ADT^A47": Entry(change_identifiers, ("PID", "MRG"), "Patient's identifiers changed"),
-    "ORM^O01": Entry(take_orders, ("PID",), "Orders (IHE RAD-2; RAD-4 and RAD-13 from an upstream scheduler)"),
-    "OMG^O19": Entry(take_orders, ("PID",), "Orders, 2.5.1 (IHE RAD-2)"),
-    "OMI^O23": Entry(take_orders, ("PID",), "Imaging orders, 2.5.1 (IHE RAD-4, RAD-13)"),
-    "SIU^S12": Entry(take_appointment, ("SCH", "PID"), "Appointment made"),
-    "SIU^S13": Entry(take_appointment, ("SCH", "PID"), "Appointment moved"),
-    "SIU^S14": Entry(take_appointment, ("SCH", "PID"), "Appointment changed"),
-    "SIU^S15": Entry(take_appointment, ("SCH", "PID"), "Appointment cancelled; the order waits"),
-    "SIU^S17": Entry(take_appointment, ("SCH", "PID"), "Appointment deleted; the order waits"),
-    "ORU^R01": Entry(take_results, (), "Images available (IHE RAD-132), AI or outside results, dictated reports"),
+    "ORM^O01": Entry(apply_orders, ("PID",), "Orders (IHE RAD-2; RAD-4 and RAD-13 from an upstream scheduler)"),
+    "OMG^O19": Entry(apply_orders, ("PID",), "Orders, 2.5.1 (IHE RAD-2)"),
+    "OMI^O23": Entry(apply_orders, ("PID",), "Imaging orders, 2.5.1 (IHE RAD-4, RAD-13)"),
+    "SIU^S12": Entry(apply_appointment, ("SCH", "PID"), "Appointment made"),
+    "SIU^S13": Entry(apply_appointment, ("SCH", "PID"), "Appointment moved"),
+    "SIU^S14": Entry(apply_appointment, ("SCH", "PID"), "Appointment changed"),
+    "SIU^S15": Entry(apply_appointment, ("SCH", "PID"), "Appointment cancelled; the order waits"),
+    "SIU^S17": Entry(apply_appointment, ("SCH", "PID"), "Appointment deleted; the order waits"),
+    "ORU^R01": Entry(apply_results, (), "Images available (IHE RAD-132), AI or outside results, dictated reports"),
 }
 """MSH-9 → entry."""
 
@@ -70,22 +72,23 @@ VERSIONS = frozenset(
 )
 PROCESSING_IDS = frozenset({"", "P", "T", "D"})
 ORDER_SEGMENTS = frozenset({"ORC", "OBR"})
+_EVENTS = {"ADT": re.compile(r"A(0[1-9]|[1-5]\d|6[0-2])"), "SIU": re.compile(r"S(1[2-9]|2[0-6])")}
+"""Events of table 0003 that an EMR's feed has beside those that are applied here."""
 
 
-def entry_for(header: Header, message: Message) -> Entry | Fault:
-    """Who takes the message; or why nobody does."""
+def find_entry(header: Header, message: Message, peer: Peer) -> Entry | Fault | str:
+    """Return who applies the message; a Fault when nobody does; a sentence when it is to be ignored."""
     if not header.kind:
         return Fault("101", "MSH-9", "The message type is missing.")
     if header.version and header.version not in VERSIONS:
         return Fault("203", "MSH-12", "HL7 versions 2.1 to 2.8 are taken.")
     if header.processing_id not in PROCESSING_IDS:
         return Fault("202", "MSH-11", "The processing id is one of P, T, D.")
+    if header.type in peer.ignored_events:
+        return f"{header.type} of this sender is ignored, as its settings say."
     entry = MESSAGES.get(header.type)
     if entry is None:
-        known = any(key.startswith(f"{header.kind}^") for key in MESSAGES)
-        if known:
-            return Fault("201", "MSH-9.2", f"{header.kind} with event {header.event[:8] or '(none)'} is not taken.")
-        return Fault("200", "MSH-9.1", f"Messages of type {header.kind[:8]} are not taken.")
+        return _unknown(header, peer)
     if not header.control_id:
         return Fault("101", "MSH-10", "The message control id is missing.")
     missing = next((name for name in entry.needs if message.first(name) is None), None)
@@ -94,11 +97,23 @@ def entry_for(header: Header, message: Message) -> Entry | Fault:
     return entry
 
 
-def apply(entry: Entry, incoming: Incoming) -> str:
-    """Apply the message. One labelled ADT that holds an order is taken as both, with a warning."""
+def _unknown(header: Header, peer: Peer) -> Fault | str:
+    if not any(key.startswith(f"{header.kind}^") for key in MESSAGES):
+        return Fault("200", "MSH-9.1", f"Messages of type {header.kind[:8]} are not taken.")
+    pattern = _EVENTS.get(header.kind)
+    if peer.other_events == "ignore" and pattern and pattern.fullmatch(header.event):
+        return f"{header.type} changes nothing here."
+    return Fault("201", "MSH-9.2", f"{header.kind} with event {header.event[:8] or '(none)'} is not taken.")
+
+
+def apply_message(entry: Entry, incoming: Incoming) -> str:
+    """Apply the message; return why it was ignored, empty when it was applied.
+
+    One labelled ADT that holds an order is applied as both, with a warning.
+    """
     ignored = entry.handler(incoming)
     mislabelled = incoming.header.kind == "ADT" and entry.handler is write_patient
     if mislabelled and any(segment.name in ORDER_SEGMENTS for segment in incoming.message.segments):
         incoming.warn(f"Labelled {incoming.header.type}, but it holds an order; taken as both.")
-        ignored = take_orders(incoming) and ignored
+        ignored = apply_orders(incoming) and ignored
     return ignored

@@ -50,6 +50,11 @@ def identify(header: Header, address: str) -> Peer:
     return found
 
 
+def find_peer(header: Header) -> Peer | None:
+    """Return the peer of MSH-3 and MSH-4, whether or not it may send; None for an unknown one."""
+    return _NAMED.first(header.sending_application[:199], header.sending_facility[:199])
+
+
 @transaction.atomic
 def set_up(peer_id: int, changes: dict[str, Any], *, version: int, actor: Actor, at: datetime) -> Peer:
     """Change how a peer's messages are taken; the very next one is taken so.

@@ -19,6 +19,7 @@ class InboundMessage(models.Model):
         (states.REFUSED, "Refused"),
         (states.DUPLICATE, "Duplicate"),
         (states.FAILED, "Failed"),
+        (states.TO_MEND, "To mend"),
     ]
 
     peer = models.ForeignKey(Peer, null=True, blank=True, on_delete=models.PROTECT, related_name="messages")
@@ -66,6 +67,7 @@ class InboundMessage(models.Model):
                         states.REFUSED,
                         states.DUPLICATE,
                         states.FAILED,
+                        states.TO_MEND,
                     ]
                 ),
                 name="inbound_state",

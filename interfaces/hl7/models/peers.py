@@ -27,6 +27,19 @@ class Peer(models.Model):
         ("dictation", "Dictated reports"),
     ]
     BUSY = [("AR", "AR"), ("AE", "AE")]
+    ACK_MODES = [
+        ("", "As MSH-15 and MSH-16 ask"),
+        ("original", "Original: one application acknowledgment"),
+        ("enhanced", "Enhanced: accept, then application acknowledgment"),
+    ]
+    OTHER_EVENTS = [("ignore", "Accept and ignore, with the reason"), ("refuse", "Refuse (AR)")]
+    OTHER_ORDERS = [("ignore", "Accept and ignore, with the reason"), ("refuse", "Refuse (AE)"), ("take", "Take all")]
+    AFTER_CANCEL = [("new", "A new order"), ("refuse", "Refuse: the number was used before")]
+    TOO_LATE = [
+        ("mend", "Accept, and ask a person to mend it"),
+        ("refuse", "Refuse (AE)"),
+        ("ignore", "Accept with a warning"),
+    ]
 
     application = models.CharField(max_length=199, blank=True, help_text="MSH-3.1.")
     facility = models.CharField(max_length=199, blank=True, help_text="MSH-4.1.")
@@ -62,6 +75,41 @@ class Peer(models.Model):
         choices=BUSY,
         default="AR",
         help_text="Answer when we cannot take it now.",
+    )
+    ack_mode = models.CharField("acknowledgment mode", max_length=8, choices=ACK_MODES, blank=True)
+    accession_field = models.CharField(
+        max_length=12,
+        blank=True,
+        help_text="Field of the accession number, such as ORC-3 or ZDS-4.1. Empty: IPC-1, else OBR-18.",
+    )
+    filler_field = models.CharField(
+        max_length=12, blank=True, help_text="Field of the filler number. Empty: ORC-3, else OBR-3."
+    )
+    ignored_events = models.JSONField(
+        default=list, blank=True, help_text="Messages that are accepted and change nothing, as ADT^A31."
+    )
+    other_events = models.CharField(
+        "ADT and SIU events that change nothing here", max_length=6, choices=OTHER_EVENTS, default="ignore"
+    )
+    other_orders = models.CharField(
+        "orders of other departments", max_length=6, choices=OTHER_ORDERS, default="ignore",
+        help_text="Laboratory, pharmacy, diet … by RXO, RXE, SPM …, ORC-29, OBR-24.",
+    )  # fmt: skip
+    after_cancel = models.CharField("NW after CA", max_length=6, choices=AFTER_CANCEL, default="new")
+    too_late = models.CharField(
+        "a change that comes too late", max_length=6, choices=TOO_LATE, default="mend",
+        help_text="Of an exam that has begun, or an order that is cancelled.",
+    )  # fmt: skip
+    duplicate_days = models.PositiveSmallIntegerField(
+        "MSH-10 is unique for",
+        default=30,
+        help_text="Days; after that the same MSH-10 is of another message. 0: for ever.",
+    )
+    most_orders = models.PositiveIntegerField(
+        "orders a message", default=200, help_text="A message that holds more is refused."
+    )
+    clock_ahead_s = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Seconds by which its clock was ahead of ours at last."
     )
     attributes = models.JSONField(
         default=dict, blank=True, help_text='Fields of Z-segments read into attributes, as {"ZPI-3": "patient.alerts"}.'

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..inbound import routing
-from ..inbound.orders import projection
-from ..inbound.orders.handler import CONTROL, STATUS, STATUS_CANCELS, STATUS_HOLDS, STATUS_SAYS_NOTHING
-from ..inbound.orders.responses import RESPONSES
+from ..inbound.orders import statements as projection
+from ..inbound.orders.handler import CONTROL, STATUS_CANCELS, STATUS_HOLDS, STATUS_PROGRESS, STATUS_SAYS_NOTHING
+from ..inbound.responses import RESPONSES
 from ..models import MapEntry, Peer
 from ..outbound.messages.oru import CRITICAL, SECTIONS
 from ..outbound.options import FILTERS, OPTIONS
@@ -64,7 +64,7 @@ def _messages() -> list[str]:
 
 def _orders() -> list[str]:
     controls = [_row(code, _VERBS[verb]) for code, verb in sorted(CONTROL.items())]
-    statuses = {code: f"exam {progress}" for code, progress in STATUS.items()}
+    statuses = {code: f"exam {progress}" for code, progress in STATUS_PROGRESS.items()}
     statuses |= dict.fromkeys(STATUS_CANCELS, "order cancelled")
     statuses |= {
         code: "order put on hold" if verb == projection.HOLD else "released" for code, verb in STATUS_HOLDS.items()

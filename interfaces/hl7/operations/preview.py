@@ -51,8 +51,8 @@ def preview_message(
     try:
         with transaction.atomic(), collect_events() as recorded:
             row = store_copy(edit_of, raw, at) if edit_of else None
-            pk = row.pk if row else intake.store([intake.Arrival(raw, address, at)])[0]
-            decided = intake.decide(pk, at=at)
+            pk = row.pk if row else intake.store_messages([intake.Arrival(raw, address, at)])[0]
+            decided = intake.process_message(pk, at=at)
             # Events of a refused part have no row any more; the rows of other people's work are not asked for.
             events = AuditEvent.objects.filter(pk__in=[event.pk for event in recorded if event.pk]).order_by("pk")
             changes = [Change(e.action, e.subject, e.subject_id, e.detail) for e in events]
@@ -64,7 +64,7 @@ def preview_message(
 
 def store_copy(original: InboundMessage, raw: bytes, at: datetime) -> InboundMessage:
     """A stored copy of a message with other bytes, to be decided in its stead."""
-    (pk,) = intake.store([intake.Arrival(raw, original.address, at)])
+    (pk,) = intake.store_messages([intake.Arrival(raw, original.address, at)])
     InboundMessage.objects.filter(pk=pk).update(edit_of=original)
     return InboundMessage.objects.get(pk=pk)
 

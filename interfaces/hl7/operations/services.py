@@ -54,7 +54,7 @@ def replay(message_id: int, *, text: str | None = None, reason: str, actor: Acto
     original = _original(message_id)
     raw = bytes(original.raw) if text is None else encode_edited_text(original, text)
     copy = store_copy(original, raw, at)
-    decided = intake.decide(copy.pk, at=at)
+    decided = intake.process_message(copy.pk, at=at)
     record(
         actor,
         "hl7.replay",

@@ -1,10 +1,10 @@
-"""The translation tables of a peer as data: written on a screen, or as CSV."""
+"""The translation tables of a peer: lines are written one by one, or all at once as CSV (RFC 4180)."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from ris.kernel.errors import Invalid, NotFound
 
 from ..models import MapEntry, Peer
 from .table_entries import entry_of
-from .unknown_values import forget_unknown
+from .unknown_values import drop_unknown_value
 
 COLUMNS = ("table", "given", "meant", "text")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -78,7 +78,7 @@ def import_csv(peer_id: int | None, text: str, *, actor: Actor, at: datetime) ->
     MapEntry.objects.filter(peer=peer_id).delete()
     MapEntry.objects.bulk_create(entries.values())
     for table, given in entries:
-        forget_unknown(peer_id, table, given)
+        drop_unknown_value(peer_id, table, given)
     _tell(peer_id, "hl7.import-tables", actor, at, count=len(entries))
     return len(entries)
 
@@ -88,13 +88,37 @@ def _rows(text: str) -> Iterator[tuple[str, dict[str, str]]]:
     text = text.lstrip("\ufeff")
     head = text.split("\n", 1)[0]
     reader = csv.DictReader(io.StringIO(text), delimiter=";" if head.count(";") > head.count(",") else ",")
-    if not set(COLUMNS[:3]) <= set(reader.fieldnames or ()):
+    if not set(COLUMNS[:3]) <= set(_read_head(reader)):
         raise BadTable([("line 1", "", f"The first line names the columns: {', '.join(COLUMNS)}.")])
-    for row in reader:
+    for row in _read_rows(reader):
         if reader.line_num > MOST_LINES:
             raise BadTable([(f"line {reader.line_num}", "", f"At most {MOST_LINES:,} lines.")])
         if any(cell for cell in row.values()):
             yield f"line {reader.line_num}", {column: _unsafe((row.get(column) or "").strip()) for column in COLUMNS}
+
+
+def _read_head(reader: csv.DictReader[str]) -> Sequence[str]:
+    try:
+        return reader.fieldnames or ()
+    except csv.Error as error:
+        raise _unreadable(reader, error) from None
+
+
+def _read_rows(reader: csv.DictReader[str]) -> Iterator[dict[str, str]]:
+    """The rows. Raises BadTable for a line that is no CSV, such as one whose cell is too long for the reader."""
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _unreadable(reader, error) from None
+        yield row
+
+
+def _unreadable(reader: csv.DictReader[str], error: csv.Error) -> BadTable:
+    cure = f"This line cannot be read as CSV ({error}); a cell has at most 199 characters. Mend or take it out."
+    return BadTable([(f"line {reader.line_num}", "", cure)])
 
 
 @transaction.atomic
@@ -106,7 +130,7 @@ def set_entry(
     entry = entry_of(peer_id, cells)
     MapEntry.objects.filter(peer=peer_id, table=table, given__iexact=entry.given).delete()
     entry.save()
-    forget_unknown(peer_id, table, entry.given)
+    drop_unknown_value(peer_id, table, entry.given)
     _tell(peer_id, "hl7.set-entry", actor, at, table=table)
     return entry
 

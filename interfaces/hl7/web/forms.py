@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -9,6 +10,7 @@ from django import forms
 from ris.kernel.errors import Invalid
 from ris.people.backoffice import is_a_zone
 
+from ..inbound.orders.order_segments import PLACE
 from ..models import Peer
 from ..translation.z_segments import checked
 from ..v2.encoding import codec_named
@@ -20,8 +22,12 @@ else:
 
 FIELDS = [
     "authority", "time_zone", "charset", "obr4", "uid_policy", "full_picture", "results", "ack_style", "busy_answer",
-    "attributes",
+    "ack_mode", "accession_field", "filler_field", "ignored_events", "other_events", "other_orders", "after_cancel",
+    "too_late", "duplicate_days", "most_orders", "attributes",
 ]  # fmt: skip
+
+
+KEPT_IF_LEFT_OUT = ("other_events", "other_orders", "after_cancel", "too_late", "duplicate_days", "most_orders")
 
 
 class Attributes(forms.Field):
@@ -47,8 +53,35 @@ class Attributes(forms.Field):
         return bool(self.prepare_value(initial) != self.prepare_value(data))
 
 
+class MessageTypes(forms.Field):
+    """``ADT^A31``, a line each."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"})
+
+    def prepare_value(self, value: Any) -> Any:
+        """What the box shows."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:
+        """The types, in upper case. Raises ValidationError for what is none."""
+        given = value if isinstance(value, list) else re.split(r"[\s,]+", str(value or ""))
+        types = [str(kind).strip().upper() for kind in given if str(kind).strip()]
+        for kind in types:
+            if not re.fullmatch(r"[A-Z]{3}\^[A-Z0-9]{3}", kind):
+                raise forms.ValidationError(f"{kind[:10]} is no message type: write it as ADT^A31.")
+        return types
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether the types differ."""
+        return bool(self.prepare_value(initial) != self.prepare_value(data))
+
+
 class PeerSettings(PeerForm):
     """What an analyst sets for one peer."""
+
+    ignored_events = MessageTypes(
+        required=False, label="Messages that are ignored", help_text="A line each, such as ADT^A31; answered AA."
+    )
 
     attributes = Attributes(
         required=False,
@@ -60,11 +93,38 @@ class PeerSettings(PeerForm):
         model = Peer
         fields = FIELDS
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in KEPT_IF_LEFT_OUT:
+            self.fields[name].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """A choice or number that is left out stays as it was: senders of this form need not know every setting."""
+        cleaned = dict(super().clean() or {})
+        for name in KEPT_IF_LEFT_OUT:
+            if name in cleaned and cleaned[name] in ("", None):
+                cleaned[name] = getattr(self.instance, name)
+        return cleaned
+
     def clean_time_zone(self) -> str:
         """A name of the IANA time zone database; empty: the site's zone."""
         given = str(self.cleaned_data["time_zone"])
         if given:
             is_a_zone(given)
+        return given
+
+    def clean_accession_field(self) -> str:
+        """Raise ValidationError for what is no field."""
+        return self._checked_place("accession_field")
+
+    def clean_filler_field(self) -> str:
+        """Raise ValidationError for what is no field."""
+        return self._checked_place("filler_field")
+
+    def _checked_place(self, name: str) -> str:
+        given = str(self.cleaned_data[name]).strip().upper()
+        if given and not PLACE.fullmatch(given):
+            raise forms.ValidationError("Write the field as OBR-18, or as ZOR-3.2 for a component.")
         return given
 
     def clean_charset(self) -> str:

@@ -25,7 +25,7 @@ from ..inbound.senders import set_up
 from ..models import MapEntry, Peer
 from ..translation import csv_tables
 from ..translation.csv_tables import BadTable
-from ..translation.unknown_values import unknown_of
+from ..translation.unknown_values import unknown_values_of
 from ..translation.z_segments import ATTRIBUTES
 from .forms import PeerSettings
 
@@ -74,7 +74,7 @@ def _shown(request: HttpRequest, user: User, one: Peer | None, form: Any) -> dic
         "tables": MapEntry.TABLES,
         "table": table,
         "entries": entries.filter(table=table) if table in dict(MapEntry.TABLES) else entries,
-        "unknown": unknown_of(one)[:100] if one else [],
+        "unknown": unknown_values_of(one)[:100] if one else [],
         "attributes": ATTRIBUTES.items(),
         "procedures": Procedure.objects.filter(active=True).order_by("code")[:2000],
         "sites": Site.objects.order_by("code"),

@@ -35,7 +35,8 @@ def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
     check_intent(intent)
     if intent.placer_number:
         lock_placer(intent.placer_authority, intent.placer_number)
-        if find_order(intent.placer_authority, intent.placer_number):
+        earlier = find_order(intent.placer_authority, intent.placer_number)
+        if earlier and (earlier.state != states.CANCELLED or earlier.placer_generation >= intent.placer_generation):
             raise Conflict("This placer order number was used before.", at="placer_number", code="duplicate")
     if intent.accession:
         check_accession(intent.accession, intent.patient_id)
@@ -47,6 +48,7 @@ def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
             accession=intent.accession,
             placer_number=intent.placer_number,
             placer_authority=intent.placer_authority,
+            placer_generation=intent.placer_generation,
             source=intent.source,
             placed_at=intent.placed_at or at,
             **intent.content(),

@@ -41,7 +41,7 @@ def wrapped(name: str) -> None:
     setattr(intake, name, killing)
 
 
-real_write = processing.write
+real_write = processing.write_outcome
 
 
 def dying_write(row: Any) -> Any:
@@ -49,7 +49,7 @@ def dying_write(row: Any) -> Any:
     return real_write(row)
 
 
-wrapped("store")
-wrapped("decide_together")
-processing.write = dying_write
+wrapped("store_messages")
+wrapped("process_batch")
+processing.write_outcome = dying_write
 listener.serve("127.0.0.1", 0, threading.Event(), on_listening=lambda port: print(port, flush=True))  # noqa: T201

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,13 @@ def order(control: str = "NW", placer: str = "P1", **header: Any) -> bytes:
 
 
 def take(raw: bytes, *, address: str = "127.0.0.1", at: datetime = NOON) -> InboundMessage:
-    """Store and decide one message as the listener does; the row with its disposition."""
-    (pk,) = intake.store([intake.Arrival(raw, address, at)])
-    return intake.decide(pk, at=at)
+    """Store and process one message as the listener does; the row with its disposition.
+
+    It comes some hours after ``at``, since the clock times of these messages are of a site west of Greenwich: what is
+    said must not lie in the future.
+    """
+    (pk,) = intake.store_messages([intake.Arrival(raw, address, at + timedelta(hours=8))])
+    return intake.process_message(pk, at=at)
 
 
 def answer(row: InboundMessage) -> list[list[str]]:

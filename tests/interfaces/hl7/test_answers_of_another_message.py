@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from interfaces.hl7.inbound import acknowledgment_mode
+from interfaces.hl7.inbound import responses
 from interfaces.hl7.inbound.listener import MISMATCH_ALARM
 from interfaces.hl7.models import InboundMessage, Peer
 from interfaces.hl7.v2 import acknowledgment
@@ -35,15 +35,15 @@ def wait_for(condition, seconds=10):
 @pytest.fixture
 def one_crossed_answer(monkeypatch):
     """The first answer to M2 is the one to M1."""
-    real, crossed = acknowledgment_mode.on_decided, []
+    real, crossed = responses.answers_when_processed, []
 
-    def crossing(header, row):
+    def crossing(header, row, at):
         if header.control_id == "M2" and not crossed:
             crossed.append(row.pk)
             return [ANSWER_TO_M1]
-        return real(header, row)
+        return real(header, row, at)
 
-    monkeypatch.setattr(acknowledgment_mode, "on_decided", crossing)
+    monkeypatch.setattr(responses, "answers_when_processed", crossing)
     return crossed
 
 

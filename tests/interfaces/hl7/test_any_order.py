@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -10,13 +11,29 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from interfaces.hl7.inbound.orders import projection
+from interfaces.hl7.inbound.orders.projection import add_statement, fold
+from interfaces.hl7.inbound.orders.statements import (
+    BOOK,
+    CANCEL,
+    CHANGE,
+    COMPLETED,
+    HOLD,
+    NEW,
+    RELEASE,
+    STARTED,
+    UNBOOK,
+    Content,
+    Procedure,
+    Statement,
+    from_json,
+    to_json,
+)
 from interfaces.hl7.subscribers import MAY_CURE
 from reporting.models import Report
 from reporting.services import save_draft, sign
 from ris.audit.actor import Actor
 from ris.kernel.relay import deliver_owed
-from ris.orders.intents import PerformedIntent
+from ris.orders.intents import Code, PerformedIntent
 from ris.orders.models import Order, PerformedStep, ScheduledStep
 from ris.orders.services import complete_exam, start_exam
 from ris.patients.models import Patient
@@ -67,7 +84,7 @@ STORY = {
         msh("ADT^A47", 15, n), pid(f"NEWER{n}", name="ZZTEST^RENUMBERED"), f"MRG|NEW{n}^^^NORTH^MR"
     ),
 }  # fmt: skip
-CANCEL = {"cancel": lambda n: message(msh("ORM^O01", 16, n), pid(f"NEW{n}"), f"ORC|CA|P{n}^EMR")}
+CANCEL_LATER = {"cancel": lambda n: message(msh("ORM^O01", 16, n), pid(f"NEW{n}"), f"ORC|CA|P{n}^EMR")}
 SAID = {
     "begun": lambda n: message(msh("ORM^O01", 12, n), pid(f"NEW{n}"), f"ORC|SC|P{n}^EMR|||IP"),
     "done": lambda n: message(msh("ORM^O01", 13, n), pid(f"NEW{n}"), f"ORC|SC|P{n}^EMR|||CM"),
@@ -106,11 +123,11 @@ MPPS = {"mpps in progress": mpps_begin, "mpps completed": mpps_end}
 SIGN = {"sign": read_and_sign}
 ENDINGS: dict[str, dict[str, Any]] = {
     "nothing": {},
-    "cancelled": CANCEL,
+    "cancelled": CANCEL_LATER,
     "said to be performed": SAID,
-    "begun and cancelled": CANCEL | {"mpps in progress": mpps_begin},
+    "begun and cancelled": CANCEL_LATER | {"mpps in progress": mpps_begin},
     "performed and signed": MPPS | SIGN,
-    "all of it": CANCEL | SAID | MPPS | SIGN,
+    "all of it": CANCEL_LATER | SAID | MPPS | SIGN,
 }
 
 
@@ -201,39 +218,31 @@ def test_any_order_and_any_repeats_give_the_same_state(hospital, ending, data):
     assert play(shuffled + repeats, story) == TOLD_IN_ORDER[ending]
 
 
-utterances = st.fixed_dictionaries(
-    {
-        "rank": st.tuples(st.integers(0, 3), st.integers(0, 3)).map(list),
-        "verb": st.sampled_from(
-            [
-                projection.NEW,
-                projection.CHANGE,
-                projection.CANCEL,
-                projection.HOLD,
-                projection.RELEASE,
-                projection.BOOK,
-                projection.UNBOOK,
-            ]
+statements = st.builds(
+    Statement,
+    rank=st.tuples(st.integers(0, 3).map(str), st.just(1), st.integers(0, 3), st.just("")),
+    verb=st.sampled_from([NEW, CHANGE, CANCEL, HOLD, RELEASE, BOOK, UNBOOK]),
+    progress=st.sampled_from(["", STARTED, COMPLETED]),
+    content=st.builds(Content, priority=st.sampled_from(["", "a", "b"]), reason=st.sampled_from(["", "a", "b"])),
+    procedures=st.lists(
+        st.builds(
+            Procedure,
+            code=st.sampled_from([Code("A"), Code("B")]),
+            number=st.sampled_from(["", "1", "2"]),
+            laterality=st.sampled_from(["", "L", "R"]),
         ),
-        "progress": st.sampled_from(["", projection.STARTED, projection.COMPLETED]),
-        "order": st.dictionaries(st.sampled_from(["priority", "reason"]), st.sampled_from("ab"), max_size=2),
-        "procedures": st.lists(
-            st.fixed_dictionaries(
-                {"code": st.sampled_from([["A", "", ""], ["B", "", ""]]), "steps": st.just([])},
-                optional={"number": st.sampled_from(["1", "2"])},
-            ),
-            max_size=2,
-        ),
-    }
+        max_size=2,
+    ).map(tuple),
 )
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(utterances, max_size=6, unique_by=lambda u: (tuple(u["rank"]), u["verb"])), st.randoms())
+@given(st.lists(statements, max_size=6, unique_by=lambda s: s.key), st.randoms())
 def test_the_picture_of_an_order_is_a_function_of_the_set_of_what_was_said(said, chance):
     shuffled = [*said, *chance.sample(said, chance.randrange(len(said) + 1))]
     chance.shuffle(shuffled)
-    kept: list[Any] = []
-    for utterance in shuffled:
-        kept = projection.add(kept, utterance)
-    assert projection.fold(kept) == projection.fold(said)
+    kept: list[Statement] = []
+    for statement in shuffled:
+        kept = add_statement(kept, statement)
+    assert fold(kept) == fold(said)
+    assert [from_json(json.loads(json.dumps(to_json(statement)))) for statement in kept] == kept

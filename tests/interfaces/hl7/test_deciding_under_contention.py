@@ -16,14 +16,14 @@ DEADLOCK = OperationalError("deadlock detected")
 
 @pytest.fixture
 def stored(transactional_db, hospital):
-    (message_id,) = intake.store([intake.Arrival(order(placer="P1"), "127.0.0.1", NOON)])
+    (message_id,) = intake.store_messages([intake.Arrival(order(placer="P1"), "127.0.0.1", NOON)])
     return message_id
 
 
 @pytest.fixture
 def trouble(monkeypatch):
     """Raise these errors, one at each attempt; then decide."""
-    real = processing.decide
+    real = processing.process_row
 
     def script(*errors):
         coming = iter(errors)
@@ -34,28 +34,28 @@ def trouble(monkeypatch):
                 raise error
             return real(row, at)
 
-        monkeypatch.setattr(processing, "decide", decide)
+        monkeypatch.setattr(processing, "process_row", decide)
 
     return script
 
 
 @pytest.mark.parametrize("deadlocks", range(3))
 def test_who_comes_second_gets_the_outcome_of_the_first_after_however_many_deadlocks(stored, trouble, deadlocks):
-    first = intake.decide(stored, at=NOON)
+    first = intake.process_message(stored, at=NOON)
     trouble(*[DEADLOCK] * deadlocks, processing.DecidedMeanwhile())
-    second = intake.decide(stored, at=NOON)
+    second = intake.process_message(stored, at=NOON)
     assert (second.pk, second.state, bytes(second.answer)) == (stored, "applied", bytes(first.answer))
     assert Order.objects.count() == 1
 
 
 def test_two_deadlocks_are_borne(stored, trouble):
     trouble(DEADLOCK, DEADLOCK)
-    assert intake.decide(stored, at=NOON).answer_code == "AA"
+    assert intake.process_message(stored, at=NOON).answer_code == "AA"
     assert Order.objects.get().placer_number == "P1"
 
 
 def test_the_third_deadlock_leaves_the_message_for_a_later_look(stored, trouble):
     trouble(DEADLOCK, DEADLOCK, DEADLOCK)
     with pytest.raises(OperationalError):
-        intake.decide(stored, at=NOON)
-    assert intake.decide(stored, at=NOON).answer_code == "AA"
+        intake.process_message(stored, at=NOON)
+    assert intake.process_message(stored, at=NOON).answer_code == "AA"

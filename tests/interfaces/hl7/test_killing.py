@@ -67,7 +67,13 @@ def try_to_send(port: int, raw: bytes) -> str:
         return ""
 
 
-POINTS = ["before store", "after store", "before decide_together", "inside decide", "after decide_together"]
+POINTS = [
+    "before store_messages",
+    "after store_messages",
+    "before process_batch",
+    "inside decide",
+    "after process_batch",
+]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -88,7 +94,7 @@ def test_killed_at_any_step_the_resend_is_taken_once(tmp_path, point):
     assert InboundMessage.objects.filter(state="applied").count() == 1
 
 
-@pytest.mark.parametrize("point", ["after store", "inside decide"])
+@pytest.mark.parametrize("point", ["after store_messages", "inside decide"])
 def test_what_was_stored_is_applied_after_the_restart_even_if_nobody_sends_it_again(tmp_path, point):
     first = Process(tmp_path, point)
     assert try_to_send(first.port, order(control_id="ONCE")) == ""

@@ -112,7 +112,7 @@ def test_what_an_earlier_run_stored_and_did_not_decide_is_decided_at_the_start()
     from interfaces.hl7.inbound import intake
     from tests.interfaces.hl7.hl7 import NOON
 
-    intake.store([intake.Arrival(order(), "127.0.0.1", NOON)])
+    intake.store_messages([intake.Arrival(order(), "127.0.0.1", NOON)])
     with listening():
         deadline = time.monotonic() + 10
         while InboundMessage.objects.get().state == "received" and time.monotonic() < deadline:

@@ -37,14 +37,14 @@ def test_while_the_database_is_away_no_aa_is_sent_and_it_goes_on_by_itself_after
 
 
 def test_when_it_cannot_be_applied_now_it_is_kept_rejected_and_taken_when_it_comes_again(monkeypatch):
-    real, failing = processing.decide, [True]
+    real, failing = processing.process_row, [True]
 
     def locked(row, at):
         if failing[0]:
             raise OperationalError("locked")
         return real(row, at)
 
-    monkeypatch.setattr(processing, "decide", locked)
+    monkeypatch.setattr(processing, "process_row", locked)
     with listening() as port, Client(port) as sender:
         assert sender.ask(order(control_id="B"))[1][1] == "AR"
         failing[0] = False
@@ -52,7 +52,7 @@ def test_when_it_cannot_be_applied_now_it_is_kept_rejected_and_taken_when_it_com
     assert Order.objects.count() == 1
     assert sorted(InboundMessage.objects.values_list("state", flat=True)) == ["applied", "received"]
     left = InboundMessage.objects.get(state="received")
-    assert intake.decide(left.pk, at=left.received_at).state == "duplicate"
+    assert intake.process_message(left.pk, at=left.received_at).state == "duplicate"
 
 
 @pytest.fixture

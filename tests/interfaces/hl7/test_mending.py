@@ -165,13 +165,13 @@ def test_a_preview_of_a_duplicate_says_so():
 
 
 def test_a_preview_shows_its_own_changes_and_none_that_somebody_else_makes_meanwhile(monkeypatch):
-    real = intake.decide
+    real = intake.process_message
 
     def decide_while_another_writes(pk, *, at):
         AuditEvent.objects.create(at=at, actor="somebody else", action="patient.view", subject="Patient")
         return real(pk, at=at)
 
-    monkeypatch.setattr(intake, "decide", decide_while_another_writes)
+    monkeypatch.setattr(intake, "process_message", decide_while_another_writes)
     actions = {change.action for change in preview_message(order(), at=NOON).changes}
     assert "order.place" in actions and "patient.view" not in actions
 

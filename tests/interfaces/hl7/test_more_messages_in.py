@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 
 from interfaces.hl7.models import EarlyResult, Peer
 from reporting.models import Report
@@ -218,6 +221,18 @@ def test_images_available_are_noted_and_found_by_the_study_uid():
     assert row.accession == placed.accession
 
 
+@pytest.mark.parametrize(
+    ("obx_11", "obr_25", "complete"),
+    [("", "R", False), ("R", "", False), ("", "F", True), ("O", "R", True), ("F", "", True), ("", "", True)],
+)
+def test_images_are_whole_as_obx_11_or_else_obr_25_says(obx_11, obr_25, complete):
+    take(order())
+    uid = Order.objects.get().procedures.get().study_uid
+    observation = seg("OBX", {1: "1", 2: "HD", 3: "113014^DICOM Study^DCM", 5: uid, 11: obx_11})
+    take(message(msh("ORU^R01"), pid(), obr(fields={25: obr_25}), observation))
+    assert (Study.objects.get().complete_at is not None) is complete
+
+
 def test_images_of_an_unknown_study_are_kept_and_said_to_be():
     row = take(oru("OBX|1|HD|113014^DICOM Study^DCM||1.2.3||||||O", obr_fields={25: "R"}))
     assert row.answer_code == "AA"
@@ -243,6 +258,39 @@ def test_an_ai_result_counts_as_long_as_its_sender_says_where_that_is_read(place
     row = take(oru(flagged, *filter(None, [more]), obr_fields={18: item.accession}))
     assert row.state == "applied", row.reason
     assert AiFlag.objects.get().expires_at == NOON + timedelta(hours=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_ai_result_twice_at_once_is_accepted_twice_and_kept_once():
+    item = make_item()
+    finding = "OBX|1|CE|ICH^Haemorrhage||Y||||||F|||20260310115800"
+    raws = [
+        message(
+            msh("ORU^R01", control_id=f"AI{n}", at="20260310115900"), pid(), obr(fields={18: item.accession}), finding
+        )
+        for n in (1, 2)
+    ]
+    take(message(msh("ADT^A08"), pid()))
+    flagged, states = threading.Event(), {}
+
+    def first() -> None:
+        """Its flag is written and not committed while the second one looks for a flag."""
+        try:
+            with transaction.atomic():
+                states[1] = take(raws[0]).state
+                flagged.set()
+                time.sleep(0.5)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert flagged.wait(20)
+    states[2] = take(raws[1]).state
+    thread.join()
+    assert states[1] == "applied"
+    assert states[2] in ("applied", "ignored")
+    assert AiFlag.objects.count() == 1
 
 
 def test_an_ai_result_that_comes_before_the_exam_ends_is_attached_when_the_case_opens():

@@ -36,6 +36,13 @@ def test_a_change_of_a_table_counts_for_the_very_next_message(peer):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("head", ["table,given,meant,text\n", ""], ids=["row", "head"])
+def test_a_cell_too_long_for_a_csv_reader_is_named_with_its_line(peer, head):
+    with pytest.raises(Invalid, match="cannot be read as CSV"):
+        import_csv(peer.pk, f"{head}{'x' * 200_000},a,b,c\n", **WHO)
+    assert not MapEntry.objects.exists()
+
+
 def test_a_peers_own_line_wins_over_one_for_all_and_case_does_not_count(peer):
     set_entry(None, table="priority", given="quick", meant="HIGH", **WHO)
     set_entry(peer.pk, table="priority", given="QUICK", meant="STAT", **WHO)

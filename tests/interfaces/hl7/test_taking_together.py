@@ -26,8 +26,8 @@ def a_hospital(transactional_db, hospital):
 
 
 def take_together(*raws: bytes) -> list[InboundMessage]:
-    pks = intake.store([intake.Arrival(raw, "127.0.0.1", NOON) for raw in raws])
-    rows = intake.decide_together(pks, at=NOON)
+    pks = intake.store_messages([intake.Arrival(raw, "127.0.0.1", NOON) for raw in raws])
+    rows = intake.process_batch(pks, at=NOON)
     return [rows[pk] for pk in pks]
 
 
@@ -49,7 +49,7 @@ def test_several_messages_are_applied_in_their_order():
 
 
 def test_one_that_is_refused_or_fails_hurts_none_of_its_neighbours(monkeypatch):
-    real = processing.apply
+    real = processing.apply_message
 
     def breaking(entry, incoming):
         done = real(entry, incoming)
@@ -57,7 +57,7 @@ def test_one_that_is_refused_or_fails_hurts_none_of_its_neighbours(monkeypatch):
             raise ZeroDivisionError
         return done
 
-    monkeypatch.setattr(processing, "apply", breaking)
+    monkeypatch.setattr(processing, "apply_message", breaking)
     refused = message(
         msh("ORM^O01"),
         pid("T200"),
@@ -73,17 +73,17 @@ def test_one_that_is_refused_or_fails_hurts_none_of_its_neighbours(monkeypatch):
 
 
 def test_one_that_is_decided_already_is_left_as_it_is():
-    pks = intake.store([intake.Arrival(order(placer=p), "127.0.0.1", NOON) for p in ("P1", "P2")])
-    answer = bytes(intake.decide(pks[0], at=NOON).answer or b"")
-    rows = intake.decide_together(pks, at=NOON)
+    pks = intake.store_messages([intake.Arrival(order(placer=p), "127.0.0.1", NOON) for p in ("P1", "P2")])
+    answer = bytes(intake.process_message(pks[0], at=NOON).answer or b"")
+    rows = intake.process_batch(pks, at=NOON)
     assert [bytes(rows[pks[0]].answer or b""), rows[pks[1]].state] == [answer, "applied"]
     assert Order.objects.count() == 2
 
 
 def test_the_outcome_is_told_by_id_in_whatever_order_the_ids_are_given():
     raws = [order(placer=f"P{n}", control_id=f"M{n}") for n in range(4)]
-    pks = intake.store([intake.Arrival(raw, "127.0.0.1", NOON) for raw in raws])
-    rows = intake.decide_together([pks[n] for n in (2, 0, 3, 1)], at=NOON)
+    pks = intake.store_messages([intake.Arrival(raw, "127.0.0.1", NOON) for raw in raws])
+    rows = intake.process_batch([pks[n] for n in (2, 0, 3, 1)], at=NOON)
     assert [rows[pk].control_id for pk in pks] == ["M0", "M1", "M2", "M3"]
     assert [row.pk for row in rows.values()] == pks  # applied in the order in which they were stored
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_applied_together_is_applied_one_by_one(monkeypatch):
     def away(message_ids, *, at):
         raise OperationalError("deadlock detected")
 
-    monkeypatch.setattr(intake, "decide_together", away)
+    monkeypatch.setattr(intake, "process_batch", away)
 
     def send(port, number):
         with Client(port) as sender:

@@ -1,146 +1,253 @@
-"""An order is brought to the picture that was made of it: content, cancellations, holds, how far the exam is."""
+"""An order is brought to its picture: content, cancellations, holds, and how far the exam is (ORC-5).
+
+Each function tells the ``Acting`` what it did, and what was asked for and could not be done.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
 
-from interfaces.hl7.models import OrderTrail
-from ris.kernel.events import subscribe
-from ris.orders import states as order_states
-from ris.orders.events import ExamDiscontinued, ExamReturned, ExamUnlinked, OrderEvent, OrderReinstated
-from ris.orders.intents import OrderIntent
-from ris.orders.models import Order, RequestedProcedure, ScheduledStep
+from django.db.models import Model
+
+from ris.audit.actor import Actor
+from ris.orders import states
+from ris.orders.intents import Code, PerformedIntent
+from ris.orders.models import Order, PerformedStep, RequestedProcedure, ScheduledStep
 from ris.orders.services import (
+    complete_exam,
+    discontinue_exam,
     hold_order,
     reinstate_procedure,
     reinstate_step,
     release_order,
     revise_order,
+    start_exam,
     withdraw_order,
     withdraw_procedure,
     withdraw_step,
 )
+from ris.orders.services.flags import CHANGED_TOO_LATE, add_flag
 
-from . import projection
-from .acting import Acting, Afterwards
-from .intents import order_content, procedure_intent
-from .progress import progress_to
-from .projection import Words
+from .intents import revision_intent
+from .matching import pair
+from .projection import Change, Picture, content_changes, procedure_changes
+from .statements import COMPLETED, DISCONTINUED, STARTED, Procedure, Step
 
 BEGUN = "The exam has begun: what has begun is not cancelled; the order is flagged for a person."
+_REACHED = {
+    STARTED: frozenset({states.STARTED, states.COMPLETED, states.DISCONTINUED}),
+    COMPLETED: frozenset({states.COMPLETED, states.DISCONTINUED}),
+    DISCONTINUED: frozenset({states.COMPLETED, states.DISCONTINUED}),
+}
+"""What was said → states of a step for which it is no news."""
 
 
-def revise(order: Order, before: Words, after: Words, acting: Acting, *, visit_id: int | None = None) -> bool:
+class Acting(Protocol):
+    """Who brings an order to its picture, when, and to whom it is told."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for the audit trail."""
+
+    @property
+    def at(self) -> datetime:
+        """The present, UTC."""
+
+    def warn(self, sentence: str) -> None:
+        """Tell a person something odd."""
+
+    def did(self, verb: str, thing: Model) -> None:
+        """Note a change."""
+
+    def note_unmet(self, sentence: str, place: str) -> None:
+        """Note what was asked for and is not done. May raise Conflict, to refuse it."""
+
+
+@dataclass(frozen=True)
+class Afterwards:
+    """No message: a fact became true. What is done is audited, and told to nobody else."""
+
+    at: datetime
+    actor: Actor = field(default_factory=lambda: Actor.job("hl7"))
+
+    def warn(self, sentence: str) -> None:
+        """Do nothing: nobody waits for an answer."""
+
+    def did(self, verb: str, thing: Model) -> None:
+        """Do nothing: there is no message whose effect it is."""
+
+    def note_unmet(self, sentence: str, place: str) -> None:
+        """Do nothing: it was noted of the message that asked for it."""
+
+
+def pair_rows(order: Order, procedures: tuple[Procedure, ...]) -> list[RequestedProcedure | None]:
+    """Return for each procedure of a picture its row; None where it has none (yet). Two never share a row."""
+    rows = list(order.procedures.order_by("pk"))
+    standing = [
+        Procedure(code=Code(row.code), number=row.number, study_uid=row.study_uid, laterality=row.laterality)
+        for row in rows
+    ]
+    # A row has the number that was issued here where none was said: that one must not count as another number.
+    said_numbers = {p.number for p in procedures if p.number}
+    standing = [p if p.number in said_numbers else replace(p, number="") for p in standing]
+    return [rows[index] if index is not None else None for index in pair(standing, procedures)]
+
+
+def revise(order: Order, before: Picture, after: Picture, acting: Acting, *, visit_id: int | None = None) -> bool:
     """Write what ``after`` says anew of an order that is not cancelled; whether that was anything about procedures."""
-    said, procedures = projection.difference(before, after)
-    content = order_content(said)
-    if not content and not procedures and visit_id is None:
+    content, changes = content_changes(before, after), procedure_changes(before, after)
+    numbered = [(c, number) for c, number in _numbered(order, before, changes, acting) if c.new.code is not None]
+    intent = revision_intent(order, content, numbered, visit_id)
+    if not intent.content() and not intent.procedures:
         return False
-    intent = OrderIntent(
-        site_id=order.site_id,
-        patient_id=order.patient_id,
-        visit_id=visit_id,
-        source=order.source,
-        procedures=tuple(procedure_intent(p, number=_number(order, was)) for was, p in procedures if p.get("code")),
-        **content,
-    )
     revise_order(order.pk, intent, actor=acting.actor, at=acting.at)
     acting.did("revised", order)
     order.refresh_from_db()
-    return bool(procedures)
+    return bool(intent.procedures)
 
 
-def bring(order: Order, before: Words, after: Words, acting: Acting) -> bool:
+def _numbered(order: Order, before: Picture, changes: list[Change], acting: Acting) -> list[tuple[Change, str]]:
+    """Each change with the number here of the procedure that it is of; empty for a new one.
+
+    Without those that come too late: what was done to a patient is not rewritten.
+    """
+    if all(change.was is None for change in changes):
+        return [(change, "") for change in changes]
+    rows = dict(zip(map(id, before.procedures), pair_rows(order, before.procedures), strict=True))
+    numbered = []
+    for change in changes:
+        row = rows.get(id(change.was))
+        if row is None or not _is_too_late(order, row, change, acting):
+            numbered.append((change, row.number if row is not None else ""))
+    return numbered
+
+
+OTHER_EXAM = "The exam has begun: its procedure is not changed; the order is flagged for a person."
+OTHER_TIME = "The exam has begun: its time and place stay."
+
+
+def _is_too_late(order: Order, row: RequestedProcedure, change: Change, acting: Acting) -> bool:
+    """Whether a change is of an exam that has begun: another procedure is flagged, another schedule is told."""
+    steps = list(row.steps.exclude(state=states.CANCELLED))
+    if not steps or any(step.state not in states.BEGUN for step in steps):
+        return False
+    was = change.was or Procedure()
+    sides = {was.laterality, change.new.laterality} - {""}
+    code, former = change.new.code, was.code
+    if (code and former and code.value.upper() != former.value.upper()) or len(sides) > 1:
+        add_flag(order, CHANGED_TOO_LATE)
+        acting.did("flagged", order)
+        acting.note_unmet(OTHER_EXAM, "OBR-4")
+        return True
+    if change.new.steps:
+        acting.note_unmet(OTHER_TIME, "OBR-27")
+    return False
+
+
+def bring(order: Order, before: Picture, after: Picture, acting: Acting) -> bool:
     """Cancel, hold, release, follow what was said of the exam. True: something to be cancelled has begun, and stays."""
-    kept: list[bool] = []
-    if after["cancelled"]:
-        if order.state != order_states.CANCELLED:
-            changed = withdraw_order(order.pk, reason=after["reason"], actor=acting.actor, at=acting.at)
-            kept.append(_withdrawn(order, order.reread().state, changed, acting))
+    stays: list[bool] = []
+    if after.cancelled:
+        if order.state != states.CANCELLED:
+            changed = withdraw_order(order.pk, reason=after.reason, actor=acting.actor, at=acting.at)
+            stays.append(_withdrawn(order, order.reread().state, changed, acting))
     else:
-        kept += _parts(order, before, after, acting)
-        if after["held"] and order.state == order_states.ACTIVE:
-            hold_order(order.pk, reason=after["reason"], actor=acting.actor, at=acting.at)
+        stays += _bring_procedures(order, before, after, acting)
+        if after.held and order.state == states.ACTIVE:
+            hold_order(order.pk, reason=after.reason, actor=acting.actor, at=acting.at)
             acting.did("held", order)
-        elif not after["held"] and order.state == order_states.HELD:
+        elif not after.held and order.state == states.HELD:
             release_order(order.pk, actor=acting.actor, at=acting.at)
             acting.did("released", order)
-    if after["progress"]:
-        progress_to(order, after, acting)
-    return any(kept)
+    if after.progress:
+        _advance(order, after, acting)
+    return any(stays)
 
 
-def _withdrawn(thing: Any, state: str, changed: bool, acting: Acting) -> bool:
+def _withdrawn(thing: Model, state: str, changed: bool, acting: Acting) -> bool:
     """Tell what a withdrawal came to; whether the thing stands because it has begun."""
-    if state == order_states.CANCELLED:
+    if state == states.CANCELLED:
         if changed:
             acting.did("cancelled", thing)
         return False
     acting.warn(BEGUN)
+    acting.note_unmet(BEGUN, "ORC-1")
     if changed:
         acting.did("flagged", thing)
     return True
 
 
-def _parts(order: Order, before: Words, after: Words, acting: Acting) -> list[bool]:
+def _bring_procedures(order: Order, before: Picture, after: Picture, acting: Acting) -> list[bool]:
     """Withdraw the procedures and steps that are cancelled by name or left out; bring back those named again."""
-    kept = []
-    former = {id(p): projection.match(before["procedures"], p) or {} for p in after["procedures"]}
-    for words in after["procedures"]:
-        was = former[id(words)]
-        steps_were = {s.get("number"): s.get("cancelled", False) for s in was.get("steps", ())}
-        steps = [s for s in words["steps"] if s.get("cancelled") or steps_were.get(s.get("number"))]
-        if not (words["cancelled"] or was.get("cancelled") or steps):
-            continue  # as always: nothing to look up
-        found = order.procedures.filter(number=_number(order, words)).first()
-        if found is None:
+    concerned = [p for p in (*before.procedures, *after.procedures) if p.cancelled or _steps_cancelled(p)]
+    if not concerned:
+        return []  # as nearly always: no row to look up
+    stays = []
+    former = pair(before.procedures, after.procedures)
+    rows = pair_rows(order, after.procedures)
+    for index, procedure, row in zip(former, after.procedures, rows, strict=True):
+        was = before.procedures[index] if index is not None else Procedure()
+        if row is None or not (procedure.cancelled or was.cancelled or _steps_cancelled(procedure, was)):
             continue
-        if words["cancelled"]:
-            changed = withdraw_procedure(found.pk, reason=after["reason"], actor=acting.actor, at=acting.at)
-            kept.append(_withdrawn(found, found.reread().state, changed, acting))
+        if procedure.cancelled:
+            changed = withdraw_procedure(row.pk, reason=after.reason, actor=acting.actor, at=acting.at)
+            stays.append(_withdrawn(row, row.reread().state, changed, acting))
             continue
-        if was.get("cancelled") and found.state == order_states.CANCELLED:
-            reinstate_procedure(found.pk, actor=acting.actor, at=acting.at)
-            acting.did("reinstated", found)
-        kept += [_step(found, s, acting) for s in steps]
-    return kept
+        if was.cancelled and row.state == states.CANCELLED:
+            reinstate_procedure(row.pk, actor=acting.actor, at=acting.at)
+            acting.did("reinstated", row)
+        stays += [_bring_step(row, step, acting) for step in procedure.steps]
+    return stays
 
 
-def _step(procedure: RequestedProcedure, words: Words, acting: Acting) -> bool:
-    step = ScheduledStep.objects.filter(procedure=procedure, number=words.get("number", "")).first()
-    if step is None:
+def _steps_cancelled(*procedures: Procedure) -> bool:
+    return any(step.cancelled for procedure in procedures for step in procedure.steps)
+
+
+def _bring_step(procedure: RequestedProcedure, step: Step, acting: Acting) -> bool:
+    row = ScheduledStep.objects.filter(procedure=procedure, number=step.number).first()
+    if row is None:
         return False
-    if words.get("cancelled"):
-        changed = withdraw_step(step.pk, reason="left out", actor=acting.actor, at=acting.at)
-        return _withdrawn(step, step.reread().state, changed, acting)
-    if step.state == order_states.CANCELLED:
-        reinstate_step(step.pk, actor=acting.actor, at=acting.at)
-        acting.did("reinstated", step)
+    if step.cancelled:
+        changed = withdraw_step(row.pk, reason="left out", actor=acting.actor, at=acting.at)
+        return _withdrawn(row, row.reread().state, changed, acting)
+    if row.state == states.CANCELLED:
+        reinstate_step(row.pk, actor=acting.actor, at=acting.at)
+        acting.did("reinstated", row)
     return False
 
 
-def _number(order: Order, was: Words | None) -> str:
-    """The number here of the procedure that stood as ``was``."""
-    if was is None:
-        return ""
-    for name in ("number", "study_uid", "code"):
-        value = was.get(name)
-        said = value[0] if name == "code" and value else value
-        found = order.procedures.filter(**{name: said}).order_by("pk").first() if said else None
-        if found:
-            return found.number
-    return ""
+def _advance(order: Order, picture: Picture, acting: Acting) -> None:
+    """Move each step of the order forward to what was said of it; never back. A cancelled one was performed after all.
+
+    For devices that send no MPPS. What a device itself says of an exam is left to it: a status neither ends nor
+    doubles it.
+    """
+    steps = ScheduledStep.objects.filter(procedure__order=order).select_related("procedure", "device").order_by("pk")
+    for step in steps:
+        reached = picture.progress_of(step.procedure.number)
+        if reached and step.state not in _REACHED[reached]:
+            _move(order, step, reached, acting)
+            acting.did(reached, step)
 
 
-@subscribe(OrderReinstated, ExamDiscontinued, ExamReturned, ExamUnlinked, name="hl7.reapply_order_history")
-def follow_what_was_said(event: OrderEvent) -> None:
-    """Bring an order once more to all that was said of it: it stands again, or its exam has come to nothing."""
-    trail = OrderTrail.objects.select_for_update(of=("self",)).filter(order=event.order_id).first()
-    if trail is None:
-        return
-    order, picture, acting = Order.objects.get(pk=event.order_id), projection.fold(trail.said), Afterwards(event.at)
-    nothing = projection.fold([])
-    if isinstance(event, OrderReinstated) and order.state != order_states.CANCELLED:
-        revise(order, nothing, picture, acting)
-    if picture["cancelled"] or any(p["cancelled"] for p in picture["procedures"]):
-        bring(order, nothing, picture, acting)
+def _move(order: Order, step: ScheduledStep, reached: str, acting: Acting) -> None:
+    actor, at = acting.actor, acting.at
+    running = PerformedStep.objects.filter(steps=step, by_hand=True, state=states.IN_PROGRESS).order_by("pk").first()
+    if running is None:
+        intent = PerformedIntent(
+            started_at=at,
+            step_ids=(step.pk,),
+            study_uid=step.procedure.study_uid,
+            accession=order.accession,
+            station_ae=step.device.ae_title if step.device else "",
+            modality=step.modality,
+            by_hand=True,
+        )
+        running = start_exam(intent, actor=actor, at=at)
+    if reached == COMPLETED:
+        complete_exam(running.mpps_uid, ended_at=at, actor=actor, at=at)
+    elif reached == DISCONTINUED:
+        discontinue_exam(running.mpps_uid, ended_at=at, actor=actor, at=at)

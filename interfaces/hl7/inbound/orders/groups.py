@@ -1,4 +1,4 @@
-"""An order message cut into its groups: ORC with all that belongs to it, wherever a sender put it."""
+"""The groups of an order or result message: ORC with all that belongs to it, wherever a sender put it (HL7 4.4)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 
 from interfaces.hl7.v2.parser import Message, Segment
 
-PATIENT_SEGMENTS = frozenset({"MSH", "EVN", "PID", "PD1", "PV1", "PV2", "AL1", "MRG", "IN1", "IN2", "GT1", "NK1"})
-
 
 @dataclass
 class Request:
-    """One OBR with its notes, observations and scheduled steps."""
+    """One OBR with its notes, observations, diagnoses and scheduled steps. ``study`` is its ZDS."""
 
     obr: Segment | None = None
     notes: list[Segment] = field(default_factory=list)
     observations: list[Segment] = field(default_factory=list)
+    diagnoses: list[Segment] = field(default_factory=list)
     steps: list[Segment] = field(default_factory=list)
     study: Segment | None = None
     timing: Segment | None = None
@@ -23,49 +22,101 @@ class Request:
 
 @dataclass
 class Group:
-    """One ORC with its requests. ``orc`` is None where a sender left it out."""
+    """One ORC with its requests. ``orc`` is None where a sender left it out.
+
+    ``others`` are the names of segments of other kinds of orders, such as RXO.
+    """
 
     orc: Segment | None = None
     timing: Segment | None = None
     requests: list[Request] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    @property
+    def obr(self) -> Segment | None:
+        """The first OBR."""
+        return next((request.obr for request in self.requests if request.obr), None)
 
     def request(self) -> Request:
-        """The request that segments belong to just now."""
+        """Return the request that segments belong to just now."""
         if not self.requests:
             self.requests.append(Request())
         return self.requests[-1]
 
 
-def groups(message: Message) -> list[Group]:
-    """The order groups in order. IPC, ZDS and NTE that come before the first ORC or OBR go to the first group."""
-    found: list[Group] = [Group()]
+def cut_groups(message: Message) -> list[Group]:
+    """Return the order groups in order.
+
+    IPC, ZDS and NTE that come before the first ORC or OBR go to the first group; DG1 before it to every group. A ZDS
+    belongs to each request before it that has none of its own.
+    """
+    groups: list[Group] = [Group()]
+    for_all: list[Segment] = []
     for segment in message.segments:
+        current = groups[-1]
         if segment.name == "ORC":
-            if found[-1].orc is not None or any(r.obr for r in found[-1].requests):
-                found.append(Group())
-            found[-1].orc = segment
+            if current.orc is not None or current.obr is not None or current.others:
+                groups.append(Group())
+            groups[-1].orc = segment
         elif segment.name == "OBR":
-            current = found[-1].request()
-            if current.obr is not None:
-                current = Request(timing=found[-1].timing)
-                found[-1].requests.append(current)
-            current.obr = segment
+            _add_request(groups, segment)
+        elif segment.name == "DG1" and current.orc is None and current.obr is None:
+            for_all.append(segment)
+        elif segment.name == "ZDS":
+            current.request().study = segment
+            _share_study(groups, segment)
         else:
-            _belongs(found[-1], segment)
-    return [group for group in found if group.orc or any(request.obr or request.steps for request in group.requests)]
+            _add_segment(current, segment)
+    found = [group for group in groups if group.orc or group.obr or any(r.steps for r in group.requests)]
+    for group in found:
+        group.request().diagnoses[:0] = for_all
+    return found
 
 
-def _belongs(group: Group, segment: Segment) -> None:
-    if segment.name == "NTE":
+def _add_request(groups: list[Group], obr: Segment) -> None:
+    """An OBR begins a request; one with a number of its own, where ORC has none, begins an order."""
+    group = groups[-1]
+    current = group.request()
+    if current.obr is not None:
+        numbered = group.orc is not None and group.orc.text(2)
+        if not numbered and obr.text(2) and current.obr.text(2) and obr.text(2) != current.obr.text(2):
+            group = Group(orc=group.orc, timing=group.timing)
+            groups.append(group)
+        current = Request(timing=group.timing)
+        group.requests.append(current)
+    current.obr = obr
+
+
+def _share_study(groups: list[Group], zds: Segment) -> None:
+    for group in groups:
+        for request in group.requests:
+            if request.obr is not None and request.study is None:
+                request.study = zds
+
+
+def _add_segment(group: Group, segment: Segment) -> None:
+    name = segment.name
+    if name == "NTE":
         group.request().notes.append(segment)
-    elif segment.name == "OBX":
+    elif name == "OBX":
         group.request().observations.append(segment)
-    elif segment.name == "IPC":
+    elif name == "DG1":
+        group.request().diagnoses.append(segment)
+    elif name == "IPC":
         group.request().steps.append(segment)
-    elif segment.name == "ZDS":
-        group.request().study = segment
-    elif segment.name == "TQ1":
+    elif name == "TQ1":
         if group.requests and group.requests[-1].obr is not None:
             group.requests[-1].timing = segment
         else:
             group.timing = segment
+    elif name in OTHER_ORDERS:
+        group.others.append(name)
+
+
+OTHER_ORDERS = {
+    "RXO": "a drug order", "RXE": "a drug order", "RXR": "a drug order",
+    "RQD": "a supply order", "RQ1": "a supply order",
+    "ODS": "a diet order", "ODT": "a diet order", "BPO": "a blood product order", "SAC": "a laboratory order",
+    "SPM": "a laboratory order",
+}  # fmt: skip
+"""Segments that only orders of other departments have (HL7 chapter 4) → what such an order is."""

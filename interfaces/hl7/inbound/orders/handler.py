@@ -2,136 +2,170 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
+from ris.catalog.models import Device
 from ris.kernel.errors import Invalid
 from ris.patients.models import Patient, Visit
 
 from ..context import Incoming
 from ..patients import resolve
 from ..visits import visit_of
-from . import projection
-from .groups import Group, groups
-from .history import speak, take_number, trail_of
-from .projection import Words
-from .segments import accession_of, order_words, procedure_words, said
+from .groups import Group, cut_groups
+from .history import OrderKeys, add_to_history, take_number, trail_of
+from .order_segments import filler_number, join_once, read_content
+from .procedure_segments import join_procedures, named_titles, read_procedures
+from .statements import (
+    CANCEL,
+    CHANGE,
+    COMPLETED,
+    HOLD,
+    NEW,
+    RELEASE,
+    STARTED,
+    STATUS,
+    TELLS_CONTENT,
+    Content,
+    Statement,
+    overlay,
+)
 
 NUMBER, NOTHING = "number", "nothing"
 CONTROL = {
-    "NW": projection.NEW, "RO": projection.NEW, "SN": projection.NEW, "CH": projection.NEW, "PA": NOTHING, "RF": "",
-    "XO": projection.CHANGE, "XX": projection.CHANGE, "RU": projection.CHANGE,
-    "CA": projection.CANCEL, "DC": projection.CANCEL, "OC": projection.CANCEL, "OD": projection.CANCEL,
-    "RP": projection.CANCEL,
-    "HD": projection.HOLD, "OH": projection.HOLD,
-    "RL": projection.RELEASE, "OE": projection.RELEASE,
-    "SC": projection.STATUS, "NA": NUMBER,
+    "NW": NEW, "RO": NEW, "SN": NEW, "CH": NEW, "PA": NOTHING, "RF": "",
+    "XO": CHANGE, "XX": CHANGE, "RU": CHANGE,
+    "CA": CANCEL, "DC": CANCEL, "OC": CANCEL, "OD": CANCEL, "RP": CANCEL,
+    "HD": HOLD, "OH": HOLD,
+    "RL": RELEASE, "OE": RELEASE,
+    "SC": STATUS, "NA": NUMBER,
 }  # fmt: skip
 """ORC-1 → what is done. Empty: known, and refused by name."""
 PARENT = "A parent order (PA) asks for nothing itself; its children (CH) are orders of their own."
 REFUSED = {"RF": "RF refills a prescription, which no imaging order is; send NW for another exam."}
 
-STATUS = {"IP": projection.STARTED, "CM": projection.COMPLETED}
+STATUS_PROGRESS = {"IP": STARTED, "CM": COMPLETED}
 STATUS_CANCELS = frozenset({"CA", "DC"})
-STATUS_HOLDS = {"HD": projection.HOLD, "RL": projection.RELEASE}
+STATUS_HOLDS = {"HD": HOLD, "RL": RELEASE}
 STATUS_SAYS_NOTHING = frozenset({"", "SC", "A", "ER", "RP"})
 """ORC-5 values that ask for nothing to be done here."""
+MOST_NUMBER = 64
+"""Characters of a placer number, as the column has them; HL7 allows 22 up to 2.4, 199 since."""
 
 
-def take_orders(incoming: Incoming) -> str:
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A statement and the order that it is about."""
+
+    keys: OrderKeys
+    statement: Statement
+
+
+def apply_orders(incoming: Incoming) -> str:
     """Apply every order group of a message; return why it was ignored, empty when it was applied."""
-    found = groups(incoming.message)
-    if not found:
+    groups = cut_groups(incoming.message)
+    if not groups:
         raise Invalid("An order message needs ORC or OBR.", at="ORC", code="100")
     patient = resolve(incoming, authoritative=False)
     visit = visit_of(incoming, patient)
-    nothing = [reason for group in _merged(found, incoming) if (reason := _take(group, incoming, patient, visit))]
-    if not incoming.accession and any(group.orc and group.orc.text(1).upper() == "SN" for group in found):
+    nothing = [
+        reason
+        for utterance in _utterances(groups, incoming, with_visit=visit is not None)
+        if (reason := _apply(utterance, incoming, patient, visit))
+    ]
+    if not incoming.accession and any(group.orc and group.orc.text(1).upper() == "SN" for group in groups):
         raise Invalid("SN asks for the number of an order not known here; say what is ordered.", at="OBR-4", code="101")
     if incoming.effects:
         return ""
     return nothing[0] if nothing else "It says nothing new."
 
 
-def _take(utterance: Words, incoming: Incoming, patient: Patient, visit: Visit | None) -> str:
-    if utterance["verb"] == NOTHING:
+def _apply(utterance: Utterance, incoming: Incoming, patient: Patient, visit: Visit | None) -> str:
+    keys, statement = utterance.keys, utterance.statement
+    if statement.verb == NOTHING:
         return PARENT
-    if not utterance["verb"]:
-        return f"The status {utterance['status']} asks for nothing to be done here."
-    keys = utterance.pop("keys")
-    if utterance["verb"] == NUMBER:
-        return take_number(incoming, filler=keys["filler"], placer=keys["placer"], authority=keys["authority"])
-    trail = trail_of(incoming, **keys)
-    incoming.placer_number = incoming.placer_number or keys["placer"]
-    speak(trail, utterance, patient=patient, visit=visit, incoming=incoming)
+    if not statement.verb:
+        return f"The status {statement.status} asks for nothing to be done here."
+    if statement.verb == NUMBER:
+        return take_number(incoming, keys)
+    trail = trail_of(incoming, keys)
+    incoming.placer_number = incoming.placer_number or keys.placer
+    add_to_history(trail, statement, patient=patient, visit=visit, incoming=incoming)
     return ""
 
 
-def _merged(found: list[Group], incoming: Incoming) -> list[Words]:
+def _utterances(groups: list[Group], incoming: Incoming, *, with_visit: bool) -> list[Utterance]:
     """An utterance per order and verb: groups of one placer number are one order with several procedures."""
-    merged: dict[tuple[str, ...], Words] = {}
-    replaced = {group.orc.text(2) for group in found if group.orc and group.orc.text(1).upper() == "RO"}
-    for group in found:
+    joined: dict[tuple[str, ...], Utterance] = {}
+    replaced = {group.orc.text(2) for group in groups if group.orc and group.orc.text(1).upper() == "RO"}
+    named = set().union(*map(named_titles, groups))
+    titles = frozenset(Device.objects.filter(ae_title__in=named).values_list("ae_title", flat=True) if named else ())
+    for group in groups:
         if group.orc and group.orc.text(1).upper() == "RP" and group.orc.text(2) in replaced:
             continue  # replaced under its own number: RO says all
-        utterance = _utterance(group, incoming)
-        keys = utterance["keys"]
-        key = (utterance["verb"], keys["authority"], keys["placer"] or keys["filler"] or keys["accession"])
-        standing = merged.setdefault(key, utterance)
-        if standing is not utterance:
-            _join(standing, utterance)
-    return list(merged.values())
+        utterance = _read(group, incoming, titles, with_visit=with_visit)
+        key = (utterance.statement.verb, *utterance.keys.name)
+        standing = joined.get(key)
+        joined[key] = _join(standing, utterance) if standing else utterance
+    return [
+        Utterance(u.keys, replace(u.statement, procedures=join_procedures(list(u.statement.procedures))))
+        for u in joined.values()
+    ]
 
 
-def _join(standing: Words, more: Words) -> None:
-    """Fold a further group of the same order into what the first ones said."""
-    for name in ("reason", "clinical_info", "comments"):
-        texts = [words["order"].get(name, "") for words in (standing, more)]
-        standing["order"] |= said(**{name: "\n".join(dict.fromkeys(text for text in texts if text))})
-    standing["order"] = more["order"] | standing["order"]
-    for procedure in more["procedures"]:
-        same = next(
-            (p for p in standing["procedures"] if p.get("number") and p["number"] == procedure.get("number")), None
-        )
-        if same is None:
-            standing["procedures"].append(procedure)
-        else:
-            same["steps"] += procedure["steps"]
+def _join(standing: Utterance, more: Utterance) -> Utterance:
+    """Add a further group of the same order to what the first ones said: texts and lists add up, else the first counts.
+
+    Its procedures are its own: none is merged with another here.
+    """
+    first, second = standing.statement, more.statement
+    one, other = first.content, second.content
+    content = replace(
+        overlay(other, one),
+        reason=join_once([one.reason, other.reason]),
+        clinical_info=join_once([one.clinical_info, other.clinical_info]),
+        comments=join_once([one.comments, other.comments]),
+        reason_codes=tuple(dict.fromkeys(one.reason_codes + other.reason_codes)),
+        diagnoses=tuple(dict.fromkeys(one.diagnoses + other.diagnoses)),
+        observations=tuple(dict.fromkeys(one.observations + other.observations)),
+        copies_to=tuple(dict.fromkeys(one.copies_to + other.copies_to)),
+    )
+    return Utterance(standing.keys, replace(first, content=content, procedures=first.procedures + second.procedures))
 
 
-def _utterance(group: Group, incoming: Incoming) -> Words:
-    obr = next((r.obr for r in group.requests if r.obr), None)
-    orc = group.orc
+def _read(group: Group, incoming: Incoming, titles: frozenset[str], *, with_visit: bool) -> Utterance:
+    obr, orc = group.obr, group.orc
     if orc is None:
         incoming.warn("ORC is missing; taken as a new order.")
-    verb, progress = _verb(group, incoming)
+    verb, progress = _verb(group)
     numbers = next((s for s in (orc, obr) if s is not None and s.text(2)), None)
-    filler = next((s.text(3) for s in (orc, obr) if s is not None and s.text(3)), "")
-    accession = accession_of(group, incoming)
-    words = order_words(group, incoming) | said(accession=accession)
     placer = numbers.text(2) if numbers else ""
-    if len(placer) > 64:
+    if len(placer) > MOST_NUMBER:
         raise Invalid("A placer order number has at most 64 characters here.", at="ORC-2", code="data-type")
-    return {
-        "rank": list(incoming.rank),
-        "verb": verb,
-        "placer": placer,
-        "status": orc.text(5).upper() if orc else "",
-        "progress": progress,
-        "reason": orc.whole(16)[:250] if orc and verb in (projection.CANCEL, projection.HOLD) else "",
-        "order": words if verb in projection.TELLS_CONTENT else {},
-        "procedures": [p for r in group.requests for p in procedure_words(group, r, incoming)],
-        "full": incoming.peer.full_picture and verb == projection.CHANGE,
-        "keys": {
-            "authority": (numbers.text(2, 2)[:64] if numbers else "") or incoming.peer.name,
-            "placer": placer,
-            "filler": filler[:64],
-            "accession": accession,
-        },
-    }
+    content = read_content(group, incoming, with_visit=with_visit)
+    statement = Statement(
+        rank=incoming.rank,
+        verb=verb,
+        placer=placer,
+        status=orc.text(5).upper() if orc else "",
+        progress=progress,
+        reason=orc.whole(16)[:250] if orc and verb in (CANCEL, HOLD) else "",
+        content=content if verb in TELLS_CONTENT else Content(),
+        procedures=tuple(read_procedures(group, incoming, titles)),
+        full=incoming.peer.full_picture and verb == CHANGE,
+    )
+    keys = OrderKeys(
+        authority=(numbers.text(2, 2)[:MOST_NUMBER] if numbers else "") or incoming.peer.name,
+        placer=placer,
+        filler=filler_number(group, incoming)[:MOST_NUMBER],
+        accession=content.accession,
+    )
+    return Utterance(keys, statement)
 
 
-def _verb(group: Group, incoming: Incoming) -> tuple[str, str]:
-    """(what is done, how far the exam is) from ORC-1 and ORC-5."""
+def _verb(group: Group) -> tuple[str, str]:
+    """(what is done, how far the exam is) from ORC-1 and ORC-5. Raises Invalid for a code that is not known."""
     if group.orc is None:
-        return projection.NEW, ""
+        return NEW, ""
     control, status = group.orc.text(1).upper(), group.orc.text(5).upper()
     place = group.orc.place(1)
     if not control:
@@ -141,19 +175,18 @@ def _verb(group: Group, incoming: Incoming) -> tuple[str, str]:
     verb = CONTROL[control]
     if not verb:
         raise Invalid(REFUSED[control], at=place, code="table-value")
-    if verb in (projection.STATUS, projection.CHANGE):
-        return _by_status(verb, status, group, incoming)
+    if verb in (STATUS, CHANGE):
+        return _by_status(verb, status, group.orc.place(5))
     return verb, ""
 
 
-def _by_status(verb: str, status: str, group: Group, incoming: Incoming) -> tuple[str, str]:
+def _by_status(verb: str, status: str, place: str) -> tuple[str, str]:
     if status in STATUS_CANCELS:
-        return projection.CANCEL, ""
+        return CANCEL, ""
     if status in STATUS_HOLDS:
         return STATUS_HOLDS[status], ""
-    if status in STATUS:
-        return verb, STATUS[status]
+    if status in STATUS_PROGRESS:
+        return verb, STATUS_PROGRESS[status]
     if status not in STATUS_SAYS_NOTHING:
-        place = group.orc.place(5) if group.orc else "ORC-5"
         raise Invalid("The order status is not one of table 0038.", at=place, code="table-value")
-    return (verb, "") if verb == projection.CHANGE else ("", "")
+    return (verb, "") if verb == CHANGE else ("", "")

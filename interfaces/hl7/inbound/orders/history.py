@@ -1,18 +1,17 @@
-"""What was said about orders is kept (OrderTrail), and the order brought to the picture that it makes."""
+"""What was said about orders is kept (OrderTrail), and the order is brought to the picture that it makes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.db import transaction
 
 from interfaces.hl7.models import OrderTrail
-from interfaces.hl7.translation.unknown_values import note_unknown
 from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept, save
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.orders import states as order_states
-from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
 from ris.orders.selectors import find_order
 from ris.orders.services import number_order, place_order
@@ -22,13 +21,28 @@ from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 
 from ..context import Incoming
-from . import projection
-from .apply import bring, revise
-from .intents import order_content, procedure_intent, site_id_for, study_uid
-from .projection import Words
+from .apply import Acting, bring, revise
+from .intents import new_order_intent
+from .projection import NOTHING, Picture, add_statement, content_changes, fold, procedure_changes
+from .statements import BOOK, CHANGE, NEW, RELEASE, Content, Statement, from_json, to_json
 
 OTHER_PATIENT = "This order belongs to another patient."
 """Why a message is refused that may be right once a merge has come: it is taken again then."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKeys:
+    """By what a message names an order: placer number with its authority, filler number, accession number."""
+
+    authority: str
+    placer: str = ""
+    filler: str = ""
+    accession: str = ""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What two groups of one message have in common when they are about one order."""
+        return self.authority, self.placer or self.filler or self.accession
 
 
 _NUMBERED = Kept(
@@ -36,26 +50,39 @@ _NUMBERED = Kept(
 )
 
 
-def trail_of(incoming: Incoming, *, authority: str, placer: str, filler: str, accession: str) -> OrderTrail:
-    """The trail of the order that is meant: by placer number, by our own number, by accession; a new one if none.
+def trail_of(incoming: Incoming, keys: OrderKeys) -> OrderTrail:
+    """Return the trail of the order that is meant, locked until the end of the transaction; a new one if none is.
 
-    Locked until the end of the transaction. Raises Invalid when the message names no order.
+    By placer number, by our filler number, by the sender's own, by accession number. Raises Invalid when the message
+    names no order.
     """
-    if placer:
-        lock_placer(authority, placer)
-        return _trail(authority, placer, lambda: find_order(authority, placer))
-    if not filler and not accession:
+    if keys.placer:
+        lock_placer(keys.authority, keys.placer)
+        trail = _trail(keys.authority, keys.placer, lambda: find_order(keys.authority, keys.placer))
+        if keys.filler and trail.order is None:
+            _adopt_statements(trail, keys)
+        return trail
+    if not keys.filler and not keys.accession:
         raise Invalid("Say which order is meant: ORC-2 is empty.", at="ORC-2", code="required")
-    known = Order.objects.filter(filler_number=filler) if filler else Order.objects.none()
-    if accession and not known:
-        known = Order.objects.filter(accession=accession)
-    order = known.order_by("pk").first()
+    order = find_order_by_other_number(keys, incoming.peer.name)
     if order and order.placer_number:
         lock_placer(order.placer_authority, order.placer_number)
-        return _trail(order.placer_authority, order.placer_number, known.first)
-    number = f"accession:{order.accession if order else accession}" if order or accession else f"filler:{filler}"
-    lock_name(f"trail:{authority}:{number}")
-    return _trail(authority, number[:64], known.first)
+        return _trail(order.placer_authority, order.placer_number, lambda: order)
+    accession = order.accession if order else keys.accession
+    number = f"accession:{accession}" if accession else f"filler:{keys.filler}"[:64]
+    lock_name(f"trail:{keys.authority}:{number}")
+    return _trail(keys.authority, number, lambda: order)
+
+
+def find_order_by_other_number(keys: OrderKeys, source: str) -> Order | None:
+    """Return the order of our filler number, of the one that this sender issued itself, or of the accession number."""
+    lookups: list[dict[str, str]] = []
+    if keys.filler:
+        lookups += [{"filler_number": keys.filler}, {"sender_filler_number": keys.filler, "source": source}]
+    if keys.accession:
+        lookups.append({"accession": keys.accession})
+    found = (Order.objects.filter(**lookup).order_by("-pk").first() for lookup in lookups)
+    return next((order for order in found if order is not None), None)
 
 
 def _trail(authority: str, number: str, known: Callable[[], Order | None]) -> OrderTrail:
@@ -72,29 +99,51 @@ def _trail(authority: str, number: str, known: Callable[[], Order | None]) -> Or
     return trail
 
 
-def take_number(incoming: Incoming, *, filler: str, placer: str, authority: str) -> str:
-    """NA: the placer has given its number to an order that began here. Returns why nothing changed, if nothing did."""
-    order = Order.objects.filter(filler_number=filler).order_by("pk").first() if filler else None
+def _adopt_statements(trail: OrderTrail, keys: OrderKeys) -> None:
+    """Take over what was said under the sender's filler number alone before the placer number was known."""
+    orphan = _NUMBERED.first(keys.authority, f"filler:{keys.filler}"[:64])
+    if orphan is not None and orphan.order_id is None:
+        trail.said = [*trail.said, *orphan.said]
+        orphan.delete()
+
+
+def take_number(incoming: Incoming, keys: OrderKeys) -> str:
+    """NA: the placer has given its number to an order that began here. Return why nothing changed, if nothing did.
+
+    Raises NotFound.
+    """
+    order = Order.objects.filter(filler_number=keys.filler).order_by("pk").first() if keys.filler else None
     if order is None:
         raise NotFound("No order here has this filler number.", at="ORC-3")
     if order.placer_number:
         return "This order has a placer number already."
-    number_order(order.pk, placer_number=placer, placer_authority=authority, actor=incoming.actor, at=incoming.at)
+    number_order(
+        order.pk, placer_number=keys.placer, placer_authority=keys.authority, actor=incoming.actor, at=incoming.at
+    )
     incoming.accession = order.accession
     incoming.did("numbered", order)
     return ""
 
 
+def picture_of(trail: OrderTrail) -> Picture:
+    """Return what holds about an order, given all that is kept in its trail."""
+    return fold(map(from_json, trail.said))
+
+
 @transaction.atomic
-def speak(trail: OrderTrail, utterance: Words, *, patient: Patient, visit: Visit | None, incoming: Incoming) -> None:
-    """Add one utterance to a trail and bring the order to what now holds. Refusals as the order services."""
-    before = projection.fold(trail.said)
-    trail.said = projection.add(trail.said, utterance)
-    after = projection.fold(trail.said)
-    if trail.order is None:
+def add_to_history(
+    trail: OrderTrail, statement: Statement, *, patient: Patient, visit: Visit | None, incoming: Incoming
+) -> None:
+    """Add one statement to a trail and bring the order to what now holds. Refusals as the order services."""
+    statements = list(map(from_json, trail.said))
+    before = fold(statements)
+    statements = add_statement(statements, statement)
+    after = fold(statements)
+    if trail.order is None or _is_ordered_anew(trail.order, statement, after, incoming):
         _place(trail, after, patient, visit, incoming)
     else:
-        _revise(trail.order, before, after, patient, visit, incoming)
+        _revise(trail.order, before, after, statement, patient, visit, incoming)
+    trail.said = [to_json(kept) for kept in statements]
     save(trail)
     if trail.order is None:
         incoming.warn("No order of this number is known yet; what was said is kept and counts when it comes.")
@@ -102,29 +151,26 @@ def speak(trail: OrderTrail, utterance: Words, *, patient: Patient, visit: Visit
         return
     incoming.accession = trail.order.accession
     if bring(trail.order, before, after, incoming):
-        incoming.unable.add(utterance["placer"])
+        incoming.unable.add(statement.placer)
 
 
-def _place(trail: OrderTrail, picture: Words, patient: Patient, visit: Visit | None, incoming: Incoming) -> None:
+def _is_ordered_anew(order: Order, statement: Statement, after: Picture, incoming: Incoming) -> bool:
+    """Whether NW came for a number that was cancelled. Raises Conflict where the sender may not use a number again."""
+    if order.state != order_states.CANCELLED or after.cancelled or after.generation <= order.placer_generation:
+        return False
+    if incoming.peer.after_cancel == "refuse":
+        raise Conflict("This order number was cancelled; order the exam under a new one.", at="ORC-2", code="duplicate")
+    return statement.verb == NEW
+
+
+def _place(trail: OrderTrail, picture: Picture, patient: Patient, visit: Visit | None, incoming: Incoming) -> None:
     """Place the order, unless nothing has told its content yet."""
-    procedures = [p for p in picture["procedures"] if p.get("code")]
-    if not procedures:
-        if picture["procedures"]:
+    if not any(procedure.code for procedure in picture.procedures):
+        if picture.procedures:
             raise Invalid("Say what is ordered: OBR-4 is empty.", at="OBR-4", code="required")
         return
-    words, placer = picture["order"], not trail.number.startswith(("accession:", "filler:"))
-    policy = incoming.peer.uid_policy
-    intent = OrderIntent(
-        site_id=site_id_for(procedures, incoming),
-        patient_id=patient.pk,
-        visit_id=visit.pk if visit else None,
-        source=incoming.peer.name,
-        placer_number=trail.number if placer else "",
-        placer_authority=trail.authority if placer else "",
-        accession=words.get("accession", ""),
-        procedures=tuple(procedure_intent(p, uid=study_uid(p, words.get("accession", ""), policy)) for p in procedures),
-        **order_content(words, placed_at=True),
-    )
+    placer = "" if trail.number.startswith(("accession:", "filler:")) else trail.number
+    intent = new_order_intent(picture, patient, visit, incoming, placer=placer, authority=trail.authority)
     trail.order = place_order(intent, actor=incoming.actor, at=incoming.at)
     incoming.did("placed", trail.order)
     for flag in trail.order.flags:
@@ -132,35 +178,65 @@ def _place(trail: OrderTrail, picture: Words, patient: Patient, visit: Visit | N
     _note_unknown_codes(trail.order, incoming)
 
 
+CANCELLED = "The order is cancelled; what this message says about it counts if it is performed after all."
+
+
 def _revise(
-    order: Order, before: Words, after: Words, patient: Patient, visit: Visit | None, incoming: Incoming
+    order: Order,
+    before: Picture,
+    after: Picture,
+    statement: Statement,
+    patient: Patient,
+    visit: Visit | None,
+    incoming: Incoming,
 ) -> None:
     if survivor(order.patient) != patient:
         raise Conflict(OTHER_PATIENT, at="PID-3", code="duplicate")
     _check_fixed(order, after, incoming)
     if order.state == order_states.CANCELLED:
-        if projection.difference(before, after) != ({}, []):
-            incoming.warn(
-                "The order is cancelled; what this message says about it counts if it is performed after all."
-            )
+        if content_changes(before, after) != Content() or procedure_changes(before, after):
+            incoming.warn(CANCELLED)
+        # Who cancelled speaks in the history, or has done it here. Of what was said before that nothing is missed.
+        if statement.verb in ASKS_FOR_AN_EXAM and not _came_before_cancel(statement, before):
+            incoming.note_unmet(CANCELLED, "ORC-2")
         return
     new_visit = visit.pk if visit and visit.pk != order.visit_id else None
     if revise(order, before, after, incoming, visit_id=new_visit):
         _note_unknown_codes(order, incoming)
 
 
+ASKS_FOR_AN_EXAM = frozenset({NEW, CHANGE, BOOK, RELEASE})
+
+
+def _came_before_cancel(statement: Statement, before: Picture) -> bool:
+    """Whether what is said now was said before the order was cancelled, and comes late."""
+    return before.cancelled_at is not None and statement.rank < before.cancelled_at
+
+
 def _note_unknown_codes(order: Order, incoming: Incoming) -> None:
     """Offer the codes that the catalog does not know for mapping."""
     if UNKNOWN_PROCEDURE in order.flags:
         for code, text in order.procedures.filter(procedure=None).values_list("code", "code_text"):
-            note_unknown(incoming, "procedure", code, text)
+            incoming.note_unknown("procedure", code, text)
 
 
-def _check_fixed(order: Order, after: Words, incoming: Incoming) -> None:
+def _check_fixed(order: Order, after: Picture, incoming: Incoming) -> None:
     """Accession number and Study UID stand once they are given; who says otherwise is told."""
-    accession = after["order"].get("accession", "")
+    accession = after.content.accession
     if accession and accession != order.accession:
         incoming.warn("The order has another accession number here; it is kept.")
-    standing = set(order.procedures.values_list("study_uid", flat=True))
-    if any(p.get("study_uid") and p["study_uid"] not in standing for p in after["procedures"]):
+    uids = {procedure.study_uid for procedure in after.procedures if procedure.study_uid}
+    if uids and uids - set(order.procedures.values_list("study_uid", flat=True)):
         incoming.warn("A procedure has another Study Instance UID here; it is kept.")
+
+
+def reapply(order: Order, acting: Acting, *, revive: bool) -> None:
+    """Bring an order once more to all that was said of it. ``revive``: it stands again, so its content counts too."""
+    trail = OrderTrail.objects.select_for_update(of=("self",)).filter(order=order).first()
+    if trail is None:
+        return
+    picture = picture_of(trail)
+    if revive and order.state != order_states.CANCELLED:
+        revise(order, NOTHING, picture, acting)
+    if picture.cancelled or any(procedure.cancelled for procedure in picture.procedures):
+        bring(order, NOTHING, picture, acting)

@@ -1,75 +1,109 @@
-"""The picture of an order → what the order services are asked for."""
+"""The picture of an order → intents of ``ris.orders``."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 
 from ris.catalog.models import Device
 from ris.kernel.errors import Invalid
-from ris.orders.intents import Code, ProcedureIntent, StepIntent
+from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
+from ris.orders.models import Order
 from ris.orders.services.catalog_lookup import find_catalog_procedure
+from ris.patients.models import Patient, Visit
 
 from ..context import Incoming
-from .projection import Words
+from .projection import Change, Picture
+from .statements import Content, Procedure, Step, said
 
 _UID_ROOT = uuid.UUID("6f1d2f3c-6f0e-4b7c-9a53-8b1b1c0f2a77")
 """Name space of Study Instance UIDs derived from accession numbers (uuid5 under 2.25)."""
+_FIXED = frozenset({"accession", "placed_at"})
+"""Fields that a new order is given and a change does not change."""
 
 
-def site_id_for(procedures: list[Words], incoming: Incoming) -> int:
+def new_order_intent(
+    picture: Picture, patient: Patient, visit: Visit | None, incoming: Incoming, *, placer: str, authority: str
+) -> OrderIntent:
+    """Return the intent to place an order. Raises Invalid for a Study UID that the sender's policy demands."""
+    content = picture.content
+    procedures = [p for p in picture.procedures if p.code is not None]
+    names = [(p.number, p.code, p.laterality) for p in procedures]
+    uids = [
+        _study_uid(p, content.accession, incoming.peer.uid_policy, earlier=names[:n].count(names[n]))
+        for n, p in enumerate(procedures)
+    ]
+    return OrderIntent(
+        site_id=_site_id(procedures, incoming),
+        patient_id=patient.pk,
+        visit_id=visit.pk if visit else None,
+        source=incoming.peer.name,
+        placer_number=placer,
+        placer_authority=authority if placer else "",
+        placer_generation=picture.generation,
+        procedures=tuple(procedure_intent(p, uid=uid) for p, uid in zip(procedures, uids, strict=True)),
+        **said(content),
+    )
+
+
+def revision_intent(
+    order: Order, content: Content, changes: list[tuple[Change, str]], visit_id: int | None
+) -> OrderIntent:
+    """Return the intent to revise an order: what is new of its content, and of its procedures (change, our number)."""
+    return OrderIntent(
+        site_id=order.site_id,
+        patient_id=order.patient_id,
+        visit_id=visit_id,
+        source=order.source,
+        procedures=tuple(procedure_intent(change.new, number=number) for change, number in changes),
+        **{name: value for name, value in said(content).items() if name not in _FIXED},
+    )
+
+
+def procedure_intent(procedure: Procedure, *, number: str = "", uid: str = "") -> ProcedureIntent:
+    """Return the intent of one procedure. ``number`` is ours; without one, what was said counts."""
+    return ProcedureIntent(
+        code=procedure.code or Code(""),
+        alternates=procedure.alternates,
+        number=number or procedure.number,
+        study_uid=uid,
+        modality=procedure.modality,
+        laterality=procedure.laterality,
+        steps=tuple(_step_intent(step) for step in procedure.steps if not step.cancelled),
+    )
+
+
+def _step_intent(step: Step) -> StepIntent:
+    return StepIntent(**{name: value for name, value in said(step).items() if name != "cancelled"})
+
+
+def _site_id(procedures: list[Procedure], incoming: Incoming) -> int:
     """The site that the message names; else where the device stands that it asks for, or one of its modality."""
     if incoming.named_site is not None:
         return incoming.named_site.pk
-    titles = [ae for p in procedures for step in p["steps"] for ae in step.get("station_aes", ())]
+    titles = [ae for procedure in procedures for step in procedure.steps for ae in step.station_aes]
     device = Device.objects.filter(ae_title__in=titles, active=True).first() if titles else None
     if device is None:
-        known = find_catalog_procedure(Code(*procedures[0]["code"]))
-        modality = procedures[0].get("modality", "") or (known.modality if known else "")
+        first = procedures[0]
+        known = find_catalog_procedure(*filter(None, [first.code, *first.alternates]))
+        modality = first.modality or (known.modality if known else "")
         able = Device.objects.filter(modality=modality, active=True)
         if not able.filter(site=incoming.site).exists():
             device = able.order_by("pk").first()
     return device.site_id if device else incoming.site.pk
 
 
-def study_uid(words: Words, accession: str, policy: str) -> str:
-    """The Study UID that was said; where none was, by the peer's policy: refuse, derive, or leave it to be issued."""
-    if words.get("study_uid"):
-        return str(words["study_uid"])
+def _study_uid(procedure: Procedure, accession: str, policy: str, *, earlier: int) -> str:
+    """The Study UID that was said; where none was, by the sender's policy: refuse, derive, or leave it to be issued.
+
+    ``earlier`` is how many procedures before it in the order are named alike.
+    """
+    if procedure.study_uid or policy == "generate":
+        return procedure.study_uid
     if policy == "reject":
         raise Invalid("This sender must give a Study Instance UID.", at="ZDS-1", code="required")
-    if policy == "accession" and accession:
-        return f"2.25.{uuid.uuid5(_UID_ROOT, accession + '/' + words.get('number', words['code'][0])).int}"
-    return ""
-
-
-def order_content(words: Words, *, placed_at: bool = False) -> Words:
-    """The order's own values of a projection; with ``placed_at`` as a moment when asked for."""
-    content = {name: value for name, value in words.items() if name not in ("placed_at", "accession", "placer_number")}
-    if placed_at and words.get("placed_at"):
-        content["placed_at"] = datetime.fromisoformat(words["placed_at"])
-    return content
-
-
-def procedure_intent(words: Words, *, number: str = "", uid: str = "") -> ProcedureIntent:
-    """A requested procedure of a projection, with its steps that stand."""
-    return ProcedureIntent(
-        code=Code(*words["code"]),
-        number=number or words.get("number", ""),
-        study_uid=uid,
-        modality=words.get("modality", ""),
-        laterality=words.get("laterality", ""),
-        steps=tuple(step_intent(step) for step in words["steps"] if not step.get("cancelled")),
-    )
-
-
-def step_intent(words: Words) -> StepIntent:
-    """A scheduled step of a projection."""
-    plain = {n: v for n, v in words.items() if n in ("number", "modality", "location", "performing_physician")}
-    return StepIntent(
-        **plain,
-        station_aes=tuple(words.get("station_aes", ())),
-        station_names=tuple(words.get("station_names", ())),
-        start=datetime.fromisoformat(words["start"]) if words.get("start") else None,
-        protocol=Code(*words["protocol"]) if words.get("protocol") else None,
-    )
+    code = procedure.code.value if procedure.code else ""
+    name = f"{accession}/{procedure.number or code}"
+    if procedure.laterality and not procedure.number:
+        name += f"/{procedure.laterality}"  # the left and the right knee are two studies
+    name += f"/{earlier}" if earlier else ""
+    return f"2.25.{uuid.uuid5(_UID_ROOT, name).int}" if accession else ""

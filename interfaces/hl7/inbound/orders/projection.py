@@ -1,168 +1,219 @@
-"""What holds about an order, given all that was said about it: a pure function of a set.
+"""What holds about an order, given all that was said about it: a pure function of a set of statements.
 
-Messages arrive late, twice and out of order. So utterances are kept, and folded in
-the order in which they were spoken (message time, then control id); the picture is
-the same in whatever order they arrived. A cancellation is for ever.
+Messages arrive late, twice and out of order. So statements are kept and folded in the order in which they were spoken;
+the picture is the same in whatever order they arrived. A cancellation stands until the number is ordered anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from copy import deepcopy
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-Words = dict[str, Any]
+from .matching import pair
+from .statements import (
+    BOOK,
+    CANCEL,
+    COMPLETED,
+    DISCONTINUED,
+    HOLD,
+    NEW,
+    RELEASE,
+    STARTED,
+    TELLS_CONTENT,
+    UNBOOK,
+    Content,
+    Procedure,
+    Rank,
+    Statement,
+    Step,
+    overlay,
+    said,
+)
 
-NEW, CHANGE, CANCEL, HOLD, RELEASE, STATUS = "new", "change", "cancel", "hold", "release", "status"
-BOOK, UNBOOK = "book", "unbook"
-"""An appointment is made or moved; it is called off: the order waits."""
-TELLS_CONTENT = frozenset({NEW, CHANGE})
-
-STARTED, COMPLETED, DISCONTINUED = "started", "completed", "discontinued"
 _FURTHER = {"": 0, STARTED: 1, DISCONTINUED: 2, COMPLETED: 3}
+"""How far an exam is: of two statuses the one with the higher value counts."""
 
 
-def add(said: list[Words], utterance: Words) -> list[Words]:
-    """``said`` with one more utterance; one with the same rank and verb (a resend, an edited copy) gives way."""
-    key = utterance["rank"], utterance["verb"]
-    rest = [u for u in said if (u["rank"], u["verb"]) != key]
-    return sorted([*rest, utterance], key=lambda u: (u["rank"], u["verb"]))
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What holds. ``progress`` maps the number of a procedure to how far it is; under "" of the whole order.
 
-
-def fold(said: Iterable[Words]) -> Words:
-    """The picture: ``order`` fields, ``procedures`` with ``steps``, ``cancelled``, ``held``, ``progress``.
-
-    ``progress`` maps the number of a procedure to how far it is; under "" what was said of the whole order.
+    ``generation`` counts, from 1, how often the number was ordered anew after it had been cancelled.
     """
-    picture: Words = {"order": {}, "procedures": [], "cancelled": False, "reason": "", "held": False, "progress": {}}
-    unbooked = False
-    for utterance in sorted(said, key=lambda u: (u["rank"], u["verb"])):
-        unbooked = unbooked and utterance["verb"] != BOOK
-        verb = utterance["verb"]
-        if verb in TELLS_CONTENT:
-            picture["order"] |= utterance["order"]
-            _fold_procedures(picture["procedures"], utterance)
-        elif verb == CANCEL:
-            _fold_cancel(picture, utterance)
-        elif verb in (HOLD, RELEASE):
-            picture["held"] = verb == HOLD
-        elif verb == BOOK:
-            _fold_booking(picture, utterance)
-        elif verb == UNBOOK:
-            unbooked = True
-        _fold_progress(picture["progress"], utterance)
-    picture["held"] = picture["held"] or unbooked
-    known = {p.get("number") for p in picture["procedures"]} if len(picture["procedures"]) > 1 else set()
-    for number in [n for n in picture["progress"] if n and n not in known]:
-        _further(picture["progress"], "", picture["progress"].pop(number))
-    numbers = set(picture.pop("cancelled_numbers", ()))
-    for procedure in picture["procedures"]:
-        procedure["cancelled"] = procedure.get("cancelled", False) or procedure.get("number") in numbers
-    if picture["procedures"] and all(p["cancelled"] for p in picture["procedures"]):
-        picture["cancelled"] = True
-    return picture
+
+    content: Content = field(default_factory=Content)
+    procedures: tuple[Procedure, ...] = ()
+    cancelled: bool = False
+    reason: str = ""
+    held: bool = False
+    progress: dict[str, str] = field(default_factory=dict)
+    generation: int = 1
+    cancelled_at: Rank | None = None
+    """The rank of what cancelled it as a whole, as said last."""
+
+    def progress_of(self, number: str) -> str:
+        """Return how far the procedure of that number is."""
+        return max(self.progress.get("", ""), self.progress.get(number, ""), key=_FURTHER.__getitem__)
 
 
-def _fold_progress(progress: dict[str, str], utterance: Words) -> None:
-    """A status that names procedures by number is of those; any other of the whole order."""
-    if utterance["progress"]:
-        for number in [p["number"] for p in utterance["procedures"] if p.get("number")] or [""]:
-            _further(progress, number, utterance["progress"])
+NOTHING = Picture()
 
 
-def _further(progress: dict[str, str], number: str, said: str) -> None:
-    progress[number] = max(progress.get(number, ""), said, key=_FURTHER.__getitem__)
+def add_statement(statements: Sequence[Statement], new: Statement) -> list[Statement]:
+    """Return the statements with one more; one with the same key (a resend, an edited copy) gives way."""
+    rest = [statement for statement in statements if statement.key != new.key]
+    return sorted([*rest, new], key=lambda statement: statement.place)
 
 
-def progress_of(picture: Words, number: str) -> str:
-    """How far the procedure of that number is."""
-    said = picture["progress"]
-    return max(str(said.get("", "")), str(said.get(number, "")), key=_FURTHER.__getitem__)
+@dataclass
+class _Draft:
+    """A picture in the making."""
+
+    content: Content = field(default_factory=Content)
+    procedures: list[Procedure] = field(default_factory=list)
+    cancelled: bool = False
+    cancelled_numbers: set[str] = field(default_factory=set)
+    reason: str = ""
+    held: bool = False
+    unbooked: bool = False
+    progress: dict[str, str] = field(default_factory=dict)
+    generation: int = 1
+    cancelled_at: Rank | None = None
 
 
-def _fold_booking(picture: Words, utterance: Words) -> None:
+def fold(statements: Iterable[Statement]) -> Picture:
+    """Return the picture that the statements make, in whatever order they are given."""
+    draft = _Draft()
+    for statement in sorted(statements, key=lambda statement: statement.place):
+        if statement.verb == NEW and draft.cancelled:
+            draft = _Draft(generation=draft.generation + 1)
+        _apply(draft, statement)
+    return _finish(draft)
+
+
+def _apply(draft: _Draft, statement: Statement) -> None:
+    verb = statement.verb
+    draft.unbooked = draft.unbooked and verb != BOOK
+    if verb in TELLS_CONTENT:
+        if verb == NEW:  # who orders a procedure anew takes its cancellation back
+            draft.cancelled_numbers -= {p.number for p in statement.procedures}
+        draft.content = overlay(draft.content, statement.content)
+        _fold_procedures(draft, statement)
+    elif verb == CANCEL:
+        _fold_cancel(draft, statement)
+    elif verb in (HOLD, RELEASE):
+        draft.held = verb == HOLD
+    elif verb == BOOK:
+        _fold_booking(draft, statement)
+    elif verb == UNBOOK:
+        draft.unbooked = True
+    if statement.progress:  # a status that names procedures by number is of those; any other of the whole order
+        for number in [p.number for p in statement.procedures if p.number] or [""]:
+            _further(draft.progress, number, statement.progress)
+
+
+def _finish(draft: _Draft) -> Picture:
+    progress = dict(draft.progress)
+    known = {p.number for p in draft.procedures} if len(draft.procedures) > 1 else set()
+    for number in [n for n in progress if n and n not in known]:
+        _further(progress, "", progress.pop(number))
+    procedures = tuple(
+        replace(p, cancelled=bool(p.cancelled) or (p.number != "" and p.number in draft.cancelled_numbers))
+        for p in draft.procedures
+    )
+    return Picture(
+        content=draft.content,
+        procedures=procedures,
+        cancelled=draft.cancelled or (bool(procedures) and all(p.cancelled for p in procedures)),
+        reason=draft.reason,
+        held=draft.held or draft.unbooked,
+        progress=progress,
+        generation=draft.generation,
+        cancelled_at=draft.cancelled_at,
+    )
+
+
+def _further(progress: dict[str, str], number: str, reached: str) -> None:
+    progress[number] = max(progress.get(number, ""), reached, key=_FURTHER.__getitem__)
+
+
+def _fold_booking(draft: _Draft, statement: Statement) -> None:
     """An appointment sets times and places of what is ordered; it orders nothing itself."""
-    for words in utterance["procedures"]:
-        found = match(picture["procedures"], words)
-        if found is not None:
-            _fold_steps(found["steps"], words["steps"], full=False)
+    for index, named in zip(pair(draft.procedures, statement.procedures), statement.procedures, strict=True):
+        if index is not None:
+            standing = draft.procedures[index]
+            draft.procedures[index] = replace(standing, steps=_fold_steps(standing.steps, named.steps, full=False))
 
 
-def _fold_cancel(picture: Words, utterance: Words) -> None:
+def _fold_cancel(draft: _Draft, statement: Statement) -> None:
     """A cancellation that names procedures by number cancels those; any other the whole order."""
-    numbers = [p["number"] for p in utterance["procedures"] if p.get("number")]
-    known = {p.get("number") for p in picture["procedures"]}
-    if numbers and len(known) > 1 and not set(numbers) >= known:
-        picture.setdefault("cancelled_numbers", []).extend(numbers)
+    numbers = {p.number for p in statement.procedures if p.number}
+    known = {p.number for p in draft.procedures}
+    if numbers and len(known) > 1 and not numbers >= known:
+        draft.cancelled_numbers |= numbers
     else:
-        picture["cancelled"] = True
-    picture["reason"] = utterance.get("reason", "") or picture["reason"]
+        draft.cancelled, draft.cancelled_at = True, statement.rank
+    draft.reason = statement.reason or draft.reason
 
 
-def _fold_procedures(standing: list[Words], utterance: Words) -> None:
-    named = []
-    for words in utterance["procedures"]:
-        found = match(standing, words)
-        if found is None:
-            found = {"steps": []}
-            standing.append(found)
-        found |= {name: value for name, value in words.items() if name != "steps"}
-        _fold_steps(found["steps"], words["steps"], full=utterance.get("full", False))
-        named.append(id(found))
-    if utterance.get("full"):
-        for procedure in standing:
-            procedure["cancelled"] = id(procedure) not in named
+def _fold_procedures(draft: _Draft, statement: Statement) -> None:
+    """Bring each procedure that is named up to date; no two that are named in one statement become one."""
+    named: set[int] = set()
+    pairs = pair(draft.procedures, statement.procedures)
+    for index, procedure in zip(pairs, statement.procedures, strict=True):
+        if index is None:
+            index = len(draft.procedures)
+            draft.procedures.append(Procedure())
+        standing = draft.procedures[index]
+        steps = _fold_steps(standing.steps, procedure.steps, full=statement.full)
+        draft.procedures[index] = replace(overlay(standing, procedure, without=("steps",)), steps=steps)
+        named.add(index)
+    if statement.full:
+        draft.procedures = [replace(p, cancelled=n not in named) for n, p in enumerate(draft.procedures)]
 
 
-def match(standing: list[Words], words: Words) -> Words | None:
-    """The procedure that is meant: by number, by Study UID, by code where no number is said, or the only one."""
-    number = words.get("number")
-    for name in ("number", "study_uid") if number else ("study_uid", "code"):
-        said = _key(words, name)
-        found = next((p for p in standing if said and _key(p, name) == said), None)
-        if found is not None:
-            return found
-    without = [p for p in standing if not p.get("number")]
-    if number and without:
-        return next((p for p in without if _key(p, "code") == _key(words, "code")), None)
-    return standing[0] if len(standing) == 1 and not number else None
+def _fold_steps(standing: tuple[Step, ...], named: tuple[Step, ...], *, full: bool) -> tuple[Step, ...]:
+    steps, touched = list(standing), set()
+    for step in named:
+        index = next((n for n, s in enumerate(steps) if step.number and s.number == step.number), None)
+        if index is None and len(steps) == 1 and 0 not in touched and (not step.number or not steps[0].number):
+            index = 0
+        if index is None:
+            index = len(steps)
+            steps.append(Step())
+        steps[index] = overlay(steps[index], step)
+        touched.add(index)
+    if full and named:
+        steps = [replace(step, cancelled=n not in touched) for n, step in enumerate(steps)]
+    return tuple(steps)
 
 
-def _key(words: Words, name: str) -> str:
-    value = words.get(name, "")
-    return str(value[0] if value else "").upper() if name == "code" else str(value)
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is new of one procedure: how it ``was`` (None: it is new), and what is said anew of it.
 
-
-def _fold_steps(standing: list[Words], steps: list[Words], *, full: bool) -> None:
-    named = []
-    for words in steps:
-        number = words.get("number")
-        found = next((s for s in standing if number and s.get("number") == number), None)
-        if found is None and len(standing) == 1 and (not number or not standing[0].get("number")):
-            found = standing[0]
-        if found is None:
-            found = {}
-            standing.append(found)
-        found |= words
-        named.append(id(found))
-    if full and steps:
-        for step in standing:
-            step["cancelled"] = id(step) not in named
-
-
-def difference(before: Words, after: Words) -> tuple[Words, list[tuple[Words | None, Words]]]:
-    """What ``after`` says anew: order fields, and procedures as (how it stood before, what is new of it).
-
-    A new step, or one of which anything changed, is given whole.
+    The code is always given, and of its steps each that is new or changed, whole.
     """
-    order = {n: v for n, v in after["order"].items() if before["order"].get(n) != v}
-    procedures: list[tuple[Words | None, Words]] = []
-    earlier = deepcopy(before["procedures"])
-    for procedure in after["procedures"]:
-        was = match(earlier, procedure)
+
+    was: Procedure | None
+    new: Procedure
+
+
+def content_changes(before: Picture, after: Picture) -> Content:
+    """Return what ``after`` says of the order that ``before`` did not."""
+    earlier = said(before.content)
+    return Content(**{name: value for name, value in said(after.content).items() if earlier.get(name) != value})
+
+
+def procedure_changes(before: Picture, after: Picture) -> list[Change]:
+    """Return what ``after`` says of procedures that ``before`` did not."""
+    changes = []
+    for index, procedure in zip(pair(before.procedures, after.procedures), after.procedures, strict=True):
+        was = before.procedures[index] if index is not None else None
         if was == procedure:
             continue
-        changed = {n: v for n, v in procedure.items() if n == "code" or was is None or was.get(n) != v}
-        changed["steps"] = [s for s in procedure["steps"] if was is None or s not in was["steps"]]
-        procedures.append((was, changed))
-    return order, procedures
+        earlier = said(was) if was is not None else {}
+        new = {n: v for n, v in said(procedure).items() if n in ("code", "alternates") or earlier.get(n) != v}
+        new["steps"] = tuple(s for s in procedure.steps if was is None or s not in was.steps)
+        changes.append(Change(was, Procedure(**new)))
+    return changes

@@ -18,7 +18,7 @@ from interfaces.hl7 import selectors
 from interfaces.hl7.inbound.senders import set_up
 from interfaces.hl7.models import MapEntry, Peer, UnknownValue
 from interfaces.hl7.translation.csv_tables import COLUMNS, drop_entry, export_csv, import_csv, set_entry
-from interfaces.hl7.translation.unknown_values import unknown_of
+from interfaces.hl7.translation.unknown_values import unknown_values_of
 from ris.kernel.clock import now
 from ris.kernel.values.numbers import read_id, read_number
 from ris.people.edge import actor_of, user_of
@@ -33,6 +33,7 @@ class PeerSerializer(serializers.ModelSerializer[Peer]):
     """A sender, and how its messages are taken. Name, application and addresses are an administrator's."""
 
     attributes = serializers.DictField(child=serializers.CharField(), required=False)
+    ignored_events = serializers.ListField(child=serializers.CharField(max_length=7), required=False)
 
     class Meta:
         model = Peer
@@ -98,7 +99,7 @@ class PeerViewSet(viewsets.ViewSet):
     def unknown(self, request: Request, pk: str) -> Response:
         """Values that it sent and nobody mapped, the most frequent first."""
         peer = selectors.peer_for(user_of(request), int(pk))
-        return Response(UnknownSerializer(unknown_of(peer), many=True).data)
+        return Response(UnknownSerializer(unknown_values_of(peer), many=True).data)
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
     @action(detail=True)

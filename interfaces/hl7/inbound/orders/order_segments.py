@@ -1,0 +1,195 @@
+"""ORC, OBR, DG1, OBX, NTE and PV1 → what is said of an order as a whole (IHE RAD-2, RAD-4; HL7 chapter 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC
+
+from interfaces.hl7.translation.z_segments import values_of
+from interfaces.hl7.v2.parser import Message, Repeat, Segment
+from ris.orders.intents import Code, Diagnosis, Entity, Recipient
+
+from ..context import Incoming
+from ..patients import person_name
+from .groups import Group, Request
+from .observations import body_height_m, body_weight_kg, observation_text, read_observations
+from .procedure_segments import name_of
+from .statements import Content
+
+PRIORITIES = ("STAT", "HIGH", "MEDIUM", "ROUTINE")
+_MODALITIES = frozenset(
+    {
+        "CR", "CT", "DX", "MG", "MR", "MRI", "NM", "OT", "PT", "RF", "US", "XA", "XR", "DR", "BMD", "RG", "OP", "IO",
+        "PX", "SC",
+    }
+)  # fmt: skip
+"""OBR-18 holds one of these at senders that put the modality there; it is no accession number then."""
+
+
+def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Content:
+    """Return what a group says about its order. ``with_visit``: PV1 is kept with the visit, so not with the order."""
+    orc, obr = group.orc, group.obr
+    requests = [r for r in group.requests if r.obr]
+    provider = _provider(orc, 12) or _provider(obr, 16)
+    placed = incoming.moment(orc, 9) if orc else None
+    observations = [o for r in group.requests for o in read_observations(r)]
+    filler = filler_number(group, incoming)
+    content = Content(
+        accession=accession_number(group, incoming),
+        sender_filler_number=filler[:64],
+        placer_entity=_entity((orc, 2), (obr, 2)),
+        filler_entity=_entity((orc, 3), (obr, 3)),
+        group_entity=_entity((orc, 4)),
+        priority=_priority(group, incoming),
+        ordering_provider=person_name(provider, start=2) if provider else "",
+        ordering_provider_id=provider.text(1)[:32] if provider else "",
+        ordering_provider_authority=(provider.text(9) or provider.text(13))[:64] if provider else "",
+        reason=join_once(name_of(repeat) for r in requests if r.obr for repeat in r.obr.repeats(31)),
+        reason_codes=tuple(_code(repeat) for r in requests if r.obr for repeat in r.obr.repeats(31) if repeat.text(1)),
+        clinical_info=join_once(
+            [t for r in requests if r.obr for t in (r.obr.whole(13), *map(observation_text, read_observations(r)))]
+            + values_of(incoming, "order.clinical_info")
+        ),
+        comments="\n".join(
+            [*(n.whole(3) for r in group.requests for n in r.notes if n.has(3)), *values_of(incoming, "order.comments")]
+        ),
+        diagnoses=tuple(dict.fromkeys(_diagnosis(d) for r in group.requests for d in r.diagnoses)),
+        observations=tuple(observations),
+        weight_kg=body_weight_kg(observations, incoming),
+        height_m=body_height_m(observations, incoming),
+        call_back_phone=_phone((orc, 14), (obr, 17)),
+        copies_to=tuple(dict.fromkeys(_recipient(c) for r in requests if r.obr for c in r.obr.repeats(28))),
+        transport=next((_text(r.obr, 30) for r in requests if r.obr and r.obr.has(30)), "")[:64],
+        patient_state=next((_text(r.obr, 12) for r in requests if r.obr and r.obr.has(12)), "")[:64],
+        placed_at=placed.astimezone(UTC) if placed else None,
+    )
+    return content if with_visit else _with_pv1(content, incoming.message.first("PV1"))
+
+
+def accession_number(group: Group, incoming: Incoming) -> str:
+    """Return the accession number: of the field that the sender's settings name, else IPC-1, else OBR-18."""
+    if incoming.peer.accession_field:
+        return value_at(incoming.peer.accession_field, group, incoming.message)
+    of_steps = [ipc.text(1) for request in group.requests for ipc in request.steps]
+    of_requests = [request.obr.text(18) for request in group.requests if request.obr]
+    given = list(dict.fromkeys(filter(None, [*of_steps, *(v for v in of_requests if not _is_modality(v, incoming))])))
+    if len(given) > 1:
+        incoming.warn("One order came with several accession numbers; the first was taken.")
+    return given[0] if given else ""
+
+
+def _is_modality(value: str, incoming: Incoming) -> bool:
+    if value.upper() not in _MODALITIES:
+        return False
+    incoming.warn("OBR-18 is a modality, not an accession number; not taken as one.")
+    return True
+
+
+def filler_number(group: Group, incoming: Incoming) -> str:
+    """Return the filler number: of the field that the sender's settings name, else ORC-3, else OBR-3."""
+    if incoming.peer.filler_field:
+        return value_at(incoming.peer.filler_field, group, incoming.message)
+    return next((s.text(3) for s in (group.orc, group.obr) if s is not None and s.text(3)), "")
+
+
+PLACE = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9]\d{0,2})(?:\.([1-9]\d?))?")
+"""A field as settings name it: OBR-18, or ZOR-3.2 for a component."""
+
+
+def value_at(place: str, group: Group, message: Message) -> str:
+    """Return the value of a field such as ``OBR-18`` or ``ZOR-3.2``, of the group where it has that segment."""
+    match = PLACE.fullmatch(place)
+    if match is None:
+        return ""
+    name, number, component = match[1], int(match[2]), int(match[3] or 1)
+    own: dict[str, list[Segment | None]] = {
+        "ORC": [group.orc],
+        "OBR": [request.obr for request in group.requests],
+        "IPC": [ipc for request in group.requests for ipc in request.steps],
+    }
+    segments = own.get(name, [])
+    if not segments:
+        segments.extend(message.all(name))
+    return next((value for s in segments if s and (value := s.text(number, component))), "")
+
+
+def _provider(segment: Segment | None, number: int) -> Repeat | None:
+    repeats = segment.repeats(number) if segment else []
+    return next((repeat for repeat in repeats if repeat.text(1) or repeat.text(2)), None)
+
+
+def _entity(*places: tuple[Segment | None, int]) -> Entity | None:
+    """An entity identifier (EI) with all that came of it, of the first place that has one."""
+    for segment, number in places:
+        if segment is not None and segment.text(number):
+            return Entity(*(segment.text(number, component)[:199] for component in (1, 2, 3, 4)))
+    return None
+
+
+def _code(repeat: Repeat) -> Code:
+    return Code(repeat.text(1)[:64], repeat.text(2)[:200], repeat.text(3)[:64])
+
+
+def _diagnosis(dg1: Segment) -> Diagnosis:
+    """DG1-3, described by DG1-4; the system may stand in DG1-2 (before 2.3)."""
+    text = dg1.text(3, 2) or dg1.text(4) or dg1.text(3)
+    return Diagnosis(dg1.text(3)[:64], text[:250], (dg1.text(3, 3) or dg1.text(2))[:64], dg1.text(6)[:8])
+
+
+def _recipient(repeat: Repeat) -> Recipient:
+    authority = repeat.text(9) or repeat.text(13)
+    return Recipient(repeat.text(1)[:64], person_name(repeat, start=2), authority[:64])
+
+
+def _phone(*places: tuple[Segment | None, int]) -> str:
+    """A number as one (XTN.1 before 2.7, .12), else country, area and local number (.5, .6, .7)."""
+    for segment, number in places:
+        for repeat in segment.repeats(number) if segment else []:
+            parts = " ".join(filter(None, (repeat.text(component) for component in (5, 6, 7))))
+            if phone := repeat.text(1) or repeat.text(12) or parts:
+                return phone[:64]
+    return ""
+
+
+def _with_pv1(content: Content, pv1: Segment | None) -> Content:
+    """Add PV1-2, 3, 8 and 15 of a message that numbers no visit."""
+    if pv1 is None:
+        return content
+    location = "-".join(filter(None, (pv1.text(3, component) for component in (1, 2, 3))))
+    referring = _provider(pv1, 8)
+    return replace(
+        content,
+        patient_class=pv1.text(2)[:4],
+        patient_location=location[:120],
+        referring_provider=person_name(referring, start=2) if referring else "",
+        pregnant=any(repeat.text(1).upper() == "B6" for repeat in pv1.repeats(15)) if pv1.has(15) else None,
+    )
+
+
+def _priority(group: Group, incoming: Incoming) -> str:
+    """TQ1-9 wins over ORC-7.6, that over OBR-27.6 and OBR-5; of several requests the most urgent."""
+    given = []
+    for request in group.requests or [Request()]:
+        timing = request.timing or group.timing
+        places = [(timing, 9, 1), (group.orc, 7, 6), (request.obr, 27, 6), (request.obr, 5, 1)]
+        given += [text for s, number, component in places if s and (text := s.text(number, component))][:1]
+    known = []
+    for value in given:
+        meant = incoming.mapping.meaning("priority", value).upper()
+        if meant in PRIORITIES:
+            known.append(meant)
+        else:
+            incoming.warn("The priority is not one of table 0485; taken as not said.")
+            incoming.note_unknown("priority", value)
+    return min(known, key=PRIORITIES.index, default="")
+
+
+def _text(segment: Segment, number: int) -> str:
+    return segment.text(number, 2) or segment.text(number)
+
+
+def join_once(texts: Iterable[str]) -> str:
+    """Return the texts on lines, each once."""
+    return "\n".join(dict.fromkeys(text for text in texts if text))
