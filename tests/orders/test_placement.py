@@ -12,7 +12,7 @@ from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.models import Record
 from ris.orders import states
 from ris.orders.intents import Code, Diagnosis, Entity, Observation, ProcedureIntent, Recipient, StepIntent
-from ris.orders.models import Order
+from ris.orders.models import Order, RequestedProcedure, ScheduledStep
 from ris.orders.services import cancel_order, cancel_procedure, hold_order, release_order
 from ris.orders.services.flags import UNKNOWN_PROCEDURE, UNKNOWN_STATION
 from tests.factories import (
@@ -208,3 +208,12 @@ def test_everything_that_came_with_an_order_is_kept_as_it_was_said() -> None:
     assert order.observations == [["29463-7", "Body weight", "LN", "80", "kg"]]
     assert order.copies_to == [["CC1", "ZZCOPY^CARL", ""]]
     assert (kept.protocol_code, kept.protocol_codes) == ("P7", [["P7", "Seven", "L"], ["P8", "Eight", "L"]])
+
+
+def test_step_and_procedure_ids_are_unique_however_alike_accession_numbers_are(db: None) -> None:
+    for accession in ("HOSPA0000000017", "HOSPB0000000017"):
+        make_order(accession=accession)
+    for model in (RequestedProcedure, ScheduledStep):
+        numbers = list(model.objects.values_list("number", flat=True))
+        assert len(set(numbers)) == 2
+        assert all(0 < len(one) <= 16 for one in numbers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from textwrap import wrap
 
 from ris.orders import states
 from ris.orders.mwl.rows import Entry
@@ -22,6 +23,9 @@ CHARACTER_SET = 0x00080005
 TIMEZONE = 0x00080201
 LEVEL = 0x00080052
 """Query/Retrieve Level: no worklist key, but some devices send it."""
+
+MAX_LO = 64
+"""Characters of an LO (PS3.5 table 6.2-1)."""
 
 STATUS_WORDS = {
     states.SCHEDULED: "SCHEDULED",
@@ -64,6 +68,21 @@ def code_item(value: str, scheme: str, meaning: str) -> list[Item]:
     return [sorted([code, (0x00080102, "SH", scheme or "L"), (0x00080104, "LO", meaning or value)])]
 
 
+def code_items(codes: list[list[str]]) -> list[Item]:
+    """A code sequence of several items, each given as [code, text, system, …]."""
+    return [item for value, text, system, *_ in codes for item in code_item(value, system, text)]
+
+
+def _alerts(e: Entry) -> list[str]:
+    """The patient's alerts, then the relevant clinical information (OBR-13), in values that an LO can hold."""
+    return [*e.alerts, *(part for line in e.clinical_info.splitlines() for part in wrap(line, MAX_LO))]
+
+
+def _decimal(number: float | str) -> str:
+    """A DS of at most three places after the point; empty when it is not known."""
+    return "" if number == "" else f"{round(float(number), 3):.10g}"
+
+
 def _others(e: Entry) -> list[list[str]]:
     return [item for item in e.identifiers if (item[0], item[1]) != (e.identifier, e.issuer)]
 
@@ -84,6 +103,8 @@ ROOT: tuple[Attribute, ...] = (
     Attribute(0x00080080, "LO", "Institution Name", lambda e: e.institution),
     Attribute(0x00080090, "PN", "Referring Physician's Name", lambda e: e.referring, "referring_physicians"),
     Attribute(TIMEZONE, "SH", "Timezone Offset From UTC", _offset),
+    Attribute(0x00081080, "LO", "Admitting Diagnoses Description", lambda e: [d[1] for d in e.diagnoses if d[1]]),
+    Attribute(0x00081084, "SQ", "Admitting Diagnoses Code Sequence", lambda e: code_items(e.diagnoses)),
     Attribute(0x00081110, "SQ", "Referenced Study Sequence", _empty_sequence),
     Attribute(0x00081120, "SQ", "Referenced Patient Sequence", _empty_sequence),
     Attribute(0x00100010, "PN", "Patient's Name", lambda e: e.patient_name, "patient_names"),
@@ -99,10 +120,10 @@ ROOT: tuple[Attribute, ...] = (
     Attribute(0x00100040, "CS", "Patient's Sex", lambda e: e.sex, "sexes"),
     Attribute(0x00101000, "LO", "Other Patient IDs", lambda e: [item[0] for item in _others(e)]),
     Attribute(0x00101002, "SQ", "Other Patient IDs Sequence", _other_ids),
-    Attribute(0x00101020, "DS", "Patient's Size", _empty),
-    Attribute(0x00101030, "DS", "Patient's Weight", _empty),
+    Attribute(0x00101020, "DS", "Patient's Size", lambda e: _decimal(e.height_m)),
+    Attribute(0x00101030, "DS", "Patient's Weight", lambda e: _decimal(e.weight_kg)),
     Attribute(0x00101040, "LO", "Patient's Address", lambda e: e.address),
-    Attribute(0x00102000, "LO", "Medical Alerts", lambda e: e.alerts),
+    Attribute(0x00102000, "LO", "Medical Alerts", _alerts),
     Attribute(0x00102110, "LO", "Allergies", lambda e: e.allergies),
     Attribute(0x00102154, "SH", "Patient's Telephone Numbers", lambda e: e.phone),
     Attribute(0x00102160, "SH", "Ethnic Group", _empty),
@@ -131,9 +152,12 @@ ROOT: tuple[Attribute, ...] = (
     Attribute(0x00401003, "SH", "Requested Procedure Priority", lambda e: e.priority, "priorities"),
     Attribute(0x00401004, "LO", "Patient Transport Arrangements", lambda e: e.transport),
     Attribute(0x00401005, "LO", "Requested Procedure Location", lambda e: e.location),
-    Attribute(0x0040100A, "SQ", "Reason for Requested Procedure Code Sequence", _empty_sequence),
-    Attribute(0x00401010, "PN", "Names of Intended Recipients of Results", _empty),
+    Attribute(0x0040100A, "SQ", "Reason for Requested Procedure Code Sequence", lambda e: code_items(e.reason_codes)),
+    Attribute(
+        0x00401010, "PN", "Names of Intended Recipients of Results", lambda e: [c[1] for c in e.copies_to if c[1]]
+    ),
     Attribute(0x00401400, "LT", "Requested Procedure Comments", lambda e: e.comments),
+    Attribute(0x00402010, "SH", "Order Callback Phone Number", lambda e: e.call_back_phone),
     Attribute(
         0x00402016, "LO", "Placer Order Number / Imaging Service Request", lambda e: e.placer_number, "placer_numbers"
     ),
@@ -171,12 +195,12 @@ ITEM: tuple[Attribute, ...] = (
         lambda e: e.performing_physician,
         "performing_physicians",
     ),
-    Attribute(0x00400007, "LO", "Scheduled Procedure Step Description", lambda e: e.step_description, "descriptions"),
+    Attribute(0x00400007, "LO", "Scheduled Procedure Step Description", lambda e: e.step_text, "descriptions"),
     Attribute(
         0x00400008,
         "SQ",
         "Scheduled Protocol Code Sequence",
-        lambda e: code_item(e.protocol_code, e.protocol_system, e.protocol_text),
+        lambda e: code_items(e.protocols),
         "protocol_codes",
     ),
     Attribute(0x00400009, "SH", "Scheduled Procedure Step ID", lambda e: e.step_number, "step_numbers"),

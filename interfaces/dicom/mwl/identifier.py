@@ -137,7 +137,8 @@ def _take(
             _note_value(tag, attribute, _code_values(dataset, tag, charset), reading)
         elif raw := _raw(element):
             single = attribute.vr in ("LT", "DA", "TM")
-            _note_value(tag, attribute, _values(raw, charset, single=single), reading)
+            values = _values(raw, charset, single=single, universal="*^=" if attribute.vr == "PN" else "*")
+            _note_value(tag, attribute, values, reading)
     return wanted
 
 
@@ -147,7 +148,9 @@ def _note_value(tag: BaseTag, attribute: Attribute, values: tuple[str, ...], rea
     if attribute.asks == "start_from":
         reading.plain[int(tag)] = values[0] if values else ""
     elif values and int(tag) != TIMEZONE:
-        if attribute.asks:
+        if attribute.asks == "birth_dates" and any(_is_date_range(value) for value in values):
+            reading.unsupported.append(str(tag))  # matched on one day only: a range hides nobody
+        elif attribute.asks:
             reading.texts[attribute.asks] = _KINDS.get(attribute.asks, _same)(values)
         else:
             reading.unsupported.append(str(tag))
@@ -160,6 +163,10 @@ def _same(values: tuple[str, ...]) -> tuple[str, ...]:
 def _statuses(values: tuple[str, ...]) -> tuple[str, ...]:
     words = {word: state for state, word in STATUS_WORDS.items()} | {"CANCELED": "cancelled", "READY": "arrived"}
     return tuple(words.get(value.upper(), value) for value in values)
+
+
+def _is_date_range(value: str) -> bool:
+    return "-" in value and value.count("-") != 2  # YYYY-MM-DD is one day
 
 
 def _birth_dates(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -191,11 +198,14 @@ def _ascii(dataset: Dataset, tag: int) -> str:
     return raw.decode("ascii", "replace").strip(" \0")
 
 
-def _values(raw: bytes, charset: tuple[str, ...], *, single: bool) -> tuple[str, ...]:
-    """The values, without padding; none when any of them matches everything (PS3.4 C.2.2.2.3)."""
+def _values(raw: bytes, charset: tuple[str, ...], *, single: bool, universal: str = "*") -> tuple[str, ...]:
+    """The values, without padding; none when any of them matches everything (PS3.4 C.2.2.2.3).
+
+    ``universal``: characters of which alone a value asks nothing. ``^`` and ``=`` only part a Person Name.
+    """
     text = charsets.decode_text(raw, charset).replace("\0", "")
     values = [value.strip() for value in ([text] if single else text.split("\\"))]
-    if any(value and not value.strip("*") for value in values):
+    if any(value and not value.strip(universal + " ") for value in values):
         return ()
     return tuple(value for value in values if value)[:MAX_VALUES]
 

@@ -25,6 +25,10 @@ MAX_CACHED_ENCODINGS = 20_000
 """Some 30 MB of entries of 1.5 kB; when they are more, all are dropped and made anew as they are asked for."""
 
 
+MAX_HOURS = 24 * 36_525
+"""A century: what a device profile says beyond that would leave the calendar."""
+
+
 class FindResponse(NamedTuple):
     """One response: its status, the encoded Identifier of a pending one, and a comment for a failure."""
 
@@ -133,13 +137,13 @@ def build_question(query: WorklistQuery, caller: Caller, at: datetime) -> MwlQue
         keys["stations"] = (caller.ae_title,)
     keys["modalities"] = caller.modalities(keys.get("modalities", ()))
     question = MwlQuestion(
-        not_before=at - timedelta(hours=caller.hours_back),
+        not_before=at - timedelta(hours=min(caller.hours_back, MAX_HOURS)),
         site_id=None if caller.all_sites else caller.site_id,
         limit=caller.most_rows,
         **({"states": caller.listed_states or tuple(sorted(states.WAITING))} | keys),
     )
     if caller.hours_ahead is None:
         return question
-    horizon = at + timedelta(hours=caller.hours_ahead)
+    horizon = at + timedelta(hours=min(caller.hours_ahead, MAX_HOURS))
     until = min(question.start_until, horizon) if question.start_until else horizon
     return replace(question, start_until=until)

@@ -32,8 +32,6 @@ _TEXTS = {
     "step_numbers": "s.number",
     "procedure_numbers": "rp.number",
     "procedure_codes": "rp.code",
-    "protocol_codes": "s.protocol_code",
-    "descriptions": "s.description",
     "accessions": "o.accession",
     "placer_numbers": "o.placer_number",
     "filler_numbers": "o.filler_number",
@@ -72,6 +70,12 @@ def build_clauses(q: MwlQuestion) -> dict[str, Clause]:
     if q.patient_ids:
         numbers = Clause.any(match_text("value", value) for value in q.patient_ids)
         clauses["patient_ids"] = match_subselect("o.patient_id", "SELECT patient_id FROM patients_identifier", numbers)
+    if q.protocol_codes:
+        codes = [match_json_item("s.protocol_codes", code, at=0) for code in q.protocol_codes]
+        clauses["protocol_codes"] = Clause.any([*(match_text("s.protocol_code", c) for c in q.protocol_codes), *codes])
+    if q.descriptions:  # either may be what the step is called (``Entry.step_text``)
+        columns = ("s.description", "s.protocol_text")
+        clauses["descriptions"] = Clause.any(match_text(c, value) for value in q.descriptions for c in columns)
     for name, column in _TEXTS.items():
         values = getattr(q, name)
         if values:

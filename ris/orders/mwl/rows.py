@@ -31,6 +31,7 @@ _FIELDS: dict[str, str] = {
     "protocol_code": "s.protocol_code",
     "protocol_system": "s.protocol_system",
     "protocol_text": "s.protocol_text",
+    "protocol_codes": "s.protocol_codes",
     "performing_physician": "s.performing_physician",
     "state": "s.state",
     "procedure_id": "rp.id",
@@ -48,6 +49,12 @@ _FIELDS: dict[str, str] = {
     "reason": "o.reason",
     "clinical_info": "o.clinical_info",
     "comments": "o.comments",
+    "reason_codes": "o.reason_codes",
+    "diagnoses": "o.diagnoses",
+    "copies_to": "o.copies_to",
+    "call_back_phone": "o.call_back_phone",
+    "weight_kg": "o.weight_kg",
+    "height_m": "o.height_m",
     "transport": "o.transport",
     "patient_state": "o.patient_state",
     "patient_id": "p.id",
@@ -67,10 +74,11 @@ _FIELDS: dict[str, str] = {
     "identifier": "pid.value",
     "issuer": "pid.authority",
     "visit_number": "v.number",
-    "patient_class": "v.patient_class",
-    "visit_location": "v.location",
-    "referring": "v.referring",
-    "pregnant": "v.pregnant",
+    # What PV1 said, of the visit; of the order itself where PV1 had no visit number.
+    "patient_class": "COALESCE(NULLIF(v.patient_class, ''), o.patient_class)",
+    "visit_location": "COALESCE(NULLIF(v.location, ''), o.patient_location)",
+    "referring": "COALESCE(NULLIF(v.referring, ''), o.referring_provider)",
+    "pregnant": "(v.pregnant OR o.pregnant)",
     "institution": "site.name",
     "time_zone": "site.time_zone",
 }
@@ -146,6 +154,7 @@ class Entry(NamedTuple):
     protocol_code: str
     protocol_system: str
     protocol_text: str
+    protocol_codes: list[list[str]]
     performing_physician: str
     state: str
     procedure_id: int
@@ -163,6 +172,12 @@ class Entry(NamedTuple):
     reason: str
     clinical_info: str
     comments: str
+    reason_codes: list[list[str]]
+    diagnoses: list[list[str]]
+    copies_to: list[list[str]]
+    call_back_phone: str
+    weight_kg: float | str
+    height_m: float | str
     transport: str
     patient_state: str
     patient_id: int
@@ -196,14 +211,29 @@ class Entry(NamedTuple):
         return self.start.astimezone(ZoneInfo(self.time_zone))
 
     @property
+    def step_text(self) -> str:
+        """What the step is called: its own description, else its protocol (OBR-4.5, IPC-6.2), else its procedure."""
+        own = self.step_description
+        return self.protocol_text or own if own in ("", self.code_text, self.code) else own
+
+    @property
+    def protocols(self) -> list[list[str]]:
+        """Each protocol as [code, text, system]."""
+        first = [self.protocol_code, self.protocol_text, self.protocol_system]
+        return self.protocol_codes or ([first] if self.protocol_code else [])
+
+    @property
     def patient_name(self) -> str:
-        """As a DICOM Person Name: up to three component groups."""
+        """As a DICOM Person Name (PS3.5 6.2.1): up to three component groups."""
         parts = [self.family_name, self.given_name, self.middle_name, self.prefix, self.suffix]
         groups = ["^".join(parts).rstrip("^"), self.ideographic_name, self.phonetic_name]
         return "=".join(groups).rstrip("=")
 
 
-_JSON = ("station_aes", "station_names", "allergies", "alerts", "identifiers")
+_JSON = (
+    "station_aes", "station_names", "protocol_codes", "reason_codes", "diagnoses", "copies_to",
+    "allergies", "alerts", "identifiers",
+)  # fmt: skip
 
 
 def parse_row(row: Row) -> Entry:

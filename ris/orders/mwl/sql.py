@@ -97,9 +97,9 @@ def _begins(column: str, beginning: str) -> Clause:
 def match_name(name: str) -> Clause:
     """A patient's name fits, whatever its case and accents, in any of its component groups (PS3.5 6.2.1).
 
-    ``name`` is a Person Name with wildcards; trailing empty components are not asked for.
+    ``name`` is a Person Name with wildcards; empty components ask for nothing.
     """
-    groups = [group.rstrip("^ ") for group in name.split("=")]
+    groups = [_fill_components(group.rstrip("^ ")) for group in name.split("=")]
     latin = [group for group in groups[:1] if group]
     others = [group for group in groups[1:] if group]
     if latin and latin[0][0] >= FIRST_NON_LATIN:
@@ -112,14 +112,26 @@ def match_name(name: str) -> Clause:
     return Clause.any(parts)
 
 
+def _fill_components(group: str) -> str:
+    """``^ALPHA`` asks for a given name of whoever's family: an empty component is universal (PS3.4 C.2.2.2.3)."""
+    return "^".join(component or "*" for component in group.split("^")) if group else ""
+
+
 def _first_group(folded: str) -> Clause:
     """The alphabetic group, with or without other groups behind it."""
     return Clause.any([match_text("p.search_name", folded), match_text("p.search_name", f"{folded}=*")])
 
 
-def match_json_item(column: str, text: str) -> Clause:
-    """The JSON list in the column holds the text, wildcards allowed."""
+def match_json_item(column: str, text: str, *, at: int | None = None) -> Clause:
+    """The JSON list in the column holds the text, wildcards allowed; ``at``: it is a list of lists, looked at there."""
     postgresql = connection.vendor == "postgresql"
-    items = f"jsonb_array_elements_text({column}) AS t(value)" if postgresql else f"json_each({column}) AS t"
-    fits = match_text("t.value", text)
+    if postgresql:
+        kind = "_text" if at is None else ""
+        items, item = (
+            f"jsonb_array_elements{kind}({column}) AS t(value)",
+            "t.value" if at is None else f"t.value->>{at}",
+        )
+    else:
+        items, item = f"json_each({column}) AS t", "t.value" if at is None else f"json_extract(t.value, '$[{at}]')"
+    fits = match_text(item, text)
     return Clause(f"EXISTS (SELECT 1 FROM {items} WHERE {fits.sql})", fits.params)  # noqa: S608

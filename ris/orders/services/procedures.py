@@ -55,8 +55,9 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: i
         RequestedProcedure(
             order=order,
             state=states.ACTIVE,
-            # Requested Procedure ID is SH, 16 characters: ten of the accession number leave room for the place.
-            number=intent.number or f"{order.accession[-10:]}-{nth or order.procedures.count() + 1}",
+            # Requested Procedure ID is an SH, 16 characters, and unique in this system: so is the order's key, while
+            # accession numbers may be as long as an SH and alike in what is left of them.
+            number=intent.number or f"P{order.pk}-{nth or order.procedures.count() + 1}",
             study_uid=intent.study_uid or new_uid(),
             procedure=catalog,
             code=intent.code.value,
@@ -87,8 +88,8 @@ def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime, *,
         ScheduledStep(
             procedure=procedure,
             state=states.SCHEDULED,
-            # Scheduled Procedure Step ID is SH too.
-            number=intent.number or f"{procedure.number[-13:]}.{nth or procedure.steps.count() + 1}",
+            # Scheduled Procedure Step ID is an SH too, and a sender may have numbered the procedure.
+            number=intent.number or f"S{procedure.pk}.{nth or procedure.steps.count() + 1}",
             modality=modality,
             device=device,
             station_aes=list(intent.station_aes) or ([device.ae_title] if device else []),
