@@ -78,7 +78,9 @@ class Segment:
             return ""
         subs = parts[component - 1].split(self._delimiters[4]) if self._delimiters[4] else [parts[component - 1]]
         value = subs[sub - 1] if sub <= len(subs) else ""
-        return "" if value == '""' else self._escapes.resolve(value).strip()
+        if not value or value == '""':
+            return ""
+        return self._escapes.resolve(value).strip()
 
 
 class Repeat:

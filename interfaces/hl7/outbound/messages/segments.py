@@ -34,7 +34,8 @@ Fields = dict[int, str | Encoded]
 
 def compose(*values: str | Encoded, by: str = "^") -> Encoded:
     """Components (or, ``by="&"``, sub-components), each escaped; empty ones at the end left out."""
-    return Encoded(by.join(v if isinstance(v, Encoded) else escape(v) for v in values).rstrip(by))
+    written = (v if not v or isinstance(v, Encoded) else escape(v) for v in values)
+    return Encoded(by.join(written).rstrip(by))
 
 
 def repeat(values: Iterable[Encoded]) -> Encoded:
