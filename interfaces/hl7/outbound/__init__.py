@@ -9,6 +9,6 @@ One message passes these modules in this order:
 ``connection``  one MLLP connection: send, and read the acknowledgment
 ``answers``     what an acknowledgment means: accepted, refused, and numbers that it gives
 
-``options`` holds what can be set for a destination, ``tls`` checks its certificates, and ``backfill`` queues
-for a destination what happened before it was set up.
+``preparation`` renders and validates a row before it is sent, ``lanes`` says which row is next, ``options`` holds
+what can be set for a destination, and ``backfill`` queues for it what happened before it was set up.
 """
