@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import secrets
 import tempfile
 import warnings
@@ -153,6 +154,8 @@ def database(env: Mapping[str, str], data: Path) -> dict[str, Any]:
     engine = str(parsed.get("ENGINE", ""))
     if not engine.endswith((".sqlite3", ".postgresql")) or not parsed.get("NAME"):
         raise Misconfigured("DATABASE_URL", "it names neither a PostgreSQL database nor a SQLite file.", cure)
+    if engine.endswith(".sqlite3"):
+        _keep_private(Path(str(parsed["NAME"])))
     return parsed
 
 
@@ -207,6 +210,19 @@ def _data_folder(text: str) -> Path:
         cure = "set RIS_DATA to a folder that this user may write to"
         raise Misconfigured("RIS_DATA", f"{folder} cannot be written to ({error.strerror}).", cure) from None
     return folder
+
+
+def _keep_private(file: Path) -> None:
+    """Let only this user read the SQLite file; its -wal and -shm follow it. SQLite itself would make it mode 644."""
+    if str(file) == ":memory:":
+        return
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # an empty file is an empty database
+        if file.stat().st_mode & 0o077:
+            file.chmod(0o600)
+    except OSError as error:
+        cure = "let it name a file that this user owns and may write to"
+        raise Misconfigured("DATABASE_URL", f"{file} cannot be opened ({error.strerror}).", cure) from None
 
 
 def _kept_key(file: Path) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
+from ris.kernel.errors import is_disk_full
+
 FRAMES = 12
 """The innermost so many places of a traceback are written."""
 
@@ -44,6 +46,8 @@ def without_texts_of_errors(logger: Any, method: str, event: EventDict) -> Event
     if info and info[0] is not None:
         event["event"] = str(event.get("event", "")).partition("\n")[0]  # asyncio quotes the error further down
         event.setdefault("error", info[0].__name__)
+        if is_disk_full(info[1]):
+            event["reason"] = "disk full"
         event["places"] = places(info[2])
     return event
 

@@ -1,10 +1,13 @@
-"""Refusals: the one family of errors that a caller can cure.
+"""Refusals: the one family of errors that a caller can cure. And the one error of the system that people must cure.
 
 Services raise them; every edge translates them once (HTTP: RFC 9457 problem
 details; HL7: ERR-2/3/4/8; DIMSE: status and Error Comment).
 """
 
 from __future__ import annotations
+
+import errno
+import sqlite3
 
 
 class Refusal(Exception):
@@ -49,3 +52,17 @@ class Forbidden(Refusal):
     """The caller may see the thing but not do this to it."""
 
     code = "forbidden"
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that a disk is full: SQLite's, PostgreSQL's or the system's own."""
+    while error is not None:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+            return True
+        if getattr(error, "sqlstate", None) == "53100":  # disk_full
+            return True
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

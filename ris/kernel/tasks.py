@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from . import doorbell, heartbeat
+from . import doorbell, health
 from .clock import now
 from .relay import deliver_owed
 
@@ -22,4 +22,4 @@ def deliver() -> None:
 @shared_task(ignore_result=True)
 def beat() -> None:
     """Show that clock, broker and worker are alive."""
-    heartbeat.note_beat(heartbeat.SWEEPS, at=now())
+    health.note_beat(health.SWEEPS, at=now())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -14,16 +13,14 @@ from celery import beat
 from celery.worker import WorkController
 from celery.worker import state as worker_state
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
 from django.utils.module_loading import import_string
 
 from ris.celery import app
 from ris.config_values import Address, Misconfigured
-from ris.kernel import heartbeat
-from ris.kernel.clock import now
 from ris.kernel.tls import build_server_context
 
 from .supervisor import Say
+from .sweeps import start_watching
 
 log = structlog.get_logger(__name__)
 
@@ -72,26 +69,14 @@ class Web:
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Serve HTTP and websockets until ``stop`` is set."""
         host, port = self._listener.getsockname()[:2]
-        for work in (lambda: self._end(stop), lambda: watch_sweeps(stop)):
-            threading.Thread(target=work, daemon=True).start()
+        threading.Thread(target=self._end, args=[stop], daemon=True).start()
+        start_watching(stop)
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         self._server.run(sockets=[self._listener])
 
     def _end(self, stop: threading.Event) -> None:
         stop.wait()
         self._server.should_exit = True
-
-
-def watch_sweeps(stop: threading.Event, *, every: float = 30.0) -> None:
-    """Look after the sweeps' heartbeat until ``stop``."""
-    since: datetime = now()
-    while not stop.wait(every):
-        try:
-            heartbeat.watch(since=since, at=now())
-        except DatabaseError as error:
-            log.warning("watch.no-database", error=type(error).__name__)
-        finally:
-            close_old_connections()
 
 
 class Worker:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from django.views.decorators.http import require_safe
 
-from ris.kernel import heartbeat
+from ris.kernel import health as kernel_health
 from ris.kernel.clock import now
 
 from .api_errors import API, CONTENT_TYPE, problem_body
@@ -15,17 +16,20 @@ from .api_errors import API, CONTENT_TYPE, problem_body
 
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
-    """For load balancers and monitors: 200 while the database answers, else 503.
+    """For load balancers and monitors: 200 while the database answers and there is room on the disk, else 503.
 
-    ``sweeps_silent_seconds`` is how long clock, broker and worker were not heard of (null: never).
+    ``disk``: ``ok``, ``low`` or ``full``, of the data folder. ``sweeps_silent_seconds`` is how long clock, broker and
+    worker were not heard of (null: never).
     """
+    space = kernel_health.describe_space(settings.RIS.data)
     try:
         connection.ensure_connection()
-        quiet = heartbeat.silence(heartbeat.SWEEPS, at=now())
+        quiet = kernel_health.silence(kernel_health.SWEEPS, at=now())
     except DatabaseError:
-        return JsonResponse({"database": "away"}, status=503)
+        return JsonResponse({"database": "away", "disk": space}, status=503)
     seconds = round(quiet.total_seconds()) if quiet is not None else None
-    return JsonResponse({"database": "ok", "sweeps_silent_seconds": seconds})
+    body = {"database": "ok", "disk": space, "sweeps_silent_seconds": seconds}
+    return JsonResponse(body, status=503 if space == "full" else 200)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

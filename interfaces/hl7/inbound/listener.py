@@ -25,6 +25,7 @@ from ris.kernel.alarms import raise_alarm
 from ris.kernel.clock import now
 from ris.kernel.db.group_commit import Background, Batches
 from ris.kernel.db.threads import DatabaseExecutor, ensure_database, run_with_retry, writers_turn
+from ris.kernel.errors import is_disk_full
 
 from ..models import InboundMessage
 from ..outbound.queue import apply_settings
@@ -225,7 +226,7 @@ def _alarm_mismatch(message_id: int, address: str, *, at: datetime) -> None:
 
 def _busy(batch: list[Taken], error: BaseException) -> None:
     """The database is away, or worse: say so and go on listening."""
-    log.error("hl7.busy", error=type(error).__name__)
+    log.error("hl7.busy", error=type(error).__name__, reason="disk full" if is_disk_full(error) else "")
     for taken in batch:
         taken.answers = responses.answers_when_busy(taken.arrival.header, taken.arrival.at)
 

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ris.config_values import Misconfigured
 from ris.logs import places
 from ris.serving.roles import ROLES, import_late_modules
+from ris.serving.start_checks import check_schema, lock_data_folder, raise_descriptor_limit
 from ris.serving.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
@@ -39,9 +40,13 @@ class Command(BaseCommand):
                 "  Cure: set REDIS_URL=redis://host:6379/0, or run everything in one process with “serve all”."
             )
         import_late_modules()
+        raise_descriptor_limit()
         threading.excepthook = _say_died
         supervisor = Supervisor([ROLES[name]() for name in names], self._say)
         try:
+            if settings.RIS.embedded:  # roles in processes of their own share the folder: it holds the key only
+                lock_data_folder(settings.RIS.data)
+            check_schema()
             code = supervisor.serve()
         except Misconfigured as error:
             raise CommandError(f"Cannot start.\n  {error}") from None
