@@ -121,7 +121,20 @@ def _phone(pid: Segment) -> str:
     return (first.text(1) or first.text(12) or f"{first.text(6)} {first.text(7)}".strip())[:64]
 
 
+SEVERITIES = {"SV": "severe", "MO": "moderate", "MI": "mild"}
+"""AL1-4 (HL7 table 0128)."""
+
+
 def _allergies(incoming: Incoming) -> list[str] | None:
+    """AL1-3 with severity and reaction (AL1-4, AL1-5), such as ``Iodinated contrast (severe, Anaphylaxis)``."""
     segments, more = incoming.message.all("AL1"), values_of(incoming, "patient.allergies")
-    said = [text for s in segments if (text := s.text(3, 2) or s.text(3))]
+    said = [text for s in segments if (text := _allergy(s))]
     return [*said, *more] if segments or more else None
+
+
+def _allergy(al1: Segment) -> str:
+    substance = al1.text(3, 2) or al1.text(3)
+    severity = al1.text(4).upper()
+    details = [SEVERITIES.get(severity, ""), *(reaction.whole() for reaction in al1.repeats(5))]
+    said = ", ".join(filter(None, details))
+    return f"{substance} ({said})" if substance and said else substance

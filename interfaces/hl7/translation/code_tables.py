@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Container
 from functools import lru_cache
 
 from django.db.models import F, Q
@@ -51,6 +52,10 @@ class Mapping:
         if found is None and given.upper() in COMMON.get(table, {}):
             return COMMON[table][given.upper()], ""
         return found
+
+    def values(self, table: str) -> Container[str]:
+        """Return the values, in upper case, to which the lines of a table give a meaning."""
+        return self._tables[table]
 
     def meaning(self, table: str, given: str) -> str:
         """The meaning of a value; the value itself when no line says anything about it."""

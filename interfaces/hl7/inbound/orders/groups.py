@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from interfaces.hl7.v2.parser import Message, Segment
@@ -113,6 +114,27 @@ def _add_segment(group: Group, segment: Segment) -> None:
         group.others.append(name)
 
 
+def other_department(group: Group, known_sections: Container[str] = ()) -> str:
+    """Return of which kind an order is that is no imaging order, such as ``RXO: a drug order``; empty for one that is.
+
+    By segments that imaging orders do not have, or by OBR-24 (table 0074), unless a sender's table has given that
+    section a meaning (``known_sections``).
+    """
+    if group.obr is None:
+        return next((f"{name}: {OTHER_ORDERS[name]}" for name in group.others), "")
+    section = group.obr.text(24).upper()
+    if section in OTHER_SECTIONS and section not in known_sections:
+        return f"OBR-24 {section}: an order of another department"
+    return ""
+
+
+OTHER_SECTIONS = frozenset(
+    {
+        "AU", "BG", "BLB", "CH", "CP", "EN", "GE", "HM", "IMM", "LAB", "MB", "MCB", "MYC", "NRS", "OSL", "PAR", "PAT",
+        "PHR", "PHY", "RC", "SP", "SR", "TX", "URN", "VR",
+    }
+)  # fmt: skip
+"""Diagnostic service sections of table 0074 that do no imaging: laboratories, pathology, pharmacy, therapies."""
 OTHER_ORDERS = {
     "RXO": "a drug order", "RXE": "a drug order", "RXR": "a drug order",
     "RQD": "a supply order", "RQ1": "a supply order",

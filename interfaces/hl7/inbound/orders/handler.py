@@ -11,7 +11,7 @@ from ris.patients.models import Patient, Visit
 from ..context import Incoming
 from ..patients import resolve
 from ..visits import visit_of
-from .groups import Group, cut_groups
+from .groups import Group, cut_groups, other_department
 from .history import OrderKeys, add_to_history, take_number, trail_of
 from .order_segments import filler_number, join_once, read_content
 from .procedure_segments import join_procedures, named_titles, read_procedures
@@ -65,6 +65,10 @@ def apply_orders(incoming: Incoming) -> str:
     groups = cut_groups(incoming.message)
     if not groups:
         raise Invalid("An order message needs ORC or OBR.", at="ORC", code="100")
+    _check_number(groups, incoming)
+    groups, others = _imaging_orders(groups, incoming)
+    if not groups:
+        return others
     patient = resolve(incoming, authoritative=False)
     visit = visit_of(incoming, patient)
     nothing = [
@@ -77,6 +81,29 @@ def apply_orders(incoming: Incoming) -> str:
     if incoming.effects:
         return ""
     return nothing[0] if nothing else "It says nothing new."
+
+
+def _check_number(groups: list[Group], incoming: Incoming) -> None:
+    """Raise Invalid for a message of more orders than the sender may send at once: they hold up everybody else."""
+    count, most = sum(max(len(group.requests), 1) for group in groups), incoming.peer.most_orders
+    if count > most:
+        cure = "Split it, or raise the limit in the settings of this sender."
+        raise Invalid(f"The message holds {count:,} orders; at most {most:,} are taken at once. {cure}", at="ORC")
+
+
+def _imaging_orders(groups: list[Group], incoming: Incoming) -> tuple[list[Group], str]:
+    """The orders that are for imaging, and why the others are ignored. Raises Invalid where these are to be refused."""
+    policy = incoming.peer.other_orders
+    if policy == "take":
+        return groups, ""
+    named = {id(group): other_department(group, incoming.mapping.values("modality")) for group in groups}
+    others = list(dict.fromkeys(filter(None, named.values())))
+    if others and policy == "refuse":
+        raise Invalid(f"{others[0]} is not an imaging order; send it elsewhere.", at="ORC", code="table-value")
+    for other in others:
+        incoming.warn(f"{other}; ignored, it is not an imaging order.")
+    reason = f"{'; '.join(others)}; not an imaging order." if others else ""
+    return [group for group in groups if not named[id(group)]], reason
 
 
 def _apply(utterance: Utterance, incoming: Incoming, patient: Patient, visit: Visit | None) -> str:

@@ -59,8 +59,8 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
         observations=tuple(observations),
         weight_kg=body_weight_kg(observations, incoming),
         height_m=body_height_m(observations, incoming),
-        call_back_phone=_phone((orc, 14), (obr, 17)),
-        copies_to=tuple(dict.fromkeys(_recipient(c) for r in requests if r.obr for c in r.obr.repeats(28))),
+        call_back_phone=_call_back_phone(orc, obr, incoming),
+        copies_to=_copies(requests, incoming),
         transport=next((_text(r.obr, 30) for r in requests if r.obr and r.obr.has(30)), "")[:64],
         patient_state=next((_text(r.obr, 12) for r in requests if r.obr and r.obr.has(12)), "")[:64],
         placed_at=placed.astimezone(UTC) if placed else None,
@@ -143,14 +143,41 @@ def _recipient(repeat: Repeat) -> Recipient:
     return Recipient(repeat.text(1)[:64], person_name(repeat, start=2), authority[:64])
 
 
-def _phone(*places: tuple[Segment | None, int]) -> str:
-    """A number as one (XTN.1 before 2.7, .12), else country, area and local number (.5, .6, .7)."""
-    for segment, number in places:
-        for repeat in segment.repeats(number) if segment else []:
-            parts = " ".join(filter(None, (repeat.text(component) for component in (5, 6, 7))))
-            if phone := repeat.text(1) or repeat.text(12) or parts:
-                return phone[:64]
+def _call_back_phone(orc: Segment | None, obr: Segment | None, incoming: Incoming) -> str:
+    """ORC-14, else OBR-17. Senders that count fields from the name of the segment put it one field further."""
+    if phone := _phone(orc, 14) or _phone(obr, 17):
+        return phone
+    shifted = (s for s, number in ((orc, 15), (obr, 18)) if s and not s.text(number) and _phone(s, number))
+    for segment in shifted:
+        number = 15 if segment is orc else 18
+        incoming.warn(f"{segment.place(number)} holds a telephone number; taken as the call-back phone.")
+        return _phone(segment, number)
     return ""
+
+
+def _phone(segment: Segment | None, number: int) -> str:
+    """A number as one (XTN.1 before 2.7, .12), else country, area and local number (.5, .6, .7)."""
+    for repeat in segment.repeats(number) if segment else []:
+        parts = " ".join(filter(None, (repeat.text(component) for component in (5, 6, 7))))
+        phone = repeat.text(1) or repeat.text(12) or parts
+        if sum(sign.isdigit() for sign in phone) >= _FEWEST_DIGITS:
+            return phone[:64]
+    return ""
+
+
+_FEWEST_DIGITS = 3
+"""An extension has three digits; what has fewer is something else that a sender put there."""
+
+
+def _copies(requests: list[Request], incoming: Incoming) -> tuple[Recipient, ...]:
+    """OBR-28; also people in OBR-29, where a parent order of at most two components belongs."""
+    found = [_recipient(person) for r in requests if r.obr for person in r.obr.repeats(28)]
+    for request in requests:
+        obr = request.obr
+        if obr is not None and not obr.has(28) and obr.text(29, 3) and obr.text(29, 2).isalpha():
+            incoming.warn("OBR-29 holds a person; taken as one who gets a copy (OBR-28).")
+            found += [_recipient(person) for person in obr.repeats(29)]
+    return tuple(dict.fromkeys(found))
 
 
 def _with_pv1(content: Content, pv1: Segment | None) -> Content:
