@@ -7,6 +7,7 @@ from datetime import datetime
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
+    ExamResumed,
     ExamUnlinked,
     OrderCancelled,
     OrderEvent,
@@ -16,6 +17,8 @@ from ris.orders.events import (
     ProcedureCancelled,
     ProcedureEvent,
     StudyArrived,
+    StudyGrown,
+    StudyWithdrawn,
 )
 from ris.orders.models import RequestedProcedure
 from ris.patients.events import PatientRevised, PatientsEvent, PatientsMerged, PatientsSeparated, VisitRevised
@@ -41,6 +44,18 @@ def open_when_readable(event: ProcedureEvent) -> None:
     services.open_if_readable(event.procedure_id, exam_done=isinstance(event, ExamCompleted), at=event.at)
     if isinstance(event, StudyArrived) and event.complete:
         services.start_clock_by_images(event.procedure_id, at=event.at)
+        services.note_whole_again(event.procedure_id)
+
+
+@subscribe(StudyGrown, StudyWithdrawn, ExamResumed, name="worklist.tell_of_changed_images")
+def tell_of_changed_images(event: ProcedureEvent) -> None:
+    """Tell whoever reads or signed a case that its images are not those of before."""
+    if isinstance(event, StudyGrown):
+        services.note_grown_study(event.procedure_id, instances=event.instances, at=event.at)
+    elif isinstance(event, StudyWithdrawn):
+        services.note_withdrawn_images(event.procedure_id, instances=event.instances, at=event.at)
+    elif isinstance(event, ExamResumed):
+        services.note_resumed_exam(event.procedure_id, at=event.at)
 
 
 @subscribe(ExamUnlinked, name="worklist.close_item_of_unlinked_exam")

@@ -51,7 +51,7 @@ class DeviceProfileAdmin(SetUp):
     """Device profiles in the back office; the device of a profile cannot be changed."""
 
     form = ProfileForm
-    list_display = ("device", "require_tls", "character_set", "own_ae_only", "all_sites")
+    list_display = ("device", "completes_by_images", "require_tls", "character_set", "own_ae_only", "all_sites")
     removable = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from ris.kernel.clock import now
 
-from .availability import polling
+from .availability import arrivals, ian_scp, polling
 from .mpps import forwarding
 from .mwl import query_log
 from .prefetch import worker
@@ -28,7 +28,8 @@ def send_reports() -> None:
 @shared_task(ignore_result=True)
 def poll_archives() -> None:
     """Called every minute: ask archives for the images of finished exams, and alarm those that never came."""
-    polling.poll(at=now())
+    polling.poll_archives(at=now())
+    arrivals.complete_quiet_studies(at=now())
     polling.alarm_missing(at=now())
 
 
@@ -40,5 +41,6 @@ def prefetch() -> None:
 
 @shared_task(ignore_result=True)
 def forget() -> None:
-    """Called every hour: delete kept queries and rejections that are old."""
+    """Called every hour: delete kept queries, rejections and notified objects that are old."""
     query_log.delete_old(at=now())
+    ian_scp.delete_old_instances(at=now())

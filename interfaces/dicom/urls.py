@@ -5,7 +5,18 @@ from django.urls import path
 from ris.kernel.api import IdRouter
 
 from . import pages
-from .api import BackFillView, EndView, ExamsView, ExplainView, LinkView, NoImagesView, StableStudyView, UnlinkView
+from .api import (
+    BackFillView,
+    EndView,
+    ExamsView,
+    ExplainView,
+    ImagesView,
+    LinkImagesView,
+    LinkView,
+    NoImagesView,
+    StableStudyView,
+    UnlinkView,
+)
 from .reconciliation import pages as exceptions
 from .reports import pages as reports
 from .reports.api import ReportSendViewSet
@@ -27,6 +38,8 @@ urlpatterns = [
     path("exceptions/exams/<int:performed_id>/order/", exceptions.order_late, name="back-fill"),
     path("exceptions/exams/<int:performed_id>/end/", exceptions.end, name="exam-end"),
     path("exceptions/exams/<int:performed_id>/no-images/", exceptions.no_images, name="no-images"),
+    path("exceptions/images/<int:study_id>/", exceptions.images, name="images"),
+    path("exceptions/images/<int:study_id>/link/", exceptions.link_to_images, name="link-images"),
     path("prefetch/", pages.prefetch, name="prefetch"),
     path("reports-out/", reports.sends, name="reports"),
     path("reports-out/<int:send_id>/resend/", reports.resend, name="report-resend"),
@@ -40,6 +53,8 @@ api_patterns = [
     path("dicom/exams/<int:performed_id>/no-images/", NoImagesView.as_view(), name="dicom-exam-no-images"),
     path("dicom/exams/<int:performed_id>/link/", LinkView.as_view(), name="dicom-exam-link"),
     path("dicom/exams/<int:performed_id>/unlink/", UnlinkView.as_view(), name="dicom-exam-unlink"),
+    path("dicom/images/", ImagesView.as_view(), name="dicom-images"),
+    path("dicom/images/<int:study_id>/link/", LinkImagesView.as_view(), name="dicom-images-link"),
     path("dicom/stable-study/", StableStudyView.as_view(), name="dicom-stable-study"),
     *router.urls,
 ]

@@ -19,7 +19,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "interfaces.dicom.availability.ian_scp",
             "reporting.priors",
             "ris.kernel.db.json_length",
-            "worklist.services.revisions",
             "worklist.simulation.pricing",
         }
     ),

@@ -7,6 +7,7 @@ from .claims.handover import hand_over, redistribute, redistribute_from, reserve
 from .claims.leases import expire_leases, extend_lease
 from .claims.offers import accept_offer, decline_offer, offer_item
 from .escalation import acknowledge, climb_due_rungs, widen_uncovered
+from .image_changes import note_grown_study, note_resumed_exam, note_whole_again, note_withdrawn_images
 from .items import cancel_item, open_item, reprice
 from .next_case.selection import next_case
 from .priors import cancel_plans, note_fetched, plan_priors
@@ -38,6 +39,10 @@ __all__ = [
     "next_case",
     "note_ai_result",
     "note_fetched",
+    "note_grown_study",
+    "note_resumed_exam",
+    "note_whole_again",
+    "note_withdrawn_images",
     "offer_item",
     "open_if_readable",
     "open_item",

@@ -1,6 +1,15 @@
 """The DICOM side over REST."""
 
-from ..reconciliation.api import BackFillView, EndView, ExamsView, LinkView, NoImagesView, UnlinkView
+from ..reconciliation.api import (
+    BackFillView,
+    EndView,
+    ExamsView,
+    ImagesView,
+    LinkImagesView,
+    LinkView,
+    NoImagesView,
+    UnlinkView,
+)
 from .archives import ArchiveAuthentication, StableStudyView
 from .explaining import ExplainView
 
@@ -10,6 +19,8 @@ __all__ = [
     "EndView",
     "ExamsView",
     "ExplainView",
+    "ImagesView",
+    "LinkImagesView",
     "LinkView",
     "NoImagesView",
     "StableStudyView",

@@ -47,13 +47,13 @@ class StableStudyView(APIView):
     def post(self, request: Request) -> Response:
         """An archive says that a study has stopped growing (Orthanc: OnStableStudy). With the archive's own token."""
         kind, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
-        archive = webhook.archive_of_token(token.strip()) if kind.lower() == "bearer" else None
+        archive = webhook.find_archive(token.strip()) if kind.lower() == "bearer" else None
         if archive is None:
             raise AuthenticationFailed("This is not the token of an archive.")
         form = StableStudyForm(data=request.data)
         form.is_valid(raise_exception=True)
         body = form.validated_data
-        webhook.hear_of_stable_study(
+        webhook.note_stable_study(
             archive, body["study_uid"], instances=body["instances"], complete=body["complete"], at=now()
         )
         return Response(status=status.HTTP_204_NO_CONTENT)

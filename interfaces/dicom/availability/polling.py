@@ -1,4 +1,4 @@
-"""Images arrive: learnt by asking archives, or told by them (IAN in ``ian``, a callback in ``api``)."""
+"""Archives are asked what has arrived (C-FIND, PS3.4 C.4.1; QIDO-RS), and exams whose images never came are listed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.models import Alarm
 from ris.orders import states
 from ris.orders.models import PerformedStep, Study
-from ris.orders.services import note_images
 from worklist.models import SiteReading
 
 from ..models import Archive
 from ..scu.association import Unreachable
 from ..scu.query_retrieve import FoundStudy, find_studies
+from .arrivals import Notice, note_arrival
+from .by_images import find_awaited_steps
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +27,13 @@ ASKED_FOR = timedelta(days=3)
 LOOKED_FOR = timedelta(days=30)
 """An exam whose images have not come by then is history."""
 MISSING, UNKNOWN_SITE = "images-never-came", "devices unknown here"
+NO_ORDER = "images-without-order"
+"""Alarm: images came of which no order is known; one for all of them."""
+NO_ORDER_AFTER = timedelta(minutes=10)
+"""The order of an emergency, or the MPPS of the exam, may come so much later than the first image."""
 ALARM = "archive-unreachable"
 MOST_AT_ONCE = 200
+"""Studies of each kind that are asked for in one poll: bounds the time that one archive takes."""
 
 
 def awaited(*, at: datetime) -> QuerySet[PerformedStep]:
@@ -52,8 +58,8 @@ def missing_images(*, at: datetime) -> QuerySet[PerformedStep]:
 
 
 def _is_told_of_images(at: datetime) -> bool:
-    telling = Archive.objects.filter(enabled=True).exclude(poll="", webhook_digest="")
-    return telling.exists() or Study.objects.filter(first_seen_at__gte=at - LOOKED_FOR).exists()
+    archives = Archive.objects.filter(enabled=True).exclude(poll="", webhook_digest="")
+    return archives.exists() or Study.objects.filter(first_seen_at__gte=at - LOOKED_FOR).exists()
 
 
 def _overdue(at: datetime) -> Q:
@@ -83,49 +89,67 @@ def alarm_missing(*, at: datetime) -> int:
             raise_alarm(MISSING, site, detail=detail, at=at)
     for site in set(open_) - set(counted):
         clear_alarm(MISSING, site, at=at)
+    _alarm_without_order(at)
     return sum(map(len, counted.values()))
 
 
-def poll(*, at: datetime) -> int:
-    """Ask each archive that is polled for the awaited studies; return how many were seen."""
-    uids = list(dict.fromkeys(awaited(at=at).values_list("study_uid", flat=True)))[:MOST_AT_ONCE]
-    seen = 0
-    for archive in Archive.objects.filter(enabled=True).exclude(poll=""):
-        if not uids:
-            break
+def _alarm_without_order(at: datetime) -> None:
+    without = Study.objects.filter(procedure=None, first_seen_at__lte=at - NO_ORDER_AFTER)
+    count = without.filter(first_seen_at__gte=at - LOOKED_FOR).count()
+    detail = f"studies without an order: {count}"
+    alarm = Alarm.objects.filter(kind=NO_ORDER, cleared_at=None).first()
+    if count and (alarm is None or alarm.detail != detail):
+        raise_alarm(NO_ORDER, "archives", detail=detail, at=at)
+    elif not count:
+        clear_alarm(NO_ORDER, "archives", at=at)
+
+
+def poll_archives(*, at: datetime) -> int:
+    """Ask each archive that is polled for the awaited studies; return how many were found.
+
+    Awaited are studies of ended exams, exams of devices that send no MPPS, and what is not known of images without
+    an order. The first failure ends an archive's turn and raises an alarm; other archives are asked all the same.
+    """
+    questions = _list_questions(at)
+    found = 0
+    for archive in Archive.objects.filter(enabled=True).exclude(poll="") if questions else []:
         try:
-            for uid in uids:
-                for found in find_studies(archive, StudyInstanceUID=uid):
-                    note(archive, found, at=at)
-                    seen += 1
+            for question in questions:
+                for study in find_studies(archive, **question):
+                    note_found(archive, study, at=at)
+                    found += 1
         except Unreachable as error:
             raise_alarm(ALARM, archive.name, detail=str(error), at=at)
             log.warning("dicom.archive-unreachable", archive=archive.name)
         else:
             clear_alarm(ALARM, archive.name, at=at)
-    return seen
+    return found
 
 
-def note(archive: Archive, found: FoundStudy, *, at: datetime) -> Study:
+def _list_questions(at: datetime) -> list[dict[str, str]]:
+    """The keys of each C-FIND or QIDO-RS query, the same one once."""
+    uids = list(awaited(at=at).values_list("study_uid", flat=True)[:MOST_AT_ONCE])
+    unknown = Study.objects.filter(procedure=None, patient_number="", first_seen_at__gte=at - ASKED_FOR)
+    uids += unknown.order_by("-first_seen_at").values_list("study_uid", flat=True)[:MOST_AT_ONCE]
+    steps = list(find_awaited_steps(at=at)[:MOST_AT_ONCE])
+    uids += [step.procedure.image_study_uid for step in steps]
+    accessions = [step.procedure.order.accession for step in steps]  # a device may make a study of its own
+    by_uid = [{"StudyInstanceUID": uid} for uid in dict.fromkeys(uids)]
+    return by_uid + [{"AccessionNumber": accession} for accession in dict.fromkeys(accessions)]
+
+
+def note_found(archive: Archive, found: FoundStudy, *, at: datetime) -> Study:
     """Write down what an archive has of a study.
 
-    It is whole when it holds as many objects as the device said it made, or, where the device said
-    nothing, when its number has not grown since the last look.
+    It shows that a study is all there when the number of its objects has not grown since the last look.
     """
-    expected = expected_instances(found.uid)
     before = Study.objects.filter(study_uid=found.uid).values_list("instances", flat=True).first()
-    whole = found.instances >= expected if expected else before == found.instances and found.instances > 0
-    return note_images(
-        found.uid,
+    notice = Notice(
+        study_uid=found.uid,
         instances=found.instances,
-        complete=whole,
+        says_complete=before == found.instances and found.instances > 0,
         retrieve_ae=archive.ae_title,
-        actor=Actor.peer(archive.name, archive.host),
-        at=at,
+        found=found,
+        patient=found.patient,
     )
-
-
-def expected_instances(study_uid: str) -> int:
-    """How many objects the devices said they made of a study; 0 when they did not say."""
-    performed = PerformedStep.objects.filter(study_uid=study_uid).values_list("series", flat=True)
-    return sum(one.get("images", 0) + one.get("others", 0) for series in performed for one in series)
+    return note_arrival(notice, actor=Actor.peer(archive.name, archive.host), at=at)

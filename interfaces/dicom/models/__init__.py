@@ -1,13 +1,14 @@
 """What the DICOM services store, by subject."""
 
 from .devices import DeviceProfile, MwlQuery, Rejection
-from .performed import Mpps, MppsForward, NoImages
+from .performed import AvailableInstance, Mpps, MppsForward, NoImages
 from .priors import Prefetch, PriorDestination, PriorMove
 from .remotes import Archive, MppsTarget, Remote
 from .reports import ReportObject, ReportRoute, ReportSend
 
 __all__ = [
     "Archive",
+    "AvailableInstance",
     "DeviceProfile",
     "Mpps",
     "MppsForward",

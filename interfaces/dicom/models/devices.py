@@ -22,6 +22,10 @@ class DeviceProfile(models.Model):
     character_set = models.CharField(
         max_length=64, blank=True, help_text="Answers' (0008,0005), such as ISO_IR 100; empty: the smallest that fits."
     )
+    completes_by_images = models.BooleanField(
+        "completes by images", default=False,
+        help_text="It sends no MPPS: the first image starts the exam, the last one completes it.",
+    )  # fmt: skip
     own_ae_only = models.BooleanField(
         "own AE only", default=False, help_text="Show only steps for this device, whatever AE title it asks for."
     )

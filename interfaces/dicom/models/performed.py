@@ -46,6 +46,21 @@ class NoImages(models.Model):
         return f"no images of {self.performed_id}"
 
 
+class AvailableInstance(models.Model):
+    """One object that an archive notified of (IAN): notifications name parts of a study, so its objects are counted."""
+
+    study_uid = models.CharField("Study Instance UID", max_length=64)
+    sop_uid = models.CharField("SOP Instance UID", max_length=64)
+    at = models.DateTimeField(help_text="UTC.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["study_uid", "sop_uid"], name="available_instance_once")]
+        indexes = [models.Index(fields=["at"], name="available_instance_at")]
+
+    def __str__(self) -> str:
+        return self.sop_uid
+
+
 class MppsForward(Owed):
     """One N-CREATE or N-SET owed to a target. Per target and exam the oldest goes first."""
 

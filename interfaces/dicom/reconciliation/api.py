@@ -15,7 +15,7 @@ from ris.audit.services import record
 from ris.catalog.models import Site
 from ris.kernel.api import IdField
 from ris.kernel.clock import now
-from ris.orders.models import PerformedStep
+from ris.orders.models import PerformedStep, Study
 from ris.orders.selectors import step_for
 from ris.orders.services import unlink_exam
 from ris.people.edge import actor_of, user_of
@@ -25,7 +25,7 @@ from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
 from . import services
-from .selectors import exam_for, never_ended, unscheduled, without_images
+from .selectors import exam_for, image_study_for, images_without_order, never_ended, unscheduled, without_images
 
 MOST_EXAMS = 500
 """Of each kind in one answer; nobody reconciles more at once."""
@@ -41,6 +41,15 @@ class ExamSerializer(serializers.ModelSerializer[PerformedStep]):
         model = PerformedStep
         fields = ["id", "mpps_uid", "state", "station_ae", "modality", "study_uid", "accession", "patient_number",
                   "started_at", "ended_at", "dose", "violations"]  # fmt: skip
+
+
+class ImageStudySerializer(serializers.ModelSerializer[Study]):
+    """Images of which no order is known, as their archive has them. No names."""
+
+    class Meta:
+        model = Study
+        fields = ["id", "study_uid", "instances", "accession", "modality", "patient_number", "performed_on",
+                  "first_seen_at"]  # fmt: skip
 
 
 class ExceptionsSerializer(serializers.Serializer[Any]):
@@ -91,6 +100,44 @@ class LinkView(APIView):
         for step_id in form.validated_data["steps"]:
             require(user, Can.PERFORM_EXAMS, step_for(user, step_id).procedure.order.site_id)
         services.link_and_clear(performed, form.validated_data["steps"], actor=actor_of(request), at=now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ImagesView(APIView):
+    """Images without an order."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=ImageStudySerializer(many=True), operation_id="dicom_images")
+    def get(self, request: Request) -> Response:
+        """As on the page of exceptions, the newest 500. Audited."""
+        user = user_of(request)
+        require(user, Can.SEE_ORDERS)
+        record(actor_of(request), "exceptions.view", user, at=now())
+        return Response(ImageStudySerializer(images_without_order(user)[:MOST_EXAMS], many=True).data)
+
+
+class ImageLinkForm(serializers.Serializer[Any]):
+    """The step of which images without an order are."""
+
+    step = IdField(help_text="Id of the step.")
+
+
+class LinkImagesView(APIView):
+    """Link images without an order to a scheduled step."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ImageLinkForm, responses={204: None}, operation_id="dicom_images_link")
+    def post(self, request: Request, study_id: int) -> Response:
+        """The images are of this step; one that nobody performed yet is thereby done."""
+        form = ImageLinkForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = user_of(request)
+        require(user, Can.PERFORM_EXAMS)
+        study = image_study_for(user, study_id)
+        step = step_for(user, form.validated_data["step"], Can.PERFORM_EXAMS)
+        services.link_images_and_clear(study, step.pk, actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -19,6 +19,7 @@ from ris.orders.selectors import orders_for, step_for, steps_for
 from ris.orders.selectors_performed import Suggestion, suggest_steps
 from ris.orders.services import unlink_exam
 from ris.orders.states import ACTIVE, CANCELLED, IN_PROGRESS
+from ris.patients.matching import Traits
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
 from ris.people.models import User
@@ -29,7 +30,15 @@ from ..encoding.datasets import decode_dataset
 from ..mpps.dataset import read_patient
 from . import services
 from .patient_check import SaidPatient, find_patient_doubts
-from .selectors import exam_for, images_without_order, never_ended, unscheduled, without_images
+from .selectors import (
+    exam_for,
+    image_study_for,
+    images_without_order,
+    never_ended,
+    suggest_for_images,
+    unscheduled,
+    without_images,
+)
 
 RECONCILERS = (Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP)
 MOST_PROCEDURES = 500
@@ -101,6 +110,39 @@ def link(request: HttpRequest, performed_id: int) -> HttpResponse:
     step = step_for(user, step_id) if step_id else _find_step(user, accession)
     services.link_and_clear(performed, [step.pk], actor=actor_of(request), at=now())
     return go(request, reverse("dicom:exam", args=[performed.pk]), "Linked. The order has moved on with the exam.")
+
+
+@require_safe
+@page(*RECONCILERS)
+def images(request: HttpRequest, study_id: int) -> HttpResponse:
+    """Images without an order, with the steps of which they may be, likeliest first. Audited."""
+    user = user_of(request)
+    study = image_study_for(user, study_id)
+    record(actor_of(request), "images.view", study, at=now())
+    sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
+    suggested = [row for row in suggest_for_images(study) if row.step.procedure.order.site_id in sites]
+    family, _, given = study.patient_name.partition("^")
+    said = SaidPatient(number=study.patient_number, traits=Traits(family=family, given=given))
+    context = {
+        "study": study,
+        "suggestions": _with_doubts(suggested, said),
+        "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
+    }
+    return render(request, "dicom/images.html", context)
+
+
+@require_POST
+@page(Can.PLACE_ORDERS, Can.PERFORM_EXAMS)
+def link_to_images(request: HttpRequest, study_id: int) -> HttpResponse:
+    """Link the images to this step, or to the first of this accession number."""
+    user = user_of(request)
+    study = image_study_for(user, study_id)
+    step_id, accession = id_or_none(request.POST.get("step", "")), request.POST.get("accession", "").strip()
+    step = step_for(user, step_id) if step_id else _find_step(user, accession)
+    services.link_images_and_clear(study, step.pk, actor=actor_of(request), at=now())
+    return go(
+        request, reverse("orders:detail", args=[step.procedure.order_id]), "Linked. The images are of this order."
+    )
 
 
 def _find_step(user: User, accession: str) -> ScheduledStep:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
 
 from ris.kernel.errors import NotFound
 from ris.orders import states
 from ris.orders.models import PerformedStep, Study
+from ris.orders.selectors_performed import Suggestion, suggest_steps
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -57,4 +58,23 @@ def images_without_order(viewer: User) -> QuerySet[Study]:
     """Studies in the archive that no procedure here has. Their site is not known, so all who reconcile see them."""
     if not sites_for(viewer, Can.SEE_ORDERS).exists():
         return Study.objects.none()
-    return Study.objects.filter(procedure=None).order_by("-first_seen_at")
+    return Study.objects.filter(procedure=None, instances__gt=0).order_by("-first_seen_at")
+
+
+def image_study_for(viewer: User, study_id: int) -> Study:
+    """One such study. Raises NotFound."""
+    study = images_without_order(viewer).filter(pk=study_id).first()
+    if study is None:
+        raise NotFound("There are no such images.")
+    return study
+
+
+def suggest_for_images(study: Study) -> list[Suggestion]:
+    """Steps of which images without an order may be, likeliest first: by study, accession, patient, device and time."""
+    started_at = study.first_seen_at
+    if study.performed_on:  # the archive knows the day only: noon is near to every hour of it
+        started_at = datetime.combine(study.performed_on, time(12), UTC)
+    exam = PerformedStep(
+        study_uid=study.study_uid, accession=study.accession, modality=study.modality, started_at=started_at
+    )
+    return suggest_steps(exam, patient_number=study.patient_number)

@@ -15,13 +15,14 @@ from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.values.texts import read_reason
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
-from ris.orders.models import Order, PerformedStep, RequestedProcedure
-from ris.orders.services import complete_exam, discontinue_exam, link_exam, place_order
+from ris.orders.models import Order, PerformedStep, RequestedProcedure, Study
+from ris.orders.services import complete_exam, discontinue_exam, link_exam, link_images, place_order
 from ris.orders.services.flags import REPORTED_THEN_UNLINKED, add_flag
 from ris.patients.models import Patient
 from ris.patients.selectors import visible_patients
 from ris.people.models import User
 
+from ..availability.arrivals import clear_image_alarm
 from ..models import NoImages
 from ..mpps.services import clear_patient_alarm
 
@@ -34,6 +35,14 @@ def link_and_clear(performed: PerformedStep, step_ids: Sequence[int], *, actor: 
     """Link an exam to its steps, and clear the alarm that it was under another patient. Refusals as ``link_exam``."""
     linked = link_exam(performed.pk, step_ids, actor=actor, at=at)
     clear_patient_alarm(performed, at=at)
+    return linked
+
+
+@transaction.atomic
+def link_images_and_clear(study: Study, step_id: int, *, actor: Actor, at: datetime) -> Study:
+    """Link images to their step, and clear the alarm that they were under another patient. As ``link_images``."""
+    linked = link_images(study.pk, step_id, actor=actor, at=at)
+    clear_image_alarm(linked, at=at)
     return linked
 
 

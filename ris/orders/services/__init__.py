@@ -5,10 +5,10 @@ from .cancellation import cancel_order, cancel_procedure, hold_order, release_or
 from .patient_moves import give_order
 from .performed_steps import complete_exam, discontinue_exam, start_exam
 from .placement import number_order, place_order
-from .reconciliation import link_exam, unlink_exam
+from .reconciliation import link_exam, link_images, unlink_exam
 from .revision import revise_order
 from .scheduling import arrive, reschedule_step, undo_arrival
-from .studies import note_images
+from .studies import note_images, note_withdrawal
 from .withdrawal import (
     reinstate_procedure,
     reinstate_step,
@@ -28,7 +28,9 @@ __all__ = [
     "give_order",
     "hold_order",
     "link_exam",
+    "link_images",
     "note_images",
+    "note_withdrawal",
     "number_order",
     "place_order",
     "reinstate_procedure",

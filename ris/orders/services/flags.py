@@ -13,7 +13,8 @@ PERFORMED_THOUGH_CANCELLED = "performed though cancelled"
 CHANGED_TOO_LATE = "changed after the exam began"
 REPORTED_THEN_UNLINKED = "reported, then unlinked"
 PERFORMED_UNDER_OTHER_STUDY = "performed under another study"
-GROWN_AFTER_REPORT = "images came after the report"
+GROWN_AFTER_READING = "images came after reading began"
+EXAM_RESUMED = "exam resumed after reading began"
 WITHDRAWN_IMAGES = "images withdrawn"
 
 

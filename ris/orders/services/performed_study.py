@@ -37,6 +37,14 @@ def adopt_study(procedure: RequestedProcedure, study_uid: str, *, at: datetime) 
     return True
 
 
+def give_study(procedure: RequestedProcedure, study_uid: str, *, at: datetime) -> None:
+    """Let the procedure have a study that a person says is its own, though its device named another."""
+    if study_uid != procedure.study_uid:
+        _write(procedure, study_uid=study_uid, performed_study_uid="")
+        flag_other_study(procedure, at=at)
+    attach_study(procedure, at=at)
+
+
 def flag_other_study(procedure: RequestedProcedure, *, at: datetime) -> None:
     """Flag the order for a person, and tell whoever was told the ordered UID (IHE RAD-13)."""
     add_flag(procedure.order, PERFORMED_UNDER_OTHER_STUDY)

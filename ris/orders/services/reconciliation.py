@@ -14,9 +14,11 @@ from ris.kernel.events import emit
 
 from .. import states
 from ..events import ExamStarted, ExamUnlinked, OrderRevised
-from ..models import PerformedStep, RequestedProcedure, ScheduledStep
-from .performed_steps import emit_ended, emit_for_procedure, move_steps
-from .performed_study import adopt_study, release_study
+from ..intents import PerformedIntent
+from ..models import PerformedStep, RequestedProcedure, ScheduledStep, Study
+from .performed_steps import complete_exam, emit_ended, emit_for_procedure, move_steps, start_exam
+from .performed_study import adopt_study, give_study, release_study
+from .scheduling import get_step
 
 _STEP_FOR = {
     states.IN_PROGRESS: states.START,
@@ -80,6 +82,43 @@ def unlink_exam(performed_id: int, *, reason: str, actor: Actor, at: datetime) -
     patient_id = steps[0].procedure.order.patient_id
     record(actor, "exam.unlink", performed, patient_id=patient_id, reason=reason, at=at, steps=[s.pk for s in steps])
     return performed
+
+
+@transaction.atomic
+def link_images(study_id: int, step_id: int, *, actor: Actor, at: datetime) -> Study:
+    """Link images that had no order to the scheduled step of which they are.
+
+    A step that nobody performed yet is thereby done; one that was performed gets the images, unless it has its own.
+    Raises NotFound; Conflict when the images have an order, or the procedure has images of its own.
+    """
+    study = Study.objects.select_for_update().filter(pk=study_id).first()
+    if study is None:
+        raise NotFound("There are no such images.")
+    if study.procedure_id is not None:
+        raise Conflict("These images are linked already.", at="images")
+    step = get_step(step_id)
+    procedure = step.procedure
+    if Study.objects.filter(procedure=procedure).exists():
+        raise Conflict("This exam has images of its own.", at="step")
+    if step.state in states.BEGUN:
+        give_study(procedure, study.study_uid, at=at)
+    else:
+        device = step.device
+        intent = PerformedIntent(
+            started_at=study.first_seen_at,
+            step_ids=(step.pk,),
+            step_studies=((step.pk, study.study_uid),),
+            study_uid=study.study_uid,
+            accession=procedure.order.accession,
+            station_ae=device.ae_title if device else "",
+            modality=step.modality,
+            by_hand=True,
+        )
+        performed = start_exam(intent, actor=actor, at=at)
+        complete_exam(performed.mpps_uid, ended_at=study.complete_at or at, actor=actor, at=at)
+    record(actor, "images.link", study, patient_id=procedure.order.patient_id, at=at, step=step.pk)
+    study.refresh_from_db()
+    return study
 
 
 def _lock_performed(performed_id: int) -> PerformedStep:

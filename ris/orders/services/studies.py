@@ -21,17 +21,25 @@ from ..models import RequestedProcedure, Study
 
 @transaction.atomic
 def note_images(
-    study_uid: str, *, instances: int, complete: bool, retrieve_ae: str = "", actor: Actor, at: datetime
+    study_uid: str,
+    *,
+    instances: int,
+    complete: bool,
+    retrieve_ae: str = "",
+    attach: bool = True,
+    actor: Actor,
+    at: datetime,
 ) -> Study:
     """Write down that ``instances`` objects of this Study Instance UID are in the archive.
 
     Emits StudyArrived for the first object and for completeness, StudyGrown for more objects after it, to each
     procedure whose images these are. Hearing the same again, or of fewer objects, changes nothing: archives that hold
-    a part may tell after one that holds all.
+    a part may tell after one that holds all. ``attach`` false: whose images these are is in doubt, so no procedure gets
+    them, and none is told.
     """
     # Several archives may tell of a study at once, and there is no row to lock before the first has written one.
     lock_name(f"study:{study_uid}")
-    procedures = _procedures_of(study_uid)
+    procedures = _procedures_of(study_uid) if attach else []
     first = procedures[0] if procedures else None
     study, is_new = Study.objects.get_or_create(study_uid=study_uid, defaults={"first_seen_at": at, "procedure": first})
     has_grown = instances > study.instances

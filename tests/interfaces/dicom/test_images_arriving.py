@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom.sop_class import InstanceAvailabilityNotification as IAN
 
-from interfaces.dicom.availability.polling import poll
+from interfaces.dicom.availability.polling import poll_archives
 from interfaces.dicom.models import Archive
 from ris.kernel.clock import now
 from ris.kernel.models import Record
@@ -36,10 +36,12 @@ def notification(study_uid: str, *availabilities: str) -> Dataset:
 def test_an_archive_tells_of_a_study_by_ian(dicom: int) -> None:
     procedure = make_order(at=now()).procedures.get()
     archive = associate(dicom, IAN, calling="ARCHIVE")
-    first, _ = archive.send_n_create(notification(procedure.study_uid, "ONLINE", "UNAVAILABLE"), IAN, generate_uid())
+    told = notification(procedure.study_uid, "ONLINE", "UNAVAILABLE")
+    first, _ = archive.send_n_create(told, IAN, generate_uid())
     study = Study.objects.get()
     assert (first.Status, study.procedure, study.instances, study.complete_at) == (0x0000, procedure, 1, None)
-    archive.send_n_create(notification(procedure.study_uid, "ONLINE", "NEARLINE"), IAN, generate_uid())
+    told.ReferencedSeriesSequence[0].ReferencedSOPSequence[1].InstanceAvailability = "NEARLINE"
+    archive.send_n_create(told, IAN, generate_uid())
     study = Study.objects.get()
     assert (study.instances, study.retrieve_ae) == (2, "ARCHIVE")
     assert study.complete_at is not None
@@ -80,19 +82,19 @@ class TestPolling:
 
     def test_a_study_with_all_that_the_device_made_is_whole(self, archive: Archive, server: Orthanc) -> None:
         procedure = self.exam(images=3)
-        assert poll(at=NOON) == 0
+        assert poll_archives(at=NOON) == 0
         server.store(patient_id="T1", uid=procedure.study_uid, images=2)
-        poll(at=NOON)
+        poll_archives(at=NOON)
         assert (Study.objects.get().instances, Study.objects.get().complete_at) == (2, None)
         server.store(patient_id="T1", uid=procedure.study_uid, images=1)
-        poll(at=NOON + timedelta(minutes=1))
+        poll_archives(at=NOON + timedelta(minutes=1))
         assert Study.objects.get().complete_at == NOON + timedelta(minutes=1)
-        assert poll(at=NOON) == 0  # nothing is awaited any more
+        assert poll_archives(at=NOON) == 0  # nothing is awaited any more
 
     def test_without_a_count_a_study_that_stopped_growing_is_whole(self, archive: Archive, server: Orthanc) -> None:
         procedure = self.exam(images=0)
         server.store(patient_id="T1", uid=procedure.study_uid, images=2)
-        poll(at=NOON)
+        poll_archives(at=NOON)
         assert Study.objects.get().complete_at is None
-        poll(at=NOON + timedelta(minutes=1))
+        poll_archives(at=NOON + timedelta(minutes=1))
         assert Study.objects.get().complete_at == NOON + timedelta(minutes=1)
