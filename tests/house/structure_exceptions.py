@@ -16,7 +16,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
     "cycles": frozenset({}),
     "small_modules": frozenset(
         {
-            "interfaces.dicom.availability.ian_scp",
             "reporting.priors",
             "ris.kernel.db.json_length",
             "worklist.simulation.pricing",
