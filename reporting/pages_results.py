@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.orders.result_delivery import list_deliveries, summarize
 from ris.people.edge import actor_of, user_of
 from ris.people.http import STATUS, go, page
 from ris.people.roles import Can
@@ -58,7 +59,9 @@ def results(request: HttpRequest) -> HttpResponse:
     found = found.select_related("item__site", "procedure").order_by("-item__finished_at", "-pk")
     record(actor_of(request), "results.view", user, at=now())
     shown = Paginator(found, 50).get_page(request.GET.get("page"))
-    return render(request, "reporting/results.html", {"page": shown, "text": text})
+    deliveries = list_deliveries(report.procedure_id for report in shown)
+    rows = [(report, sent := deliveries[report.procedure_id], summarize(sent)) for report in shown]
+    return render(request, "reporting/results.html", {"page": shown, "rows": rows, "text": text})
 
 
 @require_safe
@@ -81,7 +84,9 @@ def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
         "report": report, "order": order, "patient": order.patient, "versions": versions, "last": last,
         "shown": holding(last), "critical": critical_of(last), "final": report.state == states.FINAL,
         "intact": selectors.broken_version(report) is None, "may_correct": selectors.may_correct(user, report),
-        "sees_item": Can.SEE_WORKLIST in cans, "may_read": Can.READ_CASES in cans,
+        "deliveries": list_deliveries([report.procedure_id])[report.procedure_id],
+        "sees_messages": Can.SEE_MESSAGES in cans, "sees_item": Can.SEE_WORKLIST in cans,
+        "may_read": Can.READ_CASES in cans,
     }  # fmt: skip
 
 

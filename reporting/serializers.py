@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ris.kernel.values.numbers import MOST_NUMBER
+from ris.orders.result_delivery import ResultDelivery, list_deliveries
 from ris.people.edge import user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
@@ -41,7 +43,36 @@ class VersionSerializer(serializers.ModelSerializer[ReportVersion]):
         return {row.check_name: row.reason for row in version.overrides.all()}
 
 
-class ReportSerializer(serializers.ModelSerializer[Report]):
+class DeliverySerializer(serializers.Serializer[ResultDelivery]):
+    """How far one system has the report: ``waiting``, ``accepted``, ``stuck`` or ``skipped``, since when and why."""
+
+    system = serializers.CharField()
+    state = serializers.CharField()
+    at = serializers.DateTimeField()
+    reason = serializers.CharField()
+    attempts = serializers.IntegerField()
+
+
+class WithDeliveries(serializers.Serializer[Report]):
+    """Adds ``deliveries``: to which systems the report went, read once for all reports of a list."""
+
+    deliveries = serializers.SerializerMethodField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._known: dict[int, list[ResultDelivery]] = {}
+
+    @extend_schema_field(DeliverySerializer(many=True))
+    def get_deliveries(self, report: Report) -> list[dict[str, Any]]:
+        """One entry for each system that is sent the report."""
+        if report.procedure_id not in self._known:
+            listed = getattr(self.parent, "instance", None)
+            rows = listed if isinstance(listed, (list, tuple)) else [report]
+            self._known |= list_deliveries([row.procedure_id for row in rows])
+        return [dict(DeliverySerializer(delivery).data) for delivery in self._known[report.procedure_id]]
+
+
+class ReportSerializer(WithDeliveries, serializers.ModelSerializer[Report]):
     """A report; the draft's text is shown to those who read cases, others see the released versions."""
 
     accession = serializers.CharField(source="item.accession", read_only=True)
@@ -51,7 +82,7 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
         model = Report
         fields = [
             "id", "item", "procedure", "accession", "state", "author", *SECTIONS, "critical_level", "critical_finding",
-            "critical_at", "revision", "saved_at", "remarks",
+            "critical_at", "revision", "saved_at", "remarks", "deliveries",
         ]  # fmt: skip
 
     def get_remarks(self, report: Report) -> list[dict[str, str]]:
@@ -60,14 +91,14 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
         return [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in remarks(text)]
 
 
-class ReleasedReportSerializer(serializers.ModelSerializer[Report]):
+class ReleasedReportSerializer(WithDeliveries, serializers.ModelSerializer[Report]):
     """The same for those who do not read cases: no draft text, which may be ahead of what was released."""
 
     accession = serializers.CharField(source="item.accession", read_only=True)
 
     class Meta:
         model = Report
-        fields = ["id", "item", "procedure", "accession", "state", "author"]
+        fields = ["id", "item", "procedure", "accession", "state", "author", "deliveries"]
 
 
 class CriticalForm(serializers.Serializer[Any]):

@@ -39,6 +39,7 @@ EVERY = {
     "ris.kernel.tasks.deliver": 2.0,
     "ris.kernel.tasks.beat": 15.0,
     "interfaces.hl7.tasks.send_owed": 5.0,
+    "interfaces.hl7.tasks.watch_critical_results": 30.0,
     "interfaces.hl7.tasks.replay": 15.0,
     "interfaces.hl7.tasks.back_fill": 15.0,
     "interfaces.hl7.tasks.decide_stored": 60.0,

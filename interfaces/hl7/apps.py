@@ -10,4 +10,9 @@ class Hl7Config(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from ris.orders.result_delivery import register_source
+
         from . import subscribers  # noqa: F401  (registers them)
+        from .outbound.delivery import SOURCE
+
+        register_source(SOURCE)

@@ -15,7 +15,7 @@ from ris.kernel.jobs import work_at
 from .inbound import intake
 from .models import BackFill, ReplayJob
 from .operations import bulk_replay, retention
-from .outbound import backfill, sender
+from .outbound import backfill, delivery, sender
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,12 @@ LEFT_ALONE = timedelta(seconds=60)
 def send_owed() -> None:
     """Called by the bell ``hl7-send`` and every few seconds."""
     sender.send_owed(at=now())
+
+
+@shared_task(ignore_result=True)
+def watch_critical_results() -> None:
+    """Called every 30 seconds: raise and close the alarms of critical results that have not arrived."""
+    delivery.watch_critical_results(at=now())
 
 
 @shared_task(ignore_result=True)

@@ -6,7 +6,7 @@ from django.urls import path
 
 from ris.kernel.api import IdRouter
 
-from .web import pages_destinations, pages_message, pages_message_list, pages_replays, pages_senders
+from .web import pages_deliveries, pages_destinations, pages_message, pages_message_list, pages_replays, pages_senders
 from .web.api import (
     BackFillViewSet,
     DestinationViewSet,
@@ -30,6 +30,8 @@ router.register("hl7/replays", ReplayJobViewSet, basename="hl7-replay")
 
 urlpatterns = [
     path("messages/", pages_message_list.list_messages, name="messages"),
+    path("results/undelivered/", pages_deliveries.list_undelivered_reports, name="undelivered"),
+    path("results/mine/", pages_deliveries.list_my_deliveries, name="my-deliveries"),
     path("messages/in/<int:message_id>/", pages_message.show_inbound, name="inbound"),
     path("messages/in/<int:message_id>/edit/", pages_message.edit_message, name="edit"),
     path("messages/in/<int:message_id>/replay/", pages_message.replay_message, name="replay"),

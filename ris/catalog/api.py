@@ -13,7 +13,7 @@ class SiteSerializer(serializers.ModelSerializer[Site]):
 
     class Meta:
         model = Site
-        fields = ["id", "code", "name", "time_zone"]
+        fields = ["id", "code", "name", "time_zone", "critical_delivery_minutes"]
 
 
 class DeviceSerializer(serializers.ModelSerializer[Device]):

@@ -17,6 +17,9 @@ class Site(models.Model):
     assigning_authority = models.CharField(
         max_length=64, help_text="HL7 namespace of the patient identifiers that this site issues."
     )
+    critical_delivery_minutes = models.PositiveSmallIntegerField(
+        default=15, help_text="A critical result that has not reached a system by then raises an alarm."
+    )
 
     class Meta:
         ordering = ["code"]

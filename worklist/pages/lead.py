@@ -16,6 +16,7 @@ from ris.audit.services import record
 from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
 from ris.kernel.values.moments import day_or_none, read_moment
+from ris.orders.result_delivery import count_undelivered
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page, toast
 from ris.people.models import User
@@ -45,6 +46,7 @@ def show_coordinator(request: HttpRequest) -> HttpResponse:
         "counts": selectors.counts(user, at=at),
         "readers": _readers(user, at),
         "colleagues": colleagues(user),
+        "undelivered": count_undelivered([site.pk for site in sites_for(user, Can.LEAD_READING)], at=at),
     }
     return render(request, "worklist/coordinator.html", context)
 

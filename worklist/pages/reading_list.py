@@ -14,6 +14,7 @@ from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.kernel.values.numbers import id_or_none
+from ris.orders.result_delivery import list_deliveries, summarize
 from ris.people.edge import actor_of, user_of
 from ris.people.http import page
 from ris.people.models import User
@@ -49,6 +50,7 @@ def reading_list(request: HttpRequest) -> HttpResponse:
     context = {
         **_row_context(user, name),
         "items": items,
+        "delivered": _deliveries(items, name),
         "total": total,
         "sites": sites,
         "modalities": _modalities(sites),
@@ -68,7 +70,7 @@ def rows(request: HttpRequest) -> HttpResponse:
     user, name = user_of(request), _list_name(request)
     ids = [pk for part in request.GET.get("ids", "").split(",") if (pk := id_or_none(part))]
     items, _ = _items(request, user, name, only=ids or None)
-    context: dict[str, Any] = {**_row_context(user, name), "items": items}
+    context: dict[str, Any] = {**_row_context(user, name), "items": items, "delivered": _deliveries(items, name)}
     if request.GET.get("counts"):
         context["tabs"] = _tabs(request, user, name)
     return render(request, "worklist/rows.html", context)
@@ -105,6 +107,14 @@ def _items(
         items = items.filter(pk__in=only)
         return rows_of(items.values_list("pk", flat=True), at=at), len(only)
     return rows_of(items.values_list("pk", flat=True)[:ROWS], at=at), items.count()
+
+
+def _deliveries(items: list[ReadingItem], name: str) -> dict[int, dict[str, Any]]:
+    """By procedure, for the list of what is done: to which systems the report went, and the worst state of all."""
+    if name != "done":
+        return {}
+    found = list_deliveries(item.procedure_id for item in items)
+    return {pk: {"deliveries": sent, "state": summarize(sent)} for pk, sent in found.items()}
 
 
 def _row_context(user: User, name: str) -> dict[str, Any]:

@@ -53,6 +53,9 @@ STATES: dict[str, tuple[str, str, str]] = {
     "stopped": ("octagon-alert", "red", "Stopped"),
     "invalid": ("file-pen", "red", "Invalid"),
     "skipped": ("skip-forward", "", "Skipped"),
+    # results on their way to other systems
+    "waiting": ("hourglass", "blue", "On its way"),
+    "stuck": ("octagon-alert", "red", "Stuck"),
     # replays of many messages
     "running": ("loader", "blue", "Running"),
     "halted": ("circle-stop", "amber", "Stopped"),
