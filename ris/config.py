@@ -51,6 +51,8 @@ VARIABLES = {
     "RIS_DICOM_KEY": "its private key (PEM)",
     "RIS_DICOM_CA": "certificates (PEM) that scanners must show one of; unset: they need none",
     "RIS_DICOM_SHARED": "1: several DICOM processes listen on the same port (default 0)",
+    "RIS_DICOM_PROXY": "addresses of a TLS proxy of scanners that sends the PROXY protocol, with commas between",
+    "RIS_DICOM_UNKNOWN": "site whose worklist AE titles see that no device has, or refuse (default refuse)",
     "RIS_AE_TITLE": "our DICOM AE title (default RIS)",
     "RIS_EMR": "host:port that takes our results; unset: they wait",
     "RIS_DEMO": "1: fill an empty database with the demo hospital (default 1)",
@@ -90,6 +92,9 @@ class Config:
     """None: for ever."""
     dicom_tls: TlsFiles | None
     dicom_shared: bool
+    dicom_proxy: tuple[str, ...]
+    dicom_unknown: str
+    """A site's code; ``*``: the first site (demo); empty: unknown AE titles are refused."""
     embedded: bool
     """No Redis: bells, screens and tasks live in one process."""
 
@@ -112,6 +117,8 @@ def read_config(env: Mapping[str, str]) -> Config:
         hl7_keep_days=days("RIS_HL7_KEEP_DAYS", env.get("RIS_HL7_KEEP_DAYS", "")),
         dicom_tls=tls_files("RIS_DICOM", env),
         dicom_shared=flag("RIS_DICOM_SHARED", env.get("RIS_DICOM_SHARED") or "0"),
+        dicom_proxy=networks("RIS_DICOM_PROXY", env.get("RIS_DICOM_PROXY", "")),
+        dicom_unknown=_unknown_titles(env),
         embedded=not secret(env, "REDIS_URL"),
     )
     if not flag("RIS_ALLOW_PUBLIC", env.get("RIS_ALLOW_PUBLIC") or "0"):
@@ -198,6 +205,14 @@ def _refuse_public(config: Config) -> None:
                 "a VPN or a firewall decides who reaches it"
             )
             raise Misconfigured(variable, f"{where} can be reached from other machines.", cure)
+
+
+def _unknown_titles(env: Mapping[str, str]) -> str:
+    """What AE titles see that no device has: in the demo the first site's worklist, else nothing, unless it is said."""
+    given = env.get("RIS_DICOM_UNKNOWN", "").strip()
+    if not given:
+        return "*" if flag("RIS_DEMO", env.get("RIS_DEMO") or "1") else ""
+    return "" if given == "refuse" else given
 
 
 def _data_folder(text: str) -> Path:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 
 from ris.kernel.db.threads import DatabaseExecutor
 
@@ -74,7 +75,7 @@ async def _run(
     tls: ssl.SSLContext | None,
     services: Services,
 ) -> None:
-    acceptor = Acceptor(ae_title, services)
+    acceptor = Acceptor(ae_title, services, settings.RIS.dicom_proxy)
     server = await acceptor.listen(sock, tls)
     port = sock.getsockname()[1]
     log.info("dicom.listening", port=port, ae_title=ae_title, tls=tls is not None)

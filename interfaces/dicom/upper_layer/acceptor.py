@@ -37,8 +37,8 @@ TLS_HANDSHAKE_S = 15.0
 class Acceptor:
     """Owns the associations. All of it runs on the loop, but for what the database threads are given."""
 
-    def __init__(self, ae_title: str, services: Services) -> None:
-        self.ae_title, self.services = ae_title, services
+    def __init__(self, ae_title: str, services: Services, proxies: tuple[str, ...] = ()) -> None:
+        self.ae_title, self.services, self.proxies = ae_title, services, proxies
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.associations: dict[Association, None] = {}  # in order of arrival
         self.held_bytes = 0

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from threading import Lock
 
+from django.conf import settings
+
 from ris.catalog.models import Device, Site
 
 from ..encoding.charsets import parse_terms
@@ -18,7 +20,7 @@ CACHED_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The other side of an association. ``device_id`` is None for a caller whose AE title no device has."""
+    """The other side of an association. ``device_id`` is None for an AE title that no device has."""
 
     ae_title: str
     address: str
@@ -69,8 +71,8 @@ _lock = Lock()
 def admit(calling: str, called: str, address: str, *, own_title: str, encrypted: bool) -> Caller | AssociateReject:
     """Who calls, or why they may not. Reads the database (at most once a second for the same caller).
 
-    A device is known by its AE title, or, with an empty one, by its address. Unknown callers are let in
-    from this machine only.
+    A device is known by its AE title, or, with an empty one, by its address. What an unknown title sees is a setting,
+    ``RIS_DICOM_UNKNOWN``: nothing, one site's list, or, in the demo, the first site's list for callers on this machine.
     """
     if called != own_title:
         return CALLED_UNKNOWN
@@ -91,11 +93,18 @@ def admit_from_cache(
 
 def _verdict(caller: Caller, calling: str, address: str, encrypted: bool) -> Caller | AssociateReject:
     at = ip_address(address)
-    if caller.device_id is None and not at.is_loopback:
+    if caller.device_id is None and not _serves_unknown(caller, local=at.is_loopback):
         return CALLING_UNKNOWN
     if caller.addresses and not any(at in ip_network(net, strict=False) for net in caller.addresses):
         return ADDRESS_UNKNOWN
     return NOT_ENCRYPTED if caller.require_tls and not encrypted else caller
+
+
+def _serves_unknown(caller: Caller, *, local: bool) -> bool:
+    """Behind a proxy every caller may seem to be on this machine, so where one is named that counts for nothing."""
+    if settings.RIS.dicom_unknown == "*":
+        return local and not settings.RIS.dicom_proxy
+    return caller.site_id is not None
 
 
 def _known(calling: str, address: str) -> Caller:
@@ -119,7 +128,7 @@ def _look_up(calling: str, address: str) -> Caller:
         device = next(
             (d for d in devices.filter(dicom_profile__isnull=False) if address in d.dicom_profile.addresses), None
         )
-    return _stranger(calling, address) if device is None else caller_of_device(device, address)
+    return _unknown_caller(calling, address) if device is None else caller_of_device(device, address)
 
 
 def caller_of_device(device: Device, address: str = "") -> Caller:
@@ -146,9 +155,13 @@ def caller_of_device(device: Device, address: str = "") -> Caller:
     )
 
 
-def _stranger(calling: str, address: str) -> Caller:
-    site = Site.objects.order_by("pk").first()
-    return Caller(ae_title=calling, address=address, time_zone=site.time_zone if site else "UTC")
+def _unknown_caller(calling: str, address: str) -> Caller:
+    code = settings.RIS.dicom_unknown
+    sites = Site.objects.order_by("pk") if code == "*" else Site.objects.filter(code=code)
+    site = sites.first()
+    if site is None:
+        return Caller(ae_title=calling, address=address)
+    return Caller(ae_title=calling, address=address, site_id=site.pk, time_zone=site.time_zone)
 
 
 def clear_cache() -> None:

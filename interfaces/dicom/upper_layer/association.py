@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from ipaddress import ip_address
 from threading import Lock
 from time import monotonic
-from typing import Protocol, cast
+from typing import cast
 
 import structlog
+
+from ris.kernel.values.proxy_protocol import is_proxy, parse_proxy_header
 
 from . import pdu
 from .admission import TOO_MANY, AssociateReject, Caller
 from .message_exchange import MessageExchange
 from .pdu import MalformedPdu
-from .service_provider import LimitExceeded, Services
+from .service_provider import AssociationOwner, LimitExceeded
 
 log = structlog.get_logger(__name__)
 
@@ -35,41 +38,10 @@ WRITE_BUFFER_BYTES = 65_536
 AWAIT_REQUEST, ADMITTING, ESTABLISHED, CLOSED = "await request", "admitting", "established", "closed"
 
 
-class AssociationOwner(Protocol):
-    """What an association needs of the acceptor. On the event loop, but for ``call_on_loop``."""
-
-    loop: asyncio.AbstractEventLoop
-    services: Services
-
-    def add(self, association: Association) -> None:
-        """Note a new connection."""
-
-    def remove(self, association: Association) -> None:
-        """Forget a connection that is gone."""
-
-    def admit(self, association: Association) -> None:
-        """Look the caller up, then call ``association.decide``."""
-
-    def reserve(self, association: Association) -> bool:
-        """Count an association that is to be accepted; False when there are too many."""
-
-    def release(self, association: Association) -> None:
-        """Count it no more, if it was counted."""
-
-    def hold_bytes(self, association: Association, count: int) -> None:
-        """Count bytes of messages that wait in memory."""
-
-    def record(self, association: Association, reason: str, *, aborted: bool) -> None:
-        """Keep and audit a rejection or an abort."""
-
-    def call_on_loop(self, function: Callable[..., None], *args: object) -> None:
-        """Run on the event loop, from any thread."""
-
-
 class Association(asyncio.Protocol):
     """Runs on the event loop of its owner; only ``write_now`` and ``call_on_loop`` are for other threads."""
 
-    def __init__(self, owner: AssociationOwner, *, encrypted: bool) -> None:
+    def __init__(self, owner: AssociationOwner[Association], *, encrypted: bool) -> None:
         self.owner = owner
         self.encrypted = encrypted
         self.state = AWAIT_REQUEST
@@ -84,6 +56,7 @@ class Association(asyncio.Protocol):
         self._buffer = bytearray()
         self._file = -1  # of the socket, while another thread may write straight into it
         self._file_lock = Lock()
+        self._awaits_header = False
 
     # -- asyncio ---------------------------------------------------------------------------------
 
@@ -92,7 +65,8 @@ class Association(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         sock = None if self.encrypted else transport.get_extra_info("socket")
         self._file = -1 if sock is None else sock.fileno()
-        self.address = (transport.get_extra_info("peername") or ("",))[0]
+        self.address = _plain_address((transport.get_extra_info("peername") or ("",))[0])
+        self._awaits_header = is_proxy(self.address, self.owner.proxies)
         self.owner.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -104,6 +78,8 @@ class Association(asyncio.Protocol):
         if self.state == CLOSED:
             return
         self._buffer += data
+        if self._awaits_header and not self._read_proxy_header():
+            return
         if self.state == ADMITTING:
             if len(self._buffer) > MAX_EARLY_BYTES:
                 self.transport.abort()
@@ -117,6 +93,22 @@ class Association(asyncio.Protocol):
         self.paused = False
         if self.exchange:
             self.exchange.resume()
+
+    def _read_proxy_header(self) -> bool:
+        """Take the caller's address from the proxy; False while the header is not whole, or there is none."""
+        try:
+            header = parse_proxy_header(bytes(self._buffer))
+        except ValueError as error:
+            log.warning("dicom.proxy-header", address=self.address, error=str(error))
+            self.transport.abort()
+            return False
+        if header is None:
+            return False
+        del self._buffer[: header.length]
+        self._awaits_header = False
+        self.address = _plain_address(header.address) or self.address
+        self.encrypted = True  # by the proxy: it is named for that
+        return True
 
     # -- PDUs ------------------------------------------------------------------------------------
 
@@ -252,3 +244,9 @@ class Association(asyncio.Protocol):
         if self.exchange:
             self.exchange.stop()
         self.owner.release(self)
+
+
+def _plain_address(address: str) -> str:
+    """An IPv4 address as such, where a socket for both families writes it as ``::ffff:192.0.2.7``."""
+    mapped = getattr(ip_address(address), "ipv4_mapped", None) if address else None
+    return str(mapped) if mapped else address

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ris.kernel.db.threads import DatabaseExecutor
 
@@ -57,3 +58,39 @@ class Connection(Protocol):
 
     def hold_bytes(self, count: int) -> None:
         """Count bytes that wait in memory; a negative number gives them back."""
+
+
+A_contra = TypeVar("A_contra", contravariant=True)
+
+
+class AssociationOwner(Protocol[A_contra]):
+    """What an association needs of the acceptor. On the event loop, but for ``call_on_loop``."""
+
+    loop: asyncio.AbstractEventLoop
+    services: Services
+    proxies: tuple[str, ...]
+    """Addresses of TLS proxies: what comes from one begins with a PROXY header."""
+
+    def add(self, association: A_contra) -> None:
+        """Note a new connection."""
+
+    def remove(self, association: A_contra) -> None:
+        """Forget a connection that is gone."""
+
+    def admit(self, association: A_contra) -> None:
+        """Look the caller up, then call ``association.decide``."""
+
+    def reserve(self, association: A_contra) -> bool:
+        """Count an association that is to be accepted; False when there are too many."""
+
+    def release(self, association: A_contra) -> None:
+        """Count it no more, if it was counted."""
+
+    def hold_bytes(self, association: A_contra, count: int) -> None:
+        """Count bytes of messages that wait in memory."""
+
+    def record(self, association: A_contra, reason: str, *, aborted: bool) -> None:
+        """Keep and audit a rejection or an abort."""
+
+    def call_on_loop(self, function: Callable[..., None], *args: object) -> None:
+        """Run on the event loop, from any thread."""
