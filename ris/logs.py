@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import logging.config
 import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +22,9 @@ from ris.kernel.errors import is_disk_full
 
 FRAMES = 12
 """The innermost so many places of a traceback are written."""
+
+MOST_ALIKE = 60
+"""Warnings and errors of one kind in a minute; a fault that repeats without end must not fill the disk."""
 
 QUIET = {
     "celery": "WARNING",
@@ -62,6 +69,41 @@ def places(trace: TracebackType | None) -> list[str]:
     return found[-FRAMES:]
 
 
+class RateLimit(logging.Filter):
+    """Lets so many warnings and errors of one kind through in each minute; the next minute's first says how many more.
+
+    One kind: the same logger, and the same event or the same unformatted text.
+    """
+
+    def __init__(self, most: int = MOST_ALIKE, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._most, self._clock = most, clock
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._dropped: Counter[tuple[str, str]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if record.levelno < logging.WARNING:
+            return True
+        said: Any = record.msg
+        kind = (record.name, str(said.get("event", "")) if isinstance(said, dict) else str(said)[:100])
+        with self._lock:
+            minute = int(self._clock() // 60)
+            if minute != self._minute:  # counts of the last minute are over; what it dropped is still to be said
+                self._minute = minute
+                self._counts.clear()
+            self._counts[kind] += 1
+            if self._counts[kind] > self._most:
+                self._dropped[kind] += 1
+                return False
+            dropped = self._dropped.pop(kind, 0)
+        if dropped and isinstance(said, dict):
+            said["dropped_alike"] = dropped
+        return True
+
+
 _PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -85,7 +127,8 @@ def logging_config() -> dict[str, Any]:
                 "foreign_pre_chain": [*_PROCESSORS, structlog.stdlib.ExtraAdder(allow=[])],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"rate": {"()": RateLimit}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["rate"]}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {name: {"level": level} for name, level in QUIET.items()},
     }

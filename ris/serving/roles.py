@@ -19,6 +19,8 @@ from ris.celery import app
 from ris.config_values import Address, Misconfigured
 from ris.kernel.tls import build_server_context
 
+from .http_limits import HEAD_BYTES, limit
+from .start_checks import raise_descriptor_limit
 from .supervisor import Say
 from .sweeps import start_watching
 
@@ -49,8 +51,11 @@ class Web:
         """Bind the HTTP port."""
         from ris.asgi import application
 
+        limited, protocol = limit(application, raise_descriptor_limit())
         config = uvicorn.Config(
-            application,
+            limited,
+            http=protocol,
+            h11_max_incomplete_event_size=HEAD_BYTES,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -138,11 +143,13 @@ class Hl7:
 
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Serve MLLP connections until ``stop`` is set."""
-        from interfaces.hl7.inbound.listener import serve
+        from interfaces.hl7.inbound.listener import Limits, serve
 
         (host, port), tls = settings.RIS.mllp, build_server_context(settings.RIS.mllp_tls)
         scheme = "mllps" if tls else "mllp"
-        serve(host, port, stop, on_listening=lambda at: ready(f"{scheme}://{host}:{at}"), tls=tls)
+        # A quarter of the descriptors, so that roles of one process do not starve each other; more were never needed.
+        limits = Limits(connections=max(16, min(Limits().connections, raise_descriptor_limit() // 4)))
+        serve(host, port, stop, on_listening=lambda at: ready(f"{scheme}://{host}:{at}"), tls=tls, limits=limits)
 
 
 class Dicom:
