@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 
-SEEN = "seen"
+from ris.people.edge import SEEN, is_idle
+
 NOTED_EVERY = 60
 """Seconds between two writes of when somebody was seen, so that most requests write nothing."""
 
@@ -27,7 +27,7 @@ class IdleLogOff:
         if request.user.is_authenticated:
             at = int(time.time())
             seen = request.session.get(SEEN, at)
-            if at - seen > settings.IDLE_LOG_OFF.total_seconds():
+            if is_idle(request.session, at):
                 logout(request)
             elif SEEN not in request.session or (at - seen >= NOTED_EVERY and BY_ITSELF not in request.headers):
                 request.session[SEEN] = at

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 import websockets
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.sessions.models import Session
 
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
+from ris.people.edge import SEEN
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_user
 from tests.worklist.reading import make_item, make_reader
@@ -92,6 +95,28 @@ def test_a_revoked_session_closes_its_socket_within_five_seconds() -> None:
 
     with served() as url:
         assert asyncio.run(watch(url)) == 4401
+
+
+def test_the_log_off_after_a_quiet_time_closes_the_socket_too() -> None:
+    session = session_of(make_reader())
+
+    async def watch(url: str) -> int:
+        async with websockets.connect(url, additional_headers=cookie(session)) as socket:
+            await socket.recv()
+            await sync_to_async(last_seen)(session, settings.IDLE_LOG_OFF + timedelta(seconds=1))
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await hear(socket, 10.0)
+        return closed.value.rcvd.code if closed.value.rcvd else 0
+
+    with served() as url:
+        assert asyncio.run(watch(url)) == 4401
+
+
+def last_seen(session: str, ago: timedelta) -> None:
+    """Write into the session that its person was last seen so long ago."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session)
+    store[SEEN] = int((now() - ago).timestamp())
+    store.save()
 
 
 def test_who_joins_while_sessions_are_looked_at_is_not_taken_for_signed_out(monkeypatch: pytest.MonkeyPatch) -> None:
