@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from interfaces.hl7.inbound.intake import Arrival, decide, store
+from interfaces.hl7.inbound.intake import Arrival, process_message, store_messages
 from interfaces.hl7.models import Destination, InboundMessage
 from ris.catalog.models import Site
 from ris.kernel.clock import now
@@ -30,8 +30,8 @@ def analyst(site: Site) -> Client:
 
 def take(text: str) -> InboundMessage:
     at = now()
-    (pk,) = store([Arrival(text.encode(), "127.0.0.1", at)])
-    return decide(pk, at=at)
+    (pk,) = store_messages([Arrival(text.encode(), "127.0.0.1", at)])
+    return process_message(pk, at=at)
 
 
 def test_a_message_is_shown_raw_beside_parsed_with_what_it_changed(analyst: Client) -> None:
