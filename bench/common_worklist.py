@@ -80,8 +80,9 @@ def make_items(number: int, at: datetime, seed: int = 1) -> None:
     from ris.orders.models import Order, RequestedProcedure
     from ris.patients.models import Patient
     from worklist.models import Lane, ReadingItem
-    from worklist.rules.lanes import lane_slope, place, reach_of
-    from worklist.rules.score import CLASS_SLA, CLASS_WEIGHT, Case
+    from worklist.rules.lanes import SLOPE, place, reach_of
+    from worklist.rules.policy import PRESET
+    from worklist.rules.score import CLASS_SLA, Case
 
     dice = random.Random(seed)
     sites, kinds = list(Site.objects.all()), list(Procedure.objects.select_related("subspecialty"))
@@ -110,7 +111,7 @@ def make_items(number: int, at: datetime, seed: int = 1) -> None:
             opened = at - timedelta(minutes=dice.uniform(0, sla * 1.04))
             minutes = round(dice.lognormvariate(1.5, 0.7), 1)
             due = opened + timedelta(minutes=sla)
-            where = place(Case(CLASS_WEIGHT[urgency], minutes, due, sla), at)
+            where = place(Case(PRESET.class_points(urgency), minutes, due, sla), at)
             lanes.add(where.lane)
             pool = procedure.procedure.subspecialty_id
             items.append(
@@ -118,13 +119,13 @@ def make_items(number: int, at: datetime, seed: int = 1) -> None:
                     procedure=procedure, state="unread", accession=order.accession, site_id=order.site_id,
                     modality=procedure.modality, region="CHEST", subspecialty_id=pool, pool=pool, urgency=urgency,
                     reading_minutes=minutes, opened_at=opened, due_at=due, sla_minutes=sla,
-                    weight=CLASS_WEIGHT[urgency], lane=where.lane, rank=where.rank, slope=where.slope,
+                    weight=PRESET.class_points(urgency), lane=where.lane, rank=where.rank, slope=where.slope,
                     turns_at=where.turns_at,
                 )
             )  # fmt: skip
         ReadingItem.objects.bulk_create(items)
     Lane.objects.bulk_create(
-        [Lane(number=lane, reach=reach_of(lane), slope=lane_slope(lane)) for lane in lanes], ignore_conflicts=True
+        [Lane(number=lane, reach=reach_of(lane), slope=SLOPE) for lane in lanes], ignore_conflicts=True
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

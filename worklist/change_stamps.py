@@ -21,6 +21,7 @@ STAMPS: dict[str, Tables] = {
         "worklist_readerprofile": (),
         "worklist_skill": (),
         "worklist_privilege": (),
+        "worklist_scorepolicy": (),
     },
     ROSTER: {
         "worklist_shift": (),

@@ -52,15 +52,39 @@ def test_the_order_is_that_of_the_plain_score_at_every_moment() -> None:
         assert ask(reader, minutes) == best
 
 
-def test_another_subspecialty_waits_for_its_own_readers_until_it_presses() -> None:
+def test_without_any_skill_a_reader_is_given_a_case_only_once_it_presses() -> None:
     outsider, secondary = make_reader("outsider"), make_reader("secondary", secondary=("chest",))
     item = chest()  # routine: a day's time
     assert ask(outsider) is None
-    assert ask(secondary) is None
-    assert ask(secondary, 12 * 60 + 1) == item  # half of the SLA is gone
+    assert ask(secondary) == item
     services.release(item.pk, reader=secondary, actor=Actor.job("t"), at=NOON)
     assert ask(outsider, 17 * 60) is None
     assert ask(outsider, 18 * 60 + 1) == item  # three quarters
+
+
+def test_a_stat_case_is_for_everybody_from_half_of_its_time_on() -> None:
+    outsider, item = make_reader("outsider"), chest(priority="STAT")
+    assert ask(outsider, 29) is None
+    assert ask(outsider, 31) == item
+
+
+def test_a_reader_takes_their_primary_skill_first_unless_the_other_case_is_due_two_hours_sooner() -> None:
+    reader = make_reader(secondary=("chest",), most_claims=9)
+    other_procedure("CTCHEST", "chest", reading_minutes=5)
+    near = chest(at=NOON - timedelta(minutes=119))
+    own = make_item(at=NOON)
+    pressing = chest(at=NOON - timedelta(minutes=121))
+    assert [ask(reader), ask(reader), ask(reader)] == [pressing, own, near]
+
+
+def test_of_stat_cases_the_older_goes_first_whatever_the_skill() -> None:
+    reader = make_reader(secondary=("chest",))
+    other_procedure("CTCHEST", "chest", reading_minutes=5)
+    older = chest(priority="STAT", at=NOON - timedelta(minutes=5))
+    make_item(priority="STAT", at=NOON)
+    assert ask(reader) == older
+    (decision,) = older.decisions.filter(kind="claimed")
+    assert decision.body["terms"]["not their primary skill"] == -0.1
 
 
 def test_a_skill_can_be_narrowed_to_modalities() -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worklist.rules.lanes import CAPPED, LATE, POOL, PRIMARY, SECONDARY, TAU_MINUTES, place, reach_of
+from worklist.rules.lanes import LATE, POOL, PRIMARY, SECONDARY, place, reach_of
+from worklist.rules.policy import PRESET, URGENT_FROM
 from worklist.rules.score import Case, score, slack, terms
 
 START = datetime(2026, 3, 8, 6, 0, tzinfo=UTC)
 
 cases = st.builds(
     Case,
-    weight=st.sampled_from([40.0, 10.0, 5.0, 3.0, 1.0, 17.5]),
+    class_points=st.sampled_from([1000.0, 500.0, 499.25, 1.5, 0.75, 0.0]),
     reading_minutes=st.floats(0.5, 60),
     due_at=st.integers(0, 3 * 24 * 60).map(lambda m: START + timedelta(minutes=m)),
     sla_minutes=st.sampled_from([20.0, 30.0, 60.0, 120.0, 240.0, 1440.0]),
@@ -24,26 +25,30 @@ moments = st.integers(0, 6 * 24 * 60 * 60).map(lambda s: START + timedelta(secon
 
 
 def case(**fields: object) -> Case:
-    return Case(**({"weight": 1.0, "reading_minutes": 6.0, "due_at": START, "sla_minutes": 60.0} | fields))  # type: ignore[arg-type]
+    return Case(**({"class_points": 0.0, "reading_minutes": 6.0, "due_at": START, "sla_minutes": 60.0} | fields))  # type: ignore[arg-type]
 
 
 def test_the_terms_add_up_to_the_score() -> None:
-    one = case(weight=10.0, points=0.25)
+    one = case(class_points=500.0, points=0.25)
     assert sum(terms(one, START).values()) == score(one, START)
 
 
 def test_a_stat_case_goes_before_a_routine_one_of_the_same_age() -> None:
-    stat = case(weight=10.0, due_at=START + timedelta(minutes=60))
-    routine = case(weight=1.0, due_at=START + timedelta(minutes=1440), sla_minutes=1440.0)
+    stat = case(class_points=500.0, due_at=START + timedelta(minutes=60))
+    routine = case(due_at=START + timedelta(minutes=1440), sla_minutes=1440.0)
     assert score(stat, START) > score(routine, START)
 
 
-def test_lateness_stops_counting_at_twice_the_sla() -> None:
-    late = case(sla_minutes=20.0)
-    assert terms(late, START + timedelta(hours=2))["lateness"] == 6.0
-    assert terms(late, START + timedelta(hours=9))["lateness"] == 6.0
+def test_a_case_that_is_too_late_gives_way_to_those_that_can_be_read_in_time_but_not_for_ever() -> None:
+    late = case(due_at=START)
+    for hours, goes_first in ((2, False), (5, True)):
+        at = START + timedelta(hours=hours)
+        in_time = case(due_at=at + timedelta(minutes=10))
+        assert (score(late, at) > score(in_time, at)) is goes_first
+    assert PRESET.too_late_points(0.0) == terms(late, START)["too late"] * -1
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(cases, moments)
 def test_a_place_gives_the_plain_score_until_it_turns(one: Case, at: datetime) -> None:
     where = place(one, at)
@@ -69,7 +74,7 @@ def test_the_best_head_of_the_lanes_is_the_best_of_all(many: list[Case], at: dat
 
 
 @given(cases, moments)
-def test_an_item_turns_at_most_four_times_and_always_onwards(one: Case, at: datetime) -> None:
+def test_an_item_turns_at_most_three_times_and_always_onwards(one: Case, at: datetime) -> None:
     lanes = []
     where = place(one, at)
     while where.turns_at is not None:
@@ -77,8 +82,8 @@ def test_an_item_turns_at_most_four_times_and_always_onwards(one: Case, at: date
         assert where.turns_at > at
         at = where.turns_at
         where = place(one, at)
-    assert where.lane == CAPPED
-    assert len(lanes) <= 4
+    assert where.lane == LATE
+    assert len(lanes) <= 3
     assert lanes == sorted(lanes)
 
 
@@ -87,10 +92,10 @@ def test_lanes_say_how_far_a_case_has_spilled(one: Case, at: datetime) -> None:
     lane = place(one, at).lane
     left, gone = slack(one, at), 1 - ((one.due_at - at) / timedelta(minutes=1)) / one.sla_minutes
     if left <= 0:
-        assert lane >= LATE or lane == CAPPED
-    elif gone >= 0.75:
+        assert lane == LATE
+    elif gone >= (0.5 if one.class_points >= URGENT_FROM else 0.75):
         assert lane == POOL
-    elif gone >= 0.5 or left <= TAU_MINUTES:
+    elif gone >= 0.5:
         assert lane == SECONDARY
     else:
         assert lane == PRIMARY

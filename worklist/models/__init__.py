@@ -3,6 +3,7 @@
 from .escalations import Escalation, EscalationMessage, EscalationRoute
 from .handling import Offer, Skip
 from .items import Lane, ReadingItem
+from .policies import ScorePolicy
 from .readers import Conflict, Presence, Privilege, ReaderProfile, Skill
 from .records import Decision, PriorPlan
 from .roster import Holiday, Shift, ShiftChange
@@ -31,6 +32,7 @@ __all__ = [
     "ReaderProfile",
     "ReadingItem",
     "RuleSet",
+    "ScorePolicy",
     "Shift",
     "ShiftChange",
     "SiteReading",

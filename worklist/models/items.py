@@ -43,7 +43,7 @@ class ReadingItem(Stateful):
     opened_at = models.DateTimeField(help_text="When it became readable, UTC; the SLA clock starts here.")
     sla_minutes = models.PositiveIntegerField(default=1440)
     due_at = models.DateTimeField()
-    weight = models.FloatField(default=1.0, help_text="Of its class, or more by an AI finding; its logarithm counts.")
+    weight = models.FloatField(default=0.0, help_text="Points of its class, or of what an AI result promoted it to.")
     points = models.FloatField(default=0.0, help_text="Added to the score by rules.")
 
     reader = models.ForeignKey(

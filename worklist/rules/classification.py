@@ -1,4 +1,4 @@
-"""Urgency, SLA and weight of a case: the presets, then what the rules say, then what an AI result adds."""
+"""Urgency, SLA and class points of a case: the presets, then what the rules say, then what an AI result adds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .facts import Facts
-from .score import CLASS_SLA, CLASS_WEIGHT, Case
+from .policy import MINUTES_A_POINT, PRESET, URGENT_POINTS, Policy
+from .score import CLASS_SLA, Case
 
 AI_WINDOW = ((0.5, 30), (0.2, 45), (0.0, 60))
 """Lowest PPV → minutes from the result in which the case is due."""
+
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +57,29 @@ def price(
     sla_minutes: float | None = None,
     points: float = 0.0,
     findings: Iterable[Finding] = (),
+    policy: Policy = PRESET,
 ) -> Pricing:
     """Put numbers on a case whose SLA clock began at ``began_at`` and stood still for ``paused``.
 
     ``urgency`` and ``sla_minutes`` are what rules decided, if they did.
-    A positive finding can bring the due time forward and raise the weight; nothing it says, and no
-    negative one, ever makes a case less urgent.
+    A positive finding can bring the due time forward and promote the case to the STAT cases, as if it were one that is
+    due ``policy.ai_due`` after the result: those that wait already stay before it. Nothing it says, and no negative
+    one, ever makes a case less urgent.
     """
     urgency = urgency or preset_urgency(facts)
     sla = float(sla_minutes or CLASS_SLA[urgency])
-    weight = CLASS_WEIGHT[urgency]
+    class_points = policy.class_points(urgency)
     due = began_at + timedelta(minutes=sla) + paused
     ai = ""
     for finding in sorted(findings, key=lambda f: (f.result_at, f.code)):
         if not finding.positive:
             continue
-        window = next(minutes for ppv, minutes in AI_WINDOW if finding.ppv >= ppv)
-        if finding.result_at + timedelta(minutes=window) < due:
-            due, sla, ai = finding.result_at + timedelta(minutes=window), min(sla, float(window)), finding.code
-        if 10.0 * (1.0 + finding.ppv) > weight:
-            weight, ai = 10.0 * (1.0 + finding.ppv), finding.code
-    return Pricing(urgency, Case(weight, facts.reading_minutes, due, sla, points), ai)
+        window = timedelta(minutes=next(minutes for ppv, minutes in AI_WINDOW if finding.ppv >= ppv))
+        if finding.result_at + window < due:
+            due, sla, ai = finding.result_at + window, min(sla, window / MINUTE), finding.code
+        # Due sooner than a STAT case of that moment, it would pass those that wait: the points take that back.
+        sooner = (finding.result_at + timedelta(minutes=policy.ai_due) - due) / MINUTE
+        promoted = URGENT_POINTS - max(0.0, sooner) / MINUTES_A_POINT
+        if promoted > class_points:
+            class_points, ai = promoted, finding.code
+    return Pricing(urgency, Case(class_points, facts.reading_minutes, due, sla, points), ai)

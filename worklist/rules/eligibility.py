@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .lanes import PRIMARY, SECONDARY
+from .lanes import POOL, PRIMARY
 
 MOST_URGENT = 1
 IN_HOUSE, ON_CALL = "in-house", "on-call"
@@ -127,10 +127,7 @@ def _no_licence(reader: ReaderNow, needs: Needs) -> bool:
 def _no_skill(reader: ReaderNow, needs: Needs) -> bool:
     if needs.pool == 0:  # nobody knows the procedure, so nobody can be asked for its skill
         return False
-    level = reader.level(needs)
-    if level is None:
-        return needs.reach <= SECONDARY
-    return level == 2 and needs.reach == PRIMARY
+    return reader.level(needs) is None and needs.reach < POOL
 
 
 def _cannot_sign(reader: ReaderNow, needs: Needs) -> bool:
@@ -183,7 +180,7 @@ FILTERS: dict[str, tuple[str, Callable[[ReaderNow, Needs], bool]]] = {
     "shift's scope": ("is on shift for other sites or subspecialties", _shift_is_for_others),
     "shift's end": ("could not end it before the shift does", _shift_ends),
     "presence": ("is away", _away),
-    "skill": ("does not have the skill that is asked for yet", _no_skill),
+    "skill": ("has no skill for it, and it is not for everybody yet", _no_skill),
     "team": ("is not of the resident's team, who sign it first", _other_team),
     "on call": ("is on call, and somebody in-house covers it", _on_call),
     "skipped": ("declined it", _skipped),

@@ -1,13 +1,12 @@
 """The score in a form that an index can hold: rows are not touched as time passes.
 
-While a case has slack, its score grows by 1/K a minute like that of every other such case, so their order
-stays; once late it grows by γ/SLA, so cases with the same SLA keep their order; at the cap it stands still.
-Each of these is a *lane*: within it ``rank`` (the score at EPOCH, carried back along the lane's slope) orders
-the cases for good, and the score at a moment is ``rank + slope × minutes since EPOCH``. A case changes
-lane at most four times in its life, at ``turns_at``. The best case of all is the best of the lanes' heads.
+Every case gains 1/40 a minute, so the order of two cases stays until one of them becomes late or spills. Between
+these moments a case stands in a *lane*: its ``rank`` (the score at EPOCH) orders it for good, and the score at a
+moment is ``rank + slope × minutes since EPOCH``. A case changes lane at most three times in its life, at
+``turns_at``. The best case of all is the best of the lanes' heads.
 
-The lanes with slack are three, by how far a case has spilled: to readers with the primary skill, to
-secondary ones (slack below τ, or half of the SLA gone), to everybody eligible (three quarters gone, or late).
+The lanes say how far a case has spilled: PRIMARY and SECONDARY (from half of the SLA on) are for readers with a skill,
+POOL (from three quarters on) for everybody eligible, LATE too, which stands behind what can still be read in time.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .score import GAMMA, K_MINUTES, MOST_LATENESS, Case, base
+from .policy import MINUTES_A_POINT, PRESET, URGENT_FROM, Policy
+from .score import Case, base
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-TAU_MINUTES = 45.0
-"""A case spills to secondary skills when less slack is left. Measured (``bin/ris simulate``): against 30, fewer
-breaches of STAT cases at either load, for 2 points less of matched skills."""
 
 SECONDARY_AFTER, POOL_AFTER = 0.5, 0.75
-"""Fractions of the SLA."""
+"""Fractions of the SLA; the first two rungs of ``worklist.rules.ladder``."""
+POOL_AFTER_URGENT = 0.5
+"""Urgent cases are for everybody sooner: the hour of a STAT case leaves a quarter of an hour at three quarters."""
 
-PRIMARY, SECONDARY, POOL, CAPPED = 0, 1, 2, 3
-LATE = 1000
-"""Lane of late cases with an SLA of n minutes: LATE + n."""
+PRIMARY, SECONDARY, POOL, LATE = 0, 1, 2, 3
+SLOPE = 1.0 / MINUTES_A_POINT
+"""What a case gains in a minute, in whatever lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Place:
     turns_at: datetime | None
 
     def score(self, at: datetime) -> float:
-        """The score at a moment: rank plus slope times minutes."""
+        """The score at a moment before ``turns_at``."""
         return self.rank + self.slope * minutes(at)
 
 
@@ -49,34 +48,20 @@ def minutes(at: datetime) -> float:
     return (at - EPOCH) / timedelta(minutes=1)
 
 
-def lane_slope(lane: int) -> float:
-    """What a case in the lane gains in a minute."""
-    if lane >= LATE:
-        return GAMMA / max(lane - LATE, 1)
-    return 0.0 if lane == CAPPED else 1.0 / K_MINUTES
-
-
 def reach_of(lane: int) -> int:
     """How far a lane's cases have spilled: PRIMARY, SECONDARY or POOL."""
     return min(lane, POOL)
 
 
-def place(case: Case, at: datetime, *, reach: int = PRIMARY) -> Place:
+def place(case: Case, at: datetime, *, reach: int = PRIMARY, policy: Policy = PRESET) -> Place:
     """The lane, rank and next turn of a case at a moment; ``reach`` widens it beforehand."""
-    sla = max(round(case.sla_minutes), 1)
     late_from = case.due_at - timedelta(minutes=case.reading_minutes)
-    capped_from = late_from + timedelta(minutes=MOST_LATENESS * sla)
-    if at >= capped_from:
-        return Place(CAPPED, base(case) + GAMMA * MOST_LATENESS, 0.0, None)
+    rank = base(case, policy) - SLOPE * minutes(late_from)
     if at >= late_from:
-        slope = GAMMA / sla
-        return Place(LATE + sla, base(case) - slope * minutes(late_from), slope, capped_from)
-    secondary_from = min(case.due_at - timedelta(minutes=SECONDARY_AFTER * sla), late_from - _TAU)
-    pool_from = case.due_at - timedelta(minutes=(1 - POOL_AFTER) * sla)
-    lane = max(reach, PRIMARY if at < min(secondary_from, pool_from) else SECONDARY if at < pool_from else POOL)
+        return Place(LATE, rank - policy.too_late_points(case.class_points), SLOPE, None)
+    sla = timedelta(minutes=max(case.sla_minutes, 1.0))
+    pool_after = POOL_AFTER_URGENT if case.class_points >= URGENT_FROM else POOL_AFTER
+    secondary_from, pool_from = case.due_at - sla * (1 - SECONDARY_AFTER), case.due_at - sla * (1 - pool_after)
+    lane = max(reach, POOL if at >= pool_from else SECONDARY if at >= secondary_from else PRIMARY)
     turns = [moment for moment in (secondary_from, pool_from, late_from) if moment > at]
-    slope = 1.0 / K_MINUTES
-    return Place(lane, base(case) - slope * minutes(late_from), slope, min(turns))
-
-
-_TAU = timedelta(minutes=TAU_MINUTES)
+    return Place(lane, rank, SLOPE, min(turns))

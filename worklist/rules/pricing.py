@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from .classification import Finding, Pricing, preset_urgency, price
 from .facts import Facts
 from .language.parser import CLASSES, Outcome, Rule, evaluate
+from .policy import PRESET, Policy
 
 
 def decide(
@@ -18,6 +19,7 @@ def decide(
     clock: Callable[[int], datetime],
     paused: timedelta = timedelta(0),
     findings: Iterable[Finding] = (),
+    policy: Policy = PRESET,
 ) -> tuple[Outcome, Pricing]:
     """What the rules say of a case, and how urgent that makes it. ``clock``: class → when its SLA clock began."""
     outcome = evaluate(rules, facts, day)
@@ -31,5 +33,6 @@ def decide(
         sla_minutes=effects.get("sla"),
         points=effects.get("points", 0.0),
         findings=findings,
+        policy=policy,
     )
     return outcome, pricing

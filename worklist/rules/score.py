@@ -1,8 +1,8 @@
 """Priority: one additive score, higher is sooner, each term of which can be shown.
 
-``ln weight − β·ln(reading/6) − max(0, slack)/K + γ·min(lateness/SLA, 2) + points`` with
-slack = due − now − reading time, and lateness = −slack where that is negative: a case that can no longer
-be finished in time is late already.
+``class points − short_first/40·ln(reading/6) − slack/40 − too late + points`` with slack = due − now − reading
+time. The term *too late* counts once slack is negative: a case that can no longer be read in time gives way to those
+that can. Every case gains 1/40 a minute, late or not, so two cases change places only when one of them becomes late.
 """
 
 from __future__ import annotations
@@ -11,24 +11,20 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-BETA = 0.5
-K_MINUTES = 40.0
-GAMMA = 3.0
-MOST_LATENESS = 2.0
-"""In multiples of the SLA; past it being late counts no further."""
-
-CLASS_WEIGHT = {1: 40.0, 2: 10.0, 3: 5.0, 4: 3.0, 5: 1.0}
-"""By urgency: critical, STAT or emergency, patient waiting, inpatient, outpatient."""
+from .policy import MINUTES_A_POINT, PRESET, Policy
 
 CLASS_SLA = {1: 20, 2: 60, 3: 120, 4: 240, 5: 1440}
 """Minutes from readable to final, by urgency: the presets, which rules change by site and modality."""
 
+TYPICAL_READING_MINUTES = 6.0
+"""A case that takes so long neither gains nor loses by it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the score needs to know of a case. Minutes are floats, moments aware."""
+    """What the score needs to know of a case. Minutes are floats, moments aware; ``class_points`` as of a policy."""
 
-    weight: float
+    class_points: float
     reading_minutes: float
     due_at: datetime
     sla_minutes: float
@@ -40,23 +36,29 @@ def slack(case: Case, at: datetime) -> float:
     return (case.due_at - at) / timedelta(minutes=1) - case.reading_minutes
 
 
-def terms(case: Case, at: datetime) -> dict[str, float]:
+def terms(case: Case, at: datetime, policy: Policy = PRESET) -> dict[str, float]:
     """The score's terms by name, in the order in which they are shown. Their sum is the score."""
     left = slack(case, at)
     return {
-        "class": math.log(case.weight),
-        "reading time": -BETA * math.log(max(case.reading_minutes, 0.1) / 6.0),
-        "time left": -max(0.0, left) / K_MINUTES,
-        "lateness": GAMMA * min(max(0.0, -left) / max(case.sla_minutes, 1.0), MOST_LATENESS),
+        "class": case.class_points,
+        "reading time": _reading_points(case, policy),
+        "time left": -max(0.0, left) / MINUTES_A_POINT,
+        "lateness": max(0.0, -left) / MINUTES_A_POINT,
+        "too late": -policy.too_late_points(case.class_points) if left <= 0 else 0.0,
         "rules": case.points,
     }
 
 
-def score(case: Case, at: datetime) -> float:
+def score(case: Case, at: datetime, policy: Policy = PRESET) -> float:
     """The sum of :func:`terms`."""
-    return sum(terms(case, at).values())
+    return sum(terms(case, at, policy).values())
 
 
-def base(case: Case) -> float:
+def base(case: Case, policy: Policy = PRESET) -> float:
     """The part of the score that no clock changes."""
-    return math.log(case.weight) - BETA * math.log(max(case.reading_minutes, 0.1) / 6.0) + case.points
+    return case.class_points + _reading_points(case, policy) + case.points
+
+
+def _reading_points(case: Case, policy: Policy) -> float:
+    ratio = max(case.reading_minutes, 0.1) / TYPICAL_READING_MINUTES  # no case takes no time, and ln 0 is none
+    return -policy.short_first / MINUTES_A_POINT * math.log(ratio)

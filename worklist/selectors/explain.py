@@ -9,6 +9,7 @@ from ris.people.models import User
 from worklist.models import ClockStart, Decision, Escalation, ReadingItem, Skip
 from worklist.rules.eligibility import FILTERS
 from worklist.rules.language.sentences import sentence
+from worklist.rules.policy import read_policy
 from worklist.rules.score import Case, terms
 
 from .lists import visible_items
@@ -44,7 +45,7 @@ def _priced(item: ReadingItem, decision: Decision, at: datetime) -> dict[str, An
     body = decision.body
     kept = body["case"]
     due = datetime.fromisoformat(kept["due"])
-    then = terms(Case(kept["weight"], kept["reading"], due, kept["sla"], kept["points"]), at)
+    then = _terms(body, at)
     said = {rule.name: sentence(rule) for rule in rules_in_force(item.site_id, decision.at).rules}
     return {
         "at": decision.at,
@@ -61,6 +62,15 @@ def _priced(item: ReadingItem, decision: Decision, at: datetime) -> dict[str, An
         "terms": {name: round(value, 4) for name, value in then.items()},
         "score": round(sum(then.values()), 4),
     }
+
+
+def _terms(body: dict[str, Any], at: datetime) -> dict[str, float]:
+    """The score's terms at a moment by the policy of then; as they were written where an older score decided."""
+    kept = body["case"]
+    if "class_points" not in kept:
+        return dict(body["terms"])
+    case = Case(kept["class_points"], kept["reading"], datetime.fromisoformat(kept["due"]), kept["sla"], kept["points"])
+    return terms(case, at, read_policy(body["policy"]))
 
 
 def _clock(kept: dict[str, Any]) -> dict[str, Any]:

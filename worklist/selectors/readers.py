@@ -17,8 +17,10 @@ from ris.people.models import User
 from worklist.change_stamps import READERS, ROSTER
 from worklist.models import Presence, ReadingItem
 from worklist.rules.eligibility import ReaderNow
+from worklist.rules.policy import Policy
 from worklist.states import CLAIMED, FINAL, WAITING
 
+from .policies import policy_in_force
 from .reader_standing import standing_readers
 from .roster import OnShift, roster
 from .stamps import Stamps, stamps, stamps_of
@@ -165,6 +167,7 @@ class Requester:
     no_roster: bool
     turns_due: bool
     conflicts: bool
+    policy: Policy
 
 
 def requester_now(user: User, at: datetime) -> Requester:
@@ -178,4 +181,4 @@ def requester_now(user: User, at: datetime) -> Requester:
     standing = standing_readers([user.pk], at, known)[user.pk]
     parts = shift_fields(shifts.of(user.pk, at), at, 0.0)
     reader = replace(standing, present=True, held=held, held_minutes=minutes, **parts)  # whoever asks is here
-    return Requester(reader, shifts.empty, bool(turns), bool(conflicts))
+    return Requester(reader, shifts.empty, bool(turns), bool(conflicts), policy_in_force(known))

@@ -11,12 +11,12 @@ OVERTIME = 10.0
 """A case may end so long after the shift, as in ``worklist.rules.eligibility``."""
 
 OFF_SKILL = 1.2
-"""Off the primary skill, reading takes so much longer."""
+"""Off the primary skill, reading takes so much longer, unless a reader says otherwise."""
 
 
 @dataclass(slots=True)
 class Job:
-    """A case. ``due`` is that of its class; ``price_due``, ``weight`` and ``sla`` are what AI may have changed."""
+    """A case. ``due`` is that of its class; AI may have changed ``price_due``, ``class_points`` and ``sla``."""
 
     id: int
     arrive: float
@@ -26,7 +26,7 @@ class Job:
     service: float
     due: float
     sla: float
-    weight: float
+    class_points: float
     price_due: float
     points: float = 0.0
     reach: int = 0
@@ -60,6 +60,7 @@ class Reader:
     primary: frozenset[int]
     spans: Sequence[tuple[float, float]]
     secondary: frozenset[int] | None = None
+    off_skill: float = OFF_SKILL
     until: float = -1.0
     job: Job | None = None
     read: float = 0.0
@@ -165,7 +166,7 @@ class Simulation:
         if job is None:
             return
         job.start, job.reader, job.matched = now, reader.id, job.pool in reader.primary
-        minutes = job.service if job.matched else job.service * OFF_SKILL
+        minutes = job.service if job.matched else job.service * reader.off_skill
         reader.job, reader.read = job, reader.read + minutes
         self._idle.pop(reader.id, None)
         reader.stamp += 1

@@ -55,6 +55,7 @@ def measure(done: Sequence[Job]) -> dict[str, float]:
         "breaches %": 100 * _share(counted),
         "class 2 breaches %": 100 * _share(second),
         "class 2 p95 min": waits[int(0.95 * len(waits))],
+        "class 2 max min": waits[-1],
         "AI-true low mean min": sum(map(_wait, low_true)) / max(len(low_true), 1),
         "unavoidable %": 100 * sum(job.service > job.sla_of_class for job in counted) / len(counted),
         "matched %": 100 * sum(job.matched for job in counted) / len(counted),
@@ -98,14 +99,15 @@ def compare(load: float, seeds: Sequence[int]) -> tuple[dict[str, dict[str, Esti
             cases += len(days)
             runs.append(measure(days))
         every[name] = runs
-        found[name] = {key: _estimate([run[key] for run in runs]) for key in runs[0]}
+        found[name] = {key: estimate([run[key] for run in runs]) for key in runs[0]}
     for name, runs in every.items():
         more = [run["breaches %"] - ours["breaches %"] for run, ours in zip(runs, every["ours"], strict=True)]
-        found[name][PAIRED] = _estimate(more)
+        found[name][PAIRED] = estimate(more)
     return found, cases, seconds
 
 
-def _estimate(values: Sequence[float]) -> Estimate:
+def estimate(values: Sequence[float]) -> Estimate:
+    """The mean of independent values, with its standard error."""
     mean = sum(values) / len(values)
     spread = sum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1)
     return Estimate(mean, math.sqrt(spread / len(values)))

@@ -5,48 +5,76 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
+from worklist.rules.classification import Finding, price
 from worklist.rules.eligibility import MOST_URGENT
-from worklist.rules.lanes import EPOCH, POOL, PRIMARY, SECONDARY, lane_slope, place, reach_of
+from worklist.rules.facts import Facts
+from worklist.rules.lanes import EPOCH, POOL, PRIMARY, place, reach_of
+from worklist.rules.policy import PRESET, Policy
+from worklist.rules.score import Case
 
-from .engine import OFF_SKILL, Job, Reader
-from .pricing import apply_ai, case_of, moment
+from .engine import Job, Reader
 
 Entry = tuple[float, int, int, Job]
+"""(key, number, stamp, case): lower keys first."""
+
+_MINUTE = timedelta(minutes=1)
 
 
-def fits(job: Job, reader: Reader, room: float) -> bool:
+def moment(minute: float) -> datetime:
+    """The moment that a minute of the simulation stands for."""
+    return EPOCH + minute * _MINUTE
+
+
+def case_of(job: Job) -> Case:
+    """The case as production's score sees it."""
+    return Case(job.class_points, job.expected, moment(job.price_due), job.sla, job.points)
+
+
+def apply_ai(job: Job, now: float, policy: Policy = PRESET) -> bool:
+    """Price a case with its AI result as production does; whether anything changed."""
+    finding = Finding("AI", job.ai_positive, job.ai_ppv, moment(now))
+    priced = price(
+        Facts(reading_minutes=job.expected),
+        began_at=moment(job.arrive),
+        urgency=job.urgency,
+        sla_minutes=job.due - job.arrive,
+        findings=[finding],
+        policy=policy,
+    )
+    due = (priced.case.due_at - EPOCH) / _MINUTE
+    if due == job.price_due and priced.case.class_points == job.class_points:
+        return False
+    job.price_due, job.sla, job.class_points = due, priced.case.sla_minutes, priced.case.class_points
+    return True
+
+
+def fits(job: Job, reader: Reader, room: float, off_skill: float = 1.2) -> bool:
     """Whether it is for this reader, and can be read before the shift is over (the most urgent are exempt)."""
     if job.only not in (-1, reader.id):
         return False
     if job.urgency <= MOST_URGENT or room == math.inf:
         return True
-    return job.expected * (1.0 if job.pool in reader.primary else OFF_SKILL) <= room
+    return job.expected * (1.0 if job.pool in reader.primary else off_skill) <= room
 
 
 def pop_fitting(heap: list[Entry], reader: Reader, room: float) -> Job | None:
     """The first case of a heap that fits; those before it stay."""
     passed: list[Entry] = []
-    found = None
+    chosen = None
     while heap:
         entry = heapq.heappop(heap)
         job = entry[3]
         if job.start >= 0 or job.stamp != entry[2]:
             continue
         if fits(job, reader, room):
-            found = job
+            chosen = job
             break
         passed.append(entry)
     for entry in passed:
         heapq.heappush(heap, entry)
-    return found
-
-
-def needed_reach(reader: Reader, pool: int) -> int:
-    """How far a case must have spilled to be open to a reader."""
-    if pool in reader.primary:
-        return PRIMARY
-    return SECONDARY if reader.secondary is None or pool in reader.secondary else POOL
+    return chosen
 
 
 class OneQueue:
@@ -57,24 +85,24 @@ class OneQueue:
         self._heap: list[Entry] = []
 
     def key(self, job: Job) -> float:
-        """What the case is ordered by, the smallest first."""
+        """Lower is sooner."""
         return self._key(job)
 
     def put(self, job: Job, now: float) -> float | None:
-        """Queue a case; None: its place never changes by itself."""
+        """Queue a case; its key does not change, so it is not looked at again."""
         heapq.heappush(self._heap, (self._key(job), job.id, job.stamp, job))
         return None
 
     def take(self, reader: Reader, now: float, room: float) -> Job | None:
-        """Remove and return the first case that the reader can finish in ``room`` minutes."""
+        """The first that fits."""
         return pop_fitting(self._heap, reader, room)
 
     def may(self, reader: Reader, job: Job, now: float) -> bool:
-        """Always: every case is open to every reader."""
+        """Everything is open to everybody."""
         return True
 
     def reprice(self, job: Job, now: float) -> bool:
-        """Apply what the AI says of the case; True when its place changes."""
+        """Bring the due time forward by a positive AI result, as production does."""
         return apply_ai(job, now)
 
 
@@ -83,58 +111,67 @@ class Lanes:
 
     preempts = False
 
-    def __init__(self) -> None:
-        self._queues: dict[int, dict[int, list[Entry]]] = {}
+    def __init__(self, policy: Policy = PRESET) -> None:
+        self._policy = policy
+        self._queues: dict[tuple[int, int], list[Entry]] = {}
         self._lane_of: dict[int, int] = {}
 
     def key(self, job: Job) -> float:
-        """0: a case that comes never interrupts another."""
+        """Nothing is interrupted, so nothing is compared with what is being read."""
         return 0.0
 
     def put(self, job: Job, now: float) -> float | None:
-        """Queue a case; return the minute at which it must be put again, or None."""
-        where = place(case_of(job), moment(now), reach=job.reach)
+        """Put a case into its lane; when it turns to the next."""
+        where = place(case_of(job), moment(now), reach=job.reach, policy=self._policy)
         self._lane_of[job.id] = where.lane
-        queue = self._queues.setdefault(where.lane, {}).setdefault(job.pool, [])
-        heapq.heappush(queue, (-where.rank, job.id, job.stamp, job))
+        heapq.heappush(self._queues.setdefault((where.lane, job.pool), []), (-where.rank, job.id, job.stamp, job))
         if where.turns_at is None:
             return None
-        return max((where.turns_at - EPOCH).total_seconds() / 60.0, now + 1e-6)
+        return max((where.turns_at - EPOCH) / _MINUTE, now + 1e-6)
 
     def reprice(self, job: Job, now: float) -> bool:
-        """Apply what the AI says of the case; True when its place changes."""
-        return apply_ai(job, now)
+        """Price it with the AI result."""
+        return apply_ai(job, now, self._policy)
 
     def may(self, reader: Reader, job: Job, now: float) -> bool:
-        """Whether the case has spilled far enough to be open to the reader."""
+        """Those with a skill may read it at once, others once it is for everybody."""
         return job.only in (-1, reader.id) and reach_of(self._lane_of[job.id]) >= needed_reach(reader, job.pool)
 
     def take(self, reader: Reader, now: float, room: float) -> Job | None:
-        """Remove and return the best case that the reader can finish in ``room`` minutes."""
-        best: tuple[float, list[Entry]] | None = None
-        put_back: list[tuple[list[Entry], Entry]] = []
-        while True:
-            best = None
-            for lane, pools in self._queues.items():
-                slope, reach = lane_slope(lane), reach_of(lane)
-                for pool, heap in pools.items():
-                    if reach < needed_reach(reader, pool):
-                        continue
-                    while heap and (heap[0][3].start >= 0 or heap[0][3].stamp != heap[0][2]):
-                        heapq.heappop(heap)
-                    if heap:
-                        score = -heap[0][0] + slope * now
-                        if best is None or score > best[0]:
-                            best = (score, heap)
-            if best is None:
+        """The highest score at this moment, less what the reader loses off their primary skill."""
+        passed: list[tuple[list[Entry], Entry]] = []
+        chosen = None
+        while (heap := self._best_queue(reader)) is not None:
+            entry = heapq.heappop(heap)
+            if fits(entry[3], reader, room, reader.off_skill):
+                chosen = entry[3]
                 break
-            entry = heapq.heappop(best[1])
-            if fits(entry[3], reader, room):
-                break
-            put_back.append((best[1], entry))
-        for heap, entry in put_back:
+            passed.append((heap, entry))
+        for heap, entry in passed:
             heapq.heappush(heap, entry)
-        return entry[3] if best is not None else None
+        return chosen
+
+    def _best_queue(self, reader: Reader) -> list[Entry] | None:
+        """All lanes gain as much a minute, so their ranks can be compared without the time."""
+        best, best_key = None, math.inf
+        for (lane, pool), heap in self._queues.items():
+            while heap and (heap[0][3].start >= 0 or heap[0][3].stamp != heap[0][2]):
+                heapq.heappop(heap)
+            if not heap or heap[0][0] >= best_key or min(lane, POOL) < needed_reach(reader, pool):
+                continue
+            key = heap[0][0]
+            if pool not in reader.primary:
+                key += self._policy.off_skill_points(heap[0][3].class_points)
+            if key < best_key:
+                best, best_key = heap, key
+        return best
+
+
+def needed_reach(reader: Reader, pool: int) -> int:
+    """How far a case must have spilled to be open to a reader."""
+    if pool in reader.primary or reader.secondary is None or pool in reader.secondary:
+        return PRIMARY
+    return POOL
 
 
 POLICIES: dict[str, Callable[[], OneQueue | Lanes]] = {
@@ -144,3 +181,4 @@ POLICIES: dict[str, Callable[[], OneQueue | Lanes]] = {
     "least slack": lambda: OneQueue(lambda job: job.price_due - job.expected),
     "ours": Lanes,
 }
+SIMPLE = tuple(name for name in POLICIES if name != "ours")

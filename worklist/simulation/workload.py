@@ -12,7 +12,8 @@ import math
 import random
 from dataclasses import dataclass, replace
 
-from worklist.rules.score import CLASS_SLA, CLASS_WEIGHT
+from worklist.rules.policy import PRESET
+from worklist.rules.score import CLASS_SLA
 
 from .engine import Job, Reader
 
@@ -117,7 +118,9 @@ def _hour(dice: random.Random, urgency: int, begin: float, rate: float, weights:
             kind = KINDS[3]
         service = min(kind.median * math.exp(kind.sigma * dice.gauss(0, 1)), 120.0)
         sla = float(CLASS_SLA[urgency])
-        job = Job(0, at, urgency, kind.pool, kind.median, service, at + sla, sla, CLASS_WEIGHT[urgency], at + sla)
+        job = Job(
+            0, at, urgency, kind.pool, kind.median, service, at + sla, sla, PRESET.class_points(urgency), at + sla
+        )
         if kind.ai:
             job.truth = dice.random() < PREVALENCE
             job.ai_positive = dice.random() < (SENSITIVITY if job.truth else 1 - SPECIFICITY)

@@ -1,16 +1,31 @@
-"""``bin/ris simulate``: first agree with queueing theory, then compare reading policies."""
+"""``bin/ris simulate``: first agree with queueing theory, then compare reading policies.
+
+With ``--hospitals N`` in N hospitals drawn at random, else in one at several loads.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from worklist.simulation.hospitals import JUDGING_SEED
 from worklist.simulation.measure import BASELINE, Estimate, compare, verdicts
 from worklist.simulation.theory import SETTINGS, answer
+from worklist.simulation.tournament import (
+    AI_MEASURE,
+    AI_RIVAL,
+    JUDGED,
+    TOLERANCE,
+    Match,
+    means,
+    play_hospitals,
+    wins,
+)
 
 
 class Command(BaseCommand):
@@ -22,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("--seeds", type=int, default=12, help="runs of sixteen days for each policy and load")
         parser.add_argument("--loads", default="0.84,0.97", help="parts of the readers' time, with commas")
         parser.add_argument("--no-theory", action="store_true", help="skip the check against theory")
+        parser.add_argument("--hospitals", type=int, default=0, help="hospitals drawn at random, instead of one")
+        parser.add_argument("--seed", type=int, default=JUDGING_SEED, help="of the first hospital")
+        parser.add_argument("--runs", type=int, default=3, help="runs of sixteen days in each hospital")
         parser.add_argument("--plot", default="", help="write a picture (PNG or SVG) to this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,6 +47,9 @@ class Command(BaseCommand):
             raise CommandError("--plot needs matplotlib: install requirements-test.txt, which pins it.")
         if not options["no_theory"]:
             self._theory(options["jobs"])
+        if options["hospitals"]:
+            self._hospitals(range(options["seed"], options["seed"] + options["hospitals"]), options)
+            return
         tables = {}
         for load in (float(part) for part in options["loads"].split(",")):
             tables[load], cases, seconds = compare(load, range(options["seeds"]))
@@ -37,6 +58,35 @@ class Command(BaseCommand):
         if options["plot"]:
             plot(tables, Path(options["plot"]))
             self.stdout.write(f"Plot: {options['plot']}")
+
+    def _hospitals(self, seeds: Sequence[int], options: dict[str, Any]) -> None:
+        matches, total_cases, total_s = list[Match](), 0, 0.0
+        for match, cases, seconds in play_hospitals(seeds, options["runs"]):
+            matches.append(match)
+            total_cases, total_s = total_cases + cases, total_s + seconds
+            self.stdout.write(f"{match.hospital.seed}: {match.hospital.describe()}")
+            for name in JUDGED:
+                sign = "holds" if match.holds(name) else "DOES NOT HOLD"
+                ours, best = match.rows["ours"][name], match.best_simple(name)
+                self.stdout.write(f"    {name:24} ours {ours!s:>16}  best simple {best:8.2f}  {sign}")
+        self._score_board(matches)
+        self.stdout.write(f"{total_cases} cases in {total_s:.1f} s: {total_cases / total_s:.0f} a second.")
+        if options["plot"]:
+            plot_frontier(matches, Path(options["plot"]))
+            self.stdout.write(f"Plot: {options['plot']}")
+
+    def _score_board(self, matches: list[Match]) -> None:
+        self.stdout.write(
+            f"\nNo worse than the best simple policy by more than {100 * (TOLERANCE - 1):.0f} %, of {len(matches)} "
+            f"hospitals ({AI_MEASURE}: than {AI_RIVAL}); mean ± standard error over the hospitals:"
+        )
+        shown = (*JUDGED, "matched %", "class 2 max min", "class 4 max min")
+        self.stdout.write(f"{'':17}" + "".join(f"{name:>26}" for name in shown))
+        table = means(matches)
+        for policy, row in table.items():
+            held = wins(matches, policy)
+            cells = (f"{row[name]}" + (f" ({held[name]})" if name in held else "") for name in shown)
+            self.stdout.write(f"{policy:17}" + "".join(f"{cell:>26}" for cell in cells))
 
     def _theory(self, jobs: int) -> None:
         self.stdout.write(f"Mean waits in minutes, theory and simulation ({jobs} cases each):")
@@ -89,4 +139,27 @@ def plot(tables: dict[float, dict[str, dict[str, Estimate]]], file: Path) -> Non
         if name != "matched %":
             axis.set_yscale("log")
     axes[0].legend()
+    figure.savefig(file)
+
+
+def plot_frontier(matches: Sequence[Match], file: Path) -> None:
+    """Each policy's mean: breaches against matched skills, the size of the mark its wait for what AI found."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    table = means(matches)
+    figure, axes = pyplot.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
+    for axis, name in zip(axes, ("breaches %", "class 2 breaches %"), strict=True):
+        for policy, row in table.items():
+            wait = row[AI_MEASURE].mean
+            axis.errorbar(
+                row["matched %"].mean, row[name].mean, xerr=row["matched %"].error, yerr=row[name].error,
+                marker="o", markersize=4 + 4 * wait**0.25, label=f"{policy} (AI-true wait {wait:.0f} min)",
+            )  # fmt: skip
+        axis.set_yscale("log")
+        axis.set_xlabel("matched %")
+        axis.set_ylabel(name)
+    axes[0].legend(fontsize=8)
     figure.savefig(file)

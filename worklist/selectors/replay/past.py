@@ -11,6 +11,7 @@ from typing import Any
 from worklist.models import AiFlag, ClockPause, Decision, ReadingItem
 from worklist.rules.classification import Finding
 from worklist.rules.facts import NAMES, Facts
+from worklist.rules.policy import PRESET, URGENT_POINTS
 
 MOST_CASES = 50_000
 AT_ONCE = 2000
@@ -21,7 +22,7 @@ AT_ONCE = 2000
 class Known:
     """A case as it was priced at a moment, and all that the rules knew of it then.
 
-    ``case``: weight, reading, due, sla, points. A new one comes with each AI result, mark, priority, pause.
+    ``case``: class points, reading, due, sla, points. A new one comes with each AI result, mark, priority, pause.
     """
 
     at: datetime
@@ -31,6 +32,15 @@ class Known:
     began_at: datetime
     paused: timedelta
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def class_points(self) -> float:
+        """Of its class or AI result; by the preset policy where an older score decided."""
+        kept: float | None = self.case.get("class_points")
+        if kept is not None:
+            return kept
+        promoted = any(finding.positive for finding in self.findings) and self.urgency > 2
+        return URGENT_POINTS if promoted else PRESET.class_points(self.urgency)
 
 
 @dataclass(frozen=True, slots=True)

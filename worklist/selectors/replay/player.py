@@ -32,7 +32,8 @@ class Played:
         first, case = self.columns[0][1], self.case
         return Job(
             n, minutes(case.opened_at), first["urgency"], first["pool"], case.known[0].case["reading"], case.took,
-            first["due"], first["sla"], first["weight"], first["due"], first["points"], first["reach"], only=self.only,
+            first["due"], first["sla"], first["class_points"], first["due"], first["points"], first["reach"],
+            only=self.only,
         )  # fmt: skip
 
     def told(self) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def as_it_was(case: Past, numbers: dict[int, int]) -> Played:
         (
             minutes(known.at),
             _columns(
-                known.urgency, datetime.fromisoformat(known.case["due"]), known.case["sla"], known.case["weight"],
+                known.urgency, datetime.fromisoformat(known.case["due"]), known.case["sla"], known.class_points,
                 known.case["points"], case.pool, 0,
             ),
         )
@@ -91,13 +92,17 @@ def _decided(known: Known, case: Past, rules: Sequence[Rule]) -> tuple[dict[str,
         findings=known.findings,
     )
     of = pricing.case
-    return outcome.effects, _columns(pricing.urgency, of.due_at, of.sla_minutes, of.weight, of.points, case.pool, 0)
+    return outcome.effects, _columns(
+        pricing.urgency, of.due_at, of.sla_minutes, of.class_points, of.points, case.pool, 0
+    )
 
 
-def _columns(urgency: int, due: datetime, sla: float, weight: float, points: float, pool: int, reach: int) -> Columns:
+def _columns(
+    urgency: int, due: datetime, sla: float, class_points: float, points: float, pool: int, reach: int
+) -> Columns:
     return {
-        "urgency": urgency, "due": minutes(due), "sla": sla, "weight": weight, "points": points, "pool": pool,
-        "reach": reach,
+        "urgency": urgency, "due": minutes(due), "sla": sla, "class_points": class_points, "points": points,
+        "pool": pool, "reach": reach,
     }  # fmt: skip
 
 

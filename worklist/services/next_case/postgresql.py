@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from .probes import AGAINST, AGE, BONUS, CLAIM, HELD, SLOPE, Probe
+from worklist.rules.lanes import SLOPE
+
+from .probes import AGAINST, AGE, BONUS, CLAIM, HELD, OFF_SKILL, Probe
 
 # The heads are read without locks, so nobody hides a case from others while looking at it. The planner is to
 # walk along the lane whatever the filters: IS TRUE keeps it from the index of sites, and a CASE that gives a truth
@@ -18,8 +20,8 @@ FROM {lanes} CROSS JOIN LATERAL (
  WHERE {here} AND (i.site_id = ANY(%(sites)s)) IS TRUE {passes} ORDER BY i.rank DESC LIMIT {deep:d}
 ) h
 """
-_SKILLED = """unnest(%(pools)s, %(lanes)s, %(modalities)s, %(regions)s, %(born_after)s, %(born_until)s)
- AS p(pool, lane, modalities, regions, born_after, born_until)"""
+_SKILLED = """unnest(%(pools)s, %(lanes)s, %(modalities)s, %(regions)s, %(born_after)s, %(born_until)s, %(off)s)
+ AS p(pool, lane, modalities, regions, born_after, born_until, off)"""
 _AGE = AGE.format(
     after="p.born_after",
     after_day="NULLIF(p.born_after, '')::date",
@@ -42,6 +44,8 @@ _TYPES = {
     "most_minutes": "float8", "most_claims": "bigint", "suggested": "float8", "teaching": "float8",
     "sites": "bigint[]", "excluded": "bigint[]", "pools": "bigint[]", "lanes": "int[]", "modalities": "text[]",
     "regions": "text[]", "born_after": "text[]", "born_until": "text[]",
+    "off": "boolean[]", "primary": "bigint[]", "urgent_from": "float8", "off_skill": "float8",
+    "off_skill_urgent": "float8",
 }  # fmt: skip
 """Of each parameter, so that one plan serves all values."""
 
@@ -54,13 +58,14 @@ def _typed(text: str) -> str:
 
 def _heads(deep: int, *, passing: bool) -> str:
     parts = {
-        "bonus": BONUS,
         "said": "''" if passing else _AGAINST,
         "passes": f"AND CASE {_AGAINST} WHEN '' THEN TRUE ELSE FALSE END" if passing else "",
         "deep": deep,
     }
-    skilled = _LANES.format(slope=repr(SLOPE), lanes=_SKILLED, here=_HERE, **parts)
-    everybody = _LANES.format(slope="p.slope", lanes=_SPILLED, here="i.lane = p.number", **parts)
+    bonus = f"{BONUS} - {OFF_SKILL.format(has_skill='NOT p.off')}"
+    skilled = _LANES.format(slope=repr(SLOPE), lanes=_SKILLED, here=_HERE, bonus=bonus, **parts)
+    bonus = f"{BONUS} - {OFF_SKILL.format(has_skill='i.pool = ANY(%(primary)s)')}"
+    everybody = _LANES.format(slope="p.slope", lanes=_SPILLED, here="i.lane = p.number", bonus=bonus, **parts)
     return f"WITH {HELD}, heads AS MATERIALIZED ({skilled} UNION ALL {everybody})"
 
 
@@ -98,6 +103,8 @@ def _arrays(probes: Sequence[Probe], values: dict[str, Any]) -> dict[str, Any]:
         "regions": _texts(p.regions for p in probes),
         "born_after": _texts(p.born_after for p in probes),
         "born_until": _texts(p.born_until for p in probes),
+        "off": _numbers(int(p.off_skill) for p in probes),
+        "primary": _numbers(values["primary"]),
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from worklist.rules.eligibility import ReaderNow
-from worklist.rules.lanes import PRIMARY, SECONDARY, lane_slope
+from worklist.rules.lanes import PRIMARY, SECONDARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,9 @@ class Probe:
     regions: str = ""
     born_after: str = ""
     born_until: str = ""
+    off_skill: bool = False
+    """The reader has the secondary skill, and gives way to those with the primary one."""
 
-
-SLOPE = lane_slope(PRIMARY)
-"""Of the two lanes that belong to those with the skill; the others have their own."""
 
 # The first of the filters that rules an item out, by its name in worklist.rules.eligibility; empty: it passes.
 AGAINST = """CASE
@@ -45,6 +44,10 @@ AGAINST = """CASE
 
 BONUS = """(CASE WHEN i.assigned_to_id = %(reader)s THEN %(suggested)s ELSE 0.0 END
  + CASE WHEN i.teaching AND %(trainee)s THEN %(teaching)s ELSE 0.0 END)"""
+
+OFF_SKILL = """(CASE WHEN {has_skill} THEN 0.0
+ WHEN i.weight >= %(urgent_from)s THEN %(off_skill_urgent)s ELSE %(off_skill)s END)"""
+"""What a reader without the primary skill loses of the score (``worklist.rules.policy``)."""
 
 HELD = """held AS MATERIALIZED (
  SELECT COUNT(*) AS n, COALESCE(SUM(reading_minutes), 0.0) AS m
@@ -74,8 +77,7 @@ def probes_of(reader: ReaderNow, day: date) -> list[Probe]:
             "born_after": "" if skill.oldest is None else _years_before(day, skill.oldest + 1),
             "born_until": "" if skill.youngest is None else _years_before(day, skill.youngest),
         }
-        lanes = (PRIMARY, SECONDARY) if skill.level == 1 else (SECONDARY,)
-        found += [Probe(skill.pool, lane, **narrowed) for lane in lanes]
+        found += [Probe(skill.pool, lane, **narrowed, off_skill=skill.level > 1) for lane in (PRIMARY, SECONDARY)]
     if reader.shift_pools is None:  # what no subspecialty is known of
         found += [Probe(0, PRIMARY), Probe(0, SECONDARY)]
     return found

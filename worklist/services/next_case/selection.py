@@ -20,6 +20,7 @@ from worklist.events import ItemClaimed
 from worklist.models import Conflict, Decision, ReadingItem
 from worklist.rules.eligibility import OVERTIME_MINUTES, ReaderNow
 from worklist.rules.lanes import minutes
+from worklist.rules.policy import URGENT_FROM, Policy
 from worklist.selectors.readers import Requester, requester_now
 
 from ..claims.leases import LEASE, publish, require_room
@@ -65,19 +66,23 @@ def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None
         item = _item.first(item_id)
         assert item is not None  # it was claimed in this transaction
         rest = best_heads(probes, values, most=CONSIDERED)
-        insert(_why(item, requester.reader, rest, at))
+        insert(_why(item, requester.reader, requester.policy, rest, at))
         publish(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
         claim_linked_exams(item, reader=reader, reader_now=requester.reader, actor=actor, at=at)
         return item
 
 
-def _why(item: ReadingItem, reader: ReaderNow, rest: list[tuple[int, float, str]], at: datetime) -> Decision:
+def _why(
+    item: ReadingItem, reader: ReaderNow, policy: Policy, rest: list[tuple[int, float, str]], at: datetime
+) -> Decision:
     """What made it the best for this reader at this moment, and what else stood there, for *explain*."""
     terms = score_terms(item, at)
     if item.assigned_to_id == reader.id:
         terms["suggested to the reader"] = SUGGESTED_POINTS
     if item.teaching and reader.trainee:
         terms["teaching case"] = TEACHING_POINTS
+    if item.pool and item.pool not in {skill.pool for skill in reader.skills if skill.level == 1}:
+        terms["not their primary skill"] = -policy.off_skill_points(item.weight)
     body = {
         "cause": "next case",
         "terms": terms,
@@ -113,6 +118,7 @@ def question(requester: Requester, at: datetime) -> tuple[list[Probe], dict[str,
                 "You are not on shift now; pick a case from the list, or change the roster.", code="off-shift"
             )
         left = 1e9  # a house without a roster: everybody is on
+    policy = requester.policy
     values: dict[str, Any] = {
         "reader": reader.id,
         "can_sign": reader.can_sign,
@@ -128,6 +134,10 @@ def question(requester: Requester, at: datetime) -> tuple[list[Probe], dict[str,
         "most_minutes": reader.most_minutes,
         "suggested": SUGGESTED_POINTS,
         "teaching": TEACHING_POINTS,
+        "urgent_from": URGENT_FROM,
+        "off_skill": policy.off_skill_points(0.0),
+        "off_skill_urgent": policy.off_skill_points(URGENT_FROM),
+        "primary": sorted({0} | {skill.pool for skill in reader.skills if skill.level == 1}),
         "sites": _sites_of(reader),
         "excluded": _conflicting(reader) if requester.conflicts else [],
     }

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from worklist.models import Lane
-from worklist.rules.lanes import POOL
+from worklist.rules.lanes import POOL, SLOPE
 
-from .probes import AGAINST, AGE, BONUS, CLAIM, HELD, SLOPE, Probe
+from .probes import AGAINST, AGE, BONUS, CLAIM, HELD, OFF_SKILL, Probe
 
 Values = dict[str, Any]
 
@@ -35,7 +35,7 @@ def _heads(probes: Sequence[Probe], values: Values, deep: int, *, passing: bool)
     said, passes = ("''", f"AND {against} = ''") if passing else (against, "")
     # The plus keeps the planner from the index of sites, which would have it sort the whole lane.
     text = (
-        f"SELECT * FROM (SELECT i.id, i.due_at, i.rank + {{slope!r}} * %(minutes)s + {BONUS} AS score,"  # noqa: S608
+        f"SELECT * FROM (SELECT i.id, i.due_at, i.rank + {{slope!r}} * %(minutes)s + {BONUS} - {{penalty}} AS score,"  # noqa: S608
         f" {said} AS against FROM worklist_readingitem i WHERE {{where}}"
         f" AND +i.site_id IN ({_numbers(values['sites'])}) {passes} ORDER BY i.rank DESC LIMIT {deep:d})"
     )
@@ -50,10 +50,13 @@ def _heads(probes: Sequence[Probe], values: Values, deep: int, *, passing: bool)
             after, until = f"%(after_{n})s", f"%(until_{n})s"
             parameters |= {f"after_{n}": probe.born_after, f"until_{n}": probe.born_until}
             where += " AND " + AGE.format(after=after, after_day=after, until=until, until_day=until)
-        branches.append(text.format(slope=SLOPE, where=where))
+        penalty = OFF_SKILL.format(has_skill="FALSE") if probe.off_skill else "0.0"
+        branches.append(text.format(slope=SLOPE, where=where, penalty=penalty))
     lanes = Lane.objects.filter(reach=POOL).values_list("number", "slope")
-    branches += [text.format(slope=slope, where=f"i.lane = {lane:d}") for lane, slope in lanes]
-    branches += [] if branches else [text.format(slope=SLOPE, where="FALSE")]  # a union of nothing is no SQL
+    penalty = OFF_SKILL.format(has_skill=f"i.pool IN ({_numbers(values['primary'])})")
+    branches += [text.format(slope=slope, where=f"i.lane = {lane:d}", penalty=penalty) for lane, slope in lanes]
+    if not branches:  # a union of nothing is no SQL
+        branches = [text.format(slope=SLOPE, where="FALSE", penalty="0.0")]
     return " UNION ALL ".join(branches), parameters
 
 

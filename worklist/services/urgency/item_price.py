@@ -18,6 +18,7 @@ from worklist.rules.language.parser import REACHES, Outcome
 from worklist.rules.pricing import decide
 from worklist.rules.score import terms
 from worklist.selectors.case_facts import clock_of, facts_of, findings_of, prior_readers
+from worklist.selectors.policies import policy_in_force
 from worklist.selectors.readers import readers_recent
 from worklist.selectors.rulesets import rules_in_force
 
@@ -42,16 +43,23 @@ def price_item(item: ReadingItem, requested: RequestedProcedure, at: datetime) -
     in_force = rules_in_force(site.pk, at)
     facts = facts_of(requested, at, item=item, findings=findings, **_dear(item, requested, in_force.facts, at))
     day = at.astimezone(ZoneInfo(site.time_zone)).date()
+    policy = policy_in_force()
     clock, paused = clock_of(requested, item.opened_at), paused_for(item, at)
     outcome, pricing = decide(
-        facts, in_force.rules, day, clock=lambda urgency: clock(urgency).at, paused=paused, findings=findings
+        facts,
+        in_force.rules,
+        day,
+        clock=lambda urgency: clock(urgency).at,
+        paused=paused,
+        findings=findings,
+        policy=policy,
     )
     began = clock(pricing.urgency)
     item.reach = max(item.reach if item.pk else PRIMARY, REACHES.get(outcome.effects.get("pool", ""), PRIMARY))
     columns: dict[str, Any] = {
-        **place_columns(place(pricing.case, at, reach=item.reach)),
+        **place_columns(place(pricing.case, at, reach=item.reach, policy=policy)),
         "urgency": pricing.urgency,
-        "weight": pricing.case.weight,
+        "weight": pricing.case.class_points,
         "sla_minutes": round(pricing.case.sla_minutes),
         "due_at": pricing.case.due_at,
         "points": pricing.case.points,
@@ -62,10 +70,10 @@ def price_item(item: ReadingItem, requested: RequestedProcedure, at: datetime) -
         "facts": facts.kept(),
         "fired": list(outcome.fired),
         "effects": {effect: [value, outcome.by[effect]] for effect, value in outcome.effects.items()},
-        "terms": {name: round(value, 4) for name, value in terms(pricing.case, at).items()},
+        "terms": {name: round(value, 4) for name, value in terms(pricing.case, at, policy).items()},
         "urgency": pricing.urgency,
         "case": {
-            "weight": pricing.case.weight,
+            "class_points": pricing.case.class_points,
             "reading": pricing.case.reading_minutes,
             "due": pricing.case.due_at.isoformat(),
             "sla": pricing.case.sla_minutes,
@@ -78,6 +86,7 @@ def price_item(item: ReadingItem, requested: RequestedProcedure, at: datetime) -
             "paused": round(paused / timedelta(minutes=1), 1),
         },
         "ai": pricing.ai,
+        "policy": policy.kept(),
     }
     effects = outcome.effects
     return ItemPrice(columns, why, in_force.label, effects.get("notify", ""), effects.get("prefetch"))

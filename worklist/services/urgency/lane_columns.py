@@ -8,8 +8,9 @@ from typing import Any
 from django.db import connection
 
 from worklist.models import ReadingItem
-from worklist.rules.lanes import Place, lane_slope, place, reach_of
+from worklist.rules.lanes import SLOPE, Place, place, reach_of
 from worklist.rules.score import Case, terms
+from worklist.selectors.policies import policy_in_force
 
 NO_LANE: dict[str, Any] = {"lane": None, "turns_at": None}
 """Columns of an item that nobody can be given; rank and slope stay, so that lists keep their order."""
@@ -24,12 +25,12 @@ def case_of(item: ReadingItem) -> Case:
 
 def score_terms(item: ReadingItem, at: datetime) -> dict[str, float]:
     """Why the item stands where it stands."""
-    return terms(case_of(item), at)
+    return terms(case_of(item), at, policy_in_force())
 
 
 def lane_columns(item: ReadingItem, at: datetime) -> dict[str, Any]:
     """Columns of an item that somebody can be given: where it stands at a moment."""
-    return place_columns(place(case_of(item), at, reach=item.reach))
+    return place_columns(place(case_of(item), at, reach=item.reach, policy=policy_in_force()))
 
 
 def place_columns(where: Place) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def place_columns(where: Place) -> dict[str, Any]:
     There is no cache of known lanes: a rolled-back note would leave items where nobody looks.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, [where.lane, reach_of(where.lane), lane_slope(where.lane)])
+        cursor.execute(_NOTE, [where.lane, reach_of(where.lane), SLOPE])
     return {"lane": where.lane, "rank": where.rank, "slope": where.slope, "turns_at": where.turns_at}
 
 
