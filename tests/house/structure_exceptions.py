@@ -18,7 +18,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
         {
             "reporting.priors",
             "ris.kernel.db.json_length",
-            "worklist.simulation.pricing",
         }
     ),
     "long_files": frozenset(
