@@ -11,10 +11,13 @@ from ris.catalog.models import Subspecialty
 from ris.orders.models import RequestedProcedure
 from ris.people.models import User
 from worklist.models import ReadingItem
+from worklist.rules.classification import Pricing
 from worklist.rules.coverage import coverage_gap
+from worklist.rules.facts import Facts
 from worklist.rules.ladder import next_rung_at
 from worklist.rules.lanes import PRIMARY, place
 from worklist.rules.language.parser import REACHES, Outcome
+from worklist.rules.policy import Policy
 from worklist.rules.pricing import decide
 from worklist.rules.score import terms
 from worklist.selectors.case_facts import clock_of, facts_of, findings_of, prior_readers
@@ -66,30 +69,36 @@ def price_item(item: ReadingItem, requested: RequestedProcedure, at: datetime) -
         "next_rung_at": next_rung_at(pricing.case.due_at, pricing.case.sla_minutes, item.rung),
         **_asked(outcome),
     }
-    why: dict[str, Any] = {
+    why = _reasons(facts, outcome, pricing, policy, at)
+    why["clock"] = {
+        "event": began.event,
+        "known": began.known,
+        "began": began.at.isoformat(),
+        "paused": round(paused / timedelta(minutes=1), 1),
+    }
+    effects = outcome.effects
+    return ItemPrice(columns, why, in_force.label, effects.get("notify", ""), effects.get("prefetch"))
+
+
+def _reasons(facts: Facts, outcome: Outcome, pricing: Pricing, policy: Policy, at: datetime) -> dict[str, Any]:
+    """What a decision keeps of it, so that it can be explained as of then whatever is in force later."""
+    case = pricing.case
+    return {
         "facts": facts.kept(),
         "fired": list(outcome.fired),
         "effects": {effect: [value, outcome.by[effect]] for effect, value in outcome.effects.items()},
-        "terms": {name: round(value, 4) for name, value in terms(pricing.case, at, policy).items()},
+        "terms": {name: round(value, 4) for name, value in terms(case, at, policy).items()},
         "urgency": pricing.urgency,
         "case": {
-            "class_points": pricing.case.class_points,
-            "reading": pricing.case.reading_minutes,
-            "due": pricing.case.due_at.isoformat(),
-            "sla": pricing.case.sla_minutes,
-            "points": pricing.case.points,
-        },
-        "clock": {
-            "event": began.event,
-            "known": began.known,
-            "began": began.at.isoformat(),
-            "paused": round(paused / timedelta(minutes=1), 1),
+            "class_points": case.class_points,
+            "reading": case.reading_minutes,
+            "due": case.due_at.isoformat(),
+            "sla": case.sla_minutes,
+            "points": case.points,
         },
         "ai": pricing.ai,
         "policy": policy.kept(),
     }
-    effects = outcome.effects
-    return ItemPrice(columns, why, in_force.label, effects.get("notify", ""), effects.get("prefetch"))
 
 
 def _dear(item: ReadingItem, requested: RequestedProcedure, asked: frozenset[str], at: datetime) -> dict[str, bool]:
