@@ -20,11 +20,7 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
             "ris.kernel.db.json_length",
         }
     ),
-    "long_files": frozenset(
-        {
-            "interfaces.hl7.inbound.listener",
-        }
-    ),
+    "long_files": frozenset({}),
     "long_functions": frozenset(),
     "untyped_functions": frozenset(),
     "silent_names": frozenset(),

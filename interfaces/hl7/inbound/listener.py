@@ -19,20 +19,17 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from django.db import connection
+from django.db import connection as database
 
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.clock import now
 from ris.kernel.db.group_commit import Background, Batches
-from ris.kernel.db.threads import DatabaseExecutor, ensure_database, run_with_retry, writers_turn
-from ris.kernel.errors import is_disk_full
+from ris.kernel.db.threads import DatabaseExecutor, run_with_retry
 
-from ..models import InboundMessage
 from ..outbound.queue import apply_settings
 from ..v2.mllp import MOST_BYTES
-from . import intake, responses
-from .connection import Line, Patience, Taken
-from .senders import find_peer
+from . import intake, jobs
+from .connection import Connection, Exchange, Timeouts
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -42,7 +39,9 @@ log = structlog.get_logger(__name__)
 MISMATCH_ALARM = "hl7-answer-mismatch"
 
 _LATER_ON_SQLITE = 4
-"""Messages that nobody waits for and that are decided at once, since whoever comes then waits for their commit."""
+"""Batch size for background messages on SQLite: each batch blocks the only writer."""
+_BULK = 16
+"""Orders in a message beyond which it is processed by itself: all senders of its batch would wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,25 @@ class Limits:
     """So that one works while the other waits for the database."""
 
 
+def _orders_in(raw: bytes) -> int:
+    """About how many orders a message holds, without reading it."""
+    return max(raw.count(b"ORC|"), raw.count(b"OBR|"))
+
+
 class Listener:
     """Serves connections until it is closed. Made, used and closed on its event loop's thread."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._lines: set[Line] = set()
+        self._connections: set[Connection] = set()
         self._served_at = 0.0
-        self._storing = Batches(_store, self._from_thread(self._stored), most=limits.stored_together, name="hl7-store")
-        one_writer = connection.vendor == "sqlite"
+        self._storing = Batches(
+            jobs.store_batch, self._from_thread(self._stored), most=limits.stored_together, name="hl7-store"
+        )
+        one_writer = database.vendor == "sqlite"
         self._applying = Batches(
-            _apply_together,
+            jobs.process_together,
             self._from_thread(self._applied),
             most=limits.applied_together,
             name="hl7-apply",
@@ -85,138 +91,102 @@ class Listener:
         )
         self._workers = DatabaseExecutor(1 if one_writer else limits.workers, "hl7-alone")
         together = _LATER_ON_SQLITE if one_writer else limits.applied_together
-        self._later = Background(_apply_later, self._serving, most=together, name="hl7-later")
+        self._later = Background(jobs.process_later, self._serving, most=together, name="hl7-later")
 
     def _from_thread(self, then: Callable[[A, B], None]) -> Callable[[A, B], object]:
         return lambda what, outcome: self._loop.call_soon_threadsafe(then, what, outcome)
 
-    def line(self) -> Line:
-        """For a new connection."""
+    def new_connection(self) -> Connection:
+        """Return the protocol of a new connection; the one that was silent longest makes room for it."""
         self._make_room()
         limits = self._limits
-        return Line(
-            self._lines,
+        return Connection(
+            self._connections,
             most_bytes=limits.message_bytes,
-            patience=Patience(idle=limits.idle, message=limits.message, write=limits.write),
-            take=self._storing.submit,
-            decide=self._applying.submit,
+            timeouts=Timeouts(idle_s=limits.idle, message_s=limits.message, write_s=limits.write),
+            store=self._storing.submit,
+            process=self._process,
             report_mismatch=self._report_mismatch,
         )
 
+    def _process(self, exchange: Exchange) -> None:
+        """Have a stored message processed: with others, or by itself where it is so long that others would wait."""
+        if _orders_in(exchange.arrival.raw) > _BULK:
+            self._process_alone(exchange)
+        else:
+            self._applying.submit(exchange)
+
+    def _process_alone(self, exchange: Exchange) -> None:
+        job = self._workers.submit(partial(jobs.process_alone, exchange))
+        job.add_done_callback(partial(self._from_thread(self._applied_alone), exchange))
+
     def _make_room(self) -> None:
-        while len(self._lines) >= self._limits.connections:
-            quiet = min((n for n in self._lines if not n.busy), key=lambda n: n.heard_at, default=None)
+        while len(self._connections) >= self._limits.connections:
+            quiet = min((n for n in self._connections if not n.busy), key=lambda n: n.heard_at, default=None)
             if quiet is None:
                 return
             quiet.abort()
 
-    def look(self) -> None:
+    def check_timeouts(self) -> None:
         """Called now and then: see to connections that take too long."""
         at = time.monotonic()
-        for line in list(self._lines):
-            line.look(at)
+        for connection in list(self._connections):
+            connection.check_timeouts(at)
 
     def _serving(self) -> bool:
         """Whether messages are pouring in, or wait to be stored behind what nobody waits for."""
         return self._storing.busy or time.monotonic() - self._served_at < 0.05
 
-    def _stored(self, batch: list[Taken], error: Exception | None) -> None:
+    def _stored(self, batch: list[Exchange], error: Exception | None) -> None:
         if error is not None:
-            _busy(batch, error)
+            jobs.answer_busy(batch, error)
         self._served_at = time.monotonic()
-        for taken in batch:
-            if error is None and taken.answers is not None:
-                self._later.submit(taken.message_id)
-        _advance(batch)
+        for exchange in batch:
+            if error is None and exchange.answers is not None:
+                self._later.submit(exchange.message_id)
+        _send_answers(batch)
 
-    def _applied(self, batch: list[Taken], error: Exception | None) -> None:
+    def _applied(self, batch: list[Exchange], error: Exception | None) -> None:
         """Where it did not go together (an error in one that undid all, a lock, a deadlock), each goes by itself."""
         if error is None:
-            _advance(batch)
+            _send_answers(batch)
             return
-        for taken in batch:
-            job = self._workers.submit(partial(_apply_alone, taken))
-            job.add_done_callback(partial(self._from_thread(self._applied_alone), taken))
+        for exchange in batch:
+            self._process_alone(exchange)
 
-    def _applied_alone(self, taken: Taken, job: Future[None]) -> None:
+    def _applied_alone(self, exchange: Exchange, job: Future[None]) -> None:
         error = job.exception()
         if error is not None:
-            _busy([taken], error)
-        _advance([taken])
+            jobs.answer_busy([exchange], error)
+        _send_answers([exchange])
 
-    def _report_mismatch(self, taken: Taken) -> None:
+    def _report_mismatch(self, exchange: Exchange) -> None:
         """An answer belonged to another message. Its connection is closed; here people are told."""
-        log.error("hl7.answer_mismatch", message=taken.message_id)
-        alarm = partial(_alarm_mismatch, taken.message_id, taken.arrival.address, at=now())
+        log.error("hl7.answer_mismatch", message=exchange.message_id)
+        alarm = partial(_alarm_mismatch, exchange.message_id, exchange.arrival.address, at=now())
         self._workers.give(lambda: run_with_retry(alarm))
 
     async def close(self) -> None:
         """Let messages in work finish, then end all connections and threads."""
         for _ in range(100):
-            if not any(line.busy for line in self._lines):
+            if not any(connection.busy for connection in self._connections):
                 break
             await asyncio.sleep(0.05)
-        for line in list(self._lines):
-            line.close()
+        for connection in list(self._connections):
+            connection.close()
         for end in (self._storing.close, self._applying.close, self._workers.shutdown, self._later.close):
             await asyncio.to_thread(end)
 
     def begin(self) -> None:
-        """Beside the traffic: follow the settings, and decide what an earlier run stored and did not decide."""
+        """Beside the traffic: follow the settings, and process what an earlier run stored and did not process."""
         before = now()
         self._workers.give(lambda: run_with_retry(partial(apply_settings, at=before)))
 
-        def decide_all() -> None:
+        def process_left_over() -> None:
             for message_id in intake.list_unprocessed(before=before):
                 self._later.submit(message_id)
 
-        self._workers.give(lambda: run_with_retry(decide_all))
-
-
-def _store(batch: list[Taken]) -> None:
-    """Store all; and answer those whose senders wait for no more."""
-    arrivals = [taken.arrival for taken in batch]
-    message_ids = run_with_retry(lambda: intake.store_messages(arrivals))
-    for taken, message_id in zip(batch, message_ids, strict=True):
-        taken.message_id, header = message_id, taken.arrival.header
-        # Only who asks for the enhanced mode can want no outcome; its peer's setting may say otherwise.
-        if header.enhanced and responses.is_answered_when_stored(header, find_peer(header)):
-            taken.answers = responses.answers_when_stored(header, message_id, taken.arrival.at)
-
-
-def _apply_together(batch: list[Taken]) -> None:
-    ensure_database()
-    with writers_turn():
-        try:
-            rows = intake.process_batch([taken.message_id for taken in batch], at=now())
-        except Exception:
-            connection.close()
-            raise
-    for taken in batch:
-        _answer(taken, rows[taken.message_id])
-
-
-def _apply_alone(taken: Taken) -> None:
-    _answer(taken, run_with_retry(lambda: intake.process_message(taken.message_id, at=now())))
-
-
-def _apply_later(message_ids: list[int]) -> None:
-    if len(message_ids) > 1:
-        try:
-            with writers_turn():
-                intake.process_batch(message_ids, at=now())
-            return
-        except Exception:
-            connection.close()
-    for message_id in message_ids:
-        try:
-            run_with_retry(partial(intake.process_message, message_id, at=now()))
-        except Exception as error:  # it is stored: the sweep comes
-            log.warning("hl7.later", message=message_id, error=type(error).__name__)
-
-
-def _answer(taken: Taken, row: InboundMessage) -> None:
-    taken.answers = responses.answers_when_processed(taken.arrival.header, row, taken.arrival.at)
+        self._workers.give(lambda: run_with_retry(process_left_over))
 
 
 def _alarm_mismatch(message_id: int, address: str, *, at: datetime) -> None:
@@ -224,16 +194,9 @@ def _alarm_mismatch(message_id: int, address: str, *, at: datetime) -> None:
     raise_alarm(MISMATCH_ALARM, address, detail=detail, at=at)
 
 
-def _busy(batch: list[Taken], error: BaseException) -> None:
-    """The database is away, or worse: say so and go on listening."""
-    log.error("hl7.busy", error=type(error).__name__, reason="disk full" if is_disk_full(error) else "")
-    for taken in batch:
-        taken.answers = responses.answers_when_busy(taken.arrival.header, taken.arrival.at)
-
-
-def _advance(batch: list[Taken]) -> None:
-    for line in {taken.line for taken in batch}:
-        line.advance()
+def _send_answers(batch: list[Exchange]) -> None:
+    for connection in {exchange.connection for exchange in batch}:
+        connection.send_answers()
 
 
 def serve(
@@ -263,13 +226,13 @@ async def _serve(
     listener = Listener(limits)
     try:
         server = await asyncio.get_running_loop().create_server(
-            listener.line, host, port, ssl=tls, backlog=512, ssl_handshake_timeout=10.0 if tls else None
+            listener.new_connection, host, port, ssl=tls, backlog=512, ssl_handshake_timeout=10.0 if tls else None
         )
         listener.begin()
         on_listening(server.sockets[0].getsockname()[1])
         while not stop.is_set():
             await asyncio.sleep(0.1)
-            listener.look()
+            listener.check_timeouts()
         server.close()
     finally:
         await listener.close()

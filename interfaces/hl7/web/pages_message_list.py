@@ -31,7 +31,15 @@ MOST_PATIENTS = 200
 COUNTED = timedelta(hours=24)
 MOST_COUNTED = 1000
 """More are shown as this number with a plus sign: counting them all would take longer than the page may."""
-IN_STATES = [states.APPLIED, states.RECEIVED, states.FAILED, states.REFUSED, states.IGNORED, states.DUPLICATE]
+IN_STATES = [
+    states.APPLIED,
+    states.RECEIVED,
+    states.FAILED,
+    states.REFUSED,
+    states.TO_MEND,
+    states.IGNORED,
+    states.DUPLICATE,
+]
 OUT_STATES = [states.QUEUED, states.STOPPED, states.INVALID]
 
 

@@ -45,6 +45,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "applied": ("check", "green", "Applied"),
     "ignored": ("circle-dashed", "", "Ignored"),
     "refused": ("circle-x", "red", "Refused"),
+    "to mend": ("triangle-alert", "amber", "To mend"),
     "duplicate": ("copy", "", "Duplicate"),
     "failed": ("triangle-alert", "red", "Failed"),
     # messages out
