@@ -188,6 +188,18 @@ def test_a_code_of_a_standard_is_looked_up_in_its_column_of_the_catalog(code, al
     assert procedure.code == code.value
 
 
+@pytest.mark.parametrize(("said", "known"), [("L", "XRANKLEL"), ("R", "XRANKLER"), ("", "")])
+def test_a_code_without_a_side_means_no_procedure_of_one_side(said, known) -> None:
+    for side in "LR":
+        ProcedureFactory(code=f"XRANKLE{side}", cpt="73610", modality="DX", laterality=side)
+    code = Code("73610", "X-ray ankle", "C4")
+    order = make_order(procedures=(ProcedureIntent(code=code, laterality=said),))
+    procedure = order.procedures.get()
+    assert (procedure.procedure.code if procedure.procedure else "") == known
+    assert (procedure.laterality, procedure.modality) == (said, "DX")
+    assert order.reread().flags == ([] if known else [UNKNOWN_PROCEDURE])
+
+
 def test_everything_that_came_with_an_order_is_kept_as_it_was_said() -> None:
     step = StepIntent(protocols=(Code("P7", "Seven", "L"), Code("P8", "Eight", "L")))
     order = make_order(

@@ -38,22 +38,37 @@ COLUMN_OF_SYSTEM = {
 """Coding system as senders name it (table 0396, OIDs) → column of the catalog."""
 
 
-def find_catalog_procedure(*codes: Code) -> Procedure | None:
+def find_catalog_procedure(*codes: Code, laterality: str = "") -> Procedure | None:
     """The catalog's procedure of the first of these codes that it knows; None when it knows none.
 
     The system of a code (OBR-4.3, OBR-4.6) names the column in which it is looked up; without one, or where
     that column lacks it, the catalog's own codes (same system first), then every column. Case does not count.
+    A code of a standard names no side: a procedure of one side is meant only where that side was said (``laterality``).
     """
-    candidates = (_find_by_code(code) for code in codes if code.value)
+    candidates = (_find_by_code(code, laterality) for code in codes if code.value)
     return next((procedure for procedure in candidates if procedure is not None), None)
 
 
-def _find_by_code(code: Code) -> Procedure | None:
+def find_modality(*codes: Code) -> str:
+    """The modality of the procedures that have the first of these codes in any column; empty when none has."""
+    rows = (by_column.first(code.value) for code in codes if code.value for by_column in _BY_COLUMN.values())
+    return next((procedure.modality for procedure in rows if procedure is not None), "")
+
+
+def _find_by_code(code: Code, laterality: str) -> Procedure | None:
     column = COLUMN_OF_SYSTEM.get(code.system.upper().replace("-", ""), "")
-    if column and (procedure := _BY_COLUMN[column].first(code.value)):
+    if column and (procedure := _of_side(_BY_COLUMN[column].all(code.value), laterality)):
         return procedure
     if procedures := _BY_OWN_CODE.all(code.value):
         same_system = (procedure for procedure in procedures if procedure.coding_system == code.system)
         return next(same_system, procedures[0])
-    in_other_columns = (rows.first(code.value) for name, rows in _BY_COLUMN.items() if name != column)
+    in_other_columns = (
+        _of_side(rows.all(code.value), laterality) for name, rows in _BY_COLUMN.items() if name != column
+    )
     return next((procedure for procedure in in_other_columns if procedure), None)
+
+
+def _of_side(procedures: list[Procedure], laterality: str) -> Procedure | None:
+    """The procedure of that side, else one without a side."""
+    ranked = sorted(procedures, key=lambda procedure: procedure.laterality != laterality)
+    return next((p for p in ranked if p.laterality in ("", laterality)), None)

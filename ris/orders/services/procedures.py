@@ -12,7 +12,7 @@ from ris.kernel.values.identifiers import new_uid
 from .. import states
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
-from .catalog_lookup import find_catalog_procedure
+from .catalog_lookup import find_catalog_procedure, find_modality
 from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, UNKNOWN_STATION, add_flag
 from .performed_study import attach_study
 
@@ -42,9 +42,11 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: i
 
     ``nth`` is its place in the order, from 1, where the caller knows it without counting.
     """
-    catalog = find_catalog_procedure(intent.code, *intent.alternates)
+    catalog = find_catalog_procedure(intent.code, *intent.alternates, laterality=intent.laterality)
     step_modality = next((step.modality for step in intent.steps if step.modality), "")
     modality = intent.modality or (catalog.modality if catalog else "") or step_modality
+    if not modality:  # the catalog may have the code for the left and the right side, of which none was said
+        modality = find_modality(intent.code, *intent.alternates)
     if catalog is None:
         add_flag(order, UNKNOWN_PROCEDURE)
     if not modality:

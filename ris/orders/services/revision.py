@@ -55,7 +55,7 @@ def _revise_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> No
     if procedure is None:
         add_procedure(order, intent, at)
         return
-    catalog = find_catalog_procedure(intent.code, *intent.alternates)
+    catalog = find_catalog_procedure(intent.code, *intent.alternates, laterality=intent.laterality)
     if catalog is not None and catalog != procedure.procedure:
         procedure.procedure = catalog
         procedure.modality = intent.modality or catalog.modality

@@ -33,7 +33,7 @@ def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: date
     lock_name(f"visit:{intent.authority}:{intent.number}")
     known = _VISIT.first(intent.authority, intent.number)
     if known is not None and known.patient_id != patient_id:
-        raise Conflict("This visit number belongs to another patient.", at="PV1-19")
+        raise Conflict("This visit number belongs to another patient.", at="PV1-19", code="duplicate")
     visit = known or Visit(
         patient_id=patient_id, site_id=intent.site_id, authority=intent.authority, number=intent.number
     )
