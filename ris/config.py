@@ -61,6 +61,7 @@ VARIABLES = {
     "RIS_MAIL": "smtp+tls://user:password@host:587, the mail server for messages (default the one on this machine)",
     "RIS_MAIL_FROM": "the sender of these messages (default wetread@localhost)",
     "RIS_HOSTS": "host names by which browsers reach this, with commas between",
+    "RIS_WEBHOOK_NETWORKS": "internal networks that webhooks may go to, with commas between (default none)",
     "RIS_PROXY": "addresses of the TLS proxy in front of the web pages, with commas between",
     "RIS_SECRET_KEY": "the key that signs sessions; unset: made and kept in RIS_DATA",
     "DATABASE_URL": "postgres://user:password@host/name; unset: a SQLite file in RIS_DATA",
@@ -87,6 +88,8 @@ class Config:
     """Of the web pages, as people reach them; without a slash at the end."""
     hosts: tuple[str, ...]
     proxy: tuple[str, ...]
+    webhook_networks: tuple[str, ...]
+    """Internal ones; public addresses need no mention."""
     mllp_tls: TlsFiles | None
     hl7_keep_days: int | None
     """None: for ever."""
@@ -113,6 +116,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         url=web_url("RIS_URL", env.get("RIS_URL") or f"http://{env.get('RIS_HTTP') or '127.0.0.1:8000'}"),
         hosts=host_names("RIS_HOSTS", env.get("RIS_HOSTS", "")),
         proxy=networks("RIS_PROXY", env.get("RIS_PROXY", "")),
+        webhook_networks=networks("RIS_WEBHOOK_NETWORKS", env.get("RIS_WEBHOOK_NETWORKS", "")),
         mllp_tls=tls_files("RIS_MLLP", env),
         hl7_keep_days=days("RIS_HL7_KEEP_DAYS", env.get("RIS_HL7_KEEP_DAYS", "")),
         dicom_tls=tls_files("RIS_DICOM", env),

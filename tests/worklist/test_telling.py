@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import hmac
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,11 +12,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ValidationError
 
 from ris.audit.models import AuditEvent
 from ris.kernel.models import Alarm
+from ris.kernel.values.webhooks import derive_secret
 from ris.people.roles import Role
 from tests.factories import NOON, PatientFactory, SiteFactory, make_user
 from tests.racing import race
@@ -28,13 +33,21 @@ pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
+@pytest.fixture(autouse=True)
+def loopback_allowed(settings: Any) -> None:
+    """The webhooks of these tests listen on this machine."""
+    settings.RIS = dataclasses.replace(settings.RIS, webhook_networks=("127.0.0.0/8",))
+
+
 class Hook(BaseHTTPRequestHandler):
+    signed: ClassVar[list[dict[str, str]]] = []
     heard: ClassVar[list[tuple[str, bytes]]] = []
     answers: ClassVar[list[int]] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.heard.append((self.headers["Idempotency-Key"], body))
+        self.signed.append({name.lower(): value for name, value in self.headers.items()})
         self.send_response(self.answers.pop(0) if self.answers else 204)
         self.end_headers()
 
@@ -44,7 +57,7 @@ class Hook(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hook() -> Iterator[str]:
-    Hook.heard, Hook.answers = [], []
+    Hook.heard, Hook.answers, Hook.signed = [], [], []
     server = HTTPServer(("127.0.0.1", 0), Hook)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -102,6 +115,38 @@ def test_a_webhook_is_posted_to_again_until_it_answers(hook: str) -> None:
     (first, _), (second, body) = Hook.heard
     assert first == second
     assert item.accession.encode() in body
+
+
+def test_a_webhook_is_signed_and_its_token_stands_in_no_log_alarm_or_audit(
+    hook: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    address = hook + "?token=SECRET-IN-URL"
+    route(way="webhook", address=address)
+    make_item(priority="STAT")
+    Hook.answers[:] = [500] * (MOST_ATTEMPTS - 1)
+    sweep_all(at=NOON + 61 * MINUTE)
+    for n in range(MOST_ATTEMPTS):
+        send_escalations(at=NOON + 61 * MINUTE + n * timedelta(minutes=11))
+    headers, (_, body) = Hook.signed[-1], Hook.heard[-1]
+    secret = base64.b64decode(derive_secret(settings.SECRET_KEY, address).removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{body.decode()}".encode()
+    wanted = base64.b64encode(hmac.new(secret, signed, "sha256").digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{wanted}"
+    assert AuditEvent.objects.get(action="item.escalation-told").detail["address"] == "http://127.0.0.1"
+    kept = [str(alarm.__dict__) for alarm in Alarm.objects.all()]
+    assert "SECRET-IN-URL" not in "".join([*kept, caplog.text, capsys.readouterr().err])
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "10.1.2.3", "169.254.169.254", "[::ffff:10.1.2.3]"]
+)
+def test_an_internal_address_is_called_only_where_the_house_allows_it(host: str, settings: Any) -> None:
+    settings.RIS = dataclasses.replace(settings.RIS, webhook_networks=("192.168.7.0/24",))
+    route(way="webhook", address=f"http://{host}:9/late")
+    make_item(priority="STAT")
+    sweep_all(at=NOON + 61 * MINUTE)
+    assert send_escalations(at=NOON + 61 * MINUTE) == 0
+    assert "RIS_WEBHOOK_NETWORKS" in EscalationMessage.objects.get().error
 
 
 def test_what_cannot_be_told_is_given_up_with_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:

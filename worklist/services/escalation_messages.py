@@ -7,6 +7,7 @@ tells the two apart by its ``Idempotency-Key``, a mail server by the ``Message-I
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from ris.audit.services import record
 from ris.kernel import doorbell
 from ris.kernel.alarms import clear_alarm
 from ris.kernel.queue import Backoff, Queue, start_clock
+from ris.kernel.values.webhooks import AddressRefused, host_of, post_signed
 from worklist.models import Escalation, EscalationMessage, EscalationRoute, ReadingItem
 from worklist.rules.ladder import NAMES
 
@@ -70,20 +72,26 @@ def _send(message: EscalationMessage, at: datetime) -> bool:
     if not QUEUE.claim(message, at):
         return False  # another worker has it
     try:
-        _SEND[message.way](message)
+        _SEND[message.way](message, at)
     except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:  # smtplib's refusals are OSErrors, too
-        QUEUE.postpone(message, type(error).__name__, subject=_subject(message), at=at)
+        reason = str(error) if isinstance(error, AddressRefused) else type(error).__name__
+        QUEUE.postpone(message, reason, subject=_subject(message), at=at)
         return False
     QUEUE.complete(message, sent_at=at)
     escalation, item = message.escalation, message.escalation.item
     record(Actor.job("ladder"), "item.escalation-told", item, patient_id=item.procedure.order.patient_id, at=at,
-           rung=escalation.rung, way=message.way, address=message.address)  # fmt: skip
+           rung=escalation.rung, way=message.way, address=_loggable(message))  # fmt: skip
     clear_alarm(QUEUE.alarm, _subject(message), at=at)
     return True
 
 
 def _subject(message: EscalationMessage) -> str:
-    return f"{message.way} to {message.address}"[:160]
+    return f"{message.way} to {_loggable(message)}"[:160]
+
+
+def _loggable(message: EscalationMessage) -> str:
+    """The address, without the path of a webhook: it may hold a token."""
+    return host_of(message.address) if message.way == EscalationRoute.WEBHOOK else message.address
 
 
 def told(message: EscalationMessage) -> dict[str, Any]:
@@ -101,7 +109,7 @@ def told(message: EscalationMessage) -> dict[str, Any]:
     }
 
 
-def _by_mail(message: EscalationMessage) -> None:
+def _by_mail(message: EscalationMessage, at: datetime) -> None:
     said = told(message)
     text = f"{said['class']} case {said['accession']}: {said['what']}. Due {said['due_at']}."
     EmailMessage(
@@ -112,9 +120,16 @@ def _by_mail(message: EscalationMessage) -> None:
     ).send()
 
 
-def _by_webhook(message: EscalationMessage) -> None:
-    headers = {"Idempotency-Key": f"escalation-{message.pk}"}
-    httpx.post(message.address, json=told(message), headers=headers, timeout=TRY_S).raise_for_status()
+def _by_webhook(message: EscalationMessage, at: datetime) -> None:
+    post_signed(
+        message.address,
+        json.dumps(told(message)).encode(),
+        message_id=f"escalation-{message.pk}",
+        key=settings.SECRET_KEY,
+        networks=settings.RIS.webhook_networks,
+        at=at,
+        timeout_s=TRY_S,
+    )
 
 
 _SEND = {EscalationRoute.EMAIL: _by_mail, EscalationRoute.WEBHOOK: _by_webhook}
