@@ -26,6 +26,7 @@ from worklist.models import PriorPlan
 
 from . import selectors
 from .models import Rejection
+from .prefetch.doubts import accept_prior, doubtful_for
 from .prefetch.selectors import list_archive_progress, list_plan_progress
 from .scu.c_echo import send_echo
 
@@ -112,7 +113,16 @@ def prefetch(request: HttpRequest) -> HttpResponse:
     record(actor_of(request), "prefetch.view", user, at=now())
     context = {
         "page": shown, "rows": list_plan_progress(shown), "archives": list_archive_progress(now()),
-        "state": state, "states": states,
+        "state": state, "states": states, "doubtful": doubtful_for(user)[:100],
+        "may_accept": Can.LEAD_READING in permissions_of(user),
         "query": urlencode({"state": state}) + "&" if state else "",
     }  # fmt: skip
     return render(request, "dicom/prefetch.html", context)
+
+
+@require_POST
+@page(Can.LEAD_READING)
+def accept(request: HttpRequest, doubt_id: int) -> HttpResponse:
+    """A study that may be another patient's is this patient's after all, with a reason."""
+    accept_prior(user_of(request), doubt_id, reason=request.POST.get("reason", ""), actor=actor_of(request), at=now())
+    return go(request, reverse("dicom:prefetch"), "Accepted: it is ranked and moved with the next search.")

@@ -41,6 +41,7 @@ urlpatterns = [
     path("exceptions/images/<int:study_id>/", exceptions.images, name="images"),
     path("exceptions/images/<int:study_id>/link/", exceptions.link_to_images, name="link-images"),
     path("prefetch/", pages.prefetch, name="prefetch"),
+    path("prefetch/doubtful/<int:doubt_id>/accept/", pages.accept, name="prior-accept"),
     path("reports-out/", reports.sends, name="reports"),
     path("reports-out/<int:send_id>/resend/", reports.resend, name="report-resend"),
     path("reports-out/<int:send_id>/skip/", reports.skip, name="report-skip"),

@@ -5,7 +5,7 @@ The one place where that is decided. The DICOM side says what archives have, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -46,13 +46,16 @@ class Earlier:
 
 
 @transaction.atomic
-def plan_priors(procedure_id: int, *, at: datetime, found: Sequence[Earlier] = ()) -> list[PriorPlan]:
+def plan_priors(
+    procedure_id: int, *, at: datetime, found: Sequence[Earlier] = (), doubted: Collection[str] = ()
+) -> list[PriorPlan]:
     """Write down (or check again) the priors worth fetching for a procedure, best first. Idempotent.
 
     Considered are the exams known here, those that ``found`` says an archive has, and those that archives were
     found to have before. A study that was ordered here is taken at its order's word. What is no longer worth
     it and was not fetched yet is dropped; what was dropped, or could not be fetched, and is worth it is planned
-    again. A rule's ``prefetch`` says how many; without one it is MOST, and never fewer than the latest of the same
+    again. ``doubted``: studies that may be another patient's; they are not ranked, whatever was planned before.
+    A rule's ``prefetch`` says how many; without one it is MOST, and never fewer than the latest of the same
     procedure. Of two who plan at once one waits. Returned: the plans that are still to be carried out; none for an
     exam that is cancelled (see :func:`cancel_plans`).
     """
@@ -62,7 +65,7 @@ def plan_priors(procedure_id: int, *, at: datetime, found: Sequence[Earlier] = (
         cancel_plans(procedure_id, at=at)
         return []
     zone = ZoneInfo(requested.order.site.time_zone)
-    earlier = _earlier(requested, found, zone)
+    earlier = [one for one in _earlier(requested, found, zone) if one.study_uid not in doubted]
     cited = _cited(requested)
     wanted = relevant(
         replace(_ordered_here(requested, zone), day=at.astimezone(zone).date()).exam(-1),
@@ -117,6 +120,8 @@ def _earlier(requested: RequestedProcedure, found: Sequence[Earlier], zone: Zone
     before = PriorPlan.objects.filter(procedure=requested, prior=None).exclude(study_uid__in=seen).order_by("pk")
     seen |= {plan.study_uid: _found_before(plan) for plan in before}
     for row in rows.filter(done | Q(study_uid__in=seen)).exclude(pk=requested.pk).order_by("pk"):
+        if row.order.patient_id != requested.order.patient_id:
+            continue  # another patient's order: of a study that a person accepted, only the archive's words count
         ours, theirs = _ordered_here(row, zone), seen.get(row.study_uid)
         seen[row.study_uid] = replace(ours, day=theirs.day) if theirs and theirs.day else ours
     seen.pop(requested.study_uid, None)

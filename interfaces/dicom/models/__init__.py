@@ -2,7 +2,7 @@
 
 from .devices import DeviceProfile, MwlQuery, Rejection
 from .performed import AvailableInstance, Mpps, MppsForward, NoImages
-from .priors import Prefetch, PriorDestination, PriorMove
+from .priors import DoubtfulPrior, Prefetch, PriorDestination, PriorMove
 from .remotes import Archive, MppsTarget, Remote
 from .reports import ReportObject, ReportRoute, ReportSend
 
@@ -10,6 +10,7 @@ __all__ = [
     "Archive",
     "AvailableInstance",
     "DeviceProfile",
+    "DoubtfulPrior",
     "Mpps",
     "MppsForward",
     "MppsTarget",

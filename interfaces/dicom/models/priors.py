@@ -77,3 +77,23 @@ class PriorMove(Owed):
 
     def __str__(self) -> str:
         return f"{self.study_uid} → {self.destination}"
+
+
+class DoubtfulPrior(models.Model):
+    """A study that an archive has under the patient's number and that may be another patient's: it is not moved."""
+
+    prefetch = models.ForeignKey(Prefetch, on_delete=models.CASCADE, related_name="doubtful")
+    study_uid = models.CharField("Study Instance UID", max_length=64)
+    day = models.DateField(null=True, blank=True)
+    modality = models.CharField(max_length=16, blank=True)
+    description = models.CharField(max_length=64, blank=True, help_text="Study Description.")
+    doubts = models.JSONField(default=list, help_text="Why, in words; no value of either patient.")
+    found_at = models.DateTimeField(help_text="UTC.")
+    accepted_at = models.DateTimeField(null=True, blank=True, help_text="When a person said that it is this patient's.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["prefetch", "study_uid"], name="doubtful_prior_once")]
+        indexes = [models.Index(fields=["accepted_at", "-found_at"], name="doubtful_prior_open")]
+
+    def __str__(self) -> str:
+        return f"{self.study_uid}: {', '.join(self.doubts)}"

@@ -20,6 +20,7 @@ from ..models import Archive, Prefetch, PriorMove
 from ..scu.association import Unreachable
 from ..scu.query_retrieve import FoundStudy, find_studies, move_study
 from . import states
+from .doubts import sort_out
 from .planning import list_destinations, queue_moves_to_readers
 from .study_description import describe_study
 
@@ -72,7 +73,9 @@ def _search(wish: Prefetch, at: datetime, *, claimed_at: datetime) -> int:
     with transaction.atomic():
         if not SEARCHES.complete(wish, found=len(studies)):  # stopped in the meantime
             return 0
-        plans = plan_priors(wish.procedure_id, at=at, found=[describe_study(study) for study in studies])
+        studies, doubted = sort_out(wish, studies, at=at)
+        found = [describe_study(study) for study in studies]
+        plans = plan_priors(wish.procedure_id, at=at, found=found, doubted=doubted)
         here = {study.uid for study in studies}
         chosen = [plan for plan in plans if plan.study_uid in here]
         for destination in list_destinations(wish.procedure, wish.archive):
@@ -86,6 +89,7 @@ def _search(wish: Prefetch, at: datetime, *, claimed_at: datetime) -> int:
             at=at,
             found=len(studies),
             chosen=len(chosen),
+            doubted=len(doubted),
         )
     return 1
 
@@ -99,7 +103,8 @@ def _patients_studies(wish: Prefetch) -> list[FoundStudy]:
     studies: dict[str, FoundStudy] = {}
     for value in numbers.values_list("value", flat=True):
         studies |= {study.uid: study for study in find_studies(archive, PatientID=value) if study.uid}
-    studies.pop(wish.procedure.study_uid, None)
+    for uid in (wish.procedure.study_uid, wish.procedure.image_study_uid):
+        studies.pop(uid, None)
     return list(studies.values())
 
 
