@@ -16,8 +16,11 @@ from ris.people.selectors import require, sites_for
 
 from . import states
 from .models import Destination, InboundMessage, MapEntry, OutboundMessage, Peer, ReplayJob
+from .outbound.delivery import list_undelivered
 
 M = TypeVar("M", bound=Model)
+MOST_LANES = 100
+"""Lanes that a page lists; with more, something is wrong with the destination itself."""
 
 
 def _here(viewer: User, site: str = "site") -> Q:
@@ -114,6 +117,32 @@ class QueueTally:
     def oldest(self) -> datetime | None:
         """When the oldest waiting message was queued; None when none waits."""
         return min((t.oldest for t in self.tallies if t.oldest), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedLane:
+    """A lane that waits for a person: the message that holds it, and how many wait behind that."""
+
+    message: OutboundMessage
+    behind: int
+
+
+def stopped_lanes(viewer: User) -> list[StoppedLane]:
+    """Lanes that are held by a refused or invalid message, the longest first; at most a hundred."""
+    here = OutboundMessage.objects.filter(_here(viewer))
+    holding = here.filter(state__in=[states.STOPPED, states.INVALID]).defer("raw", "answer")
+    first: dict[tuple[int, str], OutboundMessage] = {}
+    for row in holding.select_related("destination").order_by("pk")[:MOST_LANES]:
+        first.setdefault((row.destination_id, row.lane), row)
+    waiting = here.filter(state__in=states.UNFINISHED, lane__in=[lane for _, lane in first])
+    counted = waiting.values_list("destination", "lane").annotate(Count("pk")).order_by()
+    counts = {(destination, lane): count for destination, lane, count in counted}
+    return [StoppedLane(row, counts[key] - 1) for key, row in first.items()]
+
+
+def undelivered_for(viewer: User, *, at: datetime) -> QuerySet[OutboundMessage]:
+    """Report messages that no system has accepted for some minutes, or that are stuck, the oldest first."""
+    return list_undelivered(None, at=at).filter(_here(viewer))
 
 
 def queues(viewer: User) -> list[QueueTally]:

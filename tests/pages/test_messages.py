@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from interfaces.hl7.inbound.intake import Arrival, process_message, store_messages
-from interfaces.hl7.models import Destination, InboundMessage
+from interfaces.hl7.models import Destination, InboundMessage, OutboundMessage
 from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.orders.models import Order
@@ -114,3 +114,17 @@ def test_a_lead_looks_and_does_not_mend(site: Site, analyst: Client) -> None:
     lead = client_of(make_user("lee", Role.LEAD, sites=(site,)))
     assert "Replay" not in lead.get(reverse("hl7:inbound", args=[message.pk])).content.decode()
     assert lead.post(reverse("hl7:replay", args=[message.pk]), {"reason": "x"}).status_code == 403
+
+
+def test_lanes_that_a_person_has_to_look_at_and_undelivered_reports_are_listed(analyst: Client, site: Site) -> None:
+    to = Destination.objects.create(name="EMR", host="127.0.0.1", port=1)
+    values = {"destination": to, "kind": "order.status", "raw": b"MSH|", "created_at": now(), "site": site}
+    for number, (lane, state) in enumerate([("NO1", "stopped"), ("NO1", "queued"), ("NO2", "sent"), ("NO3", "queued")]):
+        OutboundMessage.objects.create(
+            lane=lane, state=state, source=f"t:{number}", control_id=f"L{number}", **values,
+            error="No such order" if state == "stopped" else "",
+        )  # fmt: skip
+    shown = analyst.get(reverse("hl7:messages"), {"way": "out"}).content.decode()
+    assert "EMR, NO1" in shown and "No such order" in shown and "1 waits" in shown
+    assert "EMR, NO3" not in shown
+    assert analyst.get(reverse("hl7:messages"), {"way": "out", "state": "undelivered"}).status_code == 200

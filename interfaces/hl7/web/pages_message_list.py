@@ -31,6 +31,8 @@ MOST_PATIENTS = 200
 COUNTED = timedelta(hours=24)
 MOST_COUNTED = 1000
 """More are shown as this number with a plus sign: counting them all would take longer than the page may."""
+UNDELIVERED = "undelivered"
+"""In an address, beside the states: report messages that no system has accepted."""
 IN_STATES = [
     states.APPLIED,
     states.RECEIVED,
@@ -92,13 +94,21 @@ def _outbound_context(user: User) -> dict[str, Any]:
     tallies = [tally for queue in queues for tally in queue.tallies]
     counts = [(state, sum(t.count for t in tallies if t.state == state)) for state in OUT_STATES]
     oldest = min((queue.oldest for queue in queues if queue.oldest), default=None)
-    return {"counts": counts, "oldest": oldest, "queues": queues}
+    return {
+        "counts": counts,
+        "oldest": oldest,
+        "queues": queues,
+        "lanes": selectors.stopped_lanes(user),
+        "undelivered": selectors.undelivered_for(user, at=now())[:MOST_COUNTED].count(),
+    }
 
 
 def _page_of(request: HttpRequest, messages: QuerySet[Any], out: bool, asked: MessageFilter) -> dict[str, Any]:
     """One page of rows, by id: a page number would count a million rows first."""
     chosen = request.GET.get("state", "")
-    if chosen and out:
+    if chosen == UNDELIVERED and out:
+        messages = messages.filter(pk__in=selectors.undelivered_for(user_of(request), at=now()).values("pk"))
+    elif chosen and out:
         messages = messages.filter(state=chosen)
     if before := id_or_none(request.GET.get("before", "")):
         messages = messages.filter(pk__lt=before)

@@ -68,8 +68,9 @@ class OutboundSerializer(serializers.ModelSerializer[OutboundMessage]):
     class Meta:
         model = OutboundMessage
         fields = [
-            "id", "destination", "accession", "kind", "control_id", "state", "attempts", "error", "answer_code",
-            "created_at", "sent_at", "patient",
+            "id", "destination", "accession", "kind", "control_id", "state", "attempts", "failures", "error",
+            "warnings",
+            "answer_code", "created_at", "prepared_at", "retry_at", "sent_at", "patient", "report_version",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -201,7 +202,7 @@ class ReplayJobSerializer(serializers.ModelSerializer[ReplayJob]):
 class OutboundQuery(serializers.Serializer[Any]):
     """What to list."""
 
-    state = serializers.CharField(required=False)
+    state = serializers.CharField(required=False, help_text="A state, or undelivered: reports that nobody accepted.")
     kind = serializers.CharField(required=False)
     destination_id = IdField(required=False)
     accession = serializers.CharField(required=False)

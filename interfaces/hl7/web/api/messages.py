@@ -23,6 +23,7 @@ from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
+from ..pages_message_list import UNDELIVERED
 from ..serializers import (
     DestinationSerializer,
     InboundDetail,
@@ -96,7 +97,11 @@ class OutboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboundMes
     def get_queryset(self) -> QuerySet[OutboundMessage]:
         query = OutboundQuery(data=self.request.query_params)
         query.is_valid(raise_exception=True)
-        return selectors.outbound_for(user_of(self.request), **query.validated_data)
+        asked, viewer = dict(query.validated_data), user_of(self.request)
+        if asked.get("state") != UNDELIVERED:
+            return selectors.outbound_for(viewer, **asked)
+        late = selectors.undelivered_for(viewer, at=now()).values("pk")
+        return selectors.outbound_for(viewer, **(asked | {"state": ""})).filter(pk__in=late)
 
     @extend_schema(parameters=[OutboundQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
