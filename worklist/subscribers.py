@@ -7,6 +7,7 @@ from datetime import datetime
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
+    ExamReopened,
     ExamResumed,
     ExamUnlinked,
     OrderCancelled,
@@ -58,9 +59,9 @@ def tell_of_changed_images(event: ProcedureEvent) -> None:
         services.note_resumed_exam(event.procedure_id, at=event.at)
 
 
-@subscribe(ExamUnlinked, name="worklist.close_item_of_unlinked_exam")
-def close_when_unlinked(event: ExamUnlinked) -> None:
-    """What there is to read is another's; the next exam of the procedure opens its item again."""
+@subscribe(ExamUnlinked, ExamReopened, name="worklist.close_item_of_unlinked_exam")
+def close_when_unlinked(event: ProcedureEvent) -> None:
+    """What there is to read is another's, or not done yet; the next end of the exam opens its item again."""
     services.cancel_item(event.procedure_id, at=event.at)
     services.stop_awaiting(event.procedure_id, at=event.at)
 

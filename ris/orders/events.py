@@ -91,6 +91,11 @@ class ExamReturned(ProcedureEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExamReopened(ProcedureEvent):
+    """The end of the exam was said by hand and taken back at once: it is under way again."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyArrived(ProcedureEvent):
     """Images of this procedure are known to be in the archive."""
 

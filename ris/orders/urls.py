@@ -36,6 +36,7 @@ urlpatterns = [
     path("board/<int:step_id>/undo-arrival/", pages_board.undo_arrival, name="undo-arrival"),
     path("board/<int:step_id>/start/", pages_board.start, name="start"),
     path("board/<int:step_id>/undo-start/", pages_board.undo_start, name="undo-start"),
+    path("board/<int:step_id>/undo-end/", pages_board.undo_end, name="undo-end"),
     path("board/<int:step_id>/complete/", pages_board.complete, name="complete"),
     path("board/<int:step_id>/discontinue/", pages_board.discontinue, name="discontinue"),
 ]

@@ -1,10 +1,11 @@
 // Acts that need a reason: a form with data-ask opens a dialog first and carries the answer as "reason".
-export function ask(question, { why = "", label = "Reason", needed = true, ok = "Go on" } = {}) {
+export function ask(question, { why = "", label = "Reason", needed = true, ok = "Go on", no = "Leave it" } = {}) {
   const dialog = document.getElementById("ask");
   const input = dialog.querySelector("input");
   dialog.querySelector("h2").textContent = question;
   dialog.querySelector("[data-label]").textContent = label;
   dialog.querySelector("[data-ok]").textContent = ok;
+  dialog.querySelector("[data-no]").textContent = no;
   const note = dialog.querySelector("[data-why]");
   note.textContent = why;
   note.hidden = !why;
@@ -31,7 +32,7 @@ export function startAsking() {
     event.preventDefault();
     event.stopPropagation();
     const label = asker.dataset.askLabel ?? "Reason";
-    const answer = await ask(asker.dataset.ask, { why: asker.dataset.askWhy ?? "", label, needed: asker.dataset.askOptional === undefined, ok: asker.dataset.askOk ?? "Go on" });
+    const answer = await ask(asker.dataset.ask, { why: asker.dataset.askWhy ?? "", label, needed: asker.dataset.askOptional === undefined, ok: asker.dataset.askOk ?? "Go on", no: asker.dataset.askNo ?? "Leave it" });
     if (answer === null) return;
     if (label !== "") {
       let input = form.querySelector("input[name=reason]");

@@ -15,6 +15,8 @@ from ris.kernel.events import Event
 from ris.orders.events import (
     ExamCompleted,
     ExamDiscontinued,
+    ExamReopened,
+    ExamResumed,
     ExamStarted,
     ExamUnlinked,
     OrderCancelled,
@@ -91,6 +93,8 @@ ORDER_TRIGGERS: dict[type[Event], tuple[_OfOrder, ...]] = {
         ("appointment", _appointment("S15")),
     ),
     ExamStarted: (("order.status", _status("SC", "IP")),),
+    ExamResumed: (("order.status", _status("SC", "IP")),),
+    ExamReopened: (("order.status", _status("SC", "IP")),),
     ExamCompleted: (("order.status", _status("SC", "CM")),),
     ExamDiscontinued: (("order.status", _status("SC", "DC")),),
     ExamUnlinked: (("order.status", _status("SC", "SC")),),

@@ -1,6 +1,7 @@
 """Services of orders and exams. Each is one transaction that audits itself and emits its events."""
 
-from .by_hand import complete_by_hand, discontinue_by_hand, start_by_hand
+from .booking import book_order, rebook_step
+from .by_hand import complete_by_hand, discontinue_by_hand, start_by_hand, undo_end, undo_start
 from .cancellation import cancel_order, cancel_procedure, hold_order, release_order
 from .patient_moves import give_order
 from .performed_steps import complete_exam, discontinue_exam, start_exam
@@ -19,6 +20,7 @@ from .withdrawal import (
 
 __all__ = [
     "arrive",
+    "book_order",
     "cancel_order",
     "cancel_procedure",
     "complete_by_hand",
@@ -33,6 +35,7 @@ __all__ = [
     "note_withdrawal",
     "number_order",
     "place_order",
+    "rebook_step",
     "reinstate_procedure",
     "reinstate_step",
     "release_order",
@@ -41,6 +44,8 @@ __all__ = [
     "start_by_hand",
     "start_exam",
     "undo_arrival",
+    "undo_end",
+    "undo_start",
     "unlink_exam",
     "withdraw_order",
     "withdraw_procedure",

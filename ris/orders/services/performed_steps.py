@@ -182,6 +182,8 @@ def move_steps(performed: PerformedStep, step: Step, *, at: datetime) -> list[Re
         concerned[row.procedure_id] = row.procedure
         others = set(row.performed.exclude(pk=performed.pk).values_list("state", flat=True))
         allowed = _allowed_step(step, others, performed)
+        if allowed is states.RETURN and row.arrived_at is not None:
+            allowed = states.RETURN_ARRIVED  # the patient who arrived is still here
         if row.state == states.CANCELLED and step in (states.START, states.COMPLETE):
             row = _reinstate(row, at)
         if allowed and row.state in allowed.sources:

@@ -12,7 +12,7 @@ from ris.kernel.values.identifiers import new_uid
 from .. import states
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
-from .catalog_lookup import find_catalog_procedure, find_modality
+from ..selectors_catalog import find_catalog_procedure, find_modality
 from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, UNKNOWN_STATION, add_flag
 from .performed_study import attach_study
 

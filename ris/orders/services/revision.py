@@ -17,7 +17,7 @@ from .. import states
 from ..events import OrderRevised
 from ..intents import OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
-from .catalog_lookup import find_catalog_procedure
+from ..selectors_catalog import find_catalog_procedure
 from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, add_flag, remove_flags
 from .placement import lock_order
 from .procedures import add_procedure, add_step, check_intent, find_device

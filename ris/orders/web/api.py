@@ -59,7 +59,10 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
     @extend_schema(request=OrderForm, responses={201: OrderSerializer})
     def create(self, request: Request) -> Response:
-        """Place an order. Needs ``place_orders`` at the site."""
+        """Place an order. Needs ``place_orders`` at the site.
+
+        409 with code ``booking`` says what speaks against it; ``confirmed`` books all the same.
+        """
         form = OrderForm(data=request.data)
         form.is_valid(raise_exception=True)
         intent = form.intent("desk")
@@ -67,7 +70,8 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         require(user, Can.PLACE_ORDERS, intent.site_id)
         if not visible_patients(user).filter(pk=intent.patient_id).exists():
             raise NotFound("There is no such patient.", at="patient")
-        order = services.place_order(intent, actor=actor_of(request), at=now())
+        confirmed = form.validated_data["confirmed"]
+        order = services.book_order(intent, confirmed=confirmed, actor=actor_of(request), at=now())
         return self._render(order, status.HTTP_201_CREATED)
 
     @extend_schema(request=ReasonForm, responses=OrderSerializer)
@@ -127,12 +131,15 @@ class StepViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @extend_schema(request=RescheduleForm, responses=StepSerializer)
     @action(detail=True, methods=["post"])
     def reschedule(self, request: Request, pk: str) -> Response:
-        """Move it to another time or device."""
+        """Move it to another time or device; 409 with code ``booking`` as for a new order."""
         step = self._step(Can.PLACE_ORDERS)
         form = RescheduleForm(data=request.data)
         form.is_valid(raise_exception=True)
-        start, device_id = form.validated_data["start"], form.validated_data["device"]
-        moved = services.reschedule_step(step.pk, start=start, device_id=device_id, actor=actor_of(request), at=now())
+        values = form.validated_data
+        moved = services.rebook_step(
+            step.pk, start=values["start"], device_id=values["device"], confirmed=values["confirmed"],
+            actor=actor_of(request), at=now(),
+        )  # fmt: skip
         return Response(StepSerializer(moved).data)
 
     @extend_schema(request=None, responses=StepSerializer)

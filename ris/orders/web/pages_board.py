@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record
 from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
+from ris.kernel.errors import Invalid
 from ris.kernel.values.moments import day_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.http import page, toast
@@ -24,7 +25,20 @@ from ris.people.selectors import permissions_of, sites_for
 
 from .. import selectors, services, states
 from ..models import ScheduledStep
-from ..services.performed_steps import WRONG_ENTRY
+
+REASONS = {
+    "110501": "Equipment failure",
+    "110503": "Patient allergic to media",
+    "110504": "Patient died",
+    "110505": "Patient refused to continue",
+    "110506": "Patient taken for treatment",
+    "110507": "Patient did not arrive",
+    "110508": "Patient pregnant",
+    "110510": "Duplicate order",
+    "110513": "Discontinued for unspecified reason",
+    "110514": "Wrong worklist entry",
+}
+"""Why an exam is broken off (PS3.16 CID 9300, DCM codes), in the words of the page."""
 
 _ORDER = {states.STARTED: 0, states.ARRIVED: 1, states.SCHEDULED: 2, states.COMPLETED: 3, states.DISCONTINUED: 4}
 
@@ -82,7 +96,7 @@ def step(request: HttpRequest, step_id: int) -> HttpResponse:
     found = selectors.step_for(user, step_id)
     order = found.procedure.order
     record(actor_of(request), "order.view", order, patient_id=order.patient_id, at=now())
-    context = {"step": found, "order": order, "patient": order.patient, "visit": order.visit,
+    context = {"step": found, "order": order, "patient": order.patient, "visit": order.visit, "reasons": REASONS,
                "may_perform": Can.PERFORM_EXAMS in permissions_of(user)}  # fmt: skip
     return render(request, "orders/step.html", context)
 
@@ -91,43 +105,53 @@ def step(request: HttpRequest, step_id: int) -> HttpResponse:
 @page(Can.PERFORM_EXAMS)
 def arrive(request: HttpRequest, step_id: int) -> HttpResponse:
     """The patient is here."""
-    found = _step(request, step_id)
+    found = _get_step(request, step_id)
     services.arrive(found.pk, actor=actor_of(request), at=now())
-    return _moved("Arrived.", undo=reverse("orders:undo-arrival", args=[found.pk]))
+    return _confirm("Arrived.", undo=reverse("orders:undo-arrival", args=[found.pk]))
 
 
 @require_POST
 @page(Can.PERFORM_EXAMS)
 def undo_arrival(request: HttpRequest, step_id: int) -> HttpResponse:
     """The patient is not here after all."""
-    services.undo_arrival(_step(request, step_id).pk, actor=actor_of(request), at=now())
-    return _moved("Undone: scheduled again.")
+    services.undo_arrival(_get_step(request, step_id).pk, actor=actor_of(request), at=now())
+    return _confirm("Undone: scheduled again.")
 
 
 @require_POST
 @page(Can.PERFORM_EXAMS)
 def start(request: HttpRequest, step_id: int) -> HttpResponse:
     """The exam begins."""
-    found = _step(request, step_id)
+    found = _get_step(request, step_id)
     services.start_by_hand(found.pk, actor=actor_of(request), at=now())
-    return _moved("Started.", undo=reverse("orders:undo-start", args=[found.pk]))
+    return _confirm("Started.", undo=reverse("orders:undo-start", args=[found.pk]))
 
 
 @require_POST
 @page(Can.PERFORM_EXAMS)
 def undo_start(request: HttpRequest, step_id: int) -> HttpResponse:
-    """It was the wrong entry: as if it had not begun."""
-    found = _step(request, step_id)
-    services.discontinue_by_hand(found.pk, reason_code=WRONG_ENTRY, actor=actor_of(request), at=now())
-    return _moved("Undone: back to scheduled.")
+    """Take the start back: the step is what it was before."""
+    found = _get_step(request, step_id)
+    services.undo_start(found.pk, actor=actor_of(request), at=now())
+    return _confirm(f"Undone: {found.reread().state} again.")
+
+
+@require_POST
+@page(Can.PERFORM_EXAMS)
+def undo_end(request: HttpRequest, step_id: int) -> HttpResponse:
+    """Take back that the exam was completed or broken off a moment ago."""
+    services.undo_end(_get_step(request, step_id).pk, actor=actor_of(request), at=now())
+    return _confirm("Undone: in progress again.")
 
 
 @require_POST
 @page(Can.PERFORM_EXAMS)
 def complete(request: HttpRequest, step_id: int) -> HttpResponse:
     """The exam is done."""
-    services.complete_by_hand(_step(request, step_id).pk, actor=actor_of(request), at=now())
-    return _moved("Done. The case is on the reading list when all of its steps are.")
+    step = _get_step(request, step_id)
+    services.complete_by_hand(step.pk, actor=actor_of(request), at=now())
+    text = "Done. The case is on the reading list when all of its steps are."
+    return _confirm(text, undo=reverse("orders:undo-end", args=[step.pk]))
 
 
 @require_POST
@@ -135,14 +159,17 @@ def complete(request: HttpRequest, step_id: int) -> HttpResponse:
 def discontinue(request: HttpRequest, step_id: int) -> HttpResponse:
     """The exam is broken off, with a coded reason (PS3.16 CID 9300)."""
     code = request.POST.get("reason_code", "")
-    services.discontinue_by_hand(_step(request, step_id).pk, reason_code=code, actor=actor_of(request), at=now())
-    return _moved("Discontinued.")
+    if code not in REASONS:
+        raise Invalid("Choose why the exam is broken off.", at="reason_code")
+    step = _get_step(request, step_id)
+    services.discontinue_by_hand(step.pk, reason_code=code, actor=actor_of(request), at=now())
+    return _confirm("Discontinued.", undo=reverse("orders:undo-end", args=[step.pk]))
 
 
-def _step(request: HttpRequest, step_id: int) -> ScheduledStep:
+def _get_step(request: HttpRequest, step_id: int) -> ScheduledStep:
     return selectors.step_for(user_of(request), step_id, Can.PERFORM_EXAMS)
 
 
-def _moved(text: str, *, undo: str = "") -> HttpResponse:
+def _confirm(text: str, *, undo: str = "") -> HttpResponse:
     response = HttpResponse(status=204, headers={"HX-Trigger": '{"moved": true}'})
     return toast(response, text, undo=undo)

@@ -1,14 +1,14 @@
-"""Order entry: the patient first, with those who may be the same shown; then what, where and when."""
+"""Order entry: the patient first, those who may be the same beside; then what, where and when."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ris.audit.services import record
@@ -30,7 +30,7 @@ from ris.people.selectors import require, sites_for
 from .. import services
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order
-from .pages_orders import local_moment, visible_patient
+from .pages_orders import get_visible_patient, read_site_moment
 
 
 @require_safe
@@ -111,17 +111,22 @@ def _site(request: HttpRequest) -> Site:
 def new(request: HttpRequest, patient_id: int) -> HttpResponse:
     """What is to be done, where and when. Modality and duration come from the catalog."""
     user = user_of(request)
-    patient = visible_patient(user, patient_id)
+    patient = get_visible_patient(user, patient_id)
     context: dict[str, Any] = {
         "patient": patient,
         "sites": sites_for(user, Can.PLACE_ORDERS),
         "priorities": Order.PRIORITIES,
-        "start": timezone.localtime(now() + timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M"),
+        "start": _suggest_start(sites_for(user, Can.PLACE_ORDERS).first()),
         "recent": patient.orders.filter(site__in=sites_for(user, Can.SEE_ORDERS)).order_by("-placed_at")[:5],
     }
     if request.method == "POST":
         try:
-            order = services.place_order(_intent(request, patient), actor=actor_of(request), at=now())
+            order = services.book_order(
+                _read_intent(request, patient),
+                confirmed=bool(request.POST.get("confirmed")),
+                actor=actor_of(request),
+                at=now(),
+            )
         except Refusal as refusal:
             chosen = filter(None, map(id_or_none, request.POST.getlist("procedure")))
             picked = [_picked(request, pk) for pk in chosen if Procedure.objects.filter(pk=pk, active=True).exists()]
@@ -131,6 +136,12 @@ def new(request: HttpRequest, patient_id: int) -> HttpResponse:
         return go(request, reverse("orders:detail", args=[order.pk]), f"Ordered: {order.accession}.")
     record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
     return render(request, "orders/new.html", context)
+
+
+def _suggest_start(site: Site | None) -> str:
+    """In ten minutes by the clock of the site that the form chooses first: time to walk to the device."""
+    zone = ZoneInfo(site.time_zone) if site else UTC
+    return (now() + timedelta(minutes=10)).astimezone(zone).strftime("%Y-%m-%dT%H:%M")
 
 
 @require_safe
@@ -160,20 +171,20 @@ def _picked(request: HttpRequest, procedure_id: int) -> dict[str, Any]:
             "side": said.get(f"side-{procedure_id}", procedure.laterality)}  # fmt: skip
 
 
-def _intent(request: HttpRequest, patient: Patient) -> OrderIntent:
+def _read_intent(request: HttpRequest, patient: Patient) -> OrderIntent:
     site = _site(request)
-    start = local_moment(request, "start")
-    found = []
+    start = read_site_moment(request, "start", site)
+    procedures = []
     for pk in request.POST.getlist("procedure"):
-        one = Procedure.objects.filter(pk=read_id(pk, at="procedure")).first()
-        if one is None:
+        catalog = Procedure.objects.filter(pk=read_id(pk, at="procedure")).first()
+        if catalog is None:
             raise NotFound("There is no such procedure.")
         ae_title = request.POST.get(f"device-{pk}", "")
         step = StepIntent(start=start, station_aes=(ae_title,) if ae_title else ())
         side = request.POST.get(f"side-{pk}", "")
-        code = Code(one.code, one.name, one.coding_system)
-        found.append(ProcedureIntent(code=code, laterality=side, steps=(step,)))
-        start += timedelta(minutes=one.minutes)
+        code = Code(catalog.code, catalog.name, catalog.coding_system)
+        procedures.append(ProcedureIntent(code=code, laterality=side, steps=(step,)))
+        start += timedelta(minutes=catalog.minutes)  # one after the other
 
     def said(name: str) -> str:
         return request.POST.get(name, "").strip()
@@ -182,7 +193,7 @@ def _intent(request: HttpRequest, patient: Patient) -> OrderIntent:
         site_id=site.pk,
         patient_id=patient.pk,
         source="desk",
-        procedures=tuple(found),
+        procedures=tuple(procedures),
         priority=said("priority"),
         ordering_provider=said("ordering_provider").replace(", ", "^"),
         reason=said("reason"),

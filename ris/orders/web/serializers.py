@@ -57,10 +57,10 @@ class StepForm(serializers.Serializer[Any]):
     minutes = serializers.IntegerField(required=False, min_value=1, max_value=1440)
     description = serializers.CharField(required=False, max_length=120)
 
-    def intent(self, said: dict[str, Any]) -> StepIntent:
+    def intent(self, values: dict[str, Any]) -> StepIntent:
         """The intent of the validated values."""
-        station = said.pop("station_ae", "")
-        return StepIntent(station_aes=(station,) if station else (), **said)
+        station = values.pop("station_ae", "")
+        return StepIntent(station_aes=(station,) if station else (), **values)
 
 
 class ProcedureForm(serializers.Serializer[Any]):
@@ -72,11 +72,11 @@ class ProcedureForm(serializers.Serializer[Any]):
     laterality = serializers.ChoiceField(["L", "R", "B"], required=False)
     steps = StepForm(many=True, required=False)
 
-    def intent(self, said: dict[str, Any]) -> ProcedureIntent:
+    def intent(self, values: dict[str, Any]) -> ProcedureIntent:
         """The intent of the validated values."""
-        steps = tuple(StepForm().intent(step) for step in said.pop("steps", ()))
-        code = Code(said.pop("code"), system=said.pop("coding_system"))
-        return ProcedureIntent(code=code, steps=steps, **said)
+        steps = tuple(StepForm().intent(step) for step in values.pop("steps", ()))
+        code = Code(values.pop("code"), system=values.pop("coding_system"))
+        return ProcedureIntent(code=code, steps=steps, **values)
 
 
 class OrderForm(serializers.Serializer[Any]):
@@ -92,14 +92,14 @@ class OrderForm(serializers.Serializer[Any]):
     clinical_info = serializers.CharField(required=False)
     comments = serializers.CharField(required=False)
     procedures = ProcedureForm(many=True)
+    confirmed = serializers.BooleanField(default=False, help_text="Book although something speaks against it.")
 
     def intent(self, source: str) -> OrderIntent:
         """What was asked for. Call after ``is_valid``."""
-        said = dict(self.validated_data)
-        procedures = tuple(ProcedureForm().intent(dict(p)) for p in said.pop("procedures"))
-        return OrderIntent(
-            site_id=said.pop("site"), patient_id=said.pop("patient").pk, source=source, procedures=procedures, **said
-        )
+        values = {name: value for name, value in self.validated_data.items() if name != "confirmed"}
+        procedures = tuple(ProcedureForm().intent(dict(p)) for p in values.pop("procedures"))
+        site_id, patient_id = values.pop("site"), values.pop("patient").pk
+        return OrderIntent(site_id=site_id, patient_id=patient_id, source=source, procedures=procedures, **values)
 
 
 class RescheduleForm(serializers.Serializer[Any]):
@@ -107,3 +107,4 @@ class RescheduleForm(serializers.Serializer[Any]):
 
     start = MomentField()
     device = IdField()
+    confirmed = serializers.BooleanField(default=False, help_text="Book although something speaks against it.")

@@ -8,7 +8,7 @@ from ris.catalog.models import Device
 from ris.kernel.errors import Invalid
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order
-from ris.orders.services.catalog_lookup import find_catalog_procedure
+from ris.orders.selectors_catalog import find_catalog_procedure
 from ris.patients.models import Patient, Visit
 
 from ..context import Incoming

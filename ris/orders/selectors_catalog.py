@@ -8,7 +8,7 @@ from django.db.models.functions import Upper
 from ris.catalog.models import Procedure
 from ris.kernel.db.statements import Kept
 
-from ..intents import Code
+from .intents import Code
 
 # Asked for every order that comes in, so the text of these statements is kept.
 _BY_OWN_CODE = Kept(
