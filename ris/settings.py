@@ -6,7 +6,8 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from .config import BASE_DIR, database, mail_server, read_config, redis_url, secret_key
+from .config import BASE_DIR, read_config, secret_key
+from .config_servers import database, mail_server, redis_url
 from .logs import logging_config
 
 RIS = read_config(os.environ)

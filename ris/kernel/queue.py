@@ -19,15 +19,31 @@ from typing import Any, Generic, TypeVar, cast
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from .alarms import raise_alarm
+from .alarms import clear_alarm, raise_alarm
 from .db.transitions import Stateful
 from .errors import Conflict, NotFound
+from .models import Alarm
 from .states import Step
 
 R = TypeVar("R", bound="Owed")
 
 MOST_DOUBLINGS = 16
 """2 ** 16 s are 18 hours, more than any longest delay; past that the power would only grow too large a number."""
+
+
+QUARANTINE_ALARM = "quarantine"
+"""Open in a system that was restored from a backup: what it owes may have been sent since the backup was made."""
+
+
+def is_quarantined() -> bool:
+    """Whether this system may send nothing and ask no other, until a person releases it."""
+    return Alarm.objects.filter(kind=QUARANTINE_ALARM, cleared_at=None).exists()
+
+
+def leave_quarantine(*, at: datetime) -> None:
+    """Let the system send again."""
+    for subject in Alarm.objects.filter(kind=QUARANTINE_ALARM, cleared_at=None).values_list("subject", flat=True):
+        clear_alarm(QUARANTINE_ALARM, subject, at=at)
 
 
 def start_clock(at: datetime) -> Callable[[], datetime]:
@@ -103,7 +119,12 @@ class Queue(Generic[R]):
         return cast("QuerySet[R]", rows)
 
     def due(self, at: datetime) -> QuerySet[R]:
-        """Rows that can be claimed: due, and of rows of one lane those before which nothing waits for its time."""
+        """Rows that can be claimed: due, and of rows of one lane those before which nothing waits for its time.
+
+        None in quarantine.
+        """
+        if is_quarantined():
+            return self.owed().none()
         rows = self.owed().filter(self._is_due(at))
         if self.lane:
             rows = rows.exclude(Exists(self._earlier().exclude(self._is_due(at))))

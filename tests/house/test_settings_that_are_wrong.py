@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ris.config import VARIABLES, database, mail_server, read_config, redis_url, secret, secret_key
+from ris.config import VARIABLES, read_config, secret_key
+from ris.config_servers import database, mail_server, redis_url, secret
 from ris.config_values import Misconfigured
 from tests.serving import environment, ris
 

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from ris.kernel.queue import is_quarantined
 from ris.kernel.tls import build_client_context
 
 from ..encoding.log_privacy import keep_identifiers_out_of_logs
@@ -42,6 +43,7 @@ def open_association(remote: Remote | RemoteAddress, *sop_classes: str, wait_s: 
 
     ``wait_s``: seconds for each of its steps, instead of the usual ones.
     """
+    refuse_in_quarantine()
     keep_identifiers_out_of_logs()
     ae = AE(ae_title=remote.calling_ae or settings.RIS.ae_title)
     ae.connection_timeout = ae.acse_timeout = wait_s or CONNECT_S
@@ -58,6 +60,12 @@ def open_association(remote: Remote | RemoteAddress, *sop_classes: str, wait_s: 
     finally:
         if association.is_established:
             association.release()
+
+
+def refuse_in_quarantine() -> None:
+    """Raise Unreachable in a system that was restored from a backup and that nobody has released yet."""
+    if is_quarantined():
+        raise Unreachable("this system is in quarantine (./bin/ris backup release)")
 
 
 def _context() -> ssl.SSLContext:

@@ -24,7 +24,7 @@ from ..models import Archive
 from ..mpps.dataset import read_patient, text
 from ..mwl import date_matching
 from ..reconciliation.patient_check import SaidPatient
-from .association import Unreachable, open_association, read_status
+from .association import Unreachable, open_association, read_status, refuse_in_quarantine
 
 MAX_STUDIES = 500
 HTTP_S = 60
@@ -92,6 +92,7 @@ def _by_qido(archive: Archive, keys: dict[str, str]) -> list[FoundStudy]:
 
 def build_dicomweb_client(archive: Archive) -> DICOMwebClient:
     """A client of the archive's DICOMweb address, without retries: our queues retry."""
+    refuse_in_quarantine()
     client = DICOMwebClient(url=archive.dicomweb, timeout=HTTP_S)
     client.set_http_retry_params(retry=False)
     return client

@@ -18,7 +18,7 @@ from django.db.models import F
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict
-from ris.kernel.queue import Lease
+from ris.kernel.queue import Lease, is_quarantined
 from ris.kernel.states import Step
 
 from .. import states
@@ -64,9 +64,12 @@ class Courier:
         self._line: DestinationConnection | None = None
 
     def drain(self) -> int:
-        """Send until nothing can be sent now; return how many were accepted. Does nothing if another is at it."""
+        """Send until nothing can be sent now; return how many were accepted.
+
+        Does nothing if another is at it, or in quarantine.
+        """
         sent = 0
-        if not self._take_lease():
+        if is_quarantined() or not self._take_lease():
             return 0
         try:
             while True:
