@@ -25,6 +25,7 @@ from worklist.states import CLAIMED
 
 from . import selectors, services
 from .checks import SECTIONS, Text, remarks
+from .documents import documents_of
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .priors import priors_of
 from .rendering.content import critical_of, holding
@@ -56,6 +57,7 @@ def room(request: HttpRequest, item_id: int) -> HttpResponse:
         "may_correct": report is not None and selectors.may_correct(user, report),
         "agreements": AGREEMENTS if item.preliminary_by_id not in (None, user.pk) else (),
         "priors": list(priors_of(user, item)[:40]), "fields": _fields(report), **_standing(user, item),
+        "documents": list(documents_of(user, order.patient)) if sees else [],
         "along": worklist.held_along(item) if item.reader_id == user.pk else (),
     }  # fmt: skip
     return render(request, "reporting/room.html", context)

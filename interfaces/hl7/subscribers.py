@@ -17,9 +17,9 @@ from worklist.events import ItemOpened
 from worklist.models import ReadingItem
 
 from . import states
-from .inbound.early_results import attach_early
 from .inbound.orders.apply import Afterwards
 from .inbound.orders.history import OTHER_PATIENT, reapply
+from .inbound.results.early_results import attach_early
 from .models import Destination, InboundMessage
 from .operations.services import replay
 from .outbound.queue import enqueue_event

@@ -21,7 +21,10 @@ class ContentSecurityPolicy:
         nonce = secrets.token_urlsafe(16)
         request.csp_nonce = nonce  # type: ignore[attr-defined]
         response = self.get_response(request)
-        response.headers["Content-Security-Policy"] = policy(nonce, request.get_host(), secure=request.is_secure())
+        # A view that serves a file from outside has set a stricter one.
+        response.headers.setdefault(
+            "Content-Security-Policy", policy(nonce, request.get_host(), secure=request.is_secure())
+        )
         response.headers["Permissions-Policy"] = "camera=(), geolocation=(), payment=(), usb=()"
         return response
 

@@ -15,7 +15,7 @@ from .readiness import alarm_missing_images, open_if_readable, start_clock_by_im
 from .revisions import copy_conflicts, emit_revised, take_back_conflicts
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
 from .urgency.lane_columns import advance_lanes, score_terms
-from .urgency.updates import note_ai_result, pause_clock, resume_clock, set_mark, set_priority
+from .urgency.updates import note_ai_result, pause_clock, resume_clock, set_mark, set_priority, withdraw_ai_result
 
 __all__ = [
     "accept_offer",
@@ -69,4 +69,5 @@ __all__ = [
     "take_back_conflicts",
     "take_over",
     "widen_uncovered",
+    "withdraw_ai_result",
 ]

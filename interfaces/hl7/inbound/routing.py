@@ -14,7 +14,7 @@ from .adt import change_identifiers, merge, patient_arrived, separate, write_pat
 from .appointments import apply_appointment
 from .context import Incoming
 from .orders.handler import apply_orders
-from .results import apply_results
+from .results.result_handler import apply_results
 
 Handler = Callable[[Incoming], str]
 """Applies a message. Returns why it was ignored; empty when it was applied."""
@@ -63,7 +63,9 @@ MESSAGES: dict[str, Entry] = {
     "SIU^S14": Entry(apply_appointment, ("SCH", "PID"), "Appointment changed"),
     "SIU^S15": Entry(apply_appointment, ("SCH", "PID"), "Appointment cancelled; the order waits"),
     "SIU^S17": Entry(apply_appointment, ("SCH", "PID"), "Appointment deleted; the order waits"),
-    "ORU^R01": Entry(apply_results, (), "Images available (IHE RAD-132), AI or outside results, dictated reports"),
+    "ORU^R01": Entry(
+        apply_results, (), "Images available (IHE RAD-132), AI findings, dictated reports, reports made elsewhere"
+    ),
 }
 """MSH-9 → entry."""
 

@@ -23,8 +23,9 @@ class Peer(models.Model):
     RESULTS = [
         ("auto", "By what they hold"),
         ("images", "Images are available"),
-        ("ai", "AI or outside results"),
+        ("ai", "AI findings"),
         ("dictation", "Dictated reports"),
+        ("outside", "Reports made elsewhere, kept as documents"),
     ]
     BUSY = [("AR", "AR"), ("AE", "AE")]
     ACK_MODES = [

@@ -108,6 +108,7 @@ def patient(request: HttpRequest, patient_id: int) -> HttpResponse:
         "merges": selectors.list_merges(user, person),
         "may_separate": Can.SEPARATE_PATIENTS in permissions_of(user),
         "may_place": Can.PLACE_ORDERS in permissions_of(user),
+        "sees_reports": Can.SEE_REPORTS in permissions_of(user),
     }
     return render(request, "orders/patient.html", context)
 

@@ -15,7 +15,7 @@ from ris.patients.models import Identifier, Patient, Visit
 from tests.factories import make_order, perform
 from tests.interfaces.hl7.hl7 import NOON, answer, message, msh, obr, orc, order, pid, seg, take
 from tests.worklist.reading import make_item, make_reader
-from worklist.models import AiFlag
+from worklist.models import AiFlag, ReadingItem
 
 pytestmark = pytest.mark.django_db
 
@@ -208,14 +208,33 @@ def test_an_appointment_moves_the_step_and_a_cancelled_one_lets_the_order_wait()
     assert ScheduledStep.objects.get().start.day == 12
 
 
-def oru(*obx: str, obr_fields: dict[int, str] | None = None) -> bytes:
-    return message(msh("ORU^R01", version="2.5.1"), pid(), obr(fields=obr_fields or {}), *obx)
+def oru(*obx: str, patient: Patient | None = None, obr_fields: dict[int, str] | None = None) -> bytes:
+    said = pid_of(patient) if patient else pid()
+    return message(msh("ORU^R01", version="2.5.1"), said, obr(fields=obr_fields or {}), *obx)
+
+
+def pid_of(patient: Patient) -> str:
+    """PID as the patient is known here."""
+    number = patient.identifiers.get().value
+    name, born = f"{patient.family_name}^{patient.given_name}", f"{patient.birth_date:%Y%m%d}"
+    return pid(number, name=name, born=born, sex=patient.sex)
+
+
+def patient_of(item: ReadingItem) -> Patient:
+    """Whose case it is."""
+    return item.procedure.order.patient
 
 
 def test_images_available_are_noted_and_found_by_the_study_uid():
     placed = make_order()
     procedure = placed.procedures.get()
-    row = take(oru(f"OBX|1|HD|113014^DICOM Study^DCM||{procedure.study_uid}||||||O", obr_fields={25: "R"}))
+    row = take(
+        oru(
+            f"OBX|1|HD|113014^DICOM Study^DCM||{procedure.study_uid}||||||O",
+            patient=placed.patient,
+            obr_fields={25: "R"},
+        )
+    )
     assert row.state == "applied"
     assert Study.objects.get().procedure == procedure
     assert row.accession == placed.accession
@@ -244,7 +263,7 @@ AI = "OBX|1|CWE|RDE1^Intracranial haemorrhage^AI|a|Y|||A|||F|||20260310114000+00
 
 def test_an_ai_result_is_attached_to_the_case_with_code_and_score():
     item = make_item()
-    row = take(oru(*AI, obr_fields={18: item.accession}))
+    row = take(oru(*AI, patient=patient_of(item), obr_fields={18: item.accession}))
     flag = AiFlag.objects.get()
     assert row.state == "applied"
     assert (flag.item, flag.code, flag.positive, flag.score) == (item, "RDE1", True, 0.93)
@@ -255,7 +274,7 @@ def test_an_ai_result_counts_as_long_as_its_sender_says_where_that_is_read(place
     Peer.objects.create(application="EMR", facility="NORTH", name="AI box", attributes={place: "result.expires_at"})
     item = make_item()
     flagged = seg("OBX", {1: "1", 2: "CWE", 3: "RDE1^ICH^AI", 4: "a", 5: "Y", 8: "A", 19: "202603101300+0000"})
-    row = take(oru(flagged, *filter(None, [more]), obr_fields={18: item.accession}))
+    row = take(oru(flagged, *filter(None, [more]), patient=patient_of(item), obr_fields={18: item.accession}))
     assert row.state == "applied", row.reason
     assert AiFlag.objects.get().expires_at == NOON + timedelta(hours=1)
 
@@ -266,7 +285,10 @@ def test_the_same_ai_result_twice_at_once_is_accepted_twice_and_kept_once():
     finding = "OBX|1|CE|ICH^Haemorrhage||Y||||||F|||20260310115800"
     raws = [
         message(
-            msh("ORU^R01", control_id=f"AI{n}", at="20260310115900"), pid(), obr(fields={18: item.accession}), finding
+            msh("ORU^R01", control_id=f"AI{n}", at="20260310115900"),
+            pid_of(patient_of(item)),
+            obr(fields={18: item.accession}),
+            finding,
         )
         for n in (1, 2)
     ]
@@ -295,7 +317,7 @@ def test_the_same_ai_result_twice_at_once_is_accepted_twice_and_kept_once():
 
 def test_an_ai_result_that_comes_before_the_exam_ends_is_attached_when_the_case_opens():
     placed = make_order()
-    row = take(oru(*AI, obr_fields={18: placed.accession}))
+    row = take(oru(*AI, patient=placed.patient, obr_fields={18: placed.accession}))
     assert any("kept" in w for w in row.warnings)
     assert not AiFlag.objects.exists()
     perform(placed.procedures.get(), at=NOON - timedelta(minutes=20))
@@ -305,10 +327,11 @@ def test_an_ai_result_that_comes_before_the_exam_ends_is_attached_when_the_case_
     assert EarlyResult.objects.get().attached_at is not None
 
 
-def dictated(accession: str, author: str = "NPI9") -> bytes:
+def dictated(item: ReadingItem, author: str = "NPI9") -> bytes:
     return oru(
         "OBX|1|TX|59776-5^Findings^LN||No bleed.", "OBX|2|TX|59776-5^Findings^LN||No shift.",
-        "OBX|3|TX|19005-8^Impression^LN||Normal.", obr_fields={18: accession, 32: f"{author}&ZZDOC&RITA"},
+        "OBX|3|TX|19005-8^Impression^LN||Normal.", patient=patient_of(item),
+        obr_fields={18: item.accession, 32: f"{author}&ZZDOC&RITA"},
     )  # fmt: skip
 
 
@@ -316,25 +339,25 @@ def test_a_dictated_report_becomes_a_draft_and_never_overwrites_one():
     item, reader = make_item(), make_reader()
     reader.npi = "NPI9"
     reader.save()
-    assert take(dictated(item.accession)).state == "applied"
+    assert take(dictated(item)).state == "applied"
     draft = Report.objects.get()
     assert (draft.state, draft.author, draft.findings, draft.impression) == (
         "draft", reader, "No bleed.\nNo shift.", "Normal.",
     )  # fmt: skip
     Report.objects.update(findings="Changed by hand.")
-    row = take(dictated(item.accession))
+    row = take(dictated(item))
     assert row.answer_code == "AE"
     assert Report.objects.get().findings == "Changed by hand."
 
 
 def test_a_dictation_by_somebody_unknown_is_refused_at_obr_32():
-    row = take(dictated(make_item().accession, author="NOBODY"))
+    row = take(dictated(make_item(), author="NOBODY"))
     assert (row.answer_code, row.faults[0][:2]) == ("AE", ["204", "OBR-32"])
 
 
 def test_a_peer_may_be_set_to_send_results_of_one_kind_only():
     Peer.objects.create(application="EMR", facility="NORTH", name="AI box", results="ai")
     item = make_item()
-    take(oru("OBX|1|TX|ICH^Haemorrhage^AI||POSITIVE", obr_fields={18: item.accession}))
+    take(oru("OBX|1|TX|ICH^Haemorrhage^AI||POSITIVE", patient=patient_of(item), obr_fields={18: item.accession}))
     assert AiFlag.objects.get().positive
     assert not Report.objects.exists()

@@ -73,6 +73,19 @@ def _performance(item: ReadingItem, vendor: str, code: str) -> AiPerformance | N
     return min(rows, key=lambda row: (row.site_id is None, row.urgency is None), default=None)
 
 
+@transaction.atomic
+def withdraw_ai_result(item_id: int, *, vendor: str, code: str, actor: Actor, at: datetime) -> bool:
+    """Its sender takes an AI result back (OBX-11 D, W): the case is priced without it. Whether there was one."""
+    standing = AiFlag.objects.filter(item=item_id, vendor=vendor, code=code, expires_at__gt=at)
+    if not standing.update(expires_at=at, over=True):
+        return False
+    item = ReadingItem.objects.select_related("procedure__order").get(pk=item_id)
+    said = {"vendor": vendor, "code": code}
+    record(actor, "item.ai-result-withdrawn", item, patient_id=item.procedure.order.patient_id, at=at, result=said)
+    reprice(item_id, at=at, cause=f"AI result withdrawn: {vendor} {code}", actor=actor)
+    return True
+
+
 def expire_ai(at: datetime, *, limit: int = 200) -> int:
     """Price anew the cases whose AI result counts no longer; how many results expired."""
     over = AiFlag.objects.filter(over=False, expires_at__lte=at).values_list("pk", "item")

@@ -1,0 +1,98 @@
+"""Results attached to a case, or kept until the case opens: they may come before the order, or before the exam ends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model, Q
+
+from reporting.dictation import take_dictation
+from ris.audit.actor import Actor
+from ris.kernel.alarms import raise_alarm
+from ris.kernel.errors import NotFound, Refusal
+from ris.people.models import User
+from worklist.models import ReadingItem
+from worklist.services import note_ai_result, withdraw_ai_result
+
+from ...models import EarlyResult
+from .findings import Finding
+from .ownership import Person, is_patient
+from .texts import Dictation
+
+UNATTACHED_ALARM = "HL7 result not attached"
+
+
+def keep(
+    result: Finding | Dictation, person: Person | None, *, accession: str, study_uid: str, message_id: int | None
+) -> EarlyResult:
+    """Keep a result, and who PID says it is of, for the case to come."""
+    said: dict[str, Any] = result.to_json()
+    if person is not None:
+        said["person"] = person.to_json()
+    kind = "dictation" if isinstance(result, Dictation) else "ai"
+    return EarlyResult.objects.create(
+        kind=kind, said=said, accession=accession, study_uid=study_uid, message_id=message_id
+    )
+
+
+def attach(item: ReadingItem, result: Finding | Dictation, *, actor: Actor, at: datetime) -> Model | None:
+    """Give a result to its case; None when it was there already. Refusals as the services of worklist and reporting."""
+    if isinstance(result, Dictation):
+        author = author_of(result.author)
+        return take_dictation(
+            item.pk, author=author, sections=result.sections, status=result.status, actor=actor, at=at
+        )
+    vendor, code = result.vendor[:40], result.code
+    if result.withdrawn:
+        return item if withdraw_ai_result(item.pk, vendor=vendor, code=code, actor=actor, at=at) else None
+    note_ai_result(
+        item.pk,
+        vendor=vendor,
+        code=code,
+        positive=result.positive,
+        score=result.score,
+        result_at=result.result_at,
+        expires_at=result.expires_at,
+        actor=actor,
+        at=max(at, result.result_at),  # it came after the exam ended and before the case was seen to be open
+    )
+    return item
+
+
+def find_author(number: str) -> User | None:
+    """The user of that national identifier or user name."""
+    return User.objects.filter(Q(npi=number) | Q(username=number), is_active=True).order_by("pk").first()
+
+
+def author_of(number: str) -> User:
+    """The same. Raises NotFound."""
+    found = find_author(number)
+    if found is None:
+        raise NotFound("Nobody here has the identifier of who dictated it.", at="OBR-32", code="204")
+    return found
+
+
+def attach_early(item: ReadingItem, *, at: datetime) -> None:
+    """Attach what was kept for this case. What is another patient's, or can no longer be attached, stays kept, and an
+    alarm tells people of it."""
+    about = Q(study_uid=item.procedure.study_uid) | Q(study_uid="", accession=item.accession)
+    for early in EarlyResult.objects.filter(about, attached_at=None).order_by("pk"):
+        reason = _attach_kept(early, item, at)
+        if reason:
+            raise_alarm(UNATTACHED_ALARM, item.accession, detail=f"Message {early.message_id}: {reason}", at=at)
+        else:
+            EarlyResult.objects.filter(pk=early.pk).update(attached_at=at)
+
+
+def _attach_kept(early: EarlyResult, item: ReadingItem, at: datetime) -> str:
+    """Why it was not attached; empty when it was."""
+    person = Person.from_json(early.said["person"]) if early.said.get("person") else None
+    if person is not None and not is_patient(person, item.procedure.order.patient):
+        return "PID names another patient than the exam."
+    result = Dictation.from_json(early.said) if early.kind == "dictation" else Finding.from_json(early.said)
+    try:
+        attach(item, result, actor=Actor.job("hl7"), at=at)
+    except Refusal as refusal:
+        return refusal.detail
+    return ""

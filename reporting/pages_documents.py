@@ -1,0 +1,63 @@
+"""Reports made elsewhere, on screen. A file is served so that no browser runs what it holds."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from ris.audit.services import record
+from ris.kernel.clock import now
+from ris.kernel.errors import NotFound
+from ris.patients.models import Patient
+from ris.people.edge import actor_of, user_of
+from ris.people.http import page
+from ris.people.roles import Can
+
+from .documents import document_for, documents_of
+
+_SUFFIXES = {
+    "application/pdf": "pdf",
+    "application/rtf": "rtf",
+    "application/xml": "xml",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "text/plain": "txt",
+}
+_SHOWN = frozenset({"application/pdf", "image/jpeg", "image/png"})
+"""Media types that a browser shows by itself, without running anything of the page's origin."""
+
+
+@require_safe
+@page(Can.SEE_REPORTS)
+def documents(request: HttpRequest, patient_id: int) -> HttpResponse:
+    """A patient's documents as a card of the patient's page; empty where there are none. Raises NotFound."""
+    patient = Patient.objects.filter(pk=patient_id).first()
+    if patient is None:
+        raise NotFound("There is no such patient.")
+    found = list(documents_of(user_of(request), patient))
+    return render(request, "reporting/documents_card.html", {"documents": found})
+
+
+@require_safe
+@page(Can.SEE_REPORTS)
+def document(request: HttpRequest, document_id: int) -> HttpResponse:
+    """A text as a page; a PDF or picture as it is; anything else as a download. Audited."""
+    found = document_for(user_of(request), document_id)
+    record(actor_of(request), "document.view", found, patient_id=found.patient_id, at=now())
+    content = bytes(found.content)
+    if found.media_type == "text/plain":
+        context = {"document": found, "text": content.decode(errors="replace"), "patient": found.patient}
+        return render(request, "reporting/document.html", context)
+    suffix = _SUFFIXES.get(found.media_type, "bin")
+    how = "inline" if found.media_type in _SHOWN else "attachment"
+    media_type = found.media_type if found.media_type in _SHOWN else "application/octet-stream"
+    # Browsers show no PDF in a sandbox; their viewer runs apart from the page.
+    sandbox = "" if suffix == "pdf" else "; sandbox"
+    headers = {
+        "Content-Disposition": f'{how}; filename="document-{found.pk}.{suffix}"',
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": f"default-src 'none'; frame-ancestors 'none'{sandbox}",
+        "Cache-Control": "no-store",
+    }
+    return HttpResponse(content, content_type=media_type, headers=headers)
