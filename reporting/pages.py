@@ -25,8 +25,8 @@ from worklist.states import CLAIMED
 
 from . import selectors, services
 from .checks import SECTIONS, Text, remarks
-from .documents import documents_of
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
+from .outside.documents import documents_of
 from .priors import priors_of
 from .rendering.content import critical_of, holding
 from .services import CRITICAL

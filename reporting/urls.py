@@ -4,8 +4,9 @@ from django.urls import path
 
 from ris.kernel.api import IdRouter
 
-from . import pages, pages_documents, pages_results
+from . import pages, pages_results
 from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
+from .outside import pages as document_pages
 
 app_name = "reporting"
 
@@ -20,8 +21,8 @@ urlpatterns = [
     path("reading/<int:item_id>/sign/", pages.release, {"how": "sign"}, name="sign"),
     path("reading/<int:item_id>/preliminary/", pages.release, {"how": "preliminary"}, name="preliminary"),
     path("results/", pages_results.results, name="results"),
-    path("results/documents/<int:document_id>/", pages_documents.document, name="document"),
-    path("results/documents/of/<int:patient_id>/", pages_documents.documents, name="documents"),
+    path("results/documents/<int:document_id>/", document_pages.document, name="document"),
+    path("results/documents/of/<int:patient_id>/", document_pages.documents, name="documents"),
     path("results/<int:report_id>/", pages_results.result, name="result"),
     path("results/<int:report_id>/prior/", pages_results.prior, name="prior"),
     path("results/<int:report_id>/pdf/", pages_results.pdf, name="pdf"),

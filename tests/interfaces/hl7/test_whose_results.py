@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from interfaces.hl7.models import EarlyResult, Peer
-from reporting.documents import documents_of
 from reporting.models import OutsideDocument, Report
+from reporting.outside.documents import documents_of
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.patients.models import Patient

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reporting.documents import keep_document
+from reporting.outside.documents import keep_document
 from ris.kernel.errors import Invalid
 from ris.orders.services import note_images
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reporting.checks import SECTIONS
-from reporting.documents import DocumentIntent
+from reporting.outside.documents import DocumentIntent
 from ris.kernel.errors import Invalid
 
 from ...outbound.messages.oru import SECTIONS as SECTION_CODES

@@ -19,7 +19,7 @@ from ris.people.models import User
 from ris.people.roles import Can, Role
 from ris.people.selectors import has_role, permissions_of, sites_for
 
-from .models import OutsideDocument
+from ..models import OutsideDocument
 
 WITHDRAWN = "D"
 

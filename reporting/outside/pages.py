@@ -10,9 +10,11 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
 from ris.patients.models import Patient
+from ris.patients.selectors import visible_patients
 from ris.people.edge import actor_of, user_of
 from ris.people.http import page
 from ris.people.roles import Can
+from ris.people.selectors import permissions_of
 
 from .documents import document_for, documents_of
 
@@ -31,11 +33,14 @@ _SHOWN = frozenset({"application/pdf", "image/jpeg", "image/png"})
 @require_safe
 @page(Can.SEE_REPORTS)
 def documents(request: HttpRequest, patient_id: int) -> HttpResponse:
-    """A patient's documents as a card of the patient's page; empty where there are none. Raises NotFound."""
+    """A patient's documents as a card of the patient's page; empty where there are none. Raises NotFound, also for a
+    patient whom only foreign sites know."""
+    user = user_of(request)
     patient = Patient.objects.filter(pk=patient_id).first()
-    if patient is None:
+    found = list(documents_of(user, patient)) if patient else []
+    is_known = Can.SEE_ORDERS in permissions_of(user) and visible_patients(user).filter(pk=patient_id).exists()
+    if not found and not is_known:
         raise NotFound("There is no such patient.")
-    found = list(documents_of(user_of(request), patient))
     return render(request, "reporting/documents_card.html", {"documents": found})
 
 

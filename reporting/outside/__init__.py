@@ -1,0 +1,1 @@
+"""Reports made elsewhere: ``documents`` keeps and finds them, ``pages`` shows them."""
