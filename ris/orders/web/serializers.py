@@ -20,7 +20,7 @@ class StepSerializer(serializers.ModelSerializer[ScheduledStep]):
         model = ScheduledStep
         fields = [
             "id", "number", "state", "modality", "device", "station_aes", "location", "start", "minutes",
-            "description", "arrived_at", "version",
+            "description", "arrived_at", "protocol_codes", "version",
         ]  # fmt: skip
 
 
@@ -45,7 +45,9 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         fields = [
             "id", "site", "patient", "visit", "state", "accession", "placer_number", "placer_authority",
             "filler_number", "priority", "ordering_provider", "reason", "clinical_info", "comments", "placed_at",
-            "source", "flags", "procedures", "version",
+            "source", "flags", "procedures", "version", "diagnoses", "reason_codes", "observations", "weight_kg",
+            "height_m", "call_back_phone", "copies_to", "patient_class", "patient_location", "referring_provider",
+            "pregnant", "placer_entity", "filler_entity", "group_entity",
         ]  # fmt: skip
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from interfaces.hl7.models import OrderTrail, Peer
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
 from ris.orders.mwl.query import find_worklist_rows
 from ris.orders.mwl.question import MwlQuestion
 from ris.orders.mwl.rows import parse_row
-from tests.factories import DeviceFactory, ProcedureFactory, perform
+from ris.people.roles import Role
+from tests.factories import DeviceFactory, ProcedureFactory, make_user, perform
 from tests.interfaces.hl7.hl7 import answer, message, msh, obr, orc, order, pid, seg, take
 
 pytestmark = pytest.mark.django_db
@@ -305,3 +308,14 @@ def test_a_history_of_an_earlier_version_is_read():
     assert trail.said[0]["order"]["reason"] == "Fall"
     trail.refresh_from_db()
     assert [said["order"].get("reason") for said in trail.said] == ["Fall", None]
+
+
+def test_who_looks_at_the_order_sees_what_came_with_it():
+    came = [obr(fields={28: "CC1^ZZCOPY^CARL", 17: "555 1234567"}), "DG1|1||S06.0^Concussion^I10||20260310|A"]
+    take(message(msh("ORM^O01"), pid(), "ORC|NW|P1^EMR||GRP55^EMR", *came, "OBX|1|NM|29463-7^Weight^LN||80|kg"))
+    placed = Order.objects.get()
+    screen = Client()
+    screen.force_login(make_user("tess", Role.TECHNOLOGIST, sites=(placed.site,)))
+    shown = screen.get(reverse("orders:detail", args=[placed.pk])).content.decode()
+    for text in ("Concussion", "S06.0", "80 kg", "555 1234567", "Zzcopy", "GRP55"):
+        assert text.lower() in shown.lower()
