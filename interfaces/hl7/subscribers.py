@@ -12,7 +12,7 @@ from ris.audit.actor import Actor
 from ris.kernel.events import Event, subscribe
 from ris.orders.events import ExamDiscontinued, ExamReturned, ExamUnlinked, OrderEvent, OrderReinstated
 from ris.orders.models import Order
-from ris.patients.events import PatientsMerged
+from ris.patients.events import IdentityDecided, PatientsMerged
 from worklist.events import ItemOpened
 from worklist.models import ReadingItem
 
@@ -54,6 +54,16 @@ def replay_after_merge(event: PatientsMerged) -> None:
     )
     for message in needing_attention(refused).order_by("pk"):
         replay(message.pk, reason="patients were merged", actor=Actor.job("merge"), at=event.at)
+
+
+@subscribe(IdentityDecided, name="hl7.replay_after_identity")
+def replay_after_identity(event: IdentityDecided) -> None:
+    """Replay the message that was held, once a person has said that it means this patient."""
+    if not event.same or event.message_id is None:
+        return
+    refused = InboundMessage.objects.filter(pk=event.message_id, state=states.REFUSED)
+    for message in needing_attention(refused):
+        replay(message.pk, reason="the patient was recognised", actor=Actor.job("identity"), at=event.at)
 
 
 @subscribe(*TRIGGER_EVENTS, name="hl7.queue_for_destinations")

@@ -21,6 +21,17 @@ class Site(models.Model):
         default=15, help_text="A critical result that has not reached a system by then raises an alarm."
     )
 
+    APPLY, HOLD = "apply", "hold"
+    IDENTITY = [(APPLY, "Apply it, and ask a person"), (HOLD, "Hold it until a person has decided")]
+    identity_unsure = models.CharField(
+        "a person who may be another", max_length=5, choices=IDENTITY, default=APPLY,
+        help_text="A message names a known number, and it is not sure that it is that patient.",
+    )  # fmt: skip
+    identity_another = models.CharField(
+        "a person who is another", max_length=5, choices=IDENTITY, default=HOLD,
+        help_text="A message names a known number, and clearly somebody else.",
+    )  # fmt: skip
+
     class Meta:
         ordering = ["code"]
         permissions = [("work_at", "Works at this site")]

@@ -43,3 +43,16 @@ class PatientsSeparated(PatientsEvent):
 
     restored_id: int
     merge_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityDecided(Event):
+    """A person said whether somebody described under a patient's number is that patient.
+
+    ``message_id``: the message that was held for it, if any.
+    """
+
+    patient_id: int
+    question_id: int
+    same: bool
+    message_id: int | None = None

@@ -21,6 +21,8 @@ class PatientIntent:
     phonetic_name: str | None = None
     birth_date: date | Literal[""] | None = None
     sex: str | None = None
+    former_families: tuple[str, ...] = ()
+    """Family names that the person had before: they help to know the person again and are not kept."""
     address: str | None = None
     phone: str | None = None
     allergies: list[str] | None = None
@@ -40,7 +42,7 @@ def _empty(name: str, value: Any) -> Any:
     return None if name == "birth_date" and value == "" else value
 
 
-_NOT_SAID = frozenset({"identifiers", "message_at", "message_id"})
+_NOT_SAID = frozenset({"identifiers", "message_at", "message_id", "former_families"})
 
 
 @dataclass(frozen=True, kw_only=True)

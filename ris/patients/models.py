@@ -68,6 +68,11 @@ class Identifier(models.Model):
     value = models.CharField(max_length=64)
     authority = models.CharField(max_length=64, help_text="Assigning authority's namespace (PID-3.4.1).")
     kind = models.CharField(max_length=8, default="MR", help_text="HL7 table 0203: MR, PI, SS…")
+    series = models.CharField(
+        max_length=8,
+        blank=True,
+        help_text="Unique within it for its authority: empty for patient numbers (MR, PI, PT…), else the type.",
+    )
     retired = models.BooleanField(
         default=False, help_text="Given up: it finds the patient, who is not called by it any more."
     )
@@ -76,11 +81,81 @@ class Identifier(models.Model):
     )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["authority", "value"], name="identifier_once")]
+        constraints = [models.UniqueConstraint(fields=["authority", "series", "value"], name="identifier_once")]
         indexes = [models.Index(fields=["value"], name="identifier_value")]
 
     def __str__(self) -> str:
         return f"Identifier {self.pk}"
+
+
+class AssigningAuthority(models.Model):
+    """Who issues numbers (HD): its namespace, and its universal id where a sender has said it.
+
+    Numbers name their authority by ``name``; what else it is called stands in :class:`AuthorityAlias`.
+    """
+
+    name = models.CharField(max_length=64, unique=True, help_text="Namespace (CX-4.1); the universal id without one.")
+    universal_id = models.CharField(max_length=199, blank=True, help_text="CX-4.2, such as an OID.")
+    universal_id_type = models.CharField(max_length=6, blank=True, help_text="CX-4.3: ISO, DNS, UUID…")
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "assigning authorities"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["universal_id"], condition=~Q(universal_id=""), name="authority_universal_id_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuthorityAlias(models.Model):
+    """Another namespace under which the same authority is sent."""
+
+    alias = models.CharField(max_length=64, unique=True)
+    authority = models.ForeignKey(AssigningAuthority, on_delete=models.CASCADE, related_name="aliases")
+
+    class Meta:
+        ordering = ["alias"]
+        verbose_name_plural = "authority aliases"
+
+    def __str__(self) -> str:
+        return f"{self.alias} = {self.authority}"
+
+
+class IdentityQuestion(models.Model):
+    """Somebody was described under a patient's number in a way that does not fit: a person decides who is meant."""
+
+    OPEN, SAME, ANOTHER = "open", "same", "another"
+    STATES = [(OPEN, "Open"), (SAME, "The same person"), (ANOTHER, "Another person")]
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="identity_questions")
+    said = models.JSONField(help_text="family, given, ideographic, birth_date (ISO), sex, as they were said.")
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what was said.")
+    verdict = models.CharField(max_length=8, help_text="unsure or another (ris.patients.matching).")
+    differing = models.JSONField(default=list, help_text="Which traits differ: name, birth date, sex.")
+    source = models.CharField(max_length=120, help_text="Who said it.")
+    message_id = models.BigIntegerField(null=True, blank=True, help_text="The message that said it last.")
+    held = models.BooleanField(default=False, help_text="What was said with it was not applied.")
+    state = models.CharField(max_length=8, choices=STATES, default=OPEN)
+    asked_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    times = models.PositiveIntegerField(default=1)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.CharField(max_length=120, blank=True)
+    reason = models.CharField(max_length=250, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "fingerprint"], name="identity_question_once"),
+            models.CheckConstraint(condition=Q(state__in=["open", "same", "another"]), name="identity_question_state"),
+        ]
+        indexes = [models.Index(fields=["state", "last_at"], name="identity_question_open")]
+
+    def __str__(self) -> str:
+        return f"Identity question {self.pk}"
 
 
 class Merge(models.Model):

@@ -14,14 +14,18 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
+from .identifiers import names_a_person, series_of
 from .models import Identifier, Merge, Patient, Visit
 from .names import fold
 
 
 def find_patient(identifiers: Iterable[tuple[str, str, str]]) -> Patient | None:
     """The living patient who has one of these (value, authority, kind), earlier ones first."""
-    for value, authority, _ in identifiers:
-        found = Identifier.objects.select_related("patient").filter(value=value, authority=authority).first()
+    for value, authority, kind in identifiers:
+        if not names_a_person(kind):
+            continue
+        rows = Identifier.objects.select_related("patient").filter(value=value, authority=authority)
+        found = rows.filter(series=series_of(kind)).first()
         if found:
             return survivor(found.patient)
     return None
@@ -110,9 +114,9 @@ def came_since(merge: Merge) -> dict[str, list[int]]:
 
 def merge_that_moved(identifiers: Iterable[tuple[str, str, str]], patient: Patient) -> Merge | None:
     """The standing merge into ``patient`` by which one of these (value, authority, kind) came, the latest first."""
-    pairs = {(value, authority) for value, authority, _ in identifiers}
-    rows = Identifier.objects.filter(patient=patient, value__in=[value for value, _ in pairs])
-    named = {row.pk for row in rows if (row.value, row.authority) in pairs}
+    numbers = {(value, authority, series_of(kind)) for value, authority, kind in identifiers}
+    rows = Identifier.objects.filter(patient=patient, value__in=[value for value, _, _ in numbers])
+    named = {row.pk for row in rows if (row.value, row.authority, row.series) in numbers}
     standing = Merge.objects.filter(survivor=patient, separated_at=None).select_related("survivor", "retired")
     moved = ((merge, {row[0] for row in merge.moved["Identifier"]}) for merge in standing.order_by("-pk"))
     return next((merge for merge, came in moved if came & named), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ris.patients.matching import Traits, Verdict, compare
@@ -78,16 +78,19 @@ people = st.builds(
 )  # fmt: skip
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(people, people)
 def test_it_does_not_matter_who_is_compared_with_whom(one: Traits, other: Traits) -> None:
     assert compare(one, other) == compare(other, one)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(people)
 def test_everybody_is_the_same_as_themselves(one: Traits) -> None:
     assert compare(one, one).verdict is Verdict.SAME
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(people, people)
 def test_what_is_not_said_never_counts_against_anybody(one: Traits, other: Traits) -> None:
     order = [Verdict.SAME, Verdict.UNSURE, Verdict.ANOTHER]

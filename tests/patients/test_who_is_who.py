@@ -12,18 +12,20 @@ from ris.kernel.errors import Conflict, Invalid
 from ris.patients.intents import PatientIntent, VisitIntent
 from ris.patients.models import Patient
 from ris.patients.selectors import find_patient, patients_matching, possible_duplicates
-from ris.patients.services import merge_patients, record_visit, resolve_patient
+from ris.patients.services import IdentityPolicy, merge_patients, record_visit, resolve_patient
 from ris.people.roles import Role
 from tests.factories import NOON, TESTER, PatientFactory, SiteFactory, make_order, make_user
 from tests.racing import race
 
 pytestmark = pytest.mark.django_db
 
+APPLY = IdentityPolicy(unsure="apply", another="apply")  # these tests are about whose words count, not who is meant
+
 
 def say(number: str = "T1", *, minutes: int = 0, authoritative: bool = True, **said: Any) -> Patient:
     identifiers = said.pop("identifiers", ((number, "NORTH", "MR"),))
     intent = PatientIntent(identifiers=identifiers, message_at=NOON + timedelta(minutes=minutes), **said)
-    return resolve_patient(intent, actor=TESTER, at=NOON, authoritative=authoritative)
+    return resolve_patient(intent, actor=TESTER, at=NOON, authoritative=authoritative, policy=APPLY)
 
 
 def test_the_same_identifier_is_the_same_patient() -> None:

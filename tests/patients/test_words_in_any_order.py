@@ -7,17 +7,19 @@ import pytest
 
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
-from ris.patients.services import merge_patients, resolve_patient
+from ris.patients.services import IdentityPolicy, merge_patients, resolve_patient
 from tests.factories import NOON, TESTER
 
 pytestmark = pytest.mark.django_db
+
+APPLY = IdentityPolicy(unsure="apply", another="apply")  # these tests are about whose words count, not who is meant
 
 ONE = (("T1", "NORTH", "MR"),)
 
 
 def say(authoritative: bool = True, minutes: int = 0, ids: tuple[tuple[str, str, str], ...] = ONE, **said) -> Patient:
     intent = PatientIntent(identifiers=ids, message_at=NOON + timedelta(minutes=minutes), **said)
-    return resolve_patient(intent, actor=TESTER, at=NOON, authoritative=authoritative)
+    return resolve_patient(intent, actor=TESTER, at=NOON, authoritative=authoritative, policy=APPLY)
 
 
 def test_what_holds_does_not_depend_on_arrival():

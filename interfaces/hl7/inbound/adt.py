@@ -23,7 +23,7 @@ from ris.patients.services import (
 
 from ..v2.parser import Segment
 from .context import Incoming
-from .patients import identifiers, patient_intent
+from .patients import identifiers, patient_intent, resolve_intent
 from .visits import visit_of
 
 NOTHING_NEW = "It says nothing new, or less than what was said later."
@@ -67,12 +67,11 @@ def _write(pid: Segment, incoming: Incoming) -> Patient:
     """The patient of one PID, whose demographics count; noted as an effect when made or changed."""
     intent = patient_intent(pid, incoming)
     before = find_patient(intent.identifiers)
-    patient = resolve_patient(intent, actor=incoming.actor, at=incoming.at, authoritative=True)
+    patient = resolve_intent(intent, incoming, authoritative=True)
     if before is None:
         incoming.did("created", patient)
     elif patient.version != before.version:
         incoming.did("revised", patient)
-    incoming.patient_id = patient.pk
     return patient
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
-from ris.patients.services import resolve_patient
+from ris.patients.services import IdentityPolicy, authority_named, resolve_patient
 
 from ..translation.z_segments import values_of
 from ..v2 import datatypes
@@ -19,15 +19,23 @@ Identifiers = tuple[tuple[str, str, str], ...]
 
 def identifiers(segment: Segment, field: int, incoming: Incoming) -> Identifiers:
     """Every repeat of a CX field as (value, authority, kind); the default authority where none is given."""
-    found: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str, str], None] = {}
     for repeat in segment.repeats(field):
         value = incoming.clip(repeat.text(1), 64, segment.place(field))
-        authority = repeat.text(4, 1) or repeat.text(4, 2)
-        if not authority:
-            authority = incoming.authority
         if value:
-            found.setdefault((value, incoming.clip(authority, 64, segment.place(field))), repeat.text(5)[:8] or "MR")
-    return tuple((value, authority, kind) for (value, authority), kind in found.items())
+            kind = repeat.text(5).strip().upper()[:8] or "MR"
+            found.setdefault((value, _authority(repeat, segment.place(field), incoming), kind))
+    return tuple(found)
+
+
+def _authority(repeat: Repeat, place: str, incoming: Incoming) -> str:
+    """CX-4 (HD), else CX-6, the facility that assigned it, else the sender's default."""
+    for component in (4, 6):
+        namespace = incoming.clip(repeat.text(component, 1), 64, place)
+        universal_id, id_type = repeat.text(component, 2)[:199], repeat.text(component, 3)[:6]
+        if namespace or universal_id:
+            return authority_named(namespace, universal_id, id_type)
+    return authority_named(incoming.authority)
 
 
 def person_name(repeat: Repeat | Segment, field: int = 0, start: int = 1) -> str:
@@ -40,7 +48,23 @@ def resolve(incoming: Incoming, *, authoritative: bool) -> Patient:
     """The message's patient, found or made; noted as its patient and, when new or changed, as an effect."""
     pid = incoming.message.first("PID")
     intent = patient_intent(pid, incoming) if pid else PatientIntent(identifiers=())
-    patient = resolve_patient(intent, actor=incoming.actor, at=incoming.at, authoritative=authoritative)
+    return resolve_intent(intent, incoming, authoritative=authoritative)
+
+
+def resolve_intent(intent: PatientIntent, incoming: Incoming, *, authoritative: bool) -> Patient:
+    """The patient whom the intent means, by the policy of the message's site; noted as the message's patient.
+
+    Raises Invalid, Conflict and IdentityDoubt as :func:`ris.patients.services.resolve_patient`.
+    """
+    site = incoming.site
+    patient = resolve_patient(
+        intent,
+        actor=incoming.actor,
+        at=incoming.at,
+        authoritative=authoritative,
+        policy=IdentityPolicy(unsure=site.identity_unsure, another=site.identity_another),
+        message_id=incoming.message_id,
+    )
     incoming.patient_id = patient.pk
     return patient
 
@@ -53,7 +77,7 @@ def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
         if ids:
             incoming.warn("PID-3 is empty; the identifier of PID-2 or PID-4 was taken.")
     names = {repeat.text(8).upper(): repeat for repeat in reversed(pid.repeats(5))}
-    alphabetic = next((r for r in pid.repeats(5) if r.text(8).upper() not in ("I", "P")), None)
+    alphabetic = _alphabetic_name(pid)
     said = pid.has(5)
 
     def part(component: int, most: int) -> str | None:
@@ -72,6 +96,7 @@ def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
         phonetic_name=_group(names.get("P")),
         birth_date=_birth_date(pid, incoming),
         sex=_sex(pid, incoming),
+        former_families=tuple(r.text(1) for r in pid.repeats(5) if r.text(7).upper() in _FORMER and r.text(1)),
         address=_address(pid, incoming),
         phone=_phone(pid) if pid.has(13) else None,
         allergies=_allergies(incoming),
@@ -79,6 +104,21 @@ def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
         message_at=incoming.message_at,
         message_id=incoming.header.control_id,
     )
+
+
+_NAME_TYPES = ("L", "", "U", "D", "C", "B")
+"""Types of names (table 0200) in the order in which one is taken as the patient's: legal, not said, display, adopted,
+birth; any other (nickname, alias, pseudonym, maiden) only where nothing better is there."""
+_FORMER = ("M", "B")
+"""Maiden and birth name: the person's, from before."""
+
+
+def _alphabetic_name(pid: Segment) -> Repeat | None:
+    """The repeat of PID-5 that names the patient in letters; the first of the best type."""
+    letters = [repeat for repeat in pid.repeats(5) if repeat.text(8).upper() not in ("I", "P")]
+    types = [repeat.text(7).upper() for repeat in letters]
+    order = [_NAME_TYPES.index(kind) if kind in _NAME_TYPES else len(_NAME_TYPES) for kind in types]
+    return letters[order.index(min(order))] if letters else None
 
 
 def _birth_date(pid: Segment, incoming: Incoming) -> date | Literal[""] | None:

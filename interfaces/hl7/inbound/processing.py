@@ -12,6 +12,7 @@ from ris.kernel.db.batch import open_batch
 from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept, update
 from ris.kernel.errors import Refusal
+from ris.patients.services import IdentityDoubt, ask_identity
 
 from .. import states
 from ..models import InboundMessage, Peer
@@ -135,6 +136,8 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
             note_clock(incoming)
     except Refusal as refusal:
         incoming.effects.clear()
+        if isinstance(refusal, IdentityDoubt):
+            _ask_identity(refusal, incoming, at)
         return _refuse(row, incoming.header, acknowledgment.fault_from(refusal), at, incoming)
     except OperationalError:
         raise
@@ -146,6 +149,19 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
         row.state = states.IGNORED if ignored else states.APPLIED
     row.reason = ignored[:250]
     return _close(row, incoming.header, acknowledgment.ACCEPT, (), at, incoming)
+
+
+def _ask_identity(doubt: IdentityDoubt, incoming: Incoming, at: datetime) -> None:
+    """Written after the message's own changes were rolled back, so that the question stands."""
+    ask_identity(
+        doubt.patient_id,
+        doubt.traits,
+        doubt.comparison,
+        source=incoming.peer.name,
+        message_id=incoming.message_id,
+        held=True,
+        at=at,
+    )
 
 
 def _refuse(

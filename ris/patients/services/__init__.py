@@ -1,10 +1,18 @@
 """Promises about patients. Each is one transaction that audits itself and tells its events."""
 
+from .authorities import authority_named
 from .identity import resolve_patient
 from .merging import merge_patients, note_moved, note_separation, note_since, retire_identifiers, unmerge_patients
+from .questions import ASK_FIRST, IdentityDoubt, IdentityPolicy, ask_identity, decide_identity
 from .visits import give_visit, record_visit
 
 __all__ = [
+    "ASK_FIRST",
+    "IdentityDoubt",
+    "IdentityPolicy",
+    "ask_identity",
+    "authority_named",
+    "decide_identity",
     "give_visit",
     "merge_patients",
     "note_moved",

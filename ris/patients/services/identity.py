@@ -15,16 +15,26 @@ from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.events import emit
 
 from ..events import PatientRevised
+from ..identifiers import names_a_person, series_of
 from ..intents import PatientIntent
 from ..models import Identifier, Patient
 from ..names import search_name
 from ..selectors import survivor
+from .questions import ASK_FIRST, IdentityPolicy, ask_identity, check_identity, traits_said
 
 _IDENTIFIERS = Kept(lambda *values: Identifier.objects.select_related("patient__merged_into").filter(value__in=values))
 
 
 @transaction.atomic
-def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, authoritative: bool) -> Patient:
+def resolve_patient(
+    intent: PatientIntent,
+    *,
+    actor: Actor,
+    at: datetime,
+    authoritative: bool,
+    policy: IdentityPolicy = ASK_FIRST,
+    message_id: int | None = None,
+) -> Patient:
     """The patient with one of these identifiers; a new one when nobody has any.
 
     Identifiers not known yet are added. Each demographic field is written by the message of the highest
@@ -32,16 +42,23 @@ def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, author
     order nor a late message overwrites a newer ADT, and arrival order does not matter. A message that
     knows the patient by a merged record's identifier only changes nothing about the one who remains. Two who
     race with the same identifier get the same patient.
-    Raises Invalid when no identifier is given, Conflict when the identifiers belong to different patients.
+    Whether the description fits the patient is compared first (``ris.patients.matching``): where it does not,
+    ``policy`` says whether it is held, or applied and a person asked; ``message_id`` is the message that said it.
+    Raises Invalid when no identifier is given that names a person; Conflict when the identifiers belong to different
+    patients; IdentityDoubt, a Conflict, when the description is held.
     """
-    if not intent.identifiers:
-        raise Invalid("A patient needs at least one identifier.", at="PID-3")
+    if not any(names_a_person(kind) for _, _, kind in intent.identifiers):
+        raise Invalid("A patient needs at least one identifier; a visit or account number is none.", at="PID-3")
     lock_name(*(f"identifier:{authority}:{value}" for value, authority, _ in intent.identifiers))
     known = _known(intent)
     patient = _whose(known)
     created = patient is None
     patient = patient or Patient()
     silent = bool(known) and all(row.silent for row in known.values())
+    said = traits_said(intent)
+    doubt = None if created else check_identity(patient, said, policy)
+    if doubt is not None:
+        ask_identity(patient.pk, said, doubt, source=actor.name, message_id=message_id, held=False, at=at)
     changed = set() if silent else _write_demographics(patient, intent, authoritative, at)
     added = _add_identifiers(patient, intent, known, silent)
     if created:
@@ -52,16 +69,29 @@ def resolve_patient(intent: PatientIntent, *, actor: Actor, at: datetime, author
     return patient
 
 
-def _known(intent: PatientIntent) -> dict[tuple[str, str], Identifier]:
-    """(value, authority) → row, of the identifiers that are known, in the order given."""
-    values = [value for value, _, _ in intent.identifiers]
-    rows = _IDENTIFIERS.all(*values)
-    by_pair = {(row.value, row.authority): row for row in rows}
-    pairs = [(value, authority) for value, authority, _ in intent.identifiers]
-    return {pair: by_pair[pair] for pair in pairs if pair in by_pair}
+Number = tuple[str, str, str]
+"""(value, authority, series) of an identifier."""
 
 
-def _whose(known: dict[tuple[str, str], Identifier]) -> Patient | None:
+def _numbers(intent: PatientIntent) -> list[tuple[Number, str]]:
+    """The numbers that name a person, each once in the order given, with their types."""
+    named = {
+        (value, authority, series_of(kind)): kind
+        for value, authority, kind in reversed(intent.identifiers)
+        if names_a_person(kind)
+    }
+    return list(reversed(named.items()))
+
+
+def _known(intent: PatientIntent) -> dict[Number, Identifier]:
+    """The rows of the numbers that are known, in the order given."""
+    numbers = [number for number, _ in _numbers(intent)]
+    rows = _IDENTIFIERS.all(*(value for value, _, _ in numbers))
+    by_number = {(row.value, row.authority, row.series): row for row in rows}
+    return {number: by_number[number] for number in numbers if number in by_number}
+
+
+def _whose(known: dict[Number, Identifier]) -> Patient | None:
     """The living patient of these identifiers. Raises Conflict when they belong to several."""
     owners = {patient.pk: patient for patient in (survivor(row.patient) for row in known.values())}
     if len(owners) > 1:
@@ -69,14 +99,15 @@ def _whose(known: dict[tuple[str, str], Identifier]) -> Patient | None:
     return next(iter(owners.values()), None)
 
 
-def _add_identifiers(
-    patient: Patient, intent: PatientIntent, known: dict[tuple[str, str], Identifier], silent: bool
-) -> bool:
+def _add_identifiers(patient: Patient, intent: PatientIntent, known: dict[Number, Identifier], silent: bool) -> bool:
     new = [
-        Identifier(patient=patient, value=value, authority=authority, kind=kind or "MR", retired=silent, silent=silent)
-        for value, authority, kind in intent.identifiers
-        if (value, authority) not in known
-    ]
+        Identifier(
+            patient=patient, value=value, authority=authority, series=series, kind=kind or "MR", retired=silent,
+            silent=silent,
+        )
+        for (value, authority, series), kind in _numbers(intent)
+        if (value, authority, series) not in known
+    ]  # fmt: skip
     insert_all(new)
     return bool(new)
 

@@ -17,6 +17,7 @@ from ris.kernel.events import emit
 from ris.kernel.values.texts import read_reason
 
 from ..events import PatientRevised, PatientsMerged, PatientsSeparated
+from ..identifiers import series_of
 from ..models import Identifier, Merge, Patient, Visit
 from ..selectors import came_since, separated_later, survivor
 from .identity import absorb_demographics
@@ -159,10 +160,9 @@ def retire_identifiers(
 
     What is said by them still counts: it is said of the same person, and may have been on its way.
     """
-    values = [value for value, _, _ in identifiers]
-    pairs = {(value, authority) for value, authority, _ in identifiers}
-    rows = Identifier.objects.filter(patient=patient_id, value__in=values, retired=False)
-    pks = [row.pk for row in rows if (row.value, row.authority) in pairs]
+    numbers = {(value, authority, series_of(kind)) for value, authority, kind in identifiers}
+    rows = Identifier.objects.filter(patient=patient_id, value__in=[value for value, _, _ in numbers], retired=False)
+    pks = [row.pk for row in rows if (row.value, row.authority, row.series) in numbers]
     retired = Identifier.objects.filter(pk__in=pks).update(retired=True)
     if retired:
         patient = _living(patient_id)
