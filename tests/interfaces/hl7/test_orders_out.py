@@ -12,7 +12,7 @@ from reporting import services
 from ris.orders.intents import OrderIntent
 from ris.orders.services import cancel_order, discontinue_exam, reschedule_step, revise_order
 from ris.patients.intents import PatientIntent
-from ris.patients.services import merge_patients, resolve_patient
+from ris.patients.services import IdentityPolicy, merge_patients, resolve_patient
 from tests.factories import NOON, TESTER, PatientFactory, make_order, perform
 from tests.interfaces.hl7.emr import destination, emr, msa
 from tests.interfaces.hl7.test_results_out import deliver_and_prepare, signed
@@ -101,7 +101,9 @@ def test_an_exam_that_is_broken_off_is_told(everything):
 def test_what_becomes_known_of_a_patient_is_forwarded(everything):
     patient = PatientFactory(number="T1")
     intent = PatientIntent(identifiers=(("T1", "NORTH", "MR"),), family_name="ZZNEW", given_name="NAME")
-    resolve_patient(intent, authoritative=True, actor=TESTER, at=NOON + timedelta(minutes=5))
+    resolve_patient(
+        intent, authoritative=True, actor=TESTER, at=NOON + timedelta(minutes=5), policy=IdentityPolicy(another="apply")
+    )
     message = first("patient")
     assert (message.header.text(9, 2), message.get("PID", 5)) == ("A08", "ZZNEW")
     assert message.get("PID", 3) == patient.identifiers.get().value
