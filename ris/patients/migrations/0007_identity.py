@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
             name="series",
             field=models.CharField(
                 blank=True,
-                help_text="In which the number is unique for its authority: empty for patient numbers (MR, PI, PT…), else the type.",
+                help_text="Unique within it for its authority: empty for patient numbers (MR, PI, PT…), else the type.",
                 max_length=8,
             ),
         ),

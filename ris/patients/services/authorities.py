@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import transaction
 
+from ris.audit.actor import Actor
+from ris.audit.services import record
 from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept
+from ris.kernel.errors import Conflict, Invalid
 
-from ..models import AssigningAuthority, AuthorityAlias
+from ..models import AssigningAuthority, AuthorityAlias, Identifier
 
 MOST_NAME = 64
 
@@ -44,3 +49,26 @@ def _note_universal_id(namespace: str, universal_id: str, id_type: str) -> str:
         return row.name
     name = name if name and row is None else universal_id[:MOST_NAME]
     return AssigningAuthority.objects.create(name=name, universal_id=universal_id, universal_id_type=id_type).name
+
+
+@transaction.atomic
+def add_alias(alias: str, name: str, *, actor: Actor, at: datetime) -> AuthorityAlias:
+    """From now on the namespace ``alias`` is the authority ``name``; numbers that came under it are moved.
+
+    Raises Invalid at ``alias`` for an empty one or one that is the name itself; Conflict when a number exists under
+    both, since two patients may have it: merge or correct them first.
+    """
+    alias, name = alias.strip(), name.strip()
+    if not alias or not name or alias == name:
+        raise Invalid("Name two different namespaces.", at="alias")
+    lock_name(f"authority:{alias}", f"authority:{name}")
+    there = Identifier.objects.filter(authority=name)
+    moving = Identifier.objects.filter(authority=alias)
+    both = set(moving.values_list("series", "value")) & set(there.values_list("series", "value"))
+    if both:
+        raise Conflict(f"{len(both)} numbers exist under both; merge or correct their patients first.", at="alias")
+    authority, _ = AssigningAuthority.objects.get_or_create(name=name)
+    row, _ = AuthorityAlias.objects.update_or_create(alias=alias, defaults={"authority": authority})
+    moved = moving.update(authority=name)
+    record(actor, "authority.alias", authority, at=at, moved=moved)
+    return row

@@ -10,8 +10,9 @@ from ris.kernel.errors import Conflict
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import Order
-from ris.patients.models import AssigningAuthority, AuthorityAlias, IdentityQuestion, Patient
+from ris.patients.models import AssigningAuthority, IdentityQuestion, Patient
 from ris.patients.services import decide_identity
+from ris.patients.services.authorities import add_alias
 from tests.factories import TESTER
 from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, orc, pid, take
 
@@ -86,9 +87,19 @@ def test_two_hospitals_that_call_themselves_alike_are_told_apart_by_their_univer
 
 def test_an_alias_is_the_authority_that_it_stands_for() -> None:
     take(registered())
-    AuthorityAlias.objects.create(alias="N-OLD", authority=AssigningAuthority.objects.create(name="NORTH"))
+    take(registered("PID|||T2^^^N-OLD^MR||ZZOTHER^CARL||19900102|M"))
+    add_alias("N-OLD", "NORTH", actor=TESTER, at=NOON)
     take(ordered("PID|||T1^^^N-OLD^MR||ZZTEST^ALPHA||19450714|F"))
-    assert Order.objects.get().patient == Patient.objects.get()
+    take(ordered("PID|||T2^^^NORTH^MR||ZZOTHER^CARL||19900102|M", "P2"))
+    assert [order.patient.family_name for order in Order.objects.order_by("placer_number")] == ["ZZTEST", "ZZOTHER"]
+    assert Patient.objects.count() == 2
+
+
+def test_two_authorities_that_share_a_number_are_not_made_one() -> None:
+    take(registered())
+    take(registered("PID|||T1^^^N-OLD^MR||ZZOTHER^CARL||19900102|M"))
+    with pytest.raises(Conflict, match="1 numbers exist under both"):
+        add_alias("N-OLD", "NORTH", actor=TESTER, at=NOON)
 
 
 @pytest.mark.parametrize("raw", [ordered(STRANGER), registered(STRANGER, "A08")], ids=["order", "ADT"])
