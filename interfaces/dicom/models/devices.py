@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from ris.catalog.models import Device
+
+from ..encoding.charsets import normalize_terms
 
 
 class DeviceProfile(models.Model):
@@ -20,7 +23,9 @@ class DeviceProfile(models.Model):
     )
     require_tls = models.BooleanField("require TLS", default=False)
     character_set = models.CharField(
-        max_length=64, blank=True, help_text="Answers' (0008,0005), such as ISO_IR 100; empty: the smallest that fits."
+        max_length=64,
+        blank=True,
+        help_text="Answers' (0008,0005), such as ISO_IR 100; ISO_IR 6: Latin letters only; empty: what fits.",
     )
     completes_by_images = models.BooleanField(
         "completes by images", default=False,
@@ -50,6 +55,12 @@ class DeviceProfile(models.Model):
 
     def __str__(self) -> str:
         return f"profile of {self.device_id}"
+
+    def clean(self) -> None:
+        try:
+            self.character_set = normalize_terms(self.character_set)
+        except ValueError as error:
+            raise ValidationError({"character_set": str(error)}) from None
 
 
 class MwlQuery(models.Model):

@@ -41,11 +41,19 @@ Flat = tuple[int, str, "str | int | list[list[Flat]]"]
 
 @dataclass(frozen=True, slots=True)
 class EncodedEntry:
-    """An encoded Identifier; the tags whose values were cut; whether the device's character set did not do."""
+    """An encoded Identifier and what had to be changed: the tags of cut values, another set, Latin letters."""
 
     identifier: bytes
     cut: tuple[str, ...] = ()
     other_charset: bool = False
+    transliterated: bool = False
+
+    @property
+    def notes(self) -> list[str]:
+        """The changes as they stand in the log of queries."""
+        notes = [f"cut {tag}" for tag in self.cut]
+        notes += ["other character set"] * self.other_charset
+        return notes + ["transliterated to ASCII"] * self.transliterated
 
 
 def encode_entry(
@@ -57,12 +65,23 @@ def encode_entry(
     if shape.item is not None:
         item = [_flat(tag, ITEM_BY_TAG, e, cut, too_long) for tag in shape.item]
         elements.append((SPS, "SQ", [item]))
+    transliterated = preferred == charsets.ASCII_ONLY and any(not text.isascii() for _, text in _texts(elements))
+    if transliterated:
+        elements = [_in_ascii(element) for element in elements]
     charset = charsets.choose_charset(list(_texts(elements)), preferred)
     if charset or shape.character_set:
         elements.append((CHARACTER_SET, "CS", "\\".join(charset)))
     elements.sort(key=itemgetter(0))
     encoded = _encode(elements, charset, implicit)
-    return EncodedEntry(encoded, tuple(too_long), bool(preferred) and charset != preferred)
+    other = bool(preferred) and preferred != charsets.ASCII_ONLY and charset != preferred
+    return EncodedEntry(encoded, tuple(too_long), other, transliterated)
+
+
+def _in_ascii(element: Flat) -> Flat:
+    tag, vr, value = element
+    if isinstance(value, list):
+        return tag, vr, [[_in_ascii(inner) for inner in item] for item in value]
+    return tag, vr, charsets.transliterate(value, vr) if isinstance(value, str) else value
 
 
 def _flat(tag: int, known: dict[int, Attribute], e: Entry, cut: bool, too_long: list[str]) -> Flat:

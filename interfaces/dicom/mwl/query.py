@@ -113,8 +113,8 @@ def answer_query(
             yield FindResponse(CANCEL)
             return
         written = cached.get(line.key) or _cache.make(line, options, cached)
-        if written.cut or written.other_charset:
-            outcome.notes.update((f"cut {tag}" for tag in written.cut), ["other character set"] * written.other_charset)
+        if written.cut or written.other_charset or written.transliterated:
+            outcome.notes.update(written.notes)
         outcome.rows += 1
         yield FindResponse(status, written.identifier)
     yield FindResponse(SUCCESS)

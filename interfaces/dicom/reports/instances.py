@@ -64,13 +64,16 @@ def derive_uid(*parts: object) -> str:
 def get_or_create_object(version: ReportVersion, form: str, language: str) -> ReportObject:
     """The row of the version's instance in that form; made on first sight, its file later."""
     accession = version.report.item.accession
+    # A series is of one study: where the images are in another than was ordered, its reports are a series there.
+    performed_study_uid = version.report.procedure.performed_study_uid
+    moved_to = [performed_study_uid] if performed_study_uid else []
     made, _ = ReportObject.objects.get_or_create(
         version=version,
         form=form,
         defaults={
             "language": language,
             "uid": derive_uid(accession, version.report_id, version.number, version.sha256, form),
-            "series_uid": derive_uid(accession, version.report_id, form),
+            "series_uid": derive_uid(accession, version.report_id, form, *moved_to),
         },
     )
     return made

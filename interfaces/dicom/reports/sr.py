@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from zoneinfo import ZoneInfo
 
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import BasicTextSRStorage
@@ -154,7 +156,15 @@ def _predecessor(object_: ReportObject, version: ReportVersion) -> Dataset | Non
     reference, series = Dataset(), Dataset()
     reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = BasicTextSRStorage, before.uid
     series.SeriesInstanceUID, series.ReferencedSOPSequence = before.series_uid, Sequence([reference])
-    return _of_study(version.report.procedure.image_study_uid, [series])
+    return _of_study(_study_of(before) or version.report.procedure.image_study_uid, [series])
+
+
+def _study_of(object_: ReportObject) -> str:
+    """The study under which it was stored: the exam may have been linked to another since. Empty: not made yet."""
+    if object_.file is None:
+        return ""
+    tags = ["StudyInstanceUID"]
+    return str(dcmread(BytesIO(bytes(object_.file)), specific_tags=tags).StudyInstanceUID)
 
 
 def _content(dataset: Dataset, content: ReportContent, procedure: RequestedProcedure, language: str) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from ris.catalog.models import Device, Site
 
-from ..encoding.charsets import parse_terms
+from ..encoding.charsets import PLAIN, normalize_terms, parse_terms
 from ..models import DeviceProfile
 
 CACHED_S = 1.0
@@ -142,7 +142,7 @@ def caller_of_device(device: Device, address: str = "") -> Caller:
         time_zone=device.site.time_zone,
         addresses=tuple(profile.addresses),
         require_tls=profile.require_tls,
-        character_set=parse_terms(profile.character_set),
+        character_set=_charset_of(profile),
         own_ae_only=profile.own_ae_only,
         all_sites=profile.all_sites,
         modality_map=profile.modality_map,
@@ -153,6 +153,14 @@ def caller_of_device(device: Device, address: str = "") -> Caller:
         left_out=frozenset(int(tag, 16) for tag in profile.left_out),
         cut_long_values=profile.cut_long_values,
     )
+
+
+def _charset_of(profile: DeviceProfile) -> tuple[str, ...]:
+    """A set that no form has checked, and that DICOM does not know, is as good as none: the smallest that fits."""
+    try:
+        return parse_terms(normalize_terms(profile.character_set))
+    except ValueError:
+        return PLAIN
 
 
 def _unknown_caller(calling: str, address: str) -> Caller:

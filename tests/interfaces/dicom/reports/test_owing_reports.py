@@ -237,3 +237,18 @@ def test_what_a_stow_answer_says_of_the_instance_counts(
     send_due(at=SIGNED)
     send = ReportSend.objects.get()
     assert (send.state, send.error) == (state, error)
+
+
+def test_a_predecessor_is_named_under_the_study_in_which_it_was_stored(signed: Sign, reader: User) -> None:
+    route_to(archive_at())
+    first = signed()
+    stored = parse_file(load_file(ReportObject.objects.get(version=first).pk))
+    procedure = first.report.procedure
+    type(procedure).objects.filter(pk=procedure.pk).update(performed_study_uid="2.25.99")
+    more = add(first, reader, "The images are in another study.")
+    document = parse_file(load_file(ReportObject.objects.get(version=more).pk))
+    assert document.StudyInstanceUID == "2.25.99"
+    assert document.SeriesInstanceUID != stored.SeriesInstanceUID  # a series is of one study
+    before = document.PredecessorDocumentsSequence[0]
+    assert before.StudyInstanceUID == stored.StudyInstanceUID
+    assert before.ReferencedSeriesSequence[0].SeriesInstanceUID == stored.SeriesInstanceUID
