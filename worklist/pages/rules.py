@@ -13,19 +13,22 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ris.catalog.models import Site
 from ris.kernel.clock import now
-from ris.kernel.errors import NotFound, Refusal
+from ris.kernel.errors import Forbidden, NotFound, Refusal
 from ris.kernel.values.numbers import id_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
 from ris.people.models import User
 from ris.people.roles import Can
-from ris.people.selectors import sites_for
+from ris.people.selectors import site_ids_for, sites_for
 
-from ..models import RuleSet
+from ..models import RuleSet, ScorePolicy
 from ..rules.facts import NAMES
 from ..rules.language.parser import EFFECTS
 from ..rules.language.sentences import sentence
+from ..rules.policy import read_policy
+from ..selectors.policies import policy_in_force, weeks_since
 from ..selectors.rulesets import visible_rule_sets
+from ..services.policies import put_policy_in_force, retire_policy
 from ..services.rulesets import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
 
 EXAMPLE = """rules:
@@ -124,3 +127,46 @@ def change_rule_set(request: HttpRequest, rule_set_id: int, act: str) -> HttpRes
     act_on(row.pk, actor=actor_of(request), at=now())
     said = "In force from now on." if act == "put-in-force" else "Retired. The presets decide again."
     return go(request, reverse("worklist:rule-set", args=[row.pk]), said)
+
+
+@require_safe
+@page(Can.LEAD_READING)
+def show_policies(request: HttpRequest) -> HttpResponse:
+    """The numbers of the score: those in force with what came of them, proposed ones with what is expected of them."""
+    at, live = now(), ScorePolicy.objects.filter(state=ScorePolicy.LIVE).first()
+    proposed = ScorePolicy.objects.filter(state=ScorePolicy.PROPOSED).order_by("-pk")[:20]
+    present = policy_in_force().kept()
+    context = {
+        "live": live,
+        "present": present,
+        "proposals": [{"row": row, "changed": _changed_numbers(row, present)} for row in proposed],
+        "weeks": list(weeks_since(live.in_force_from, at)) if live and live.in_force_from else [],
+        "may": _leads_everywhere(user_of(request)),
+    }
+    return render(request, "worklist/policies.html", context)
+
+
+def _changed_numbers(row: ScorePolicy, present: dict[str, float]) -> list[dict[str, Any]]:
+    values = read_policy(row.values).kept()
+    return [
+        {"name": name.replace("_", " "), "now": present[name], "then": value}
+        for name, value in values.items()
+        if value != present[name]
+    ]
+
+
+def _leads_everywhere(user: User) -> bool:
+    """The score compares cases of all sites, so its numbers are for whoever leads the reading at every one of them."""
+    return set(Site.objects.values_list("pk", flat=True)) <= site_ids_for(user, Can.LEAD_READING)
+
+
+@require_POST
+@page(Can.LEAD_READING)
+def change_policy(request: HttpRequest, policy_id: int, act: str) -> HttpResponse:
+    """Put proposed numbers in force, or retire those in force."""
+    if not _leads_everywhere(user_of(request)):
+        raise Forbidden("The score is for all sites: who leads the reading at every one of them decides.", code="role")
+    act_on = put_policy_in_force if act == "put-in-force" else retire_policy
+    act_on(policy_id, actor=actor_of(request), at=now())
+    told = "In force from now on." if act == "put-in-force" else "Retired. The preset numbers count again."
+    return go(request, reverse("worklist:policies"), told)

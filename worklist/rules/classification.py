@@ -77,9 +77,16 @@ def price(
         window = timedelta(minutes=next(minutes for ppv, minutes in AI_WINDOW if finding.ppv >= ppv))
         if finding.result_at + window < due:
             due, sla, ai = finding.result_at + window, min(sla, window / MINUTE), finding.code
-        # Due sooner than a STAT case of that moment, it would pass those that wait: the points take that back.
-        sooner = (finding.result_at + timedelta(minutes=policy.ai_due) - due) / MINUTE
-        promoted = URGENT_POINTS - max(0.0, sooner) / MINUTES_A_POINT
+        promoted = promoted_points(finding.result_at, due, policy)
         if promoted > class_points:
             class_points, ai = promoted, finding.code
     return Pricing(urgency, Case(class_points, facts.reading_minutes, due, sla, points), ai)
+
+
+def promoted_points(result_at: datetime, due_at: datetime, policy: Policy) -> float:
+    """Class points of a case with a positive AI result.
+
+    Due sooner than a STAT case of that moment, it would pass those that wait: the points take that back.
+    """
+    sooner = (result_at + timedelta(minutes=policy.ai_due) - due_at) / MINUTE
+    return URGENT_POINTS - max(0.0, sooner) / MINUTES_A_POINT

@@ -30,13 +30,13 @@ class Policy:
     """Class 4; class 5 has none."""
     short_first: float = 20.0
     """A case that takes e times as long to read is read so much later: it would hold up e times as many."""
-    too_late: float = 240.0
+    too_late: float = 120.0
     """A case that cannot be read in time any more waits for those that can, so much and no longer."""
     too_late_urgent: float = 90.0
     """The same of urgent cases."""
-    off_skill: float = 120.0
+    off_skill: float = 60.0
     """A reader with the secondary skill takes a case of their primary skill first, unless it is due so much later."""
-    off_skill_urgent: float = 4.0
+    off_skill_urgent: float = 15.0
     """The same of urgent cases: whoever is free begins."""
     ai_due: float = 60.0
     """A positive AI result is read as a STAT case that is due so long after the result, so behind those that wait."""

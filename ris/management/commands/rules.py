@@ -1,4 +1,4 @@
-"""``bin/ris rules export|import|check``: the rules of orchestration as YAML."""
+"""``bin/ris rules export|import|check|tune|policy``: the rules of orchestration as YAML, and the score's numbers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
 from worklist.models import RuleSet
 from worklist.rules.language.sentences import sentence
+from worklist.selectors.policies import policy_in_force
+from worklist.selectors.replay.tuning import tune
+from worklist.services.policies import propose_policy, put_policy_in_force, retire_policy
 from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, write_yaml
 
 
@@ -26,6 +29,11 @@ class Command(BaseCommand):
         export = what.add_parser("export", help="print the rules in force as YAML")
         check = what.add_parser("check", help="read a file, say the rules as sentences and what is wrong with them")
         load = what.add_parser("import", help="keep a file as a new draft version, or put it in force")
+        tune = what.add_parser("tune", help="propose numbers of the score by this house's own past; changes nothing")
+        tune.add_argument("--weeks", type=int, default=4, help="how many weeks before now")
+        policy = what.add_parser("policy", help="show the score's numbers, or decide about proposed ones")
+        policy.add_argument("--put-in-force", type=int, default=0, metavar="NUMBER", help="score by them from now on")
+        policy.add_argument("--retire", type=int, default=0, metavar="NUMBER", help="score by the preset numbers again")
         for one in (check, load):
             one.add_argument("file", help="a YAML file, or - for the standard input")
         for one in (export, load):
@@ -53,12 +61,43 @@ class Command(BaseCommand):
             raise CommandError(f"{len(flaws)} of the rules want a second look.")
         self.stdout.write(self.style.SUCCESS(f"{len(rules)} rules, nothing wrong with them."))
 
+    def _tune(self, options: dict[str, Any]) -> None:
+        sites = list(Site.objects.values_list("pk", flat=True))
+        present, at = policy_in_force(), now()
+        found = tune(sites, until=at, weeks=options["weeks"], present=present)
+        if found is None:
+            self.stdout.write("Nothing that was tried is surely better than the numbers in force. Nothing is proposed.")
+            return
+        note, actor = f"by the {options['weeks']} weeks before {at:%Y-%m-%d}", Actor.job("rules tune")
+        row = propose_policy(found.policy, expected=found.kept(), note=note, maker=None, actor=actor, at=at)
+        self.stdout.write(f"{found.cases} cases of {found.weeks} weeks. Expected, with the error of the change:")
+        for name, (before, after, change) in found.expected.items():
+            values = {"now": before, "then": after, "change": change.mean, "error": change.error}
+            self.stdout.write("  " + _change(name, values))
+        for name, value in found.policy.kept().items():
+            if value != present.kept()[name]:
+                self.stdout.write(f"  {name}: {present.kept()[name]:g} → {value:g} min")
+        self.stdout.write(f"Proposed as number {row.pk}. To score by it: rules policy --put-in-force {row.pk}")
+
+    def _policy(self, options: dict[str, Any]) -> None:
+        actor, at = Actor.job("rules policy"), now()
+        if options["put_in_force"]:
+            put_policy_in_force(options["put_in_force"], actor=actor, at=at)
+        elif options["retire"]:
+            retire_policy(options["retire"], actor=actor, at=at)
+        for name, value in policy_in_force().kept().items():
+            self.stdout.write(f"{name}: {value:g} min")
+
     def _import(self, options: dict[str, Any]) -> None:
         rules, actor, at = read_yaml(_read(options["file"])), Actor.job("rules import"), now()
         row = draft_rules(rules, site=_site(options["site"]), note=options["note"], maker=None, actor=actor, at=at)
         if options["in_force"]:
             row = put_in_force(row.pk, actor=actor, at=at)
         self.stdout.write(f"{row}: {row.state}")
+
+
+def _change(name: str, row: dict[str, float]) -> str:
+    return f"{name:24}{row['now']:10.2f} → {row['then']:10.2f}   {row['change']:+.2f} ± {row['error']:.2f}"
 
 
 def _site(code: str) -> Site | None:

@@ -17,13 +17,11 @@ from typing import Any
 from ris.catalog.models import Subspecialty
 from ris.kernel.errors import Invalid
 from ris.people.models import User
-from worklist.models import Skill
-from worklist.rules.lanes import minutes
 from worklist.rules.language.parser import Rule
-from worklist.simulation.engine import Job, Reader
+from worklist.simulation.engine import Job
 
-from ..roster import roster
-from .past import past_cases
+from ..policies import policy_in_force
+from .past import past_cases, readers_of_period
 from .player import Played, as_drafted, as_it_was, play
 
 LONGEST = timedelta(days=92)
@@ -46,18 +44,19 @@ def replay(
     if not past:
         raise Invalid("No case was opened in this period.", at="since")
     progress(0.2)
-    readers, numbers = _readers(since, until)
+    readers, numbers = readers_of_period(since, until)
+    policy = policy_in_force()
     names = dict(User.objects.filter(pk__in=numbers).values_list("username", "pk"))
     pools = dict(Subspecialty.objects.values_list("code", "pk"))
-    was = [as_it_was(case, numbers) for case in past]
+    was = [as_it_was(case, numbers, policy) for case in past]
     drafted = []
     for n, case in enumerate(past):
-        drafted.append(as_drafted(case, rules, pools, numbers, names))
+        drafted.append(as_drafted(case, rules, pools, numbers, names, policy))
         if n % 500 == 0:
             progress(0.2 + 0.3 * n / len(past))
-    before = play(was, readers)
+    before = play(was, readers, policy)
     progress(0.75)
-    after = play(drafted, readers)
+    after = play(drafted, readers, policy)
     progress(1.0)
     return {
         "cases": len(past),
@@ -66,24 +65,6 @@ def replay(
         "load": _load(before, after),
         "changed": _changed(was, drafted, before, after),
     }
-
-
-def _readers(since: datetime, until: datetime) -> tuple[list[Reader], dict[int, int]]:
-    """Who was on the roster, and their numbers. People go on for two days: the period's last cases are read, too."""
-    spans: dict[int, list[tuple[float, float]]] = defaultdict(list)
-    for duty in roster().between(since, until + timedelta(days=2)):
-        spans[duty.reader_id].append((minutes(duty.span.start), minutes(duty.span.end)))
-    primary: dict[int, set[int]] = defaultdict(lambda: {0})
-    secondary: dict[int, set[int]] = defaultdict(set)
-    for skill in Skill.objects.filter(reader__in=spans):
-        (primary if skill.level == Skill.PRIMARY else secondary)[skill.reader_id].add(skill.subspecialty_id)
-    if not spans:
-        raise Invalid("Nobody was on the roster in this period.", at="since")
-    numbers = {pk: n for n, pk in enumerate(sorted(spans))}
-    readers = [
-        Reader(n, frozenset(primary[pk]), sorted(spans[pk]), frozenset(secondary[pk])) for pk, n in numbers.items()
-    ]
-    return readers, numbers
 
 
 def _summary(jobs: Sequence[Job]) -> dict[str, Any]:

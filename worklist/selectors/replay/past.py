@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from worklist.models import AiFlag, ClockPause, Decision, ReadingItem
-from worklist.rules.classification import Finding
+from ris.kernel.errors import Invalid
+from worklist.models import AiFlag, ClockPause, Decision, ReadingItem, Skill
+from worklist.rules.classification import Finding, promoted_points
 from worklist.rules.facts import NAMES, Facts
-from worklist.rules.policy import PRESET, URGENT_POINTS
+from worklist.rules.lanes import minutes
+from worklist.rules.policy import Policy
+from worklist.simulation.engine import Reader
+
+from ..roster import roster
 
 MOST_CASES = 50_000
 AT_ONCE = 2000
@@ -33,14 +38,11 @@ class Known:
     paused: timedelta
     findings: tuple[Finding, ...] = ()
 
-    @property
-    def class_points(self) -> float:
-        """Of its class or AI result; by the preset policy where an older score decided."""
-        kept: float | None = self.case.get("class_points")
-        if kept is not None:
-            return kept
-        promoted = any(finding.positive for finding in self.findings) and self.urgency > 2
-        return URGENT_POINTS if promoted else PRESET.class_points(self.urgency)
+    def class_points(self, policy: Policy) -> float:
+        """Points of its class, or of what an AI result promoted it to, by a policy."""
+        points, due = policy.class_points(self.urgency), datetime.fromisoformat(self.case["due"])
+        results = (finding.result_at for finding in self.findings if finding.positive)
+        return max([points, *(promoted_points(result_at, due, policy) for result_at in results)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +138,21 @@ def _took(item: ReadingItem) -> float:
         if 0.2 <= spent <= 8 * item.reading_minutes:
             return spent
     return item.reading_minutes
+
+
+def readers_of_period(since: datetime, until: datetime) -> tuple[list[Reader], dict[int, int]]:
+    """Who was on the roster, and their numbers. People go on for two days: the period's last cases are read, too."""
+    spans: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for duty in roster().between(since, until + timedelta(days=2)):
+        spans[duty.reader_id].append((minutes(duty.span.start), minutes(duty.span.end)))
+    primary: dict[int, set[int]] = defaultdict(lambda: {0})
+    secondary: dict[int, set[int]] = defaultdict(set)
+    for skill in Skill.objects.filter(reader__in=spans):
+        (primary if skill.level == Skill.PRIMARY else secondary)[skill.reader_id].add(skill.subspecialty_id)
+    if not spans:
+        raise Invalid("Nobody was on the roster in this period.", at="since")
+    numbers = {pk: n for n, pk in enumerate(sorted(spans))}
+    readers = [
+        Reader(n, frozenset(primary[pk]), sorted(spans[pk]), frozenset(secondary[pk])) for pk, n in numbers.items()
+    ]
+    return readers, numbers

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from worklist.rules.lanes import minutes
 from worklist.rules.language.parser import REACHES, Rule
+from worklist.rules.policy import Policy
 from worklist.rules.pricing import decide
 from worklist.simulation.engine import AI, Job, Reader, Simulation
 from worklist.simulation.policies import Lanes
@@ -45,13 +46,13 @@ class Played:
         }  # fmt: skip
 
 
-def as_it_was(case: Past, numbers: dict[int, int]) -> Played:
+def as_it_was(case: Past, numbers: dict[int, int], policy: Policy) -> Played:
     """By the rules of then. ``numbers``: reader → number in the simulation."""
     columns = [
         (
             minutes(known.at),
             _columns(
-                known.urgency, datetime.fromisoformat(known.case["due"]), known.case["sla"], known.class_points,
+                known.urgency, datetime.fromisoformat(known.case["due"]), known.case["sla"], known.class_points(policy),
                 known.case["points"], case.pool, 0,
             ),
         )
@@ -61,12 +62,17 @@ def as_it_was(case: Past, numbers: dict[int, int]) -> Played:
 
 
 def as_drafted(
-    case: Past, rules: Sequence[Rule], pools: dict[str, int], numbers: dict[int, int], readers: dict[str, int]
+    case: Past,
+    rules: Sequence[Rule],
+    pools: dict[str, int],
+    numbers: dict[int, int],
+    readers: dict[str, int],
+    policy: Policy,
 ) -> Played:
     """By the draft, asked again whenever something became known. ``readers``: user name → reader."""
     columns, only = [], -1 if case.by_rule else numbers.get(case.reserved_for or 0, -1)
     for known in case.known:
-        effects, found = _decided(known, case, rules)
+        effects, found = _decided(known, case, rules, policy)
         columns.append(
             (
                 minutes(known.at),
@@ -82,7 +88,7 @@ def as_drafted(
     return Played(case, columns, only)
 
 
-def _decided(known: Known, case: Past, rules: Sequence[Rule]) -> tuple[dict[str, Any], Columns]:
+def _decided(known: Known, case: Past, rules: Sequence[Rule], policy: Policy) -> tuple[dict[str, Any], Columns]:
     outcome, pricing = decide(
         known.facts,
         rules,
@@ -90,6 +96,7 @@ def _decided(known: Known, case: Past, rules: Sequence[Rule]) -> tuple[dict[str,
         clock=lambda urgency: known.began_at,
         paused=known.paused,
         findings=known.findings,
+        policy=policy,
     )
     of = pricing.case
     return outcome.effects, _columns(
@@ -106,10 +113,10 @@ def _columns(
     }  # fmt: skip
 
 
-def play(cases: Sequence[Played], readers: Sequence[Reader]) -> list[Job]:
+def play(cases: Sequence[Played], readers: Sequence[Reader], policy: Policy) -> list[Job]:
     """The cases' jobs, read as the lanes of production give them out."""
     jobs = [case.job(n) for n, case in enumerate(cases)]
-    run = _Replay(jobs, [replace(reader) for reader in readers], Lanes())
+    run = _Replay(jobs, [replace(reader) for reader in readers], Lanes(policy))
     for job, case in zip(jobs, cases, strict=True):
         run.expect(job, case)
     run.run()
