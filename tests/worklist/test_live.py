@@ -133,7 +133,7 @@ def test_who_joins_while_sessions_are_looked_at_is_not_taken_for_signed_out(monk
             return {key: Standing(1, frozenset({1})) for key in keys}
 
         monkeypatch.setattr("worklist.live.hub.standing_of", standing)
-        monkeypatch.setattr("worklist.live.hub.seen", lambda readers, at: None)
+        monkeypatch.setattr("worklist.live.hub.note_seen", lambda readers, at: None)
         await one._watch_sessions()
 
     asyncio.run(look())

@@ -17,6 +17,7 @@ from tests.worklist.reading import NOON, make_item, make_reader, make_shift, oth
 from worklist import services
 from worklist.models import Conflict as TooClose
 from worklist.models import Privilege, ReadingItem, Skill
+from worklist.rules.policy import PRESET
 from worklist.rules.score import score
 from worklist.services.urgency.lane_columns import case_of
 
@@ -68,23 +69,23 @@ def test_a_stat_case_is_for_everybody_from_half_of_its_time_on() -> None:
     assert ask(outsider, 31) == item
 
 
-def test_a_reader_takes_their_primary_skill_first_unless_the_other_case_is_due_two_hours_sooner() -> None:
+def test_a_reader_takes_their_primary_skill_first_unless_the_other_case_is_due_much_sooner() -> None:
     reader = make_reader(secondary=("chest",), most_claims=9)
     other_procedure("CTCHEST", "chest", reading_minutes=5)
-    near = chest(at=NOON - timedelta(minutes=119))
+    near = chest(at=NOON - timedelta(minutes=PRESET.off_skill - 1))
     own = make_item(at=NOON)
-    pressing = chest(at=NOON - timedelta(minutes=121))
+    pressing = chest(at=NOON - timedelta(minutes=PRESET.off_skill + 1))
     assert [ask(reader), ask(reader), ask(reader)] == [pressing, own, near]
 
 
-def test_of_stat_cases_the_older_goes_first_whatever_the_skill() -> None:
+def test_of_stat_cases_the_clearly_older_goes_first_whatever_the_skill() -> None:
     reader = make_reader(secondary=("chest",))
     other_procedure("CTCHEST", "chest", reading_minutes=5)
-    older = chest(priority="STAT", at=NOON - timedelta(minutes=5))
+    older = chest(priority="STAT", at=NOON - timedelta(minutes=PRESET.off_skill_urgent + 1))
     make_item(priority="STAT", at=NOON)
     assert ask(reader) == older
     (decision,) = older.decisions.filter(kind="claimed")
-    assert decision.body["terms"]["not their primary skill"] == -0.1
+    assert decision.body["terms"]["not their primary skill"] == -PRESET.off_skill_urgent / 40
 
 
 def test_a_skill_can_be_narrowed_to_modalities() -> None:

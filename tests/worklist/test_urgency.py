@@ -38,7 +38,7 @@ def test_a_positive_finding_brings_a_case_forward_by_what_it_is_worth() -> None:
     ai(item)
     item.reread()
     assert item.due_at == NOON + 30 * MINUTE
-    assert item.weight == 499.25  # as a STAT case that is due half an hour later than this one is now
+    assert item.weight == 499.0  # due in 30 minutes, it is read as a STAT case that is due in 70
     assert score(case_of(item), NOON) > before + 2
     assert Decision.objects.filter(item=item, kind="rescored").get().body["ai"] == "ICH"
 

@@ -20,7 +20,7 @@ from ris.kernel import doorbell
 from ris.kernel.clock import now
 from worklist.events import WORKLIST_BELL
 from worklist.selectors.access import standing_of
-from worklist.services.roster import SEEN_AGAIN, seen
+from worklist.services.roster import SEEN_AGAIN, note_seen
 
 from .feed import Feed
 
@@ -175,7 +175,7 @@ class Hub:
         self._seen = {reader: then for reader, then in self._seen.items() if then > at - SEEN_AGAIN}
         due = {client.user_id for client in self.clients if not client.closed} - set(self._seen)
         if due:
-            await database_sync_to_async(seen)(due, at)
+            await database_sync_to_async(note_seen)(due, at)
             self._seen |= dict.fromkeys(due, at)
 
 

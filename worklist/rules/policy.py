@@ -30,6 +30,8 @@ class Policy:
     """Class 4; class 5 has none."""
     short_first: float = 20.0
     """A case that takes e times as long to read is read so much later: it would hold up e times as many."""
+    short_first_urgent: float = 20.0
+    """The same of urgent cases."""
     too_late: float = 120.0
     """A case that cannot be read in time any more waits for those that can, so much and no longer."""
     too_late_urgent: float = 90.0
@@ -38,7 +40,7 @@ class Policy:
     """A reader with the secondary skill takes a case of their primary skill first, unless it is due so much later."""
     off_skill_urgent: float = 15.0
     """The same of urgent cases: whoever is free begins."""
-    ai_due: float = 60.0
+    ai_due: float = 70.0
     """A positive AI result is read as a STAT case that is due so long after the result, so behind those that wait."""
 
     def class_points(self, urgency: int) -> float:
@@ -46,6 +48,11 @@ class Policy:
         starts = {3: self.waiting_head_start, 4: self.inpatient_head_start}
         fixed = {1: CRITICAL_POINTS, 2: URGENT_POINTS}
         return fixed.get(urgency, starts.get(urgency, 0.0) / MINUTES_A_POINT)
+
+    def short_first_points(self, class_points: float) -> float:
+        """What a case loses of the score that takes e times as long to read as another."""
+        minutes = self.short_first_urgent if class_points >= URGENT_FROM else self.short_first
+        return minutes / MINUTES_A_POINT
 
     def too_late_points(self, class_points: float) -> float:
         """What being too late takes from the score."""

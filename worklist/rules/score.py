@@ -61,4 +61,4 @@ def base(case: Case, policy: Policy = PRESET) -> float:
 
 def _reading_points(case: Case, policy: Policy) -> float:
     ratio = max(case.reading_minutes, 0.1) / TYPICAL_READING_MINUTES  # no case takes no time, and ln 0 is none
-    return -policy.short_first / MINUTES_A_POINT * math.log(ratio)
+    return -policy.short_first_points(case.class_points) * math.log(ratio)

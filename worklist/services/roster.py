@@ -188,12 +188,16 @@ SEEN_AGAIN = timedelta(minutes=1)
 """A sign of life so soon after another says nothing new."""
 
 
-def seen(readers: Iterable[int], at: datetime) -> None:
-    """Signs of life of readers whose presence is known; for the many that come, it is no event.
+def note_seen(readers: Iterable[int], at: datetime) -> None:
+    """Note signs of life, such as an open reading list; for the many that come, it is no event.
 
-    Written at most once in SEEN_AGAIN for each, however many screens and processes say it.
+    Written at most once in SEEN_AGAIN for each reader, however many screens and processes say it. Somebody whose
+    presence was not known is available from now on.
     """
-    known = Presence.objects.filter(reader__in=list(readers), last_seen_at__lte=at - SEEN_AGAIN)
+    ids = list(readers)
+    fresh = [Presence(reader_id=pk, state=Presence.AVAILABLE, since=at, last_seen_at=at) for pk in ids]
+    Presence.objects.bulk_create(fresh, ignore_conflicts=True)
+    known = Presence.objects.filter(reader__in=ids, last_seen_at__lte=at - SEEN_AGAIN)
     known.exclude(state=Presence.SIGNED_OUT).update(last_seen_at=at)
 
 

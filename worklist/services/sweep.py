@@ -12,7 +12,7 @@ from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.models import Alarm
 from worklist import states
 from worklist.events import WORKLIST_BELL
-from worklist.models import ReadingItem
+from worklist.models import Offer, ReadingItem
 from worklist.rules.eligibility import ReaderNow
 from worklist.selectors.coverage import gaps_ahead
 from worklist.selectors.readers import readers_now
@@ -46,6 +46,32 @@ def sweep_all(*, at: datetime) -> dict[str, int]:
         "suggested": suggest_unassigned(at, readers),
     }
     if any(done.values()):
+        doorbell.ring(WORKLIST_BELL)
+    return done
+
+
+MOST_MOMENTS = 200
+"""Rows whose moments are read ahead; what is beyond them is found by the next sweep."""
+
+
+def moments_ahead(at: datetime, within: timedelta) -> list[datetime]:
+    """The whole seconds, within a time, at which a rung is reached, a lane turns or an offer lapses; in order."""
+    items, until = ReadingItem.objects.filter(state__in=states.OPEN), at + within
+    rows = [
+        *items.filter(next_rung_at__gt=at, next_rung_at__lte=until).values_list("next_rung_at", flat=True)[
+            :MOST_MOMENTS
+        ],
+        *items.filter(turns_at__gt=at, turns_at__lte=until).values_list("turns_at", flat=True)[:MOST_MOMENTS],
+        *Offer.objects.filter(outcome=Offer.OPEN, until__gt=at, until__lte=until).values_list("until", flat=True),
+    ]
+    second = timedelta(seconds=1)
+    return sorted({moment.replace(microsecond=0) + second for moment in rows if moment is not None})
+
+
+def keep_time(*, at: datetime) -> int:
+    """What is due at a moment by the clock alone: rungs, lanes, offers. How many of each together."""
+    done = climb_due_rungs(at) + advance_lanes(at) + lapse_due(at)
+    if done:
         doorbell.ring(WORKLIST_BELL)
     return done
 

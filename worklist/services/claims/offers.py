@@ -18,7 +18,7 @@ from worklist.events import WORKLIST_BELL, ItemOffered
 from worklist.models import Offer, ReadingItem
 from worklist.rules.eligibility import MOST_URGENT
 from worklist.selectors.case_facts import needs_of
-from worklist.selectors.readers import readers_now
+from worklist.selectors.readers import readers_now, seen_lately
 
 from ..assignment import choose_reader, with_order
 from .claim import claim
@@ -32,7 +32,8 @@ UNANSWERED_ALARM = "offer-unanswered"
 def offer_item(item_id: int, *, at: datetime) -> Offer | None:
     """Offer a most urgent waiting case to the best reader who was not asked yet; None when there is nobody.
 
-    Until they answer (a minute at most) nobody else is *given* it, though whoever picks it by hand is quicker.
+    Asked first are those who have a page of the worklist open. Until they answer (a minute at most) nobody else is
+    *given* it, though whoever picks it by hand is quicker.
     One offer stands at a time, whoever sweeps.
     """
     item = with_order.first(item_id)
@@ -42,7 +43,10 @@ def offer_item(item_id: int, *, at: datetime) -> Offer | None:
         return None
     asked = set(Offer.objects.filter(item=item).values_list("reader", flat=True))
     willing = [reader for reader in readers_now(at) if reader.accepts_push and reader.id not in asked]
-    best, _ = choose_reader(needs_of(item, at), willing)
+    needs, there = needs_of(item, at), seen_lately(at)
+    best, _ = choose_reader(needs, [reader for reader in willing if reader.id in there])
+    if best is None:  # of those who can read it nobody has a page open: whoever is on the roster
+        best, _ = choose_reader(needs, willing)
     if best is None:
         if asked:
             raise_alarm(UNANSWERED_ALARM, item.accession, detail=f"{len(asked)} readers were asked", at=at)
