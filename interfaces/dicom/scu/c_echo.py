@@ -37,12 +37,13 @@ def send_echo(device: Device, *, actor: Actor, at: datetime) -> EchoResult:
     profile: DeviceProfile | None = getattr(device, "dicom_profile", None)
     if profile is None or not profile.host or not profile.port:
         raise Invalid("Give the device's profile a host and a port first.", at="host")
-    result = _ask(RemoteAddress(device.ae_title, profile.host, profile.port, tls=profile.require_tls))
+    result = ask_echo(RemoteAddress(device.ae_title, profile.host, profile.port, tls=profile.require_tls))
     record(actor, "device.echo", device, at=at, answered=result.answered, ms=round(result.ms))
     return result
 
 
-def _ask(place: RemoteAddress) -> EchoResult:
+def ask_echo(place: RemoteAddress) -> EchoResult:
+    """Send a C-ECHO to an address, unaudited: for a person who tries all systems at once. Blocks for 15 s at most."""
     begun = time.perf_counter()
     try:
         with open_association(place, Verification, wait_s=WAIT_S) as association:

@@ -96,6 +96,10 @@ class DestinationConnection:
             self._pending += [message.body for message in self._deframer.feed(data) if not message.fault]
         return self._pending.pop(0)
 
+    def open(self) -> None:
+        """Connect, with TLS where set, and send nothing. Raises OSError; ssl.SSLError is one."""
+        self._open()
+
     def _open(self) -> socket.socket:
         destination = self._destination
         address = (destination.host, destination.port)
