@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from dataclasses import dataclass
+
 from django.db.models import Value
 from django.db.models.functions import Upper
 
 from ris.catalog.models import Procedure
+from ris.catalog.selectors import procedures_matching
 from ris.kernel.db.statements import Kept
 
 from .intents import Code
+from .models import RequestedProcedure
 
 # Asked for every order that comes in, so the text of these statements is kept.
 _BY_OWN_CODE = Kept(
@@ -72,3 +78,48 @@ def _of_side(procedures: list[Procedure], laterality: str) -> Procedure | None:
     """The procedure of that side, else one without a side."""
     ranked = sorted(procedures, key=lambda procedure: procedure.laterality != laterality)
     return next((p for p in ranked if p.laterality in ("", laterality)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureChoice:
+    """A procedure that a search found. ``contrast``: what its name says of contrast, for the eye; empty: nothing."""
+
+    procedure: Procedure
+    contrast: str
+
+
+MOST_CHOICES = 12
+"""What fits on a screen; who wants another types another word."""
+COUNTED = 2000
+"""How many of the latest orders are counted: some weeks of a department, and little work at each key."""
+WITHOUT = "without contrast"
+_CONTRAST = re.compile(
+    r"\b(with(?:out)?(?: (?:and|or) with(?:out)?)?|w/?o?|wo) (?:iv |i\.v\. )?contrast\b", re.IGNORECASE
+)
+
+
+def search_procedures(text: str) -> list[ProcedureChoice]:
+    """The catalog's procedures for a person who types: exact code or name first, then what is ordered most.
+
+    Of two that are ordered alike the one without contrast comes first: contrast is chosen, not taken by accident.
+    """
+    latest = RequestedProcedure.objects.order_by("-pk").values_list("procedure_id", flat=True)[:COUNTED]
+    uses = Counter(latest)
+    wanted = text.strip().casefold()
+
+    def rank(procedure: Procedure) -> tuple[bool, int, bool, str]:
+        names = {procedure.code.casefold(), procedure.cpt.casefold(), procedure.name.casefold()}
+        return wanted not in names, -uses[procedure.pk], _contrast(procedure) not in ("", WITHOUT), procedure.name
+
+    found = sorted(procedures_matching(text).select_related("subspecialty"), key=rank)
+    return [ProcedureChoice(procedure, _contrast(procedure)) for procedure in found[:MOST_CHOICES]]
+
+
+def _contrast(procedure: Procedure) -> str:
+    found = _CONTRAST.search(procedure.name)
+    if found is None:
+        return ""
+    words = found.group(1).lower()
+    if "and" in words or "or" in words.split():
+        return "without and with contrast"
+    return WITHOUT if words.endswith("out") or "o" in words.replace("with", "") else "with contrast"

@@ -13,6 +13,7 @@ from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.relay import deliver_owed
 from ris.orders import states
+from ris.orders.intents import Code, Diagnosis, Entity, Observation, ProcedureIntent, Recipient
 from ris.orders.models import Order, PerformedStep, ScheduledStep
 from ris.patients.models import Patient
 from ris.people.roles import Role
@@ -230,3 +231,52 @@ def test_a_scheduler_does_not_perform(desk: Client) -> None:
     step = make_order(at=now()).procedures.get().steps.get()
     assert desk.post(reverse("orders:arrive", args=[step.pk])).status_code == 403
     assert "Arrive</button>" not in desk.get(reverse("orders:board")).content.decode()
+
+
+def test_the_search_offers_what_is_ordered_most_and_contrast_by_choice(desk: Client, site: Site) -> None:
+    with_contrast = ProcedureFactory(code="ZZCTW", name="CT head with contrast", cpt="70460")
+    without = ProcedureFactory(code="ZZCTWO", name="CT head without contrast", cpt="70450")
+
+    def first(text: str) -> str:
+        shown = desk.get(reverse("orders:procedures"), {"code": text}).content.decode()
+        return shown.split('id="option-')[1]
+
+    assert first("ct head").startswith(f'{without.pk}"') and "without contrast</span>" in first("ct head")
+    for _ in range(2):
+        make_order(procedures=(ProcedureIntent(code=Code("ZZCTW", system="L")),))
+    assert first("ct head").startswith(f'{with_contrast.pk}"'), "ordered most"
+    assert 'amber">with contrast</span>' in first("ct head")
+    for exact in ("70450", "zzctwo", "CT head without contrast"):
+        assert first(exact).startswith(f'{without.pk}"'), exact
+
+
+def test_the_page_of_an_order_shows_everything_that_was_said_with_it(desk: Client, tech: Client) -> None:
+    order = make_order(
+        at=now(),
+        reason="ZZ fall from a tree",
+        reason_codes=(Code("W14", "Fall from tree", "I10"),),
+        diagnoses=(Diagnosis("S06.0", "Concussion", "I10", "W"),),
+        observations=(Observation("33914-3", "eGFR", "LN", "48", "ml/min"),),
+        weight_kg=81.5,
+        height_m=1.74,
+        call_back_phone="+1 555 0100",
+        copies_to=(Recipient("ZZ7", "ZZCOPY^Carl", "NPI"),),
+        patient_class="E",
+        patient_location="ZZ-ER^12",
+        referring_provider="ZZREFER^Rita",
+        ordering_provider="ZZORDER^Olga",
+        ordering_provider_id="ZZ123",
+        pregnant=True,
+        group_entity=Entity("ZZG1", "EMR"),
+        sender_filler_number="ZZF9",
+    )
+    shown = desk.get(reverse("orders:detail", args=[order.pk])).content.decode()
+    for said in (
+        "ZZ fall from a tree", "Fall from tree", "Concussion", "working", "eGFR", "48", "ml/min", "81.5", "1.74",
+        "+1 555 0100", "ZZCOPY", "in emergency care", "ZZ-ER^12", "ZZREFER", "ZZORDER", "ZZ123", "Pregnant",
+        "ZZG1", "ZZF9",
+    ):  # fmt: skip
+        assert said in shown, said
+    step = ScheduledStep.objects.get()
+    looked_at = tech.get(reverse("orders:step", args=[step.pk])).content.decode()
+    assert "Pregnant" in looked_at and "81.5" in looked_at and "ZZ-ER" in looked_at

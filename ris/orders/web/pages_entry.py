@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ris.audit.services import record
 from ris.catalog.models import Procedure, Site
-from ris.catalog.selectors import devices_at, procedures_matching
+from ris.catalog.selectors import devices_at
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound, Refusal
 from ris.kernel.values.moments import day_or_none
@@ -30,6 +30,7 @@ from ris.people.selectors import require, sites_for
 from .. import services
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order
+from ..selectors_catalog import search_procedures
 from .pages_orders import get_visible_patient, read_site_moment
 
 
@@ -147,10 +148,10 @@ def _suggest_start(site: Site | None) -> str:
 @require_safe
 @page(Can.PLACE_ORDERS)
 def procedures(request: HttpRequest) -> HttpResponse:
-    """Catalog search, by words or code."""
+    """Catalog search, by words or code: exact matches first, then what is ordered most."""
     text = request.GET.get("code", "").strip()
-    found = procedures_matching(text).select_related("subspecialty")[:12] if text else []
-    return render(request, "orders/procedures.html", {"found": found, "text": text})
+    choices = search_procedures(text) if text else []
+    return render(request, "orders/procedures.html", {"found": choices, "text": text})
 
 
 @require_safe
