@@ -130,6 +130,19 @@ def test_settings_are_saved_checked_and_guarded_against_two_who_change_them(peer
     assert AuditEvent.objects.filter(action="hl7.set-up-peer").count() == 1
 
 
+def test_a_senders_messages_may_be_ignored_by_type(peer: Peer, screen: Client):
+    where = reverse("hl7:peer", args=[peer.pk])
+    said = {"version": 1, "ignored_events": "adt^a31\nADT^A08", "obr4": "procedure", "uid_policy": "generate"}
+    said |= {"results": "auto", "ack_style": "ack", "busy_answer": "AR"}
+    assert screen.post(where, said).status_code == 302
+    peer.refresh_from_db()
+    assert (peer.ignored_events, peer.most_orders) == (["ADT^A31", "ADT^A08"], 200)
+    row = take(message(msh("ADT^A31"), pid()))
+    assert (row.answer_code, row.state) == ("AA", "ignored")
+    assert "settings" in row.reason
+    assert screen.post(where, said | {"version": 2, "ignored_events": "everything"}).status_code == 400
+
+
 def test_fields_of_z_segments_become_attributes(peer: Peer):
     Peer.objects.update(
         attributes={"ZAL-1.2": "patient.allergies", "ZOR-1": "order.comments", "ZOR-2": "order.clinical_info"}
@@ -185,6 +198,17 @@ def test_over_rest_settings_unknown_values_and_csv(peer: Peer, rest: APIClient):
     patched = rest.patch(one, {"version": version, "attributes": {"ZPI-3": "patient.alerts"}}, format="json")
     assert patched.data["attributes"] == {"ZPI-3": "patient.alerts"}
     assert rest.patch(one, {"version": version}, format="json").status_code == 409
+    said = {
+        "accession_field": "zds-4.1", "ignored_events": ["ADT^A31"], "after_cancel": "refuse", "too_late": "ignore",
+        "ack_mode": "original", "most_orders": 20, "duplicate_days": 0, "other_orders": "refuse",
+        "version": version + 1,
+    }  # fmt: skip
+    patched = rest.patch(one, said, format="json")
+    assert patched.status_code == 200, patched.data
+    assert {name: patched.data[name] for name in said} == said | {"accession_field": "ZDS-4.1", "version": version + 2}
+    version += 1
+    bad = rest.patch(one, {"version": version + 1, "accession_field": "the third"}, format="json")
+    assert (bad.status_code, "OBR-18" in str(bad.json())) == (400, True)
     assert rest.patch(one, {"version": version + 1, "charset": "EBCDIC"}, format="json").status_code == 400
     assert {row["given"] for row in rest.get(f"{one}unknown/").data} >= {"LOCAL1", "SOON"}
     bad = rest.put(f"{one}tables/", {"text": "table,given,meant\nsex,W,Z\n"}, format="json")

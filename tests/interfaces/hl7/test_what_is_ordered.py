@@ -85,6 +85,15 @@ def test_what_the_message_itself_says_is_one_is_one():
     assert RequestedProcedure.objects.get().steps.count() == 2
 
 
+def test_steps_of_one_number_are_one_step_with_all_protocols():
+    action = "CTHEADWO^CT head^L^{0}^Action {0}^L"
+    same_step = [obr(code=action.format(name), fields={19: "RP1", 20: "S1"}) for name in ("A1", "A2")]
+    row = take(message(msh("ORM^O01"), pid(), orc(), same_step[0], orc(), same_step[1]))
+    assert row.answer_code == "AA"
+    step = ScheduledStep.objects.get()
+    assert [code for code, _, _ in step.protocol_codes] == ["A1", "A2"]
+
+
 def test_a_study_uid_at_the_end_belongs_to_each_exam_before_it():
     take(message(msh("ORM^O01"), pid(), orc(), obr(), orc(), obr(code="CTHEADW^CT^L"), "ZDS|1.2.840.9^^App^DICOM"))
     procedure = RequestedProcedure.objects.get()
@@ -143,12 +152,12 @@ def test_how_bad_an_allergy_is_and_what_it_does_are_kept():
     assert Order.objects.get().patient.allergies == ["Iodinated contrast (severe, Anaphylaxis, Hives)"]
 
 
-def test_a_telephone_number_and_a_copy_one_field_further_are_kept_with_a_warning():
+def test_a_telephone_number_one_field_further_is_kept_and_a_person_there_gets_no_copy():
     further = obr(fields={17: "ORD1^ZZORDER^OR", 18: "^PRN^PH^^^555^1234567", 29: "CC1^ZZCOPY^CARL"})
     row = take(message(msh("ORM^O01"), pid(), "ORC|NW|P1^EMR", further))
     placed = Order.objects.get()
-    assert (placed.call_back_phone, placed.copies_to) == ("555 1234567", [["CC1", "ZZCOPY^CARL", ""]])
-    assert len([w for w in row.warnings if "taken as" in w]) == 2
+    assert (placed.call_back_phone, placed.copies_to) == ("555 1234567", [])
+    assert len([w for w in row.warnings if "OBR-18" in w or "OBR-29" in w]) == 2
 
 
 def test_a_weight_without_a_unit_is_no_weight():

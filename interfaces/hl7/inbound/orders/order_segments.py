@@ -170,14 +170,12 @@ _FEWEST_DIGITS = 3
 
 
 def _copies(requests: list[Request], incoming: Incoming) -> tuple[Recipient, ...]:
-    """OBR-28; also people in OBR-29, where a parent order of at most two components belongs."""
-    found = [_recipient(person) for r in requests if r.obr for person in r.obr.repeats(28)]
-    for request in requests:
-        obr = request.obr
-        if obr is not None and not obr.has(28) and obr.text(29, 3) and obr.text(29, 2).isalpha():
-            incoming.warn("OBR-29 holds a person; taken as one who gets a copy (OBR-28).")
-            found += [_recipient(person) for person in obr.repeats(29)]
-    return tuple(dict.fromkeys(found))
+    """OBR-28. A person in OBR-29 is not taken for one: a report must not go to somebody who was never to have it."""
+    for obr in (request.obr for request in requests if request.obr):
+        if not obr.has(28) and obr.text(29, 3) and obr.text(29, 2).isalpha():
+            incoming.warn(f"{obr.place(29)} holds a person; who is to get a copy belongs in OBR-28. Not taken.")
+    people = (person for request in requests if request.obr for person in request.obr.repeats(28))
+    return tuple(dict.fromkeys(_recipient(person) for person in people))
 
 
 def _with_pv1(content: Content, pv1: Segment | None) -> Content:

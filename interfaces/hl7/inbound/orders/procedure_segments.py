@@ -13,7 +13,7 @@ from ris.orders.intents import Code
 from ..context import Incoming
 from ..patients import person_name
 from .groups import Group, Request
-from .statements import Procedure, Step
+from .statements import Procedure, Step, overlay
 
 STUDY_UID_CODES = frozenset({"110180", "113014"})
 """OBX-3.1 (DCM): Study Instance UID; DICOM Study."""
@@ -46,6 +46,20 @@ def join_procedures(procedures: list[Procedure]) -> tuple[Procedure, ...]:
         if procedure.code and standing.code and procedure.code.value != standing.code.value:
             steps = tuple(s if s.protocols else replace(s, protocols=(procedure.code,)) for s in steps or (Step(),))
         joined[index] = replace(standing, steps=standing.steps + steps)
+    return tuple(replace(procedure, steps=_join_steps(procedure.steps)) for procedure in joined)
+
+
+def _join_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Steps of one number (OBR-20, IPC-4) are one step with the protocols of all of them."""
+    joined: list[Step] = []
+    for step in steps:
+        index = next((n for n, standing in enumerate(joined) if step.number and standing.number == step.number), None)
+        if index is None:
+            joined.append(step)
+            continue
+        standing = joined[index]
+        protocols = tuple(dict.fromkeys(standing.protocols + step.protocols))
+        joined[index] = replace(overlay(step, standing), protocols=protocols)
     return tuple(joined)
 
 

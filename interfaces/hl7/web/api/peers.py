@@ -37,8 +37,19 @@ class PeerSerializer(serializers.ModelSerializer[Peer]):
 
     class Meta:
         model = Peer
-        fields = ["id", "name", "application", "facility", "site", "enabled", "flagged", "version", *FIELDS]
-        read_only_fields = ["name", "application", "facility", "site", "enabled", "flagged"]
+        fields = [
+            "id",
+            "name",
+            "application",
+            "facility",
+            "site",
+            "enabled",
+            "flagged",
+            "version",
+            "clock_ahead_s",
+            *FIELDS,
+        ]
+        read_only_fields = ["name", "application", "facility", "site", "enabled", "flagged", "clock_ahead_s"]
 
 
 class MapEntrySerializer(serializers.ModelSerializer[MapEntry]):
