@@ -13,6 +13,7 @@ from ris.kernel.events import Event, subscribe
 from ris.orders.events import ExamDiscontinued, ExamReturned, ExamUnlinked, OrderEvent, OrderReinstated
 from ris.orders.models import Order
 from ris.patients.events import IdentityDecided, PatientsMerged
+from ris.patients.models import Identifier
 from worklist.events import ItemOpened
 from worklist.models import ReadingItem
 
@@ -48,12 +49,20 @@ LOOK_BACK = timedelta(days=30)
 
 @subscribe(PatientsMerged, name="hl7.replay_after_merge")
 def replay_after_merge(event: PatientsMerged) -> None:
-    """Replay messages that were refused because two patients were not known to be one yet."""
+    """Replay messages of these patients that were refused because the two were not known to be one yet."""
     refused = InboundMessage.objects.filter(
         state=states.REFUSED, reason__in=MAY_CURE, received_at__gt=event.at - LOOK_BACK
     )
+    numbers = list(Identifier.objects.filter(patient=event.patient_id).values_list("value", flat=True))
     for message in needing_attention(refused).order_by("pk"):
-        replay(message.pk, reason="patients were merged", actor=Actor.job("merge"), at=event.at)
+        if _names_one_of(message, numbers):
+            replay(message.pk, reason="patients were merged", actor=Actor.job("merge"), at=event.at)
+
+
+def _names_one_of(message: InboundMessage, numbers: list[str]) -> bool:
+    """Whether one of the patient numbers stands in the message, in whatever field and character set."""
+    raw = bytes(message.raw)
+    return any(number.encode(codec, "ignore") in raw for number in numbers for codec in ("utf-8", "utf-16-le"))
 
 
 @subscribe(IdentityDecided, name="hl7.replay_after_identity")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ris.kernel.events import subscribe, subscribe_in_transaction
-from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated
+from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated, VisitMoved
 
-from .services.patient_moves import list_placed_since, move_into_merge, move_out_of_merge
+from .services.patient_moves import list_placed_since, move_into_merge, move_orders_of_visit, move_out_of_merge
 
 
 @subscribe_in_transaction(PatientsMerged, PatientsSeparated)
@@ -32,3 +32,9 @@ def move_late_orders(event: PatientsEvent) -> None:
         list_placed_since(event)
     elif isinstance(event, PatientsMerged):
         move_into_merge(event)
+
+
+@subscribe_in_transaction(VisitMoved)
+def move_visit_orders(event: VisitMoved) -> None:
+    """Give the orders of a visit to the patient whose visit it is, in the transaction that moves it."""
+    move_orders_of_visit(event)

@@ -23,6 +23,14 @@ class VisitRevised(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VisitMoved(Event):
+    """A visit turned out to be another patient's: ``patient_id``. Its orders follow in the same transaction."""
+
+    patient_id: int
+    visit_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PatientsEvent(Event):
     """Of two records. ``patient_id`` is the one who remains, or remained."""
 

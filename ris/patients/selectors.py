@@ -126,3 +126,26 @@ def separated_later(one: Patient, other: Patient, moment: datetime) -> bool:
     """Whether the two were said, after that moment, to be two people."""
     pair = (one.pk, other.pk)
     return Merge.objects.filter(survivor__in=pair, retired__in=pair, separated_said_at__gt=moment).exists()
+
+
+def record_that_had(identifiers: Iterable[tuple[str, str, str]], patient: Patient) -> Patient | None:
+    """Of the records merged into ``patient``, however often, the one that had these identifiers of its own.
+
+    None when they are the patient's own, or none of theirs.
+    """
+    numbers = {(value, authority, series_of(kind)) for value, authority, kind in identifiers}
+    rows = Identifier.objects.filter(patient=patient, value__in=[value for value, _, _ in numbers])
+    named = {row.pk for row in rows if (row.value, row.authority, row.series) in numbers}
+    merges = Merge.objects.filter(separated_at=None, merged_at__isnull=False).select_related("retired").order_by("pk")
+    for merge in merges.filter(retired__in=_merged_records(patient)):
+        if named and named <= {row[0] for row in merge.moved["Identifier"]}:
+            return merge.retired
+    return None
+
+
+def _merged_records(patient: Patient) -> list[int]:
+    found, layer = [], [patient.pk]
+    while layer:
+        layer = list(Patient.objects.filter(merged_into__in=layer).values_list("pk", flat=True))
+        found += layer
+    return found

@@ -12,12 +12,14 @@ from ris.orders.models import ScheduledStep
 from ris.orders.services import arrive
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
-from ris.patients.selectors import find_patient, merge_that_moved, separated_later
+from ris.patients.selectors import find_patient, merge_that_moved, record_that_had, separated_later
 from ris.patients.services import (
     merge_patients,
+    move_identifiers,
     note_separation,
     resolve_patient,
     retire_identifiers,
+    revive_record,
     unmerge_patients,
 )
 
@@ -31,7 +33,7 @@ NOTHING_NEW = "It says nothing new, or less than what was said later."
 
 def write_patient(incoming: Incoming) -> str:
     """A01 A04 A05 A08 A28 A31 …: the demographics, and the visit where one is numbered."""
-    patient = _write(_pid(incoming), incoming)
+    patient = write_pid(_pid(incoming), incoming)
     before = dict(patient.visits.values_list("pk", "version"))
     visit = visit_of(incoming, patient)
     if visit is not None and before.get(visit.pk) != visit.version:
@@ -41,7 +43,7 @@ def write_patient(incoming: Incoming) -> str:
 
 def patient_arrived(incoming: Incoming) -> str:
     """A10: the patient is here. Steps of the visit, else of the patient, that are planned within a day arrive."""
-    patient = _write(_pid(incoming), incoming)
+    patient = write_pid(_pid(incoming), incoming)
     visit = visit_of(incoming, patient)
     day = timedelta(hours=12)
     steps = ScheduledStep.objects.filter(
@@ -63,8 +65,11 @@ def _pid(incoming: Incoming) -> Segment:
     return pid
 
 
-def _write(pid: Segment, incoming: Incoming) -> Patient:
-    """The patient of one PID, whose demographics count; noted as an effect when made or changed."""
+def write_pid(pid: Segment, incoming: Incoming) -> Patient:
+    """The patient of one PID, whose demographics count; noted as an effect when made or changed.
+
+    Raises Invalid, Conflict and IdentityDoubt as :func:`ris.patients.services.resolve_patient`.
+    """
     intent = patient_intent(pid, incoming)
     before = find_patient(intent.identifiers)
     patient = resolve_intent(intent, incoming, authoritative=True)
@@ -94,7 +99,7 @@ def change_identifiers(incoming: Incoming) -> str:
         patient = resolve_patient(intent, actor=incoming.actor, at=incoming.at, authoritative=False)
         if retire_identifiers(patient.pk, old, actor=incoming.actor, at=incoming.at):
             incoming.did("renumbered", patient)
-        _write(pid, incoming)
+        write_pid(pid, incoming)
     return "" if incoming.effects else "These identifiers were given up before."
 
 
@@ -113,7 +118,15 @@ def _pairs(incoming: Incoming) -> Iterator[tuple[Segment, Segment]]:
 
 
 def _merge(pid: Segment, mrg: Segment, incoming: Incoming, *, same_record: bool = False) -> None:
-    keep = _write(pid, incoming)
+    """The last merge decides who lives: one that says the opposite of an earlier one undoes that first."""
+    reversed_since = _reverse(pid, mrg, incoming) if not same_record else []
+    keep = write_pid(pid, incoming)
+    for parted in reversed_since:
+        merge_patients(keep.pk, parted.pk, actor=incoming.actor, at=incoming.at, said_at=incoming.message_at)
+        incoming.did("merged", parted)
+    if reversed_since:
+        incoming.did("kept", keep)
+        return
     former = PatientIntent(identifiers=identifiers(mrg, 1, incoming))
     retired = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
     if retired.pk == keep.pk:
@@ -133,13 +146,49 @@ def _merge(pid: Segment, mrg: Segment, incoming: Incoming, *, same_record: bool 
     incoming.did("kept", keep)
 
 
+def _reverse(pid: Segment, mrg: Segment, incoming: Incoming) -> list[Patient]:
+    """Whom the patient of PID-3, merged into that of MRG-1 before, was parted from; empty where that was not so.
+
+    Raises Conflict when they were merged the other way by what was said later.
+    """
+    living, given_up = identifiers(pid, 3, incoming), identifiers(mrg, 1, incoming)
+    keep, retire = find_patient(living), find_patient(given_up)
+    if keep is None or keep != retire:
+        return []
+    former = record_that_had(living, keep)
+    if former is None or record_that_had(given_up, keep) == former:
+        return []
+    return revive_record(former.pk, actor=incoming.actor, at=incoming.at, said_at=incoming.message_at)
+
+
+def link(incoming: Incoming) -> str:
+    """A24: the two PID are one person under two numbers, both of which stay in use."""
+    pids = incoming.message.all("PID")
+    if len(pids) != 2:
+        raise Invalid("A24 names two patients: it needs PID twice.", at="PID[2]", code="100")
+    numbers = identifiers(pids[1], 3, incoming)
+    keep = write_pid(pids[0], incoming)
+    other = resolve_intent(PatientIntent(identifiers=numbers), incoming, authoritative=False)
+    if other != keep:
+        if separated_later(keep, other, incoming.message_at):
+            return "These two were separated again by what was said later."
+        merge_patients(
+            keep.pk, other.pk, actor=incoming.actor, at=incoming.at, said_at=incoming.message_at, same_record=True
+        )
+        incoming.did("merged", other)
+        incoming.did("kept", keep)
+    incoming.patient_id = keep.pk
+    move_identifiers(keep.pk, numbers, actor=incoming.actor, at=incoming.at)
+    return "" if incoming.effects else "These patients were linked before."
+
+
 def separate(incoming: Incoming) -> str:
     """A37: the two PID are two people. Their merge is undone; one that was said earlier and comes late is void."""
     pids = incoming.message.all("PID")
     if len(pids) != 2:
         raise Invalid("A37 names two patients: it needs PID twice.", at="PID[2]", code="100")
     former = PatientIntent(identifiers=identifiers(pids[1], 3, incoming))
-    keep, other = _write(pids[0], incoming), find_patient(former.identifiers)
+    keep, other = write_pid(pids[0], incoming), find_patient(former.identifiers)
     said: Any = {"reason": "ADT A37", "actor": incoming.actor, "at": incoming.at, "said_at": incoming.message_at}
     if other is not None and other == keep:
         return _unmerge([*identifiers(pids[0], 3, incoming), *former.identifiers], keep, said, incoming)

@@ -169,11 +169,12 @@ SEVERITIES = {"SV": "severe", "MO": "moderate", "MI": "mild"}
 def _allergies(incoming: Incoming) -> list[str] | None:
     """AL1-3 with severity and reaction (AL1-4, AL1-5), such as ``Iodinated contrast (severe, Anaphylaxis)``."""
     segments, more = incoming.message.all("AL1"), values_of(incoming, "patient.allergies")
-    said = [text for s in segments if (text := _allergy(s))]
+    said = [text for s in segments if (text := read_allergy(s))]
     return [*said, *more] if segments or more else None
 
 
-def _allergy(al1: Segment) -> str:
+def read_allergy(al1: Segment) -> str:
+    """Substance with severity and reaction of AL1-3 to -5 or, alike, IAM-3 to -5; empty without a substance."""
     substance = al1.text(3, 2) or al1.text(3)
     severity = al1.text(4).upper()
     details = [SEVERITIES.get(severity, ""), *(reaction.whole() for reaction in al1.repeats(5))]

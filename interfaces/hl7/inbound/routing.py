@@ -10,7 +10,8 @@ from ..models import Peer
 from ..v2.acknowledgment import Fault
 from ..v2.header import Header
 from ..v2.parser import Message
-from .adt import change_identifiers, merge, patient_arrived, separate, write_patient
+from .adt import change_identifiers, link, merge, patient_arrived, separate, write_patient
+from .adt_moves import change_visit_number, move_numbers, move_visits, write_allergies
 from .appointments import apply_appointment
 from .context import Incoming
 from .orders.handler import apply_orders
@@ -45,6 +46,7 @@ MESSAGES: dict[str, Entry] = {
     "ADT^A14": Entry(write_patient, ("PID",), "Admission pending"),
     "ADT^A16": Entry(write_patient, ("PID",), "Discharge pending: the cases of the visit are read sooner"),
     "ADT^A18": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
+    "ADT^A24": Entry(link, ("PID",), "Two numbers are of one patient; both stay in use"),
     "ADT^A25": Entry(write_patient, ("PID",), "Pending discharge cancelled"),
     "ADT^A27": Entry(write_patient, ("PID",), "Pending admission cancelled"),
     "ADT^A28": Entry(write_patient, ("PID",), "Person added"),
@@ -54,7 +56,13 @@ MESSAGES: dict[str, Entry] = {
     "ADT^A37": Entry(separate, ("PID",), "Patients separated who had been merged"),
     "ADT^A38": Entry(write_patient, ("PID",), "Pre-admission cancelled"),
     "ADT^A40": Entry(merge, ("PID", "MRG"), "Patients merged"),
+    "ADT^A43": Entry(move_numbers, ("PID", "MRG"), "Patient's identifiers moved to another patient"),
+    "ADT^A44": Entry(move_visits, ("PID", "MRG"), "Account moved to another patient, with its orders"),
+    "ADT^A45": Entry(move_visits, ("PID", "MRG"), "Visit moved to another patient, with its orders"),
     "ADT^A47": Entry(change_identifiers, ("PID", "MRG"), "Patient's identifiers changed"),
+    "ADT^A49": Entry(change_visit_number, ("PID", "MRG"), "Account number changed"),
+    "ADT^A50": Entry(change_visit_number, ("PID", "MRG"), "Visit number changed"),
+    "ADT^A60": Entry(write_allergies, ("PID",), "Allergies updated"),
     "ORM^O01": Entry(apply_orders, ("PID",), "Orders (IHE RAD-2; RAD-4 and RAD-13 from an upstream scheduler)"),
     "OMG^O19": Entry(apply_orders, ("PID",), "Orders, 2.5.1 (IHE RAD-2)"),
     "OMI^O23": Entry(apply_orders, ("PID",), "Imaging orders, 2.5.1 (IHE RAD-4, RAD-13)"),

@@ -13,7 +13,7 @@ from ris.audit.services import record
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
 from ris.kernel.models import Record
-from ris.patients.events import PatientsMerged, PatientsSeparated
+from ris.patients.events import PatientsMerged, PatientsSeparated, VisitMoved
 from ris.patients.models import Merge
 from ris.patients.selectors import separation
 from ris.patients.services import note_moved, note_since
@@ -43,6 +43,13 @@ def move_out_of_merge(event: PatientsSeparated) -> None:
     moved = merge.moved.get("Order", [])
     orders = Order.objects.filter(patient_id=event.patient_id)
     _move_orders(orders.filter(pk__in=moved).select_for_update(), event.patient_id, event.restored_id, at=event.at)
+
+
+def move_orders_of_visit(event: VisitMoved) -> None:
+    """Give the orders of the visit to its patient (ADT A44, A45). Idempotent."""
+    orders = Order.objects.filter(visit_id=event.visit_id).exclude(patient_id=event.patient_id).select_for_update()
+    for order in list(orders):
+        _move_orders([order], order.patient_id, event.patient_id, at=event.at)
 
 
 def list_placed_since(event: PatientsSeparated) -> None:

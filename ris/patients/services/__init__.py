@@ -2,7 +2,16 @@
 
 from .authorities import authority_named
 from .identity import resolve_patient
-from .merging import merge_patients, note_moved, note_separation, note_since, retire_identifiers, unmerge_patients
+from .merging import (
+    merge_patients,
+    note_moved,
+    note_separation,
+    note_since,
+    retire_identifiers,
+    revive_record,
+    unmerge_patients,
+)
+from .moves import move_identifiers, move_visit, renumber_visit
 from .questions import ASK_FIRST, IdentityDoubt, IdentityPolicy, ask_identity, decide_identity
 from .visits import give_visit, record_visit
 
@@ -15,11 +24,15 @@ __all__ = [
     "decide_identity",
     "give_visit",
     "merge_patients",
+    "move_identifiers",
+    "move_visit",
     "note_moved",
     "note_separation",
     "note_since",
     "record_visit",
+    "renumber_visit",
     "resolve_patient",
     "retire_identifiers",
+    "revive_record",
     "unmerge_patients",
 ]

@@ -113,6 +113,29 @@ def unmerge_patients(
 
 
 @transaction.atomic
+def revive_record(record_id: int, *, actor: Actor, at: datetime, said_at: datetime) -> list[Patient]:
+    """Let a record that was merged away live again: its merges are undone from the top.
+
+    Returns whom it was one with, so that a reversed A40 can merge them into it; empty when it lives already.
+    Raises Conflict, and undoes nothing, when one of the merges was said later than ``said_at``.
+    """
+    lock_name(_MERGING)
+    parted: list[Patient] = []
+    record_now = Patient.objects.get(pk=record_id)
+    while record_now.merged_into is not None:
+        below = record_now
+        while below.merged_into is not None and below.merged_into.merged_into is not None:
+            below = below.merged_into
+        merge = Merge.objects.get(retired=below, separated_at=None)
+        if merge.said_at > said_at:
+            raise Conflict("They were merged the other way by what was said later.", at="MRG-1", code="reversed")
+        parted.append(merge.survivor)
+        unmerge_patients(merge.pk, reason="merged the other way", actor=actor, at=at, said_at=said_at)
+        record_now = Patient.objects.get(pk=record_id)
+    return parted
+
+
+@transaction.atomic
 def note_separation(
     patient_id: int, other_id: int, *, reason: str, actor: Actor, at: datetime, said_at: datetime
 ) -> Merge:
