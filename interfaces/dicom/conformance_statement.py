@@ -66,6 +66,10 @@ def _limits() -> str:
         ("longest unit announced", f"{pdu.MAX_PDU_BYTES} bytes"),
         ("associations at once", str(acceptor.MAX_ASSOCIATIONS)),
         ("of one caller", str(acceptor.MAX_PER_CALLER)),
+        (
+            "connections at once",
+            f"{acceptor.MAX_ASSOCIATIONS + acceptor.MAX_SILENT}, or a third of the descriptors",
+        ),
         ("silence before the request", f"{association.REQUEST_TIMEOUT_S:.0f} s"),
         ("silence in an association", f"{association.IDLE_TIMEOUT_S:.0f} s"),
         ("longest worklist identifier", f"{message_exchange.MAX_IDENTIFIER_BYTES} bytes"),

@@ -6,6 +6,7 @@ Nothing here waits for a peer or for the database, so no peer can hold up anothe
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import ssl
 from collections import Counter
@@ -29,6 +30,8 @@ MAX_PER_CALLER = 64
 """One device that leaks associations leaves room for the others."""
 MAX_SILENT = 500
 """Beyond that the connection that has been silent for longest makes room."""
+SHARE_OF_DESCRIPTORS = 3
+"""One in so many file descriptors may be a DICOM connection: pages, MLLP and the database need theirs."""
 MAX_HELD_BYTES = 134_217_728
 """Of messages of all associations that wait in memory: some sixteen of the longest."""
 TLS_HANDSHAKE_S = 15.0
@@ -44,6 +47,9 @@ class Acceptor:
         self.held_bytes = 0
         self._reserved: set[Association] = set()
         self._per_caller: Counter[tuple[str, str]] = Counter()
+        most, descriptors = MAX_ASSOCIATIONS + MAX_SILENT, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        limited = descriptors != resource.RLIM_INFINITY
+        self.max_connections = min(most, descriptors // SHARE_OF_DESCRIPTORS) if limited else most
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
         """Accept on a bound socket; with ``tls`` the handshake is each connection's own, and ends after 15 s."""
@@ -56,13 +62,14 @@ class Acceptor:
         )
 
     def add(self, association: Association) -> None:
-        """Note a new connection; abort the oldest silent one when there are too many."""
+        """Note a new connection; abort the oldest silent one when there are too many, or this one if none is silent."""
         self.associations[association] = None
-        if len(self.associations) <= MAX_SILENT:
+        if len(self.associations) <= min(MAX_SILENT, self.max_connections):
             return
         silent = [other for other in self.associations if other.state == AWAIT_REQUEST]
-        if len(silent) > MAX_SILENT:
-            silent[0].transport.abort()
+        if len(silent) > MAX_SILENT or len(self.associations) > self.max_connections:
+            silent[0].transport.abort()  # there is one: the new connection at least
+            self.associations.pop(silent[0], None)
 
     def remove(self, association: Association) -> None:
         """Forget a connection that is gone."""

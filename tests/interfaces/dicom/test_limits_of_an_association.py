@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import socket
 import struct
 import threading
@@ -17,6 +19,7 @@ from ris.audit.models import AuditEvent
 from ris.kernel.clock import now
 from ris.orders.models import PerformedStep
 from tests.factories import make_order
+from tests.interfaces.dicom.conftest import running
 from tests.interfaces.dicom.many import many_steps
 from tests.interfaces.dicom.raw import RawScanner, identifier
 from tests.interfaces.dicom.scu import STEP, findscu, mpps
@@ -141,3 +144,21 @@ def test_what_a_peer_does_not_read_is_not_drawn(dicom: int, monkeypatch: pytest.
         assert len(deaf.answers()) == 301
     deaf.close()
     reader.close()
+
+
+def test_connections_leave_descriptors_to_others(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest silent connection makes room: a scanner gets in however many say nothing."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (60, 60))
+    serving = running()
+    port = next(serving)
+    make_order(at=now())
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+    scanner = RawScanner(port)
+    assert len(scanner.find(identifier(ScheduledStationAETitle="CT1"))) == 2
+    silent[0].settimeout(10)
+    with contextlib.suppress(ConnectionResetError):  # as good
+        assert silent[0].recv(1) == b""
+    scanner.close()
+    for sock in silent:
+        sock.close()
+    serving.close()
