@@ -1,0 +1,15 @@
+"""The reading worklist: which exam is read by whom, when, and why.
+
+``rules``       pure functions: urgency, score, lanes, eligibility, preference, ladder, priors, the rule language
+``models``      reading items, readers, roster, rule sets, policies, escalations
+``selectors``   questions: reading lists, readers at a moment, facts of a case, coverage, explanations, replays
+``services``    promises, one transaction each: open, price, suggest, claim, escalate, roster, rule sets
+``live``        the websocket that tells screens which items changed
+``pages``, ``api``  the same over HTML and REST
+``simulation``  discrete-event simulation of reading with the same rules
+
+The way of a case: an exam is completed ⇒ ``subscribers`` → ``services.readiness`` → ``services.items.open_item`` →
+``services.urgency.item_price`` (facts, rules, score, lane) ⇒ ItemOpened → ``services.assignment`` suggests a reader ⇒
+``live.hub`` tells the screens → a reader claims (``services.claims``) or asks for the next case
+(``services.next_case``) → the report is signed → ``services.claims.claim.finish``.
+"""

@@ -107,6 +107,20 @@ def test_a_case_whose_clock_stood_still_was_nobody_s_to_read_then() -> None:
 
 
 @pytest.mark.django_db
+def test_a_parked_case_was_nobody_s_to_read_until_it_came_back() -> None:
+    reader = make_reader()
+    make_item(at=NOON)
+    parked = make_item(at=NOON + timedelta(seconds=1))
+    until = NOON + timedelta(hours=3)
+    parties = {"reader": reader, "actor": Actor.job("t")}
+    services.park(parked.pk, until=until, reason="priors", at=NOON + timedelta(minutes=1), **parties)
+    services.resume(parked.pk, at=until, **parties)
+    found = tried([])
+    assert 179 <= found["before"]["tat_p90"] <= 200
+    assert found["changed"] == []
+
+
+@pytest.mark.django_db
 def test_a_case_that_was_reserved_waits_for_its_reader_and_a_draft_can_reserve() -> None:
     make_reader("early")
     late = make_reader("late", on_shift=False)

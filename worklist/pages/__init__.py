@@ -1,0 +1,1 @@
+"""HTML pages: the reading list, cases, the lead's screens, the roster, rules and the score's numbers."""

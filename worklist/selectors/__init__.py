@@ -1,4 +1,4 @@
-"""Named questions about the worklist."""
+"""Questions about the worklist, narrowed to what the viewer may see. They write nothing."""
 
 from .linked_exams import held_along
 from .lists import counts, item_for, reading_list, visible_items

@@ -1,4 +1,9 @@
-"""Named promises of the worklist."""
+"""Services of the worklist: each is one transaction that changes rows, writes audit rows and emits events.
+
+Rooms: ``claims`` (who holds a case), ``next_case``, ``urgency``; modules: ``items`` and ``readiness`` (cases come and
+go), ``assignment`` (suggestions), ``escalation``, ``roster``, ``rulesets``, ``policies``, ``priors``, ``sweep`` (what
+time brings about).
+"""
 
 from .assignment import suggest_reader
 from .claims.claim import claim, finish, pass_to_signer, release, take_over

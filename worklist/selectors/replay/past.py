@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ris.kernel.errors import Invalid
+from ris.kernel.models import Record
+from worklist.events import ItemCancelled, ItemClaimed, ItemParked, ItemResumed
 from worklist.models import AiFlag, ClockPause, Decision, ReadingItem, Skill
 from worklist.rules.classification import Finding, promoted_points
 from worklist.rules.facts import NAMES, Facts
@@ -47,7 +49,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A case of the period. ``held``: when its clock stood still, so that nobody could go on with it.
+    """A case of the period. ``held``: when its clock stood still or it was parked, so that nobody could go on with it.
 
     ``reserved_for``: the only reader who was given it; ``by_rule``: it was a rule that said so. ``took``: minutes that
     reading it took.
@@ -87,10 +89,41 @@ def _told(opened: list[Decision]) -> list[Past]:
     flags: dict[int, list[AiFlag]] = defaultdict(list)
     for flag in AiFlag.objects.filter(item__in=ids).order_by("result_at", "pk"):
         flags[flag.item_id].append(flag)
-    pauses: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for pause in ClockPause.objects.filter(item__in=ids, until__isnull=False).order_by("since"):
-        pauses[pause.item_id].append((pause.since, pause.until or pause.since))
-    return [_past(row, later[row.item_id], flags[row.item_id], pauses[row.item_id]) for row in opened]
+    held = _held(opened)
+    return [_past(row, later[row.item_id], flags[row.item_id], held[row.item_id]) for row in opened]
+
+
+def _held(opened: list[Decision]) -> dict[int, list[tuple[datetime, datetime]]]:
+    """When nobody could go on with each item: its clock stood still, or it was parked. Parts that overlap are joined.
+
+    A parked case comes back when it is resumed, claimed or cancelled. One that is parked still is played as waiting.
+    """
+    ids = [row.item_id for row in opened]
+    spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for pause in ClockPause.objects.filter(item__in=ids, until__isnull=False):
+        spans[pause.item_id].append((pause.since, pause.until or pause.since))
+    parked: dict[int, datetime] = {}
+    facts = Record.objects.filter(stream__in={row.item.accession for row in opened}, kind__in=_PARKING).order_by("pk")
+    for fact in facts:
+        item_id = int(fact.body["item_id"])
+        if fact.kind == ItemParked.kind:
+            parked.setdefault(item_id, fact.at)
+        elif item_id in parked:
+            spans[item_id].append((parked.pop(item_id), fact.at))
+    return defaultdict(list, {item_id: _joined(some) for item_id, some in spans.items()})
+
+
+_PARKING = (ItemParked.kind, ItemResumed.kind, ItemClaimed.kind, ItemCancelled.kind)
+
+
+def _joined(spans: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    found: list[tuple[datetime, datetime]] = []
+    for since, until in sorted(spans):
+        if found and since <= found[-1][1]:
+            found[-1] = (found[-1][0], max(until, found[-1][1]))
+        else:
+            found.append((since, until))
+    return found
 
 
 def _past(
