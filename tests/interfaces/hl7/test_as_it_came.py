@@ -223,6 +223,15 @@ def test_a_charge_names_day_of_service_reader_diagnosis_modifier_and_orderer(eve
     assert field(message, "PR1", 5) == "20260310120000+0000"
 
 
+def test_what_leaves_is_valid_by_the_strict_check_of_its_version_too(everything):
+    Destination.objects.update(options={"validation": "strict"})
+    sign(full())
+    deliver_and_prepare(LATER)
+    kinds = set(OutboundMessage.objects.values_list("kind", flat=True))
+    assert {"order.scheduled", "order.status", "appointment", "charge", "report.final"} <= kinds
+    assert not [(row.kind, row.error) for row in OutboundMessage.objects.exclude(error="")]
+
+
 def test_sections_may_come_with_suffixes_and_an_addendum_alone(db):
     options = {"sections": "suffix", "addendum_text": "only"}
     Destination.objects.create(name="OLD", kinds=["report.final", "report.addendum"], options=options)

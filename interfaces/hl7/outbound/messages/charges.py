@@ -9,7 +9,7 @@ from reporting.models import ReportVersion
 from ris.orders.models import RequestedProcedure
 from ris.patients.selectors import survivor
 
-from .order_segments import list_diagnoses
+from .order_segments import list_diagnoses, write_diagnoses
 from .oru import interpreter_parts, performed_at
 from .segments import (
     Encoded,
@@ -39,7 +39,7 @@ def build_charge(destination: Destination, version: ReportVersion, control_id: s
     known = procedure.procedure
     transaction: Fields = {
         1: "1",
-        2: filler_number(order),
+        2: order.filler_number,
         4: service_at,
         5: write_timestamp(version.signed_at),
         6: "CG",
@@ -62,14 +62,8 @@ def build_charge(destination: Destination, version: ReportVersion, control_id: s
         write_pv1(order.visit, order),
         write_segment("FT1", transaction),
         write_segment("PR1", service),
-        *_diagnosis_segments(diagnoses),
+        *write_diagnoses(order),
     ]
-
-
-def _diagnosis_segments(diagnoses: Encoded) -> list[str]:
-    """DG1 of the account; the same as FT1-19, for receivers that read only one of the two."""
-    codes = [Encoded(code) for code in diagnoses.split("~") if code]
-    return [write_segment("DG1", {1: str(n), 3: code, 6: "W"}) for n, code in enumerate(codes, start=1)]
 
 
 def _code(procedure: RequestedProcedure) -> Encoded:

@@ -91,7 +91,15 @@ def write_order_observations(order: Order) -> list[str]:
     return [
         write_segment(
             "OBX",
-            {1: str(n), 2: "ST", 3: compose(code, text, system), 5: escape_lines(value), 6: compose(units), 11: "F"},
+            {
+                1: str(n),
+                2: "ST",
+                3: compose(code, text, system),
+                4: "1",
+                5: escape_lines(value),
+                6: compose(units),
+                11: "F",
+            },
         )
         for n, (code, text, system, value, units) in enumerate(rows, start=1)
     ]
