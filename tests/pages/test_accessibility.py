@@ -19,8 +19,8 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCREENS = {
     "radiologist": ["/reading/?list=all", "/reading/?list=parked", "/reading/{held}/", "/results/", "/profile/"],
     "lead": [
-        "/reading/{item}/", "/reading/{item}/explain/", "/coordinator/", "/results/undelivered/", "/coverage/", "/roster/",
-        "/roster/new/", "/roster/1/", "/rules/", "/rules/draft/", "/prefetch/",
+        "/reading/{item}/", "/reading/{item}/explain/", "/coordinator/", "/results/undelivered/", "/coverage/",
+        "/roster/", "/roster/new/", "/roster/1/", "/rules/", "/rules/draft/", "/prefetch/",
     ],
     "tech": ["/board/", "/board/1/explain/", "/orders/", "/orders/1/", "/devices/", "/devices/1/"],
     "scheduler": ["/orders/new/", "/orders/new/for/1/", "/patients/1/", "/exceptions/"],

@@ -12,7 +12,7 @@ from interfaces.hl7.outbound.triggers import KINDS
 from reporting import services as reporting
 from ris.audit.actor import Actor
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
-from ris.patients.models import Identifier, Merge, Patient, Visit
+from ris.patients.models import AssigningAuthority, Identifier, Merge, Patient, Visit
 from ris.patients.services import merge_patients, unmerge_patients
 from ris.people.models import User
 from tests.factories import NOON, TESTER, PatientFactory, SiteFactory, make_order, perform
@@ -115,6 +115,19 @@ def test_only_living_numbers_leave_as_the_patients(everything):
     Identifier.objects.create(patient=patient, value="GIVENUP", authority="NORTH", retired=True)
     make_order(patient=patient)
     assert field(read("order.scheduled"), "PID", 3) == "LIVES^^^NORTH^MR"
+
+
+def test_an_identifier_goes_back_with_the_universal_id_of_its_authority(everything):
+    patient = PatientFactory(number="T1")
+    AssigningAuthority.objects.create(name="NORTH", universal_id="1.2.3.4", universal_id_type="ISO")
+    AssigningAuthority.objects.create(name=OID, universal_id=OID, universal_id_type="ISO")
+    Identifier.objects.create(patient=patient, value="Q7", authority=OID, kind="PI", series="PI")
+    placed = make_order(patient=patient)
+    visit = Visit.objects.create(patient=patient, site=placed.site, number="V9", authority="NORTH")
+    Order.objects.filter(pk=placed.pk).update(visit=visit)
+    message = read("order.scheduled")
+    assert field(message, "PID", 3) == f"T1^^^NORTH&1.2.3.4&ISO^MR~Q7^^^&{OID}&ISO^PI"
+    assert field(message, "PV1", 19) == "V9^^^NORTH&1.2.3.4&ISO^VN"
 
 
 def test_our_merge_names_what_it_retired_and_keeps_it_out_of_pid(everything):

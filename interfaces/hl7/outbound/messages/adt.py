@@ -8,9 +8,8 @@ from interfaces.hl7.models import Destination
 from ris.patients.models import Identifier, Merge, Patient
 
 from .segments import (
-    repeat,
     write_allergies,
-    write_identifier,
+    write_identifiers,
     write_msh,
     write_pid,
     write_pv1,
@@ -39,7 +38,7 @@ def build_patient_merge(
         moved = {pk: retired for pk, retired, _ in merge.moved["Identifier"]}
         of_merge = Identifier.objects.filter(pk__in=moved).order_by("pk")  # whoever has them by now
         rows = of_merge.filter(pk__in=[pk for pk, retired in moved.items() if not retired]) or of_merge or rows
-    mrg = write_segment("MRG", {1: repeat(write_identifier(row) for row in rows)})
+    mrg = write_segment("MRG", {1: write_identifiers(rows)})
     return [head, write_segment("EVN", {1: "A40", 2: write_timestamp(at)}), write_pid(patient, destination), mrg]
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from interfaces.hl7.models import Destination
 from interfaces.hl7.v2 import datatypes
 from interfaces.hl7.v2.encoding import codec_named, escape
 from ris.orders.models import Order
-from ris.patients.models import Identifier, Patient, Visit
+from ris.patients.models import AssigningAuthority, Identifier, Patient, Visit
 
 MessageBuilder = Callable[[Destination, str, datetime], list[str]]
 """(destination, control id, at) → segments without their terminators."""
@@ -99,9 +99,24 @@ def write_msh(destination: Destination, kind: str, control_id: str, at: datetime
     return write_segment("MSH", fields).replace("MSH|||", "MSH|^~\\&|", 1)
 
 
-def write_identifier(row: Identifier) -> Encoded:
-    """CX: number, assigning authority, type (table 0203)."""
-    return compose(row.value, "", "", row.authority, row.kind)
+def write_identifiers(rows: Iterable[Identifier]) -> Encoded:
+    """CX, repeated: number, assigning authority with its universal id, type (table 0203)."""
+    listed = list(rows)
+    authorities = write_authorities({row.authority for row in listed})
+    return repeat(compose(row.value, "", "", authorities[row.authority], row.kind) for row in listed)
+
+
+def write_authorities(names: Collection[str]) -> dict[str, Encoded]:
+    """HD of each authority in sub-components: namespace, universal id, its type, as far as a sender has said them.
+
+    An authority that is known by its universal id alone has no namespace.
+    """
+    written = {name: compose(name, by="&") for name in names}
+    known = AssigningAuthority.objects.filter(name__in=names).exclude(universal_id="")
+    for row in known:
+        namespace = "" if row.universal_id.startswith(row.name) else row.name
+        written[row.name] = compose(namespace, row.universal_id, row.universal_id_type, by="&")
+    return written
 
 
 def write_names(patient: Patient, destination: Destination) -> Encoded:
@@ -136,7 +151,7 @@ def write_pid(patient: Patient, destination: Destination) -> str:
     living = patient.identifiers.filter(retired=False).order_by("pk")
     fields: Fields = {
         1: "1",
-        3: repeat(write_identifier(row) for row in living),
+        3: write_identifiers(living),
         5: write_names(patient, destination),
         7: f"{patient.birth_date:%Y%m%d}" if patient.birth_date else "",
         8: patient.sex or "U",
@@ -159,9 +174,14 @@ def write_pv1(visit: Visit | None, order: Order | None = None) -> str:
         7: compose("", *split_name(visit.attending)) if visit and visit.attending else "",
         8: compose("", *split_name(referring)) if referring else "",
         15: "B6" if pregnant else "",
-        19: compose(visit.number, "", "", visit.authority, "VN") if visit else "",
+        19: _visit_number(visit) if visit else "",
     }
     return write_segment("PV1", fields)
+
+
+def _visit_number(visit: Visit) -> Encoded:
+    authority = write_authorities({visit.authority})[visit.authority]
+    return compose(visit.number, "", "", authority, "VN")
 
 
 def write_allergies(patient: Patient) -> list[str]:
