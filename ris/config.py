@@ -28,6 +28,7 @@ from .config_values import (
     host_names,
     is_loopback,
     networks,
+    role_name,
     tls_files,
     web_url,
 )
@@ -59,6 +60,7 @@ VARIABLES = {
     "RIS_HOSTS": "host names by which browsers reach this, with commas between",
     "RIS_WEBHOOK_NETWORKS": "internal networks that webhooks may go to, with commas between (default none)",
     "RIS_PROXY": "addresses of the TLS proxy in front of the web pages, with commas between",
+    "RIS_DATABASE_ROLE": "PostgreSQL role that serves and that “prepare” grants what it needs; unset: none",
     "RIS_BACKUPS": "folder for backups (default: backups/ in RIS_DATA; another disk is better)",
     "RIS_SECRET_KEY": "the key that signs sessions; unset: made and kept in RIS_DATA",
     "DATABASE_URL": "postgres://user:password@host/name; unset: a SQLite file in RIS_DATA",
@@ -76,6 +78,8 @@ class Config:
 
     data: Path
     backups: Path
+    database_role: str
+    """Empty: those who serve are the owner of the tables, too."""
     http: Address
     mllp: Address
     dicom: Address
@@ -106,6 +110,7 @@ def read_config(env: Mapping[str, str]) -> Config:
     data = _data_folder(env.get("RIS_DATA", ""))
     config = Config(
         data=data,
+        database_role=role_name("RIS_DATABASE_ROLE", env.get("RIS_DATABASE_ROLE", "")),
         backups=Path(env["RIS_BACKUPS"]).expanduser().absolute() if env.get("RIS_BACKUPS") else data / "backups",
         http=address("RIS_HTTP", env.get("RIS_HTTP") or "127.0.0.1:8000"),
         mllp=address("RIS_MLLP", env.get("RIS_MLLP") or "127.0.0.1:2575"),

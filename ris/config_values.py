@@ -125,6 +125,14 @@ def host_names(variable: str, text: str) -> tuple[str, ...]:
     return names
 
 
+def role_name(variable: str, text: str) -> str:
+    """The name of a role of PostgreSQL, as it is written without quotes; may be empty."""
+    if text and not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", text):
+        cure = f"write {variable} in small letters, digits and underscores: wetread_app"
+        raise Misconfigured(variable, f"“{text}” is no name of a role.", cure)
+    return text
+
+
 def words(text: str) -> tuple[str, ...]:
     """What stands between commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())

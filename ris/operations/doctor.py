@@ -33,6 +33,7 @@ from ris.serving.start_checks import check_schema
 from worklist.models import EscalationRoute
 
 from . import backups
+from .grants import may_tamper
 
 EXPIRES_SOON_DAYS = 30
 OLD_BACKUP = timedelta(days=1)
@@ -78,6 +79,13 @@ def check_database(at: datetime) -> Iterator[Finding]:
         yield Finding(part, fault, cure)
     else:
         yield Finding(part)
+
+
+def check_database_role(at: datetime) -> Iterator[Finding]:
+    """On PostgreSQL: this role cannot tamper with the audit trail."""
+    if connection.vendor == "postgresql":
+        fault = "it could empty the audit trail" if may_tamper() else ""
+        yield Finding("database role", fault, "serve as another role than the owner, see RIS_DATABASE_ROLE")
 
 
 def check_disk(at: datetime) -> Iterator[Finding]:
@@ -213,6 +221,6 @@ def check_webhooks(at: datetime) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    check_database, check_disk, check_broker, check_certificates, check_backups, check_quarantine, check_alarms,
-    check_senders, check_destinations, check_dicom_systems, check_mail, check_webhooks,
+    check_database, check_database_role, check_disk, check_broker, check_certificates, check_backups, check_quarantine,
+    check_alarms, check_senders, check_destinations, check_dicom_systems, check_mail, check_webhooks,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from ris.operations.grants import grant_application
 from ris.people.models import User
 
 
@@ -19,6 +20,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=options["verbosity"] - 1)
+        if settings.RIS.database_role:
+            growing = grant_application(settings.RIS.database_role)
+            self.stdout.write(f"{settings.RIS.database_role} may serve; it can only append to {', '.join(growing)}.")
         if self._static_is_old():
             call_command("collectstatic", interactive=False, clear=True, verbosity=0)
         if settings.RIS.demo and not User.objects.exists():

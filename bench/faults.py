@@ -1,0 +1,267 @@
+"""Faults on a running system: what was lost, doubled or late. Prints a table for docs/trust.md.
+
+    .venv/bin/python bench/faults.py --seed 1 --kills 20                                       # SQLite, one process
+    DATABASE_URL=postgres://… REDIS_URL=redis://… .venv/bin/python bench/faults.py --seed 1    # PostgreSQL and Redis
+
+Roles run from .venv-run (what requirements.txt pins, nothing else), on databases of their own, dropped at the end.
+The seed decides when each kill comes; what it meets there is the machine's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+from tests.serving import Hospitals, Served
+
+SENDERS = 4
+DEAD_SOCKETS = 200
+ANSWER_S = 60.0
+
+COUNT_ORDERS = """
+import json
+from collections import Counter
+from ris.kernel.models import Delivery
+from ris.orders.models import Order
+placed = Counter(Order.objects.filter(placer_number__startswith="ZZF").values_list("placer_number", flat=True))
+print(json.dumps({"orders": placed, "owed": Delivery.objects.exclude(state="done").count()}))
+"""
+
+
+def order(number: str) -> bytes:
+    """An order of a made-up patient."""
+    segments = [
+        f"MSH|^~\\&|FAULTS|NORTH|RIS|RAD|20260310120000||ORM^O01|{number}|P|2.3.1",
+        f"PID|||{number}^^^NORTH^MR||ZZTEST-FAULT^{number}||19450714|F",
+        f"ORC|NW|{number}^FAULTS",
+        f"OBR|1|{number}^FAULTS||CTHEADWO^CT head without contrast^L||||||||||||||||||||CT",
+    ]
+    return b"\x0b" + ("\r".join(segments) + "\r").encode() + b"\x1c\r"
+
+
+class Sender(threading.Thread):
+    """Sends one order after the other and each until it is answered, as an EMR does; keeps what was acknowledged."""
+
+    def __init__(self, where: Callable[[], tuple[str, int]], name: str) -> None:
+        super().__init__(daemon=True)
+        self._where, self._name = where, name
+        self.over = threading.Event()
+        self.acknowledged: list[str] = []
+        self.longest_s = 0.0
+        self.codes: Counter[str] = Counter()
+
+    def run(self) -> None:
+        """Until ``over`` is set."""
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            self._deliver(f"ZZF{self._name}-{number}")
+
+    def _deliver(self, number: str) -> None:
+        while not self.over.is_set():
+            began_s = time.monotonic()
+            code = self._exchange(order(number))
+            self.longest_s = max(self.longest_s, time.monotonic() - began_s)
+            self.codes[code] += 1
+            if code == "AA":
+                self.acknowledged.append(number)
+                return
+            time.sleep(0.05)
+
+    def _exchange(self, raw: bytes) -> str:
+        """MSA-1 of the answer; ``closed`` when none came."""
+        try:
+            with socket.create_connection(self._where(), timeout=ANSWER_S) as peer:
+                peer.sendall(raw)
+                answer = b""
+                while not answer.endswith(b"\x1c\r"):
+                    data = peer.recv(65536)
+                    if not data:
+                        return "closed"
+                    answer += data
+        except OSError:
+            return "closed"
+        return answer.partition(b"MSA|")[2][:2].decode("ascii", "replace")
+
+
+@contextmanager
+def senders(served: Served, run: str) -> Iterator[list[Sender]]:
+    """Several at once, until the end of the block."""
+    started = [Sender(lambda: served.mllp, f"{run}{n}") for n in range(SENDERS)]
+    for sender in started:
+        sender.start()
+    try:
+        yield started
+    finally:
+        for sender in started:
+            sender.over.set()
+        for sender in started:
+            sender.join(ANSWER_S)
+
+
+def take_stock(served: Served, acknowledged: list[str]) -> tuple[int, int, float]:
+    """Acknowledged orders that are not there, orders that are there twice, and seconds until nothing was owed."""
+    began_s = time.monotonic()
+    while True:
+        stock = json.loads(served.ris("shell", "--verbosity", "0", "-c", COUNT_ORDERS))
+        if not stock["owed"] or time.monotonic() - began_s > 120:
+            break
+    orders = stock["orders"]
+    lost = sum(number not in orders for number in acknowledged)
+    return lost, sum(count > 1 for count in orders.values()), time.monotonic() - began_s
+
+
+def kills(hospitals: Hospitals, chance: random.Random, times: int) -> str:
+    """kill -9 of everything at random moments while orders pour in."""
+    served = hospitals.start()
+    with senders(served, "K") as all_senders:
+        for _ in range(times):
+            time.sleep(chance.uniform(0.2, 4.0))
+            served.kill()
+            served.start()
+        time.sleep(2)
+    acknowledged = [number for sender in all_senders for number in sender.acknowledged]
+    lost, doubled, drained_s = take_stock(served, acknowledged)
+    served.stop()
+    return (
+        f"kill -9 of all, {times} times | {len(acknowledged)} acknowledged, {lost} lost, {doubled} doubled, "
+        f"nothing owed {drained_s:.0f} s after the last start | 0 lost, 0 doubled, ≤ 60 s"
+    )
+
+
+class Gate(threading.Thread):
+    """A TCP relay to the database that can be shut, as a network or a server that is away."""
+
+    def __init__(self, to: tuple[str, int]) -> None:
+        super().__init__(daemon=True)
+        self._to, self._open = to, True
+        self._pairs: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def run(self) -> None:
+        """Accept for ever; what comes while the gate is shut is closed."""
+        while True:
+            inner, _ = self._listener.accept()
+            if not self._open:
+                inner.close()
+                continue
+            outer = socket.create_connection(self._to)
+            self._pairs += [inner, outer]
+            for source, target in ((inner, outer), (outer, inner)):
+                threading.Thread(target=self._copy, args=[source, target], daemon=True).start()
+
+    def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+        except OSError:
+            pass
+        finally:
+            source.close()
+            target.close()
+
+    def shut(self) -> None:
+        """Cut all that is open, and let nothing in."""
+        self._open = False
+        for end in self._pairs:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._pairs = []
+
+    def reopen(self) -> None:
+        """Let the next in."""
+        self._open = True
+
+
+def database_away(hospitals: Hospitals, seconds: float) -> str:
+    """The database is away while orders pour in."""
+    served = hospitals.make()
+    url = urlsplit(served.env["DATABASE_URL"])
+    gate = Gate((url.hostname or "127.0.0.1", url.port or 5432))
+    gate.start()
+    who = url.netloc.rpartition("@")[0]
+    served.env["DATABASE_URL"] = urlunsplit(url._replace(netloc=f"{who}@127.0.0.1:{gate.port}"))
+    served.start()
+    with senders(served, "D") as all_senders:
+        time.sleep(3)
+        gate.shut()
+        time.sleep(0.5)
+        for sender in all_senders:
+            sender.longest_s = 0.0
+        before = [len(sender.acknowledged) for sender in all_senders]
+        time.sleep(seconds)
+        taken = sum(len(sender.acknowledged) for sender in all_senders) - sum(before)
+        longest_s = max(sender.longest_s for sender in all_senders)
+        gate.reopen()
+        began_s = time.monotonic()
+        count = [len(sender.acknowledged) for sender in all_senders]
+        while any(len(sender.acknowledged) == n for sender, n in zip(all_senders, count, strict=True)):
+            time.sleep(0.05)  # each of them must be served, not only the luckiest
+        back_s = time.monotonic() - began_s
+    acknowledged = [number for sender in all_senders for number in sender.acknowledged]
+    lost, doubled, _ = take_stock(served, acknowledged)
+    served.stop()
+    seen = f"{taken} acknowledged meanwhile, the longest wait for AR {longest_s:.1f} s, {lost} lost, {doubled} doubled"
+    after = f"all senders served {back_s:.1f} s after it was back"
+    return f"database away {seconds:.0f} s | {seen}, {after} | 0 AA, AR ≤ 10 s, back ≤ 10 s"
+
+
+def dead_peers(hospitals: Hospitals) -> str:
+    """Sockets that say nothing, and some that trickle, while others are served."""
+    served = hospitals.start()
+    alone_s, _ = _serve_for(served, "A", 5)
+    dead = [socket.create_connection(served.mllp) for _ in range(DEAD_SOCKETS)]
+    for peer in dead[::2]:
+        peer.sendall(b"\x0bMSH|^~\\&|SLOW")
+    longest_s, number = _serve_for(served, "P", 5)
+    for peer in dead:
+        peer.close()
+    served.stop()
+    seen = f"{number} others served, the longest wait {longest_s:.2f} s (without the dead ones {alone_s:.2f} s)"
+    return f"{DEAD_SOCKETS} dead or trickling HL7 peers | {seen} | < 1 s, or as without them"
+
+
+def _serve_for(served: Served, run: str, seconds: float) -> tuple[float, int]:
+    """The longest time to an answer, and how many were acknowledged, in so many seconds."""
+    with senders(served, run) as all_senders:
+        time.sleep(seconds)
+    return max(sender.longest_s for sender in all_senders), sum(len(sender.acknowledged) for sender in all_senders)
+
+
+def main() -> None:
+    """Run all that this machine allows, and print each row as soon as it is known."""
+    asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    asked.add_argument("--seed", type=int, default=int(time.time()))
+    asked.add_argument("--kills", type=int, default=10)
+    asked.add_argument("--away", type=float, default=60.0, help="seconds that the database is away")
+    given = asked.parse_args()
+    print(f"seed {given.seed}\n\n| fault | seen | wanted |\n|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory(prefix="wetread-faults-") as folder:
+        hospitals = Hospitals(Path(folder))
+        try:
+            print(f"| {kills(hospitals, random.Random(given.seed), given.kills)} |", flush=True)
+            if os.environ.get("DATABASE_URL"):
+                print(f"| {database_away(hospitals, given.away)} |", flush=True)
+            print(f"| {dead_peers(hospitals)} |", flush=True)
+        finally:
+            hospitals.close()
+
+
+if __name__ == "__main__":
+    main()
