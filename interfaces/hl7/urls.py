@@ -35,6 +35,7 @@ urlpatterns = [
     path("messages/in/<int:message_id>/", pages_message.show_inbound, name="inbound"),
     path("messages/in/<int:message_id>/edit/", pages_message.edit_message, name="edit"),
     path("messages/in/<int:message_id>/replay/", pages_message.replay_message, name="replay"),
+    path("messages/in/<int:message_id>/settle/", pages_message.settle_message, name="settle"),
     path("messages/replays/", pages_replays.start_replay, name="replays"),
     path("messages/replays/<int:job_id>/", pages_replays.show_replay, name="replay-job"),
     path("messages/replays/<int:job_id>/stop/", pages_replays.halt_replay, name="replay-stop"),

@@ -132,7 +132,8 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
     try:
         with transaction.atomic(), open_batch():
             ignored = entry if isinstance(entry, str) else apply_message(entry, incoming)
-            write_unknown_values(incoming.peer, incoming.unknown, at=at)
+            if incoming.unknown:
+                write_unknown_values(incoming.peer, incoming.unknown, at=at)
             note_clock(incoming)
     except Refusal as refusal:
         incoming.effects.clear()

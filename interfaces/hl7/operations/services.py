@@ -69,6 +69,24 @@ def replay(message_id: int, *, text: str | None = None, reason: str, actor: Acto
     return decided
 
 
+@transaction.atomic
+def settle(message_id: int, *, reason: str, actor: Actor, at: datetime) -> InboundMessage:
+    """Note that a person has done, or decided against, what a message to mend asked for; it leaves the list.
+
+    Raises NotFound; Conflict for a message that is not to mend; Invalid without a reason.
+    """
+    read_reason(reason)
+    settled = InboundMessage.objects.filter(pk=message_id, state=states.TO_MEND)
+    changed = settled.update(state=states.APPLIED, reason=f"Seen to: {reason.strip()}"[:250])
+    message = InboundMessage.objects.filter(pk=message_id).first()
+    if message is None:
+        raise NotFound("There is no such message.")
+    if not changed:
+        raise Conflict("This message is not to mend.")
+    record(actor, "hl7.settle", message, patient_id=message.patient_id, reason=reason, at=at)
+    return message
+
+
 def _original(message_id: int) -> InboundMessage:
     found = InboundMessage.objects.select_related("edit_of").filter(pk=message_id).first()
     if found is None:

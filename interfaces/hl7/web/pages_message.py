@@ -109,6 +109,15 @@ def replay_message(request: HttpRequest, message_id: int) -> HttpResponse:
     return go(request, reverse("hl7:inbound", args=[copy.pk]), _outcome(copy))
 
 
+@require_POST
+@page(Can.MEND_MESSAGES)
+def settle_message(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Somebody has seen to what it asked for, with a reason."""
+    message = selectors.inbound_message(user_of(request), message_id)
+    services.settle(message.pk, reason=_reason(request), actor=actor_of(request), at=now())
+    return go(request, reverse("hl7:inbound", args=[message.pk]), "Seen to.")
+
+
 def _outcome(copy: InboundMessage) -> str:
     return f"Replayed as message {copy.pk}: {copy.get_state_display().lower()}."
 

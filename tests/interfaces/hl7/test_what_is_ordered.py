@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from interfaces.hl7.models import OrderTrail, Peer
+from interfaces.hl7.models import InboundMessage, OrderTrail, Peer
+from interfaces.hl7.selectors import needing_attention
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
 from ris.orders.mwl.query import find_worklist_rows
 from ris.orders.mwl.question import MwlQuestion
@@ -152,12 +153,16 @@ def test_how_bad_an_allergy_is_and_what_it_does_are_kept():
     assert Order.objects.get().patient.allergies == ["Iodinated contrast (severe, Anaphylaxis, Hives)"]
 
 
-def test_a_telephone_number_one_field_further_is_kept_and_a_person_there_gets_no_copy():
-    further = obr(fields={17: "ORD1^ZZORDER^OR", 18: "^PRN^PH^^^555^1234567", 29: "CC1^ZZCOPY^CARL"})
+@pytest.mark.parametrize(
+    ("telephone", "phone", "copies"),
+    [("^PRN^PH^^^555^1234567", "555 1234567", [["CC1", "ZZCOPY^CARL", ""]]), ("", "", [])],
+)
+def test_fields_one_further_are_read_only_where_the_telephone_shows_it(telephone, phone, copies):
+    further = obr(fields={17: "ORD1^ZZORDER^OR", 18: telephone, 29: "CC1^ZZCOPY^CARL"})
     row = take(message(msh("ORM^O01"), pid(), "ORC|NW|P1^EMR", further))
     placed = Order.objects.get()
-    assert (placed.call_back_phone, placed.copies_to) == ("555 1234567", [])
-    assert len([w for w in row.warnings if "OBR-18" in w or "OBR-29" in w]) == 2
+    assert (placed.call_back_phone, placed.copies_to) == (phone, copies)
+    assert any("OBR-29" in warning for warning in row.warnings)
 
 
 def test_a_weight_without_a_unit_is_no_weight():
@@ -240,6 +245,22 @@ def test_a_change_of_a_cancelled_order_is_to_mend():
     row = take(order("XO", at="20260310120200"))
     assert (row.answer_code, row.state) == ("AA", "to mend")
     assert "cancelled" in row.reason
+
+
+def test_a_person_sees_to_what_was_not_done_and_it_leaves_the_list():
+    take(order("NW", at="20260310120000"))
+    take(order("CA", at="20260310120100"))
+    row = take(order("XO", at="20260310120200"))
+    assert list(needing_attention(InboundMessage.objects.all())) == [row]
+    screen = Client()
+    screen.force_login(make_user("ana", Role.ANALYST, sites=(Order.objects.get().site,)))
+    where = reverse("hl7:settle", args=[row.pk])
+    assert screen.post(where, {"reason": ""}).status_code == 400
+    assert screen.post(where, {"reason": "agreed with the ward"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.reason) == ("applied", "Seen to: agreed with the ward")
+    assert not needing_attention(InboundMessage.objects.all()).exists()
+    assert screen.post(where, {"reason": "twice"}).status_code == 409
 
 
 def test_another_exam_after_it_was_begun_is_flagged_and_to_mend():

@@ -34,7 +34,7 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
     requests = [r for r in group.requests if r.obr]
     provider = _provider(orc, 12) or _provider(obr, 16)
     placed = incoming.moment(orc, 9) if orc else None
-    observations = [o for r in group.requests for o in read_observations(r)]
+    observations = [o for r in group.requests if r.observations for o in read_observations(r)]
     filler = filler_number(group, incoming)
     content = Content(
         accession=accession_number(group, incoming),
@@ -49,7 +49,8 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
         reason=join_once(name_of(repeat) for r in requests if r.obr for repeat in r.obr.repeats(31)),
         reason_codes=tuple(_code(repeat) for r in requests if r.obr for repeat in r.obr.repeats(31) if repeat.text(1)),
         clinical_info=join_once(
-            [t for r in requests if r.obr for t in (r.obr.whole(13), *map(observation_text, read_observations(r)))]
+            [r.obr.whole(13) for r in requests if r.obr]
+            + [observation_text(observation) for observation in observations]
             + values_of(incoming, "order.clinical_info")
         ),
         comments="\n".join(
@@ -57,8 +58,8 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
         ),
         diagnoses=tuple(dict.fromkeys(_diagnosis(d) for r in group.requests for d in r.diagnoses)),
         observations=tuple(observations),
-        weight_kg=body_weight_kg(observations, incoming),
-        height_m=body_height_m(observations, incoming),
+        weight_kg=body_weight_kg(observations, incoming) if observations else None,
+        height_m=body_height_m(observations, incoming) if observations else None,
         call_back_phone=_call_back_phone(orc, obr, incoming),
         copies_to=_copies(requests, incoming),
         transport=next((_text(r.obr, 30) for r in requests if r.obr and r.obr.has(30)), "")[:64],
@@ -170,11 +171,19 @@ _FEWEST_DIGITS = 3
 
 
 def _copies(requests: list[Request], incoming: Incoming) -> tuple[Recipient, ...]:
-    """OBR-28. A person in OBR-29 is not taken for one: a report must not go to somebody who was never to have it."""
+    """OBR-28. A person in OBR-29 is taken for one only where the telephone shows that all fields are one further.
+
+    Elsewhere it is a person of another kind: a report must not go to somebody who was never to have it.
+    """
+    people = [person for request in requests if request.obr for person in request.obr.repeats(28)]
     for obr in (request.obr for request in requests if request.obr):
-        if not obr.has(28) and obr.text(29, 3) and obr.text(29, 2).isalpha():
+        if obr.has(28) or not (obr.text(29, 3) and obr.text(29, 2).isalpha()):
+            continue
+        if not obr.text(18) and _phone(obr, 18):
+            incoming.warn(f"{obr.place(29)} holds a person, as its fields are one further; taken as a copy (OBR-28).")
+            people += obr.repeats(29)
+        else:
             incoming.warn(f"{obr.place(29)} holds a person; who is to get a copy belongs in OBR-28. Not taken.")
-    people = (person for request in requests if request.obr for person in request.obr.repeats(28))
     return tuple(dict.fromkeys(_recipient(person) for person in people))
 
 

@@ -159,7 +159,8 @@ def _fold_cancel(draft: _Draft, statement: Statement) -> None:
 def _fold_procedures(draft: _Draft, statement: Statement) -> None:
     """Bring each procedure that is named up to date; no two that are named in one statement become one."""
     named: set[int] = set()
-    pairs = pair(draft.procedures, statement.procedures)
+    # A new order, the usual case, has nothing to be paired with.
+    pairs = pair(draft.procedures, statement.procedures) if draft.procedures else [None] * len(statement.procedures)
     for index, procedure in zip(pairs, statement.procedures, strict=True):
         if index is None:
             index = len(draft.procedures)
