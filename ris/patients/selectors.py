@@ -15,7 +15,7 @@ from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
 from .identifiers import names_a_person, series_of
-from .models import Identifier, Merge, Patient, Visit
+from .models import Identifier, IdentityQuestion, Merge, Patient, Visit
 from .names import fold
 
 
@@ -149,3 +149,19 @@ def _merged_records(patient: Patient) -> list[int]:
         layer = list(Patient.objects.filter(merged_into__in=layer).values_list("pk", flat=True))
         found += layer
     return found
+
+
+def identity_questions_for(viewer: User, *, decided: bool = False) -> QuerySet[IdentityQuestion]:
+    """Questions of identity about patients whom the viewer may see: the open ones, or those that were decided."""
+    rows = IdentityQuestion.objects.filter(patient__in=visible_patients(viewer).values("pk"))
+    rows = rows.exclude(state=IdentityQuestion.OPEN) if decided else rows.filter(state=IdentityQuestion.OPEN)
+    return rows.select_related("patient").prefetch_related("patient__identifiers").order_by("-last_at", "-pk")
+
+
+def identity_question_for(viewer: User, question_id: int) -> IdentityQuestion:
+    """One of them, open or decided. Raises NotFound."""
+    for decided in (False, True):
+        found = identity_questions_for(viewer, decided=decided).filter(pk=question_id).first()
+        if found is not None:
+            return found
+    raise NotFound("There is no such question.")

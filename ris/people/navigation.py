@@ -31,6 +31,7 @@ DOORS: dict[str, tuple[Door, ...]] = {
     "Imaging": (
         _door("Orders", "clipboard-list", "orders:list", "o", Can.SEE_ORDERS),
         _door("Device board", "monitor", "orders:board", "b", Can.SEE_ORDERS),
+        _door("Identity", "users", "orders:identity", "i", Can.SEPARATE_PATIENTS),
         _door("Exam exceptions", "unlink", "dicom:exceptions", "x", Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP),
     ),
     "Duty": (

@@ -1,0 +1,86 @@
+"""Questions of identity on screen: somebody was described under a patient's number in a way that does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from ris.audit.services import record
+from ris.kernel.clock import now
+from ris.kernel.errors import Invalid
+from ris.patients.models import IdentityQuestion
+from ris.patients.selectors import identity_question_for, identity_questions_for
+from ris.patients.services import decide_identity
+from ris.people.edge import actor_of, user_of
+from ris.people.http import go, page
+from ris.people.roles import Can
+from ris.people.selectors import permissions_of
+
+MOST_SHOWN = 50
+SEXES = {"F": "Female", "M": "Male", "O": "Other"}
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """A question with what was said, in words for the page."""
+
+    question: IdentityQuestion
+    said_name: str
+    said_birth_date: date | None
+    said_sex: str
+
+    @property
+    def differs(self) -> dict[str, bool]:
+        """Which lines of the comparison do not fit."""
+        return {name.replace(" ", "_"): True for name in self.question.differing}
+
+
+@require_GET
+@page(Can.SEPARATE_PATIENTS)
+def questions(request: HttpRequest) -> HttpResponse:
+    """Who is meant: what is known beside what was said, newest first. ``?show=decided``: those that were decided."""
+    user, decided = user_of(request), request.GET.get("show") == "decided"
+    rows = [_row(question) for question in identity_questions_for(user, decided=decided)[:MOST_SHOWN]]
+    for row in rows:
+        patient = row.question.patient
+        record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
+    context = {
+        "rows": rows,
+        "decided": decided,
+        "open_count": identity_questions_for(user).count(),
+        "sees_messages": Can.SEE_MESSAGES in permissions_of(user),
+    }
+    return render(request, "orders/identity.html", context)
+
+
+@require_POST
+@page(Can.SEPARATE_PATIENTS)
+def decide(request: HttpRequest, question_id: int) -> HttpResponse:
+    """Say, with a reason, whether it is the same person. What was held is taken again if it is."""
+    question = identity_question_for(user_of(request), question_id)
+    outcome = request.POST.get("outcome", "")
+    if outcome not in (IdentityQuestion.SAME, IdentityQuestion.ANOTHER):
+        raise Invalid("Say whether it is the same person: same or another.", at="outcome")
+    same = outcome == IdentityQuestion.SAME
+    reason = request.POST.get("reason", "").strip()[:250]
+    decide_identity(question.pk, same=same, reason=reason, actor=actor_of(request), at=now())
+    held = " The message that was held is taken again." if same and question.held else ""
+    said = "Noted: the same person." if same else "Noted: another person. Have the sender correct the number."
+    return go(request, reverse("orders:identity"), said + held)
+
+
+def _row(question: IdentityQuestion) -> QuestionRow:
+    said = question.said
+    name = ", ".join(filter(None, [said.get("family", "").upper(), said.get("given", "")]))
+    born = said.get("birth_date", "")
+    return QuestionRow(
+        question,
+        name or said.get("ideographic", "") or "(no name)",
+        date.fromisoformat(born) if born else None,
+        SEXES.get(said.get("sex", ""), "Unknown"),
+    )
