@@ -28,6 +28,8 @@ from .arrivals import Notice, note_arrival
 
 AT_HAND = frozenset(["ONLINE", "NEARLINE"])
 """Instance Availability (0008,0056) of objects that a reader can have; OFFLINE ones lie on a shelf."""
+KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
+"""SOP class of a rejection note."""
 KEPT = timedelta(days=30)
 """How long single objects are remembered: archives notify of parts within minutes or hours."""
 
@@ -42,6 +44,8 @@ def note_availability(event: NRequest, caller: Caller) -> tuple[Any, Dataset | N
     instances = [instance for item in series for instance in item.get("ReferencedSOPSequence") or []]
     at_hand = [instance for instance in instances if text(instance, "InstanceAvailability") in AT_HAND]
     gone = [instance for instance in instances if text(instance, "InstanceAvailability") not in AT_HAND]
+    if gone:  # the rejection note itself is at hand; it is no image of the study (IHE IOCM, RAD-66)
+        at_hand = [instance for instance in at_hand if text(instance, "ReferencedSOPClassUID") != KEY_OBJECT_SELECTION]
     retrieve_ae = text(at_hand[0], "RetrieveAETitle") if at_hand else ""
     note_instances(
         study_uid, _uids(at_hand), _uids(gone), retrieve_ae=retrieve_ae, actor=caller_actor(caller), at=now()

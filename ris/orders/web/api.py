@@ -78,24 +78,28 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """Cancel it, with a reason."""
-        order = self._may_place()
-        return self._render(services.cancel_order(order.pk, reason=_reason(request), actor=actor_of(request), at=now()))
+        order = self._get_changeable()
+        return self._render(
+            services.cancel_order(order.pk, reason=_reason_of(request), actor=actor_of(request), at=now())
+        )
 
     @extend_schema(request=ReasonForm, responses=OrderSerializer)
     @action(detail=True, methods=["post"])
     def hold(self, request: Request, pk: str) -> Response:
         """Put it on hold: off the scanners' lists until it is released."""
-        order = self._may_place()
-        return self._render(services.hold_order(order.pk, reason=_reason(request), actor=actor_of(request), at=now()))
+        order = self._get_changeable()
+        return self._render(
+            services.hold_order(order.pk, reason=_reason_of(request), actor=actor_of(request), at=now())
+        )
 
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
         """Take it off hold."""
-        order = self._may_place()
+        order = self._get_changeable()
         return self._render(services.release_order(order.pk, actor=actor_of(request), at=now()))
 
-    def _may_place(self) -> Order:
+    def _get_changeable(self) -> Order:
         user = user_of(self.request)
         require(user, Can.PLACE_ORDERS)
         return selectors.order_for(user, int(self.kwargs["pk"]), Can.PLACE_ORDERS)
@@ -105,7 +109,7 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return Response(OrderSerializer(fresh).data, status=code)
 
 
-def _reason(request: Request) -> str:
+def _reason_of(request: Request) -> str:
     form = ReasonForm(data=request.data)
     form.is_valid(raise_exception=True)
     return str(form.validated_data["reason"])
@@ -123,7 +127,7 @@ class StepViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         require(user_of(self.request), Can.SEE_ORDERS)
         return selectors.steps_for(user_of(self.request))
 
-    def _step(self, can: Can) -> ScheduledStep:
+    def _get_step(self, can: Can) -> ScheduledStep:
         user = user_of(self.request)
         require(user, can)
         return selectors.step_for(user, int(self.kwargs["pk"]), can)
@@ -132,7 +136,7 @@ class StepViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @action(detail=True, methods=["post"])
     def reschedule(self, request: Request, pk: str) -> Response:
         """Move it to another time or device; 409 with code ``booking`` as for a new order."""
-        step = self._step(Can.PLACE_ORDERS)
+        step = self._get_step(Can.PLACE_ORDERS)
         form = RescheduleForm(data=request.data)
         form.is_valid(raise_exception=True)
         values = form.validated_data
@@ -146,14 +150,14 @@ class StepViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @action(detail=True, methods=["post"])
     def arrive(self, request: Request, pk: str) -> Response:
         """The patient is here."""
-        step = self._step(Can.PERFORM_EXAMS)
+        step = self._get_step(Can.PERFORM_EXAMS)
         return Response(StepSerializer(services.arrive(step.pk, actor=actor_of(request), at=now())).data)
 
     @extend_schema(request=None, responses=StepSerializer)
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:
         """The exam begins, said by hand."""
-        step = self._step(Can.PERFORM_EXAMS)
+        step = self._get_step(Can.PERFORM_EXAMS)
         services.start_by_hand(step.pk, actor=actor_of(request), at=now())
         return Response(StepSerializer(step.reread()).data)
 
@@ -161,7 +165,7 @@ class StepViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @action(detail=True, methods=["post"])
     def complete(self, request: Request, pk: str) -> Response:
         """The exam is done, said by hand."""
-        step = self._step(Can.PERFORM_EXAMS)
+        step = self._get_step(Can.PERFORM_EXAMS)
         services.complete_by_hand(step.pk, actor=actor_of(request), at=now())
         return Response(StepSerializer(step.reread()).data)
 
@@ -169,6 +173,6 @@ class StepViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @action(detail=True, methods=["post"])
     def discontinue(self, request: Request, pk: str) -> Response:
         """The exam is broken off, said by hand."""
-        step = self._step(Can.PERFORM_EXAMS)
+        step = self._get_step(Can.PERFORM_EXAMS)
         services.discontinue_by_hand(step.pk, actor=actor_of(request), at=now())
         return Response(StepSerializer(step.reread()).data)

@@ -1,4 +1,4 @@
-"""The device board: who is where, moved by MPPS and, where a device sends none, by hand."""
+"""The device board: the day on each device, moved by MPPS or, where a device sends none, by hand."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ REASONS = {
 }
 """Why an exam is broken off (PS3.16 CID 9300, DCM codes), in the words of the page."""
 
+# What is on a device now comes first, what is over last.
 _ORDER = {states.STARTED: 0, states.ARRIVED: 1, states.SCHEDULED: 2, states.COMPLETED: 3, states.DISCONTINUED: 4}
 
 
@@ -48,11 +49,11 @@ _ORDER = {states.STARTED: 0, states.ARRIVED: 1, states.SCHEDULED: 2, states.COMP
 def board(request: HttpRequest) -> HttpResponse:
     """A day on the devices of a site. With ``part=1`` the lanes alone, as the page asks for them again."""
     user = user_of(request)
-    day = _day(request)
+    day = _read_day(request)
     sites = list(sites_for(user, Can.SEE_ORDERS))
     site = next((s for s in sites if str(s.pk) == request.GET.get("site")), sites[0] if sites else None)
     context: dict[str, Any] = {
-        "lanes": _lanes(user, site, day) if site else [],
+        "lanes": _build_lanes(user, site, day) if site else [],
         "site": site,
         "sites": sites,
         "day": day,
@@ -67,22 +68,22 @@ def board(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/board.html", context)
 
 
-def _day(request: HttpRequest) -> date:
+def _read_day(request: HttpRequest) -> date:
     return day_or_none(request.GET.get("day", "")) or timezone.localdate()
 
 
-def _lanes(user: User, site: Site, day: date) -> list[dict[str, Any]]:
+def _build_lanes(user: User, site: Site, day: date) -> list[dict[str, Any]]:
     since = timezone.make_aware(datetime.combine(day, time.min))
     until = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
     by_device: dict[int | None, list[ScheduledStep]] = defaultdict(list)
     steps = selectors.board_steps(user, since=since, until=until).filter(procedure__order__site=site)
     for step in steps.select_related("procedure__order__visit"):
         by_device[step.device_id].append(step)
-    lanes = [_lane(device, by_device[device.pk]) for device in Device.objects.filter(site=site, active=True)]
-    return [*lanes, _lane(None, by_device[None])] if by_device[None] else lanes
+    lanes = [_build_lane(device, by_device[device.pk]) for device in Device.objects.filter(site=site, active=True)]
+    return [*lanes, _build_lane(None, by_device[None])] if by_device[None] else lanes
 
 
-def _lane(device: Device | None, steps: list[ScheduledStep]) -> dict[str, Any]:
+def _build_lane(device: Device | None, steps: list[ScheduledStep]) -> dict[str, Any]:
     steps.sort(key=lambda step: (_ORDER.get(step.state, 9), step.start, step.pk))
     counts = {state: sum(step.state == state for step in steps) for state in _ORDER}
     return {"device": device, "steps": steps, "counts": counts}
@@ -105,9 +106,9 @@ def step(request: HttpRequest, step_id: int) -> HttpResponse:
 @page(Can.PERFORM_EXAMS)
 def arrive(request: HttpRequest, step_id: int) -> HttpResponse:
     """The patient is here."""
-    found = _get_step(request, step_id)
-    services.arrive(found.pk, actor=actor_of(request), at=now())
-    return _confirm("Arrived.", undo=reverse("orders:undo-arrival", args=[found.pk]))
+    step = _get_step(request, step_id)
+    services.arrive(step.pk, actor=actor_of(request), at=now())
+    return _confirm("Arrived.", undo=reverse("orders:undo-arrival", args=[step.pk]))
 
 
 @require_POST
@@ -122,18 +123,18 @@ def undo_arrival(request: HttpRequest, step_id: int) -> HttpResponse:
 @page(Can.PERFORM_EXAMS)
 def start(request: HttpRequest, step_id: int) -> HttpResponse:
     """The exam begins."""
-    found = _get_step(request, step_id)
-    services.start_by_hand(found.pk, actor=actor_of(request), at=now())
-    return _confirm("Started.", undo=reverse("orders:undo-start", args=[found.pk]))
+    step = _get_step(request, step_id)
+    services.start_by_hand(step.pk, actor=actor_of(request), at=now())
+    return _confirm("Started.", undo=reverse("orders:undo-start", args=[step.pk]))
 
 
 @require_POST
 @page(Can.PERFORM_EXAMS)
 def undo_start(request: HttpRequest, step_id: int) -> HttpResponse:
     """Take the start back: the step is what it was before."""
-    found = _get_step(request, step_id)
-    services.undo_start(found.pk, actor=actor_of(request), at=now())
-    return _confirm(f"Undone: {found.reread().state} again.")
+    step = _get_step(request, step_id)
+    services.undo_start(step.pk, actor=actor_of(request), at=now())
+    return _confirm(f"Undone: {step.reread().state} again.")
 
 
 @require_POST

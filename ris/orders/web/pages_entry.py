@@ -48,17 +48,17 @@ def matches(request: HttpRequest) -> HttpResponse:
     """Patients that match what was typed so far."""
     text = request.POST.get("text", "").strip()
     user = user_of(request)
-    found = list(patients_matching(text, user).prefetch_related("identifiers")[:20]) if len(text) > 1 else []
-    if found:
-        record(actor_of(request), "patients.search", user, at=now(), found=len(found))
-    return render(request, "orders/matches.html", {"found": found, "text": text})
+    patients = list(patients_matching(text, user).prefetch_related("identifiers")[:20]) if len(text) > 1 else []
+    if patients:
+        record(actor_of(request), "patients.search", user, at=now(), found=len(patients))
+    return render(request, "orders/matches.html", {"found": patients, "text": text})
 
 
 @require_POST
 @page(Can.PLACE_ORDERS)
 def duplicates(request: HttpRequest) -> HttpResponse:
     """Those whom the person about to be registered may be."""
-    return render(request, "orders/duplicates.html", {"duplicates": _alike(request)})
+    return render(request, "orders/duplicates.html", {"duplicates": _find_alike(request)})
 
 
 @require_POST
@@ -66,42 +66,42 @@ def duplicates(request: HttpRequest) -> HttpResponse:
 def register(request: HttpRequest) -> HttpResponse:
     """Register a person, unless somebody alike is known and was not looked at."""
     said = {name: request.POST.get(name, "").strip() for name in ("family_name", "given_name", "number", "sex")}
-    site = _site(request)
+    site = _read_site(request)
     try:
         if not said["family_name"] or not said["number"]:
             raise Invalid("Give the family name and the number that the site uses for this person.", at="number")
-        alike = _alike(request)
+        alike = _find_alike(request)
         if alike and not request.POST.get("not_alike"):
             raise Invalid("Somebody alike is registered already: choose them, or say that this is another person.")
         intent = PatientIntent(
             identifiers=((said["number"], site.assigning_authority, "MR"),),
             family_name=said["family_name"],
             given_name=said["given_name"],
-            birth_date=_birth(request),
+            birth_date=_read_birth_date(request),
             sex=said["sex"],
         )
         patient = resolve_patient(intent, actor=actor_of(request), at=now(), authoritative=False)
     except Refusal as refusal:
         context = {"sites": sites_for(user_of(request), Can.PLACE_ORDERS), "sexes": Patient.SEXES, "said": request.POST,
-                   "refusal": refusal, "duplicates": _alike(request)}  # fmt: skip
+                   "refusal": refusal, "duplicates": _find_alike(request)}  # fmt: skip
         return render(request, "orders/find.html", context, status=400)
     return go(request, reverse("orders:new", args=[patient.pk]))
 
 
-def _alike(request: HttpRequest) -> list[Patient]:
+def _find_alike(request: HttpRequest) -> list[Patient]:
     family, given = request.POST.get("family_name", "").strip(), request.POST.get("given_name", "").strip()
-    born = _birth(request)
+    born = _read_birth_date(request)
     if not (family or given) or born is None:
         return []
-    found = possible_duplicates(family_name=family, given_name=given, birth_date=born, viewer=user_of(request))
-    return list(found.prefetch_related("identifiers"))
+    patients = possible_duplicates(family_name=family, given_name=given, birth_date=born, viewer=user_of(request))
+    return list(patients.prefetch_related("identifiers"))
 
 
-def _birth(request: HttpRequest) -> date | None:
+def _read_birth_date(request: HttpRequest) -> date | None:
     return day_or_none(request.POST.get("birth_date", ""))
 
 
-def _site(request: HttpRequest) -> Site:
+def _read_site(request: HttpRequest) -> Site:
     site_id = read_id(request.POST.get("site", ""), at="site")
     require(user_of(request), Can.PLACE_ORDERS, site_id)
     return Site.objects.get(pk=site_id)
@@ -130,7 +130,9 @@ def new(request: HttpRequest, patient_id: int) -> HttpResponse:
             )
         except Refusal as refusal:
             chosen = filter(None, map(id_or_none, request.POST.getlist("procedure")))
-            picked = [_picked(request, pk) for pk in chosen if Procedure.objects.filter(pk=pk, active=True).exists()]
+            picked = [
+                _describe_picked(request, pk) for pk in chosen if Procedure.objects.filter(pk=pk, active=True).exists()
+            ]
             context |= {"refusal": refusal, "said": request.POST, "picked": picked,
                         "start": request.POST.get("start", context["start"])}  # fmt: skip
             return render(request, "orders/new.html", context, status=400)
@@ -158,10 +160,10 @@ def procedures(request: HttpRequest) -> HttpResponse:
 @page(Can.PLACE_ORDERS)
 def pick(request: HttpRequest, procedure_id: int) -> HttpResponse:
     """A procedure that was chosen, with the devices of the site that can do it."""
-    return render(request, "orders/picked.html", {"one": _picked(request, procedure_id)})
+    return render(request, "orders/picked.html", {"one": _describe_picked(request, procedure_id)})
 
 
-def _picked(request: HttpRequest, procedure_id: int) -> dict[str, Any]:
+def _describe_picked(request: HttpRequest, procedure_id: int) -> dict[str, Any]:
     procedure = Procedure.objects.filter(pk=procedure_id, active=True).first()
     if procedure is None:
         raise NotFound("There is no such procedure.")
@@ -173,7 +175,7 @@ def _picked(request: HttpRequest, procedure_id: int) -> dict[str, Any]:
 
 
 def _read_intent(request: HttpRequest, patient: Patient) -> OrderIntent:
-    site = _site(request)
+    site = _read_site(request)
     start = read_site_moment(request, "start", site)
     procedures = []
     for pk in request.POST.getlist("procedure"):

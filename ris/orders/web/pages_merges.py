@@ -23,9 +23,9 @@ from .. import services
 def separate(request: HttpRequest, merge_id: int) -> HttpResponse:
     """Undo a merge, with a reason."""
     merge = merge_for(user_of(request), merge_id)
-    unmerge_patients(merge.pk, reason=_reason(request), actor=actor_of(request), at=now())
-    said = "Separated. What the merge moved goes back; what came since is listed for you to decide on."
-    return go(request, reverse("orders:patient", args=[merge.survivor_id]), said)
+    unmerge_patients(merge.pk, reason=_read_reason(request), actor=actor_of(request), at=now())
+    text = "Separated. What the merge moved goes back; what came since is listed for you to decide on."
+    return go(request, reverse("orders:patient", args=[merge.survivor_id]), text)
 
 
 @require_POST
@@ -33,16 +33,16 @@ def separate(request: HttpRequest, merge_id: int) -> HttpResponse:
 def give(request: HttpRequest, merge_id: int) -> HttpResponse:
     """Give an order or a visit that came while the two were one to the other of them, with a reason."""
     merge = merge_for(user_of(request), merge_id)
-    who, at, reason = actor_of(request), now(), _reason(request)
+    actor, at, reason = actor_of(request), now(), _read_reason(request)
     order_id, visit_id = (id_or_none(request.POST.get(name, "")) for name in ("order", "visit"))
     if order_id:
-        services.give_order(order_id, merge.pk, reason=reason, actor=who, at=at)
+        services.give_order(order_id, merge.pk, reason=reason, actor=actor, at=at)
     elif visit_id:
-        give_visit(visit_id, merge.pk, reason=reason, actor=who, at=at)
+        give_visit(visit_id, merge.pk, reason=reason, actor=actor, at=at)
     else:
         raise Invalid("Say which order or visit.", at="order")
     return go(request, reverse("orders:patient", args=[merge.survivor_id]), "Given to the other patient.")
 
 
-def _reason(request: HttpRequest) -> str:
+def _read_reason(request: HttpRequest) -> str:
     return request.POST.get("reason", "").strip()[:250]

@@ -77,6 +77,21 @@ class TestNotifications:
         assert (study.instances, study.complete_at) == (5, None) and study.withdrawn_at is not None
         assert kinds(procedure.order)[2:] == ["StudyGrown 6", "StudyWithdrawn 5"]
 
+    def test_a_rejected_object_is_withdrawn_and_its_rejection_note_is_no_image(self, dicom: int) -> None:
+        procedure = performed(images=2)
+        archive = associate(dicom, IAN, calling="ARCHIVE")
+        told = notification(procedure.study_uid, "ONLINE", "ONLINE")
+        archive.send_n_create(told, IAN, generate_uid())
+        assert Study.objects.get().complete_at is not None
+        rejected, note = told.ReferencedSeriesSequence[0].ReferencedSOPSequence
+        rejected.InstanceAvailability = "UNAVAILABLE"
+        note.ReferencedSOPClassUID, note.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.59", generate_uid()
+        archive.send_n_create(told, IAN, generate_uid())
+        archive.release()
+        study = Study.objects.get()
+        assert (study.instances, study.complete_at) == (1, None)
+        assert kinds(procedure.order)[-1] == "StudyWithdrawn 1"
+
     def test_while_the_device_is_still_at_it_nothing_is_all(self, dicom: int) -> None:
         procedure = make_order(at=now()).procedures.get()
         perform(procedure, at=now(), complete=False)
