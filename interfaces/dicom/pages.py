@@ -93,14 +93,14 @@ def explain(request: HttpRequest, step_id: int) -> HttpResponse:
     context = {
         "step": step, "order": order, "patient": order.patient, "visit": order.visit,
         "device": shown, "devices": choices,
-        "explanation": selectors.explain(shown, order.accession, at=now()) if shown else None,
+        "explanation": selectors.explain_absence(shown, order.accession, at=now()) if shown else None,
     }  # fmt: skip
     return render(request, "dicom/explain.html", context)
 
 
 @require_safe
 @page(*WATCHERS)
-def prefetch(request: HttpRequest) -> HttpResponse:
+def show_prefetch(request: HttpRequest) -> HttpResponse:
     """Priors that are wanted at hand, and what became of that."""
     user = user_of(request)
     state = request.GET.get("state", "")

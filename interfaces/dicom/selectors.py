@@ -54,7 +54,7 @@ class Explanation:
     steps: tuple[StepVerdict, ...] = field(default=())
 
 
-def explain(device: Device, accession: str, *, at: datetime) -> Explanation:
+def explain_absence(device: Device, accession: str, *, at: datetime) -> Explanation:
     """Replay the device's last readable query against each step of the order, key by key.
 
     Raises NotFound when no order has that accession number.

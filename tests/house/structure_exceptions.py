@@ -5,14 +5,7 @@ from __future__ import annotations
 EXCEPTIONS: dict[str, frozenset[str]] = {
     "full_folders": frozenset(),
     "shared_module_names": frozenset(),
-    "shared_function_names": frozenset(
-        {
-            "interfaces.dicom.reports: resend",
-            "interfaces.dicom.reports: skip",
-            "interfaces.dicom: explain",
-            "interfaces.dicom: prefetch",
-        }
-    ),
+    "shared_function_names": frozenset({}),
     "cycles": frozenset({}),
     "small_modules": frozenset(
         {

@@ -70,4 +70,4 @@ class ExplainView(APIView):
             raise NotFound("There is no such device, or no such order, at your sites.")
         order = step.procedure.order
         record(actor_of(request), "worklist.explain", device, patient_id=order.patient_id, at=now())
-        return Response(ExplanationSerializer(selectors.explain(device, order.accession, at=now())).data)
+        return Response(ExplanationSerializer(selectors.explain_absence(device, order.accession, at=now())).data)

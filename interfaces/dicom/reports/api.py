@@ -74,13 +74,13 @@ class ReportSendViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[ReportSen
     @action(detail=True, methods=["post"])
     def resend(self, request: Request, pk: str) -> Response:
         """Send it (again): the same instance."""
-        return self._mend(request, pk, services.resend)
+        return self._mend(request, pk, services.resend_report)
 
     @extend_schema(request=ReasonForm, responses=ReportSendSerializer, operation_id="dicom_report_skip")
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, pk: str) -> Response:
         """Give it up; what comes after it goes on."""
-        return self._mend(request, pk, services.skip)
+        return self._mend(request, pk, services.skip_report)
 
     def _mend(self, request: Request, pk: str, service: Any) -> Response:
         require(user_of(request), Can.MEND_MESSAGES)

@@ -54,14 +54,14 @@ def sends(request: HttpRequest) -> HttpResponse:
 @page(Can.MEND_MESSAGES)
 def resend(request: HttpRequest, send_id: int) -> HttpResponse:
     """Send it (again), with a reason."""
-    return _mend(request, send_id, services.resend, "Queued again.")
+    return _mend(request, send_id, services.resend_report, "Queued again.")
 
 
 @require_POST
 @page(Can.MEND_MESSAGES)
 def skip(request: HttpRequest, send_id: int) -> HttpResponse:
     """Give it up, with a reason."""
-    return _mend(request, send_id, services.skip, "Skipped. What comes after it goes on.")
+    return _mend(request, send_id, services.skip_report, "Skipped. What comes after it goes on.")
 
 
 def _mend(request: HttpRequest, send_id: int, service: Callable[..., ReportSend], message: str) -> HttpResponse:

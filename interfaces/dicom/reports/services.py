@@ -18,7 +18,7 @@ from .sender import clear_alarm_if_done
 
 
 @transaction.atomic
-def resend(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend:
+def resend_report(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend:
     """Send it (again), now: the same instance. Raises NotFound; Invalid without a reason."""
     read_reason(reason, "Say why.")
     send = ReportSend.objects.take(states.RESEND, send_id, due_at=at, sent_at=None, error="")
@@ -26,7 +26,7 @@ def resend(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSe
 
 
 @transaction.atomic
-def skip(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend:
+def skip_report(send_id: int, *, reason: str, actor: Actor, at: datetime) -> ReportSend:
     """Give it up; what comes after it goes on. Raises NotFound, Conflict when it was sent; Invalid without a reason."""
     read_reason(reason, "Say why.")
     send = ReportSend.objects.take(states.SKIP, send_id, error=reason.strip()[:160])

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from pynetdicom.dsutils import encode
 
 from interfaces.dicom.models import MwlQuery
-from interfaces.dicom.selectors import explain
+from interfaces.dicom.selectors import explain_absence
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device
 from ris.kernel.clock import now
@@ -37,7 +37,7 @@ def kept(device: Device, **keys: Any) -> MwlQuery:
 
 
 def failed(device: Device, order: Order) -> list[str]:
-    (verdict,) = explain(device, order.accession, at=now()).steps
+    (verdict,) = explain_absence(device, order.accession, at=now()).steps
     assert verdict.listed == all(key.fits for key in verdict.keys)
     return [key.key for key in verdict.keys if not key.fits]
 
@@ -74,9 +74,9 @@ def test_a_cancelled_order_is_named_as_such() -> None:
 
 def test_a_device_that_never_asked_is_said_to_have_never_asked() -> None:
     order = make_order(at=now())
-    assert explain(Device.objects.get(ae_title="CT1"), order.accession, at=now()).query is None
+    assert explain_absence(Device.objects.get(ae_title="CT1"), order.accession, at=now()).query is None
     with pytest.raises(NotFound):
-        explain(Device.objects.get(ae_title="CT1"), "NOSUCH", at=now())
+        explain_absence(Device.objects.get(ae_title="CT1"), "NOSUCH", at=now())
 
 
 def test_the_command_says_it_in_words() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from interfaces.dicom.conformance_statement import build_tables
-from interfaces.dicom.selectors import Explanation, explain
+from interfaces.dicom.selectors import Explanation, explain_absence
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.catalog.models import Device
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             known = ", ".join(Device.objects.order_by("ae_title").values_list("ae_title", flat=True)[:30])
             raise CommandError(f"There is no device {options['device']!r}. There are: {known}")
         try:
-            explanation = explain(device, options["accession"], at=now())
+            explanation = explain_absence(device, options["accession"], at=now())
         except NotFound as error:
             raise CommandError(error.detail) from None
         patient_id = explanation.steps[0].step.procedure.order.patient_id if explanation.steps else None

@@ -103,10 +103,12 @@ def test_an_order_by_hl7_says_all_of_it_to_the_scanner() -> None:
     DeviceFactory(site=SiteFactory())
     ProcedureFactory()
     fields = {4: "CTHEADWO^CT head^L^HEADROUT^Head routine^99LOCAL", 13: "Claustrophobic", 24: "CT"}
-    take(message(msh("ORM^O01"), pid(), orc(placer="P77"), seg("OBR", fields)))
-    asked = query(step__ScheduledProtocolCodeSequence=[], MedicalAlerts="")
+    observed = ["OBX|1|NM|29463-7^Body weight^LN||81.5|kg", "OBX|2|NM|8302-2^Body height^LN||180|cm"]
+    take(message(msh("ORM^O01"), pid(), orc(placer="P77"), seg("OBR", fields), *observed))
+    asked = query(step__ScheduledProtocolCodeSequence=[], MedicalAlerts="", PatientWeight="", PatientSize="")
     _, (entry,), _ = ask(asked, at=NOON)
     (step,) = entry.ScheduledProcedureStepSequence
     assert step.ScheduledProcedureStepDescription == "Head routine"
     assert [item.CodeValue for item in step.ScheduledProtocolCodeSequence] == ["HEADROUT"]
-    assert entry.MedicalAlerts == "Claustrophobic"
+    assert "Claustrophobic" in entry.MedicalAlerts
+    assert (float(entry.PatientWeight), float(entry.PatientSize)) == (81.5, 1.8)

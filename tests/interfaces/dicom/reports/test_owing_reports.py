@@ -15,7 +15,7 @@ from interfaces.dicom.reports import instances, sender, states
 from interfaces.dicom.reports.instances import load_file, parse_file
 from interfaces.dicom.reports.routing import queue_version
 from interfaces.dicom.reports.sender import QUEUE, send_due
-from interfaces.dicom.reports.services import skip
+from interfaces.dicom.reports.services import skip_report
 from reporting.models import ReportVersion
 from reporting.services import add_addendum, correct
 from ris.audit.actor import Actor
@@ -179,7 +179,7 @@ def test_a_document_that_cannot_be_made_keeps_no_other_from_being_sent(
     waiting = ReportSend.objects.get(state=states.QUEUED)
     assert waiting.error == "The document cannot be made (KeyError)"
     assert Alarm.objects.filter(kind=QUEUE.alarm, cleared_at=None).exists()
-    skip(waiting.pk, reason="known bad", actor=TESTER, at=SIGNED)
+    skip_report(waiting.pk, reason="known bad", actor=TESTER, at=SIGNED)
     assert not Alarm.objects.filter(kind=QUEUE.alarm, cleared_at=None).exists()
 
 
