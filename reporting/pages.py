@@ -24,7 +24,7 @@ from worklist.models import ReadingItem
 from worklist.states import CLAIMED
 
 from . import selectors, services
-from .checks import SECTIONS, Text, remarks
+from .checks import SECTIONS, Text, remarks_to_answer
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .outside.documents import documents_of
 from .priors import priors_of
@@ -123,7 +123,8 @@ def release(request: HttpRequest, item_id: int, how: str) -> HttpResponse:
     overrides = _overrides(request)
     said = {name: request.POST.get(name, "") for name in ("agreement", "agreement_note")} if how == "sign" else {}
     report = selectors.report_of_item(user, item_id)
-    open_remarks = [r for r in remarks(_text(report)) if not overrides.get(r.check, "").strip()] if report else []
+    found = remarks_to_answer(_text(report), services.facts_of(report)) if report else []
+    open_remarks = [r for r in found if not overrides.get(r.check, "").strip()]
     if open_remarks:
         listed = [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in open_remarks]
         return JsonResponse({"remarks": listed}, status=422)

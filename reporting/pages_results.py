@@ -20,7 +20,7 @@ from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 
 from . import selectors, services, states
-from .checks import SECTIONS, Text, remarks
+from .checks import SECTIONS, Text, remarks_to_answer
 from .models import CRITICAL_LEVELS, Report
 from .pages import FIELDS, revision_read, texts_in
 from .rendering.content import critical_of, holding
@@ -121,7 +121,7 @@ def correct(request: HttpRequest, report_id: int) -> HttpResponse:
         except (Invalid, Conflict) as refusal:
             status = STATUS[type(refusal)]
             context = {"typed": typed, "revision": revision_read(request), "reason": reason, "refusal": refusal,
-                       "remarks": _open_remarks(typed, overrides)}  # fmt: skip
+                       "remarks": _open_remarks(report, typed, overrides)}  # fmt: skip
     return render(request, "reporting/correct.html", {**_correctable(report), **context}, status=status)
 
 
@@ -130,6 +130,9 @@ def _correctable(report: Report) -> dict[str, Any]:
     return {"report": report, "order": order, "patient": order.patient, "labels": FIELDS, "levels": CRITICAL_LEVELS}
 
 
-def _open_remarks(typed: dict[str, str], overrides: dict[str, str]) -> list[dict[str, str]]:
+def _open_remarks(report: Report, typed: dict[str, str], overrides: dict[str, str]) -> list[dict[str, str]]:
     text = Text(**{name: typed.get(name, "") for name in SECTIONS})
-    return [{"check": r.check, "sentence": r.sentence, "reason": overrides.get(r.check, "")} for r in remarks(text)]
+    return [
+        {"check": r.check, "sentence": r.sentence, "reason": overrides.get(r.check, "")}
+        for r in remarks_to_answer(text, services.facts_of(report))
+    ]

@@ -16,6 +16,7 @@ from ..checks import SECTIONS, Text, refuse_unless_overridden
 from ..events import ReportEvent
 from ..models import Override, Report, ReportVersion
 from ..seals import seal
+from .report_facts import facts_of
 
 
 def keep_text(
@@ -24,7 +25,7 @@ def keep_text(
     """Append the report's text as a version. Raises Invalid for a check without override, or for a critical
     finding without level or text."""
     sections = {name: getattr(report, name) for name in SECTIONS}
-    needed = refuse_unless_overridden(Text(**sections), overrides)
+    needed = refuse_unless_overridden(Text(**sections), overrides, facts_of(report))
     critical = critical_finding(report.critical_level, report.critical_finding, report.critical_at or at)
     version = keep(report, kind, author, at, **sections, **critical, **more)
     Override.objects.bulk_create(

@@ -1,0 +1,94 @@
+"""Checks that a report passes before it is signed: pure functions of facts and text, in one registry.
+
+``text`` splits sections and sentences, ``assertions`` says what a sentence says of a finding, ``lexicon`` holds the
+words (data, a file a language), ``facts`` what is known beside the text. To add a check: write a function
+``(Facts, Text) → remarks`` and enter it in CHECKS; measure it with ``bench/quality_gates.py``.
+
+A remark blocks or warns until a reason is given, which is kept; a hint is only shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+
+from ris.kernel.errors import Invalid
+
+from .cases import read_case, side_of_procedure
+from .communication import critical_without_communication
+from .completeness import dangling_field, impression_missing, missing_comparison, unfilled_field
+from .contradictions import findings_vs_impression, laterality, negation_flip
+from .contrast import contrast, procedure
+from .facts import Communication, Facts, PriorExam
+from .measurements import units
+from .patient import sex, wrong_patient
+from .prior_dates import prior_date
+from .remarks import HINT, Remark
+from .text import SECTIONS, Text
+
+CHECKS: Mapping[str, Callable[[Facts, Text], Iterable[Remark]]] = {
+    "unfilled field": unfilled_field,
+    "impression missing": impression_missing,
+    "laterality": laterality,
+    "findings vs impression": findings_vs_impression,
+    "negation flip": negation_flip,
+    "sex": sex,
+    "critical without communication": critical_without_communication,
+    "prior date": prior_date,
+    "procedure": procedure,
+    "contrast": contrast,
+    "units": units,
+    "dangling field": dangling_field,
+    "wrong patient": wrong_patient,
+    "missing comparison": missing_comparison,
+}
+"""Name of a check → its function, in the order in which remarks are shown."""
+
+
+MOST_REMARKS = 20
+"""Of one check: nobody reads more."""
+
+
+def remarks(text: Text, facts: Facts | None = None) -> list[Remark]:
+    """What the checks have to say, in their order. Without facts only the text itself is looked at."""
+    known = facts or Facts()
+    return [remark for check in CHECKS.values() for remark in islice(check(known, text), MOST_REMARKS)]
+
+
+def remarks_to_answer(text: Text, facts: Facts | None = None) -> list[Remark]:
+    """Those that want a reason before the report is signed: the first of each check. Hints want none."""
+    first: dict[str, Remark] = {}
+    for remark in remarks(text, facts):
+        if remark.level != HINT:
+            first.setdefault(remark.check, remark)
+    return list(first.values())
+
+
+def refuse_unless_overridden(text: Text, overrides: Mapping[str, str], facts: Facts | None = None) -> dict[str, str]:
+    """Raise Invalid for the first remark without an override; return the overrides that were needed.
+
+    ``overrides``: name of a check → the reason why it does not count here.
+    """
+    needed: dict[str, str] = {}
+    for remark in remarks_to_answer(text, facts):
+        reason = overrides.get(remark.check, "").strip()
+        if not reason:
+            raise Invalid(remark.sentence, at=remark.section, code=f"check:{remark.check}")
+        needed[remark.check] = reason
+    return needed
+
+
+__all__ = [
+    "CHECKS",
+    "SECTIONS",
+    "Communication",
+    "Facts",
+    "PriorExam",
+    "Remark",
+    "Text",
+    "read_case",
+    "refuse_unless_overridden",
+    "remarks",
+    "remarks_to_answer",
+    "side_of_procedure",
+]

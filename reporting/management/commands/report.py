@@ -1,0 +1,55 @@
+"""``./bin/ris report check < case.json``: what the checks before signing say of a case, as JSON, without a database."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from reporting.checks import Remark, read_case, remarks
+from ris.kernel.errors import Invalid
+
+
+class Command(BaseCommand):
+    help = "Reports: check a text against facts, as before signing."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        check = verbs.add_parser("check", help="read a case as JSON, print remarks as JSON (docs/reporting-checks.md)")
+        check.add_argument("file", nargs="?", type=Path, help="left out, or -: standard input")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        file = options["file"]
+        try:
+            raw = file.read_bytes() if file and str(file) != "-" else sys.stdin.buffer.read()
+            case = json.loads(raw.decode("utf-8-sig"))
+            found = [print_case(one) for one in case] if isinstance(case, list) else print_case(case)
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise CommandError(f"The case cannot be read as JSON: {error}") from None
+        except Invalid as refusal:
+            raise CommandError(str(refusal)) from None
+        self.stdout.write(json.dumps(found, ensure_ascii=False, indent=2))
+
+
+def print_case(case: Any) -> list[dict[str, Any]]:
+    """The remarks on one case as JSON. Raises Invalid."""
+    facts, text = read_case(case)
+    return [remark_as_json(remark) for remark in remarks(text, facts)]
+
+
+def remark_as_json(remark: Remark) -> dict[str, Any]:
+    """gate, section, quote, span [start, end) in the section, certainty 0–1, level (block, warn, hint), sentence."""
+    return {
+        "gate": remark.check,
+        "section": remark.section,
+        "quote": remark.quote,
+        "span": [remark.start, remark.end],
+        "certainty": remark.certainty,
+        "level": remark.level,
+        "sentence": remark.sentence,
+    }
