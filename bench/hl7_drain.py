@@ -68,7 +68,7 @@ def main() -> None:
 def drained(port: int, size: int) -> tuple[float, float]:
     """Messages/s of a queue of MESSAGES in LANES lanes, and the sender's processor time for one, ms."""
     from interfaces.hl7.models import Destination, OutboundMessage
-    from interfaces.hl7.outbound.sender import Courier
+    from interfaces.hl7.outbound.sender import DestinationSender
     from ris.kernel.clock import now
 
     to = Destination.objects.create(name=f"PEER{size}", host="127.0.0.1", port=port)
@@ -80,7 +80,7 @@ def drained(port: int, size: int) -> tuple[float, float]:
             state="queued", prepared_at=now(), raw=(head + "NTE|1||" + "x" * size + "\r").encode(), created_at=now(),
         )  # fmt: skip
     began, used = time.perf_counter(), time.process_time()
-    sent = Courier(to.pk).drain()
+    sent = DestinationSender(to.pk).drain()
     took, cpu = time.perf_counter() - began, time.process_time() - used
     assert sent == MESSAGES, f"only {sent} were accepted"
     return sent / took, 1000 * cpu / sent

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.sender import DestinationSender
 from reporting.services import save_draft
 from ris.audit.actor import Actor
 from ris.kernel.clock import now
@@ -143,7 +143,7 @@ def test_sign_to_wire(transactional_db: None, tracer: Tracer) -> None:
             with record():
                 browser.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1})
                 deliver_owed(at=now())
-                Courier(to.pk).drain()
+                DestinationSender(to.pk).drain()
             assert len(receiver.got) == number
     hold("sign_to_wire", tracer.journey)
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from interfaces.dicom.scu.association import RemoteAddress, Unreachable, open_association
-from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.sender import DestinationSender
 from ris.audit.models import AuditEvent
 from ris.audit.services import record
 from ris.kernel.models import Alarm
@@ -133,13 +133,13 @@ def test_in_quarantine_nothing_is_sent_and_nobody_asked_until_a_person_releases_
     with emr() as (system, port):
         to = destination(port)
         owed(to)
-        courier = Courier(to.pk, clock=lambda: NOON)
-        assert courier.drain() == 0
+        sender = DestinationSender(to.pk, clock=lambda: NOON)
+        assert sender.drain() == 0
         with pytest.raises(Unreachable, match="quarantine"), open_association(RemoteAddress("PACS", "127.0.0.1", 9)):
             pass
         assert is_quarantined()
         call_command("backup", "release", reason="looked at by two")
-        assert courier.drain() == 1
+        assert sender.drain() == 1
         assert system.control_ids == ["N1-1"]
     assert AuditEvent.objects.get(action="system.release").reason == "looked at by two"
 

@@ -5,10 +5,13 @@ One message passes these modules in this order:
 ``triggers``    which event is sent as which kinds of message
 ``messages``    builders: the segments of ORU, ORM, OMI, SIU, DFT and ADT
 ``queue``       one row for each destination that wants the message, in the transaction of the event
-``sender``      sends the rows of one destination, in order within a lane (the accession number)
+``lanes``       which message is next, and what a refusal or a missing answer does to its lane (accession number)
+``preparation`` validates a message, and renders its PDF, before it is sent
+``sender``      sends the messages of one destination
 ``connection``  one MLLP connection: send, and read the acknowledgment
 ``answers``     what an acknowledgment means: accepted, refused, and numbers that it gives
 
-``preparation`` renders and validates a row before it is sent, ``lanes`` says which row is next, ``options`` holds
-what can be set for a destination, and ``backfill`` queues for it what happened before it was set up.
+``transliteration`` writes signs that a character set lacks, ``structure`` holds what every receiver needs,
+``options`` what can be set for a destination; ``delivery`` says which reports arrived, and ``backfill`` queues
+for a destination what happened before it was set up.
 """

@@ -1,4 +1,4 @@
-"""Bringing owed messages to a destination, in order per lane, until each is accepted or a person decides.
+"""Senders: each brings a destination its messages, in order per lane, until they are accepted or a person decides.
 
 One sender at a time works on a destination: it holds its lease (``ris.kernel.queue``). A message is marked sent only
 when its AA is here, under that lease; a crash before that sends it again with the same control id.
@@ -51,7 +51,7 @@ class LeaseLost(Exception):
     """Another sender took over this destination."""
 
 
-class Courier:
+class DestinationSender:
     """One sender at work on one destination."""
 
     def __init__(
@@ -186,8 +186,8 @@ def _lease_length(timeout_s: int) -> timedelta:
     return timedelta(seconds=2 * timeout_s + 10)
 
 
-class Couriers:
-    """The couriers of this process: a thread per destination that lingers a while, to keep its connection open."""
+class SenderPool:
+    """The senders of this process: a thread per destination that lingers a while, to keep its connection open."""
 
     def __init__(self, linger_s: float = 30.0) -> None:
         self._linger_s = linger_s
@@ -195,36 +195,36 @@ class Couriers:
         self._bells: dict[int, threading.Event] = {}
 
     def call(self, destination_id: int) -> None:
-        """Wake the destination's courier, or start one."""
+        """Wake the destination's sender, or start one."""
         with self._lock:
             bell = self._bells.get(destination_id)
             if bell is not None:
                 bell.set()
                 return
             self._bells[destination_id] = threading.Event()
-        name = f"hl7-courier-{destination_id}"
+        name = f"hl7-sender-{destination_id}"
         threading.Thread(target=self._run, args=(destination_id,), name=name, daemon=True).start()
 
     def _run(self, destination_id: int) -> None:
         bell = self._bells[destination_id]
-        courier = Courier(destination_id)
+        sender = DestinationSender(destination_id)
         try:
             while True:
                 bell.clear()
-                courier.drain()
+                sender.drain()
                 if not bell.wait(self._linger_s) and self._leave(destination_id, bell):
                     break
         except Exception as error:  # the database is away: the sweep calls again
-            log.warning("hl7.courier-stopped", destination=destination_id, error=type(error).__name__)
+            log.warning("hl7.sender-stopped", destination=destination_id, error=type(error).__name__)
         finally:
             with self._lock:
                 if self._bells.get(destination_id) is bell:
                     del self._bells[destination_id]
-            courier.close()
+            sender.close()
             connections.close_all()
 
     def _leave(self, destination_id: int, bell: threading.Event) -> bool:
-        """Let the next call start another courier; False if one came since the wait ended, which is this one's work."""
+        """Let the next call start another sender; False if one came since the wait ended, which is this one's work."""
         with self._lock:
             if bell.is_set():
                 return False
@@ -232,16 +232,16 @@ class Couriers:
             return True
 
 
-_couriers = Couriers()
+_pool = SenderPool()
 
 
 def send_owed(*, at: datetime) -> int:
-    """Have a courier at each destination that something can be sent to; return how many. Does not wait for them.
+    """Have a sender at each destination that something can be sent to; return how many. Does not wait for them.
 
     What waits for other destinations is prepared meanwhile, so that a fault in it shows before they are back.
     """
     pks = list(due(at).values_list("pk", flat=True))
     for pk in pks:
-        _couriers.call(pk)
+        _pool.call(pk)
     prepare_waiting(except_for=pks, at=at)
     return len(pks)

@@ -11,6 +11,6 @@ import django
 
 django.setup()
 
-from interfaces.hl7.outbound.sender import Courier  # noqa: E402
+from interfaces.hl7.outbound.sender import DestinationSender  # noqa: E402
 
-Courier(int(sys.argv[1])).drain()
+DestinationSender(int(sys.argv[1])).drain()

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.outbound.delivery import watch_critical_results
-from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.sender import DestinationSender
 from interfaces.hl7.tasks import watch_critical_results as watch_task
 from interfaces.hl7.v2.header import recover_header
 from reporting import services
@@ -63,7 +63,7 @@ def send(script=None, **to_fields) -> Report:
     with emr(*([script] if script else [])) as (_, port):
         to = destination(port, **to_fields)
         report = sign_one()
-        Courier(to.pk, clock=timezone.now).drain()
+        DestinationSender(to.pk, clock=timezone.now).drain()
     return report
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from interfaces.hl7.models import OutboundMessage
-from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.sender import DestinationSender
 from ris.kernel.clock import now
 from tests.interfaces.hl7.emr import accept, destination, emr, owed
 from tests.interfaces.hl7.test_killing import ROOT, database_url
@@ -43,7 +43,7 @@ def test_a_sender_killed_while_it_drains_loses_nothing_and_keeps_the_order(answe
         assert len(system.got) == 7
         assert OutboundMessage.objects.filter(state="sent").count() == 6
         later = now() + timedelta(minutes=2)
-        assert Courier(to.pk, clock=lambda: later).drain() == 6
+        assert DestinationSender(to.pk, clock=lambda: later).drain() == 6
     sent = system.control_ids
     assert sent[6] == sent[7], "what was not marked is sent again, under the same control id"
     once = sent[:6] + sent[7:]

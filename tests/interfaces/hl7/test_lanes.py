@@ -11,7 +11,7 @@ from interfaces.hl7.v2.header import recover_header
 from ris.kernel.models import Alarm
 from tests.factories import TESTER
 from tests.interfaces.hl7.emr import accept, destination, emr, msa, owed
-from tests.interfaces.hl7.test_sending import Clock, courier, state_of
+from tests.interfaces.hl7.test_sending import Clock, sender_to, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +36,7 @@ def test_a_message_that_the_peer_cannot_digest_stops_its_own_lane_and_no_other(f
         bad, behind = owed(to, "BAD", 1), owed(to, "BAD", 2)
         for round_ in range(8):
             owed(to, f"N{round_}")
-            courier(to, clock).drain()
+            sender_to(to, clock).drain()
             clock.pass_by(seconds=61)
     assert (state_of(bad), state_of(behind)) == ("stopped", "queued")
     assert states()[2:] == ["sent"] * 8
@@ -55,12 +55,12 @@ def test_a_peer_that_is_silent_to_all_loses_nothing_and_stops_no_lane():
         for n in range(3):
             owed(to, f"N{n}")
         for _ in range(12):
-            courier(to, clock).drain()
+            sender_to(to, clock).drain()
             clock.pass_by(seconds=61)
         assert states() == ["queued"] * 3
         system.script = accept
         clock.pass_by(seconds=61)
-        courier(to, clock).drain()
+        sender_to(to, clock).drain()
     assert states() == ["sent"] * 3
 
 
@@ -72,12 +72,12 @@ def test_what_the_peer_cannot_take_now_is_sent_again_and_other_lanes_do_not_wait
     with emr(script) as (system, port):
         to, clock = destination(port), Clock()
         first, behind, other = owed(to, "N1", 1), owed(to, "N1", 2), owed(to, "N2", 1)
-        courier(to, clock).drain()
+        sender_to(to, clock).drain()
         assert (state_of(first), state_of(behind), state_of(other)) == ("queued", "queued", "sent")
-        assert courier(to, clock).drain() == 0, "not before its time"
+        assert sender_to(to, clock).drain() == 0, "not before its time"
         for _ in range(6):
             clock.pass_by(minutes=10)
-            courier(to, clock).drain()
+            sender_to(to, clock).drain()
         assert states() == ["sent"] * 3
         assert system.control_ids[-2:] == ["N1-1", "N1-2"]
     assert Alarm.objects.get(kind="hl7-message-refused").cleared_at is not None
@@ -88,7 +88,7 @@ def test_a_refusal_that_explains_nothing_is_tried_for_a_while_and_then_waits_for
         to, clock = destination(port), Clock()
         message = owed(to)
         for _ in range(20):
-            courier(to, clock).drain()
+            sender_to(to, clock).drain()
             clock.pass_by(minutes=10)
         assert state_of(message) == "stopped"
         assert len(system.got) == 10
@@ -123,7 +123,7 @@ def test_a_message_that_proves_invalid_holds_its_lane_and_others_go_on():
         to = destination(port)
         bad, good = owed(to, "N1"), owed(to, "N2")
         OutboundMessage.objects.filter(pk=bad.pk).update(prepared_at=None)
-        courier(to).drain()
+        sender_to(to).drain()
     assert (state_of(bad), state_of(good)) == ("invalid", "sent")
     assert Alarm.objects.get().subject == "EMR N1"
 
@@ -139,7 +139,7 @@ def test_a_rendering_that_breaks_holds_its_lane_and_others_go_on(monkeypatch):
         bad, good = owed(to, "N1"), owed(to, "N2")
         OutboundMessage.objects.filter(pk=bad.pk).update(prepared_at=None)
         monkeypatch.setattr(preparation, "find_fault", breaks)
-        courier(to).drain()
+        sender_to(to).drain()
     assert (state_of(bad), state_of(good)) == ("invalid", "sent")
     assert "ZeroDivisionError" in bad.reread().error
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from interfaces.hl7.models import Destination, OutboundMessage
-from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.sender import DestinationSender
 from interfaces.hl7.outbound.triggers import KINDS
 from interfaces.hl7.v2.parser import Message, parse_message
 from reporting import services
@@ -144,6 +144,6 @@ def test_the_number_that_the_placer_answers_with_is_kept():
         to = destination(port, kinds=["order.number"])
         placed = make_order()
         deliver_and_prepare(NOON + timedelta(hours=1))
-        assert Courier(to.pk).drain() == 1
+        assert DestinationSender(to.pk).drain() == 1
     placed.refresh_from_db()
     assert (placed.placer_number, placed.placer_authority) == ("P99", "EMRSYS")

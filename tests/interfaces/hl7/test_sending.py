@@ -9,7 +9,7 @@ import pytest
 
 from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.outbound import sender
-from interfaces.hl7.outbound.sender import Courier, due
+from interfaces.hl7.outbound.sender import DestinationSender, due
 from interfaces.hl7.v2.header import recover_header
 from ris.kernel.models import Alarm
 from tests.interfaces.hl7.emr import accept, destination, emr, msa, owed
@@ -29,8 +29,8 @@ class Clock:
         self.at += timedelta(**time)
 
 
-def courier(to: Destination, clock: Clock | None = None) -> Courier:
-    return Courier(to.pk, clock=clock or Clock(), sleep=lambda seconds: None)
+def sender_to(to: Destination, clock: Clock | None = None) -> DestinationSender:
+    return DestinationSender(to.pk, clock=clock or Clock(), sleep=lambda seconds: None)
 
 
 def state_of(message: OutboundMessage) -> str:
@@ -41,7 +41,7 @@ def test_messages_go_in_order_over_one_connection_and_are_sent_when_accepted():
     with emr() as (system, port):
         to = destination(port)
         messages = [owed(to, number=n) for n in range(1, 4)]
-        assert courier(to).drain() == 3
+        assert sender_to(to).drain() == 3
         assert system.control_ids == ["N1-1", "N1-2", "N1-3"]
         assert system.connections == 1
     assert {state_of(m) for m in messages} == {"sent"}
@@ -56,7 +56,7 @@ def test_a_refusal_stops_its_lane_and_shows_and_other_lanes_go_on():
     with emr(script) as (_, port):
         to = destination(port)
         refused, behind, other = owed(to, "N1", 1), owed(to, "N1", 2), owed(to, "N2", 1)
-        courier(to).drain()
+        sender_to(to).drain()
     assert (state_of(refused), state_of(behind), state_of(other)) == ("stopped", "queued", "sent")
     assert refused.error == "OBR-4 unknown"
     assert Alarm.objects.get().kind == "hl7-message-refused"
@@ -67,7 +67,7 @@ def test_no_refusal_counts_as_success(code):
     with emr(lambda raw, before: msa(recover_header(raw).control_id, code, error="101")) as (_, port):
         to = destination(port)
         message = owed(to)
-        courier(to).drain()
+        sender_to(to).drain()
     assert (state_of(message), message.answer_code) == ("stopped", code)
 
 
@@ -75,7 +75,7 @@ def test_an_answer_to_another_message_is_not_the_answer():
     with emr(lambda raw, before: msa("SOMETHING-ELSE")) as (_, port):
         to = destination(port)
         message = owed(to)
-        assert courier(to).drain() == 0
+        assert sender_to(to).drain() == 0
     assert state_of(message) == "queued"
     assert Destination.objects.get().last_error == "No answer within 1 s."
 
@@ -85,7 +85,7 @@ def test_an_answer_that_says_nothing_is_not_the_answer(answer):
     with emr(lambda raw, before: answer) as (_, port):
         to = destination(port)
         message = owed(to)
-        assert courier(to).drain() == 0
+        assert sender_to(to).drain() == 0
     assert state_of(message) == "queued"
 
 
@@ -98,7 +98,7 @@ def test_an_outage_of_eight_hours_keeps_all_raises_one_alarm_and_drains_in_order
     tries = 0
     while clock.at < until:
         if due(clock.at).exists():
-            courier(to, clock).drain()
+            sender_to(to, clock).drain()
             tries += 1
         clock.pass_by(seconds=30)
     alarm = Alarm.objects.get()
@@ -108,7 +108,7 @@ def test_an_outage_of_eight_hours_keeps_all_raises_one_alarm_and_drains_in_order
     with emr() as (system, port):
         Destination.objects.update(port=port)
         clock.pass_by(minutes=2)
-        assert courier(to, clock).drain() == 9
+        assert sender_to(to, clock).drain() == 9
         for lane in ("N0", "N1", "N2"):
             ids = [int(i.split("-")[1]) for i in system.control_ids if i.startswith(lane)]
             assert ids == sorted(ids)
@@ -122,7 +122,7 @@ def test_the_delay_between_tries_grows_to_a_minute_and_no_further():
     owed(to)
     delays = []
     for _ in range(9):
-        courier(to, clock).drain()
+        sender_to(to, clock).drain()
         to.refresh_from_db()
         delays.append((to.retry_at - clock.at).total_seconds())
         clock.at = to.retry_at
@@ -135,15 +135,15 @@ def test_a_clock_that_was_an_hour_ahead_during_an_outage_delays_nothing_once_it_
     to, clock = destination(port), Clock()
     owed(to)
     clock.pass_by(hours=1)
-    courier(to, clock).drain()
+    sender_to(to, clock).drain()
     with emr() as (system, port):
         Destination.objects.update(port=port)
         assert due(NOON).exists()
-        assert courier(to, Clock()).drain() == 1
+        assert sender_to(to, Clock()).drain() == 1
     assert system.control_ids == ["N1-1"]
 
 
-def test_a_call_that_comes_while_a_courier_leaves_is_answered(monkeypatch):
+def test_a_call_that_comes_while_a_sender_leaves_is_answered(monkeypatch):
     drained: list[int] = []
     waits: list[threading.Event] = []
 
@@ -153,7 +153,7 @@ def test_a_call_that_comes_while_a_courier_leaves_is_answered(monkeypatch):
         def wait(self, timeout=None):
             waits.append(self)
             if len(waits) == 1:
-                couriers.call(1)
+                pool.call(1)
             return False
 
     class Quiet:
@@ -167,13 +167,13 @@ def test_a_call_that_comes_while_a_courier_leaves_is_answered(monkeypatch):
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr(sender, "Courier", Quiet)
+    monkeypatch.setattr(sender, "DestinationSender", Quiet)
     monkeypatch.setattr(sender.threading, "Event", Bell)
-    couriers = sender.Couriers(linger_s=0)
-    couriers._bells[1] = Bell()
-    couriers._run(1)
+    pool = sender.SenderPool(linger_s=0)
+    pool._bells[1] = Bell()
+    pool._run(1)
     assert len(drained) == 2
-    assert not couriers._bells
+    assert not pool._bells
 
 
 def test_a_connection_that_the_peer_closed_while_idle_is_opened_anew():
@@ -182,7 +182,7 @@ def test_a_connection_that_the_peer_closed_while_idle_is_opened_anew():
         to = destination(port)
         for n in range(3):
             owed(to, number=n)
-        assert courier(to).drain() == 3
+        assert sender_to(to).drain() == 3
         assert system.connections == 3
 
 
@@ -190,13 +190,13 @@ def test_a_message_resent_after_a_crash_has_the_same_control_id_and_is_marked_on
     with emr() as (system, port):
         to = destination(port)
         message = owed(to)
-        crashed = courier(to)
+        crashed = sender_to(to)
         assert crashed._take_lease()
         crashed._connection_to(to).exchange(bytes(message.raw), message.control_id)  # killed before it marks
         later = Clock()
-        assert courier(to, later).drain() == 0  # the lease still stands
+        assert sender_to(to, later).drain() == 0  # the lease still stands
         later.pass_by(seconds=60)
-        assert courier(to, later).drain() == 1
+        assert sender_to(to, later).drain() == 1
         assert system.control_ids == ["N1-1", "N1-1"]
     assert state_of(message) == "sent"
 
@@ -211,7 +211,7 @@ def test_several_senders_at_once_never_interleave_or_double():
         def run() -> None:
             try:
                 for _ in range(20):
-                    Courier(to.pk).drain()
+                    DestinationSender(to.pk).drain()
             finally:
                 connections.close_all()
 
@@ -230,7 +230,7 @@ def test_a_sender_that_lost_its_lease_marks_nothing():
     with emr() as (_, port):
         to = destination(port)
         message = owed(to)
-        slow = courier(to)
+        slow = sender_to(to)
 
         def stolen(raw: bytes, before: int) -> bytes | None:
             Destination.objects.update(lease_holder="another")
@@ -248,10 +248,10 @@ def test_a_sender_that_lost_its_lease_marks_nothing():
 def test_a_paused_destination_or_one_without_address_waits():
     to = destination(0, host="")
     owed(to)
-    assert courier(to).drain() == 0
+    assert sender_to(to).drain() == 0
     Destination.objects.update(host="127.0.0.1", paused_at=NOON)
     assert not due(NOON).exists()
-    assert courier(to).drain() == 0
+    assert sender_to(to).drain() == 0
 
 
 def test_a_throttle_spaces_messages():
@@ -259,7 +259,7 @@ def test_a_throttle_spaces_messages():
     with emr() as (_, port):
         to = destination(port, most_a_second=10)
         owed(to, number=1), owed(to, number=2)
-        Courier(to.pk, clock=Clock(), sleep=pauses.append).drain()
+        DestinationSender(to.pk, clock=Clock(), sleep=pauses.append).drain()
     assert pauses == [0.1, 0.1]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.outbound.queue import encode_message, enqueue_event
-from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.sender import DestinationSender
 from interfaces.hl7.outbound.transliteration import transliterate
 from reporting.events import ReportCorrected
 from reporting.models import ReportVersion
@@ -57,7 +57,7 @@ def line():
         to = destination(port, timeout=20)
         version = signed(make_reader(), placer_number="P1", placer_authority="EMR")
         deliver_owed(at=NOON)
-        sender = Courier(to.pk)
+        sender = DestinationSender(to.pk)
         sender.drain()
 
         def send(text: str) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interfaces.hl7.models import InboundMessage
-from interfaces.hl7.outbound.sender import Courier
+from interfaces.hl7.outbound.sender import DestinationSender
 from ris.config import read_config
 from ris.config_values import Misconfigured
 from ris.kernel.tls import TlsFiles, build_server_context
@@ -117,7 +117,7 @@ def test_an_outgoing_message_goes_over_mutual_tls_to_a_peer_that_is_believed(fil
     with listening(tls=build_server_context(files)) as port:
         to = destination(port, name="PEER", tls="mutual", ca_file=files.cert, cert_file=both, timeout=10)
         message = owed(to)
-        Courier(to.pk).drain()
+        DestinationSender(to.pk).drain()
     assert message.reread().answer_code == "AE"  # our own listener has no use for it, and says so
     assert InboundMessage.objects.get().control_id == message.control_id
 
@@ -134,7 +134,7 @@ def test_nothing_goes_out_over_a_line_that_is_not_as_it_was_set_up(
         right = {"name": "PEER", "tls": "mutual", "ca_file": files.cert, "cert_file": both, "timeout": 3}
         to = destination(port, **(right | wrong))
         message = owed(to)
-        assert Courier(to.pk).drain() == 0
+        assert DestinationSender(to.pk).drain() == 0
     assert message.reread().state == "queued"
     to.refresh_from_db()
     assert to.last_error
