@@ -26,7 +26,6 @@ from .text import Sentence, Text, sentences
 _OTHER = {LEFT: RIGHT, RIGHT: LEFT}
 _WORDS_AFTER = 40
 """Characters after a side in which its organ is looked for."""
-_LIMBS = ("KNEE", "HIP", "SHOULDER", "ELBOW", "WRIST", "HAND", "ANKLE", "FOOT", "BREAST")
 
 
 def laterality(facts: Facts, text: Text) -> Iterator[Remark]:
