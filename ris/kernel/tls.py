@@ -6,8 +6,8 @@ Imports the standard library only, since settings are checked with it before Dja
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 
 class TlsFiles(NamedTuple):
@@ -44,6 +44,12 @@ def build_client_context(ca: str = "", cert: str = "", key: str = "") -> ssl.SSL
     if cert:
         context.load_cert_chain(cert, key or None)
     return context
+
+
+def common_name(certificate: Mapping[str, Any] | None) -> str:
+    """The common name of a certificate as ``SSLSocket.getpeercert`` gives it; empty where none was shown."""
+    names = ((certificate or {}).get("subject") or ()) if certificate else ()
+    return next((str(value) for part in names for key, value in part if key == "commonName"), "")
 
 
 def holds_certificate(path: str) -> bool:

@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import Any
 
 from ris.kernel.clock import now
+from ris.kernel.tls import common_name
 
 from ..v2.acknowledgment import echoes_control_id
 from ..v2.mllp import Deframer, Frame, frame_message
@@ -77,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._waiting_bytes = 0
         self._transport: Any = None
         self._address = ""
+        self._certificate = ""
         self._ended = False
         self._frame_begun_at: float | None = None
         """When the message that has not ended yet began."""
@@ -97,6 +99,7 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         peername = transport.get_extra_info("peername")
         self._address = str(peername[0]) if peername else ""
+        self._certificate = common_name(transport.get_extra_info("peercert"))
         self._connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -125,7 +128,7 @@ class Connection(asyncio.Protocol):
 
     def _receive(self, frames: list[Frame]) -> None:
         for body, fault in frames:
-            exchange = Exchange(self, Arrival(body, self._address, now(), fault))
+            exchange = Exchange(self, Arrival(body, self._address, now(), fault, self._certificate))
             self._exchanges.append(exchange)
             self._waiting_bytes += len(body)
             self._store(exchange)

@@ -40,6 +40,8 @@ class Arrival:
     address: str
     at: datetime
     fault: str = ""
+    certificate: str = ""
+    """Common name of the TLS certificate that the sender showed."""
 
     @cached_property
     def header(self) -> Header:
@@ -49,7 +51,7 @@ class Arrival:
 
 _ARRIVED = Many(
     InboundMessage,
-    *("address", "received_at", "raw", "sha256", "fault", "kind", "event", "control_id", "version"),
+    *("address", "received_at", "raw", "sha256", "fault", "kind", "event", "control_id", "version", "certificate"),
 )
 
 
@@ -69,6 +71,7 @@ def _row(arrival: Arrival, header: Header) -> tuple[Any, ...]:
         header.event[:16],
         header.control_id,
         header.version[:16],
+        arrival.certificate[:200],
     )
 
 

@@ -98,11 +98,12 @@ def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
     if row.fault:
         raise Refusal(row.fault, at="MSH", code="unreadable")
     recovered = recover_header(raw)
-    peer = identify(recovered, row.address)
+    certificate = row.certificate if row.edit_of_id is None else None
+    peer = identify(recovered, row.address, certificate)
     message = parse_message(raw, charset=peer.charset)
     header = parse_header(message)
     if (header.sending_application, header.sending_facility) != (peer.application, peer.facility):
-        peer = identify(header, row.address)
+        peer = identify(header, row.address, certificate)
     return message, header, peer
 
 

@@ -32,8 +32,11 @@ class Unwelcome(Refusal):
     code = "unwelcome"
 
 
-def identify(header: Header, address: str) -> Peer:
+def identify(header: Header, address: str, certificate: str | None) -> Peer:
     """The peer of MSH-3 and MSH-4. Raises :class:`Unwelcome` for an unknown, disabled or misplaced sender.
+
+    ``certificate`` is the common name that the sender showed, which must be the peer's where it has one; None: the
+    message is a person's, such as an edited one, whose sender was judged when it came.
 
     In a demo a sender that is not known yet, on this machine, gets a row of its own, flagged.
     """
@@ -47,6 +50,12 @@ def identify(header: Header, address: str) -> Peer:
         raise Unwelcome("This sending application is switched off here.", at="MSH-3")
     if not _may_send_from(found, address):
         raise Unwelcome("This sending application may not send from this address.", at="MSH-3")
+    if certificate is not None and found.certificate and found.certificate != certificate:
+        shown = f"“{certificate}”" if certificate else "none"
+        cure = f"send with the certificate “{found.certificate}”, or have it changed in this sender's settings"
+        raise Unwelcome(
+            f"This sending application must show its own TLS certificate; shown was {shown}: {cure}.", at="MSH-3"
+        )
     return found
 
 

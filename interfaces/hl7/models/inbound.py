@@ -24,6 +24,9 @@ class InboundMessage(models.Model):
 
     peer = models.ForeignKey(Peer, null=True, blank=True, on_delete=models.PROTECT, related_name="messages")
     address = models.CharField(max_length=64, help_text="Where it came from.")
+    certificate = models.CharField(
+        max_length=200, blank=True, help_text="Common name of the TLS certificate that its sender showed."
+    )
     received_at = models.DateTimeField()
     raw = models.BinaryField()
     sha256 = models.CharField(max_length=64)

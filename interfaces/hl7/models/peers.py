@@ -52,6 +52,11 @@ class Peer(models.Model):
     addresses = models.JSONField(
         default=list, blank=True, help_text="Addresses or networks it may send from; empty: loopback only."
     )
+    certificate = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="Common name of the TLS certificate that it must show. Empty: any that RIS_MLLP_CA lets in.",
+    )
     site = models.ForeignKey(
         Site, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
         help_text="Site of its orders. Empty: the one that MSH-6, MSH-4 or PV1-3.4 names, else the first.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from ris.audit.models import AuditEvent
 from ris.audit.services import collect_events
 
 from ..inbound import intake
+from ..inbound.senders import find_peer
 from ..models import InboundMessage
 
 
@@ -51,7 +52,7 @@ def preview_message(
     try:
         with transaction.atomic(), collect_events() as recorded:
             row = store_copy(edit_of, raw, at) if edit_of else None
-            pk = row.pk if row else intake.store_messages([intake.Arrival(raw, address, at)])[0]
+            pk = row.pk if row else intake.store_messages([_as_its_sender(raw, address, at)])[0]
             decided = intake.process_message(pk, at=at)
             # Events of a refused part have no row any more; the rows of other people's work are not asked for.
             events = AuditEvent.objects.filter(pk__in=[event.pk for event in recorded if event.pk]).order_by("pk")
@@ -60,6 +61,13 @@ def preview_message(
             raise _RollBack
     except _RollBack:
         return previews[0]
+
+
+def _as_its_sender(raw: bytes, address: str, at: datetime) -> intake.Arrival:
+    """The message as if its sender had sent it, with the certificate that it must show."""
+    arrival = intake.Arrival(raw, address, at)
+    peer = find_peer(arrival.header)
+    return replace(arrival, certificate=peer.certificate if peer else "")
 
 
 def store_copy(original: InboundMessage, raw: bytes, at: datetime) -> InboundMessage:

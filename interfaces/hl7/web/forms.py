@@ -23,11 +23,19 @@ else:
 FIELDS = [
     "authority", "time_zone", "charset", "obr4", "uid_policy", "full_picture", "results", "ack_style", "busy_answer",
     "ack_mode", "accession_field", "filler_field", "ignored_events", "other_events", "other_orders", "after_cancel",
-    "too_late", "duplicate_days", "most_orders", "attributes",
+    "too_late", "duplicate_days", "most_orders", "certificate", "attributes",
 ]  # fmt: skip
 
 
-KEPT_IF_LEFT_OUT = ("other_events", "other_orders", "after_cancel", "too_late", "duplicate_days", "most_orders")
+KEPT_IF_LEFT_OUT = (
+    "other_events",
+    "other_orders",
+    "after_cancel",
+    "too_late",
+    "duplicate_days",
+    "most_orders",
+    "certificate",
+)
 
 
 class Attributes(forms.Field):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.hl7.models import InboundMessage
+from interfaces.hl7.models import InboundMessage, Peer
 from interfaces.hl7.outbound.sender import DestinationSender
 from ris.config import read_config
 from ris.config_values import Misconfigured
@@ -54,6 +54,30 @@ def test_a_sender_with_a_certificate_is_answered_while_others_never_shake_hands(
         for sock in silent:
             sock.close()
     assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize(("bound_to", "code"), [("", "AA"), ("127.0.0.1", "AA"), ("emr.hospital.example", "AR")])
+def test_a_sender_that_is_bound_to_a_certificate_is_believed_with_that_one_only(
+    files: TlsFiles, bound_to: str, code: str
+) -> None:
+    """The certificate of these tests has the common name 127.0.0.1."""
+    Peer.objects.update_or_create(
+        application="EMR", facility="NORTH", defaults={"name": "EMR", "certificate": bound_to}
+    )
+    with listening(tls=build_server_context(files)) as port, TlsClient(port, files, shows_one=True) as sender:
+        answer = sender.ask(order(control_id="M1"))
+    assert answer[1][1] == code
+    assert Order.objects.count() == (code == "AA")
+    assert InboundMessage.objects.get().certificate == "127.0.0.1"
+
+
+def test_a_bound_sender_without_tls_is_refused_and_told_the_cure() -> None:
+    Peer.objects.update_or_create(
+        application="EMR", facility="NORTH", defaults={"name": "EMR", "certificate": "emr.hospital.example"}
+    )
+    with listening() as port, Client(port) as sender:
+        assert sender.ask(order(control_id="M1"))[1][1] == "AR"
+    assert "shown was none" in InboundMessage.objects.get().reason
 
 
 def test_where_a_ca_is_named_nobody_gets_in_without_a_certificate(files: TlsFiles) -> None:
