@@ -68,12 +68,12 @@ class ShiftAdmin(SetUp):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Through the roster's own service, which tells the assignment."""
-        said = form.cleaned_data
+        values = form.cleaned_data
         revise_shift(
             form.instance.pk,
-            called_for=said["called_for"],
-            sites=said["sites"],
-            subspecialties=said["subspecialties"],
+            called_for=values["called_for"],
+            sites=values["sites"],
+            subspecialties=values["subspecialties"],
             actor=actor_of(request),
             at=now(),
         )

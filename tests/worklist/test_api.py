@@ -33,7 +33,7 @@ def test_the_road_from_next_case_to_a_signed_report() -> None:
     assert given.status_code == 200
     assert given.json()["id"] == item.pk
     assert given.json()["rvu"] == 0.85
-    assert set(given.json()["terms"]) == {"class", "reading time", "time left", "lateness", "rules"}
+    assert set(given.json()["terms"]) == {"class", "reading time", "time left", "lateness", "too late", "rules"}
     path = f"/api/worklist/{item.pk}/report/"
     assert client(reader).get(path).status_code == 404
     draft = client(reader).put(path, {"revision": 0, "findings": "Left {side}.", "impression": "Normal."})

@@ -141,15 +141,15 @@ class ReadingItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Urgen
 
     def _do(self, service: Any, form: type[Serializer[Any]] | None = None) -> Response:
         """Run one service on the item of this call, as its caller, with what the form holds."""
-        said: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         if form is not None:
             parsed = form(data=self.request.data)
             parsed.is_valid(raise_exception=True)
-            said = parsed.validated_data
+            values = parsed.validated_data
         user = user_of(self.request)
         require(user, Can.READ_CASES)
         item_id = int(self.kwargs["pk"])
-        return self._render(service(item_id, reader=user, actor=actor_of(self.request), at=now(), **said))
+        return self._render(service(item_id, reader=user, actor=actor_of(self.request), at=now(), **values))
 
     def _render(self, item: ReadingItem) -> Response:
         return Response(ItemSerializer(selectors.item_for(user_of(self.request), item.pk)).data)

@@ -130,20 +130,20 @@ class ShiftViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def on_shift(self, request: Request) -> Response:
         """Who is on shift at a moment."""
         shifts, at = {shift.pk: shift for shift in self.get_queryset()}, _moment(request, "at")
-        there = [one for one in on_shift(at).values() if one.shift_id in shifts]
-        names = {u.pk: u.display_name for u in User.objects.filter(pk__in=[one.reader_id for one in there])}
+        there = [duty for duty in on_shift(at).values() if duty.shift_id in shifts]
+        names = {u.pk: u.display_name for u in User.objects.filter(pk__in=[duty.reader_id for duty in there])}
         return Response(
             [
                 {
-                    "reader": one.reader_id,
-                    "name": names[one.reader_id],
-                    "shift": one.shift_id,
-                    "kind": one.kind,
-                    "start": one.span.start,
-                    "end": one.span.end,
-                    "substitute_for": one.substitute_for,
+                    "reader": duty.reader_id,
+                    "name": names[duty.reader_id],
+                    "shift": duty.shift_id,
+                    "kind": duty.kind,
+                    "start": duty.span.start,
+                    "end": duty.span.end,
+                    "substitute_for": duty.substitute_for,
                 }
-                for one in there
+                for duty in there
             ]
         )
 

@@ -50,17 +50,17 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     def _form(self) -> dict[str, Any]:
         form = RulesForm(data=self.request.data)
         form.is_valid(raise_exception=True)
-        return rules_said(form.validated_data)
+        return rules_of_form(form.validated_data)
 
     @extend_schema(request=RulesForm, responses={201: RuleSetSerializer})
     def create(self, request: Request) -> Response:
         """Keep rules as a new draft version."""
         user = user_of(request)
         require(user, Can.LEAD_READING)
-        said = self._form()
-        self._may_change(said["site"].pk if said["site"] else None)
+        values = self._form()
+        self._may_change(values["site"].pk if values["site"] else None)
         row = draft_rules(
-            said["rules"], site=said["site"], note=said["note"], maker=user, actor=actor_of(request), at=now()
+            values["rules"], site=values["site"], note=values["note"], maker=user, actor=actor_of(request), at=now()
         )
         return Response(RuleSetSerializer(row).data, status=status.HTTP_201_CREATED)
 
@@ -72,9 +72,9 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     def check(self, request: Request) -> Response:
         """The rules as sentences, and what is wrong with them; nothing is kept."""
         require(user_of(request), Can.LEAD_READING)
-        said = self._form()
-        rules, _ = checked(said["rules"])
-        return Response({"sentences": [sentence(rule) for rule in rules], "flaws": flaws_of(said["rules"])})
+        values = self._form()
+        rules, _ = checked(values["rules"])
+        return Response({"sentences": [sentence(rule) for rule in rules], "flaws": flaws_of(values["rules"])})
 
     @extend_schema(request=TryForm, responses={(200, "application/x-ndjson"): OpenApiTypes.STR})
     @action(detail=False, methods=["post"], url_path="try")
@@ -87,11 +87,11 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         require(user, Can.LEAD_READING)
         form = TryForm(data=request.data)
         form.is_valid(raise_exception=True)
-        said = rules_said(form.validated_data)
-        rules, _ = checked(said["rules"])
+        values = rules_of_form(form.validated_data)
+        rules, _ = checked(values["rules"])
         mine = sites_for(user, Can.LEAD_READING)
-        sites = list((mine.filter(pk=said["site"].pk) if said["site"] else mine).values_list("pk", flat=True))
-        trial = Trial(rules, sites=sites, since=said["since"], until=said["until"])
+        sites = list((mine.filter(pk=values["site"].pk) if values["site"] else mine).values_list("pk", flat=True))
+        trial = Trial(rules, sites=sites, since=values["since"], until=values["until"])
         live = isinstance(request._request, ASGIRequest)  # where an ordinary iterator would be read to its end first
         return StreamingHttpResponse(trial.told() if live else trial.lines(), content_type="application/x-ndjson")
 
@@ -166,10 +166,10 @@ class Trial:
             self._gone.set()
 
 
-def rules_said(said: dict[str, Any]) -> dict[str, Any]:
+def rules_of_form(values: dict[str, Any]) -> dict[str, Any]:
     """The form's values, with ``rules`` read from YAML where they were sent so."""
-    if "yaml" in said:
-        return {**said, "rules": read_yaml(said["yaml"])}
-    if "rules" not in said:
+    if "yaml" in values:
+        return {**values, "rules": read_yaml(values["yaml"])}
+    if "rules" not in values:
         raise Invalid("rules (JSON) or yaml is wanted.", at="rules")
-    return said
+    return values

@@ -210,17 +210,17 @@ class _Announcer:
 
     def _run(self, layer: Any) -> None:
         loop = asyncio.new_event_loop()
-        heard = True
+        is_heard = True
         while True:
             self._ring.wait()
             self._ring.clear()
             try:
                 loop.run_until_complete(asyncio.wait_for(layer.group_send(GROUP, {"type": "bell"}), 5.0))
-                heard = True
+                is_heard = True
             except Exception as error:  # hubs poll, so this is a delay; said once an outage
-                if heard:
+                if is_heard:
                     log.warning("live.bell_unheard", error=type(error).__name__)
-                heard = False
+                is_heard = False
                 time.sleep(DEAF)
 
 

@@ -117,8 +117,8 @@ def explain_item(request: HttpRequest, item_id: int) -> HttpResponse:
     """Why a case stands where it stands and is with whom it is, now or at a past moment (``?at=``). Audited."""
     user = user_of(request)
     item = selectors.item_for(user, item_id)
-    said = request.GET.get("at", "")
-    at = read_moment(said, at="at") if said else now()
+    text = request.GET.get("at", "")
+    at = read_moment(text, at="at") if text else now()
     record(actor_of(request), "item.explain", item, patient_id=item.procedure.order.patient_id, at=now())
     why = explain(item, at, viewer=user)
     ids = {line["reader"] for line in [*why["history"], *why["declined"]] if line["reader"]}
@@ -170,11 +170,11 @@ def decline_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
 def hand_over(request: HttpRequest) -> HttpResponse:
     """All that a reader holds, to a colleague or back to everybody. Own cases; those of others need the lead's role."""
     user = user_of(request)
-    said_reader, said_to = request.POST.get("reader", ""), request.POST.get("to", "")
-    reader = colleague(user, said_reader) if said_reader else user
+    reader_text, to_text = request.POST.get("reader", ""), request.POST.get("to", "")
+    reader = colleague(user, reader_text) if reader_text else user
     if reader != user:
         require(user, Can.LEAD_READING)
-    to = colleague(user, said_to) if said_to else None
+    to = colleague(user, to_text) if to_text else None
     moved = services.hand_over(reader, to=to, reason=request.POST.get("reason", ""), actor=actor_of(request), at=now())
-    said = f"{len(moved)} case{'' if len(moved) == 1 else 's'} handed over{f' to {to.display_name}' if to else ''}."
-    return go(request, reverse("worklist:coordinator" if reader != user else "worklist:list"), said)
+    text = f"{len(moved)} case{'' if len(moved) == 1 else 's'} handed over{f' to {to.display_name}' if to else ''}."
+    return go(request, reverse("worklist:coordinator" if reader != user else "worklist:list"), text)

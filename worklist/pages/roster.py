@@ -82,14 +82,14 @@ def add_shift(request: HttpRequest) -> HttpResponse:
     }  # fmt: skip
     if request.method == "POST":
         try:
-            shift = _added(request, user)
+            shift = _add_shift_of_form(request, user)
         except Refusal as refusal:
             return render(request, "worklist/shift_new.html", {**context, "refusal": refusal}, status=400)
         return go(request, reverse("worklist:shift", args=[shift.pk]), "On the roster.")
     return render(request, "worklist/shift_new.html", context)
 
 
-def _added(request: HttpRequest, user: User) -> Shift:
+def _add_shift_of_form(request: HttpRequest, user: User) -> Shift:
     said = request.POST
     reader = colleague(user, said.get("reader", ""))
     sites = [s for s in sites_for(user, Can.LEAD_READING) if str(s.pk) in said.getlist("sites")]
@@ -127,15 +127,15 @@ def _time(said: str, at: str) -> time:
 def show_shift(request: HttpRequest, shift_id: int) -> HttpResponse:
     """One shift: when it recurs, what it covers, which days go differently."""
     user = user_of(request)
-    one = _shift(user, shift_id)
+    row = _shift(user, shift_id)
     lead = Can.LEAD_READING in permissions_of(user)
     context = {
-        "shift": one,
-        "changes": one.changes.select_related("substitute", "made_by").order_by("-day")[:60],
+        "shift": row,
+        "changes": row.changes.select_related("substitute", "made_by").order_by("-day")[:60],
         "kinds": ShiftChange.KINDS if lead else [(ShiftChange.SICK, "Sick")],
         "may_change": lead,
-        "may_call_sick": one.reader_id == user.pk or lead,
-        "readers": [person for person in colleagues(user) if person.pk != one.reader_id] if lead else [],
+        "may_call_sick": row.reader_id == user.pk or lead,
+        "readers": [person for person in colleagues(user) if person.pk != row.reader_id] if lead else [],
         "today": timezone.localdate(),
     }
     return render(request, "worklist/shift.html", context)
@@ -152,12 +152,12 @@ def _shift(user: User, shift_id: int) -> Shift:
 @page(Can.LEAD_READING)
 def end_shift(request: HttpRequest, shift_id: int) -> HttpResponse:
     """No duty begins after the day."""
-    one = _shift(user_of(request), shift_id)
+    row = _shift(user_of(request), shift_id)
     last = day_or_none(request.POST.get("last_day", ""))
     if last is None:
         raise Invalid("Give the last day.", at="last_day")
-    services.end_shift(one.pk, last_day=last, actor=actor_of(request), at=now())
-    return go(request, reverse("worklist:shift", args=[one.pk]), "Ended.")
+    services.end_shift(row.pk, last_day=last, actor=actor_of(request), at=now())
+    return go(request, reverse("worklist:shift", args=[row.pk]), "Ended.")
 
 
 @require_POST
@@ -165,24 +165,24 @@ def end_shift(request: HttpRequest, shift_id: int) -> HttpResponse:
 def change_day(request: HttpRequest, shift_id: int) -> HttpResponse:
     """A day goes differently. Readers may call themselves in sick; all else is the lead's."""
     user = user_of(request)
-    one, kind = _shift(user, shift_id), request.POST.get("kind", "")
-    if not (one.reader_id == user.pk and kind == ShiftChange.SICK):
+    row, kind = _shift(user, shift_id), request.POST.get("kind", "")
+    if not (row.reader_id == user.pk and kind == ShiftChange.SICK):
         require(user, Can.LEAD_READING)
     day = day_or_none(request.POST.get("day", ""))
     if day is None:
         raise Invalid("Give the day.", at="day")
     substitute = colleague(user, request.POST.get("substitute", "")) if kind == ShiftChange.SWAP else None
-    services.change_day(one.pk, day, kind=kind, substitute=substitute, reason=request.POST.get("reason", ""),
+    services.change_day(row.pk, day, kind=kind, substitute=substitute, reason=request.POST.get("reason", ""),
                         maker=user, actor=actor_of(request), at=now())  # fmt: skip
-    return go(request, reverse("worklist:shift", args=[one.pk]), "The day is changed. What waits is given out anew.")
+    return go(request, reverse("worklist:shift", args=[row.pk]), "The day is changed. What waits is given out anew.")
 
 
 @require_POST
 @page(Can.LEAD_READING)
 def undo_day_change(request: HttpRequest, shift_id: int, change_id: int) -> HttpResponse:
     """The day goes as the shift says again."""
-    one = _shift(user_of(request), shift_id)
-    if not one.changes.filter(pk=change_id).exists():
+    row = _shift(user_of(request), shift_id)
+    if not row.changes.filter(pk=change_id).exists():
         raise NotFound("There is no such change.")
     undo_change(change_id, actor=actor_of(request), at=now())
-    return go(request, reverse("worklist:shift", args=[one.pk]), "Undone.")
+    return go(request, reverse("worklist:shift", args=[row.pk]), "Undone.")

@@ -64,8 +64,8 @@ def _read(rules: Any) -> dict[str, Any]:
     by_rule: dict[str, list[Any]] = {}
     for flaw in flaws:
         by_rule.setdefault(flaw.rule, []).append(flaw)
-    said = [{"name": rule.name, "sentence": sentence(rule), "flaws": by_rule.get(rule.name, [])} for rule in parsed]
-    return {"said": said, "flaws": flaws}
+    shown = [{"name": rule.name, "sentence": sentence(rule), "flaws": by_rule.get(rule.name, [])} for rule in parsed]
+    return {"said": shown, "flaws": flaws}
 
 
 def _may(request: HttpRequest, row: RuleSet) -> bool:
@@ -125,8 +125,8 @@ def change_rule_set(request: HttpRequest, rule_set_id: int, act: str) -> HttpRes
         raise NotFound("There is no such rule set.")
     act_on = put_in_force if act == "put-in-force" else retire
     act_on(row.pk, actor=actor_of(request), at=now())
-    said = "In force from now on." if act == "put-in-force" else "Retired. The presets decide again."
-    return go(request, reverse("worklist:rule-set", args=[row.pk]), said)
+    shown = "In force from now on." if act == "put-in-force" else "Retired. The presets decide again."
+    return go(request, reverse("worklist:rule-set", args=[row.pk]), shown)
 
 
 @require_safe

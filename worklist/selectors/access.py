@@ -40,13 +40,13 @@ def standing_of(session_keys: Collection[str], at: datetime | None = None) -> di
     users = {str(user.pk): user for user in User.objects.filter(pk__in=set(filter(None, owners.values())))}
     ids = [user.pk for user in users.values()]
     sites = sites_of_many(ids, permissions_of_many(ids), Can.SEE_WORKLIST)
-    found = {}
+    standings = {}
     for key, owner in owners.items():
         user = users.get(str(owner))
         if user is None or not user.is_active or not _same_password(user, bodies[key].get(HASH_SESSION_KEY, "")):
             continue
-        found[key] = Standing(user.pk, sites[user.pk])
-    return found
+        standings[key] = Standing(user.pk, sites[user.pk])
+    return standings
 
 
 def _same_password(user: User, kept: str) -> bool:
@@ -87,9 +87,9 @@ def colleagues(viewer: User) -> list[User]:
     return [person for person in people if mine & reads_at[person.pk]]
 
 
-def colleague(viewer: User, said: str) -> User:
+def colleague(viewer: User, id_text: str) -> User:
     """The colleague of that id. Raises NotFound."""
-    found = next((person for person in colleagues(viewer) if str(person.pk) == said), None)
-    if found is None:
+    standings = next((person for person in colleagues(viewer) if str(person.pk) == id_text), None)
+    if standings is None:
         raise NotFound("There is no such reader at your sites.")
-    return found
+    return standings

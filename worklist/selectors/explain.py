@@ -33,7 +33,7 @@ def explain(item: ReadingItem, at: datetime, *, viewer: User) -> dict[str, Any]:
         "priced": _priced(item, pricing, at) if pricing else None,
         "assigned": _assigned(assigned) if assigned else None,
         "claimed": _claimed(claimed, viewer) if claimed else None,
-        "history": [_line(d) for d in decisions],
+        "history": [_history_line(d) for d in decisions],
         "escalations": list(
             Escalation.objects.filter(item=item, at__lte=at).order_by("rung").values("rung", "at", "acknowledged_by")
         ),
@@ -97,8 +97,8 @@ def _assigned(decision: Decision) -> dict[str, Any]:
                 "by": against.split(","),
                 "because": [FILTERS[name][0] for name in against.split(",") if name in FILTERS],
             }
-            for against, some in out.items()
-            for pk in some
+            for against, readers in out.items()
+            for pk in readers
         ],
     }
 
@@ -149,7 +149,7 @@ def _names(ids: set[int]) -> dict[int, str]:
     return {user.pk: user.display_name for user in User.objects.filter(pk__in=ids)}
 
 
-def _line(decision: Decision) -> dict[str, Any]:
+def _history_line(decision: Decision) -> dict[str, Any]:
     body = decision.body
     return {
         "at": decision.at,

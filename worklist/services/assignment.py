@@ -42,18 +42,18 @@ def suggest_reader(item_id: int, *, at: datetime, readers: list[ReaderNow] | Non
         return None
     needs = needs_of(item, at)
     readers = readers_recent(at) if readers is None else readers
-    best, out = choose_reader(needs, readers)
+    best, ruled_out_by = choose_reader(needs, readers)
     if best and best.id == item.assigned_to_id and item.assigned_at:
         return best.id
-    news = item.assigned_at is None or (best.id if best else None) != item.assigned_to_id
+    changed = item.assigned_at is None or (best.id if best else None) != item.assigned_to_id
     still = ReadingItem.objects.filter(pk=item_id, version=item.version)
     if not still.update(
-        assigned_to=best.id if best else None, assigned_at=at, version=F("version") + (1 if news else 0)
+        assigned_to=best.id if best else None, assigned_at=at, version=F("version") + (1 if changed else 0)
     ):
         return None
-    if not news:  # nobody then, nobody now: said once is enough
+    if not changed:  # nobody then, nobody now: said once is enough
         return None
-    body = {**_kept(needs, readers, out), "needs": {"reach": needs.reach}}
+    body = {**_record_body(needs, readers, ruled_out_by), "needs": {"reach": needs.reach}}
     insert(Decision(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best.id if best else None, body=body))
     if best:
         note_suggested(readers, best.id, item.reading_minutes)
@@ -65,17 +65,17 @@ def suggest_reader(item_id: int, *, at: datetime, readers: list[ReaderNow] | Non
 def choose_reader(needs: Needs, readers: list[ReaderNow]) -> tuple[ReaderNow | None, dict[int, list[str]]]:
     """The best eligible reader, and for everyone else who is not eligible, by what."""
     needs = needs_given_coverage(needs, readers)
-    out = {reader.id: ruled_out(reader, needs) for reader in readers}
-    eligible = [reader for reader in readers if not out[reader.id]]
+    ruled_out_by = {reader.id: ruled_out(reader, needs) for reader in readers}
+    eligible = [reader for reader in readers if not ruled_out_by[reader.id]]
     best = min(eligible, key=lambda reader: (*preference(reader, needs), reader.id), default=None)
-    return best, {pk: names for pk, names in out.items() if names}
+    return best, {pk: names for pk, names in ruled_out_by.items() if names}
 
 
-def _kept(needs: Needs, readers: list[ReaderNow], out: dict[int, list[str]]) -> dict[str, Any]:
+def _record_body(needs: Needs, readers: list[ReaderNow], ruled_out_by: dict[int, list[str]]) -> dict[str, Any]:
     """For the record: the eligible, best first (the first dozen), and who was not, by what ruled them out."""
-    eligible = sorted((r for r in readers if r.id not in out), key=lambda r: preference(r, needs))
+    eligible = sorted((r for r in readers if r.id not in ruled_out_by), key=lambda r: preference(r, needs))
     against: dict[str, list[int]] = {}
-    for pk, names in out.items():
+    for pk, names in ruled_out_by.items():
         against.setdefault(",".join(names), []).append(pk)
     first = eligible[:MOST_CANDIDATES_KEPT]
     return {

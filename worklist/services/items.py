@@ -38,16 +38,16 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
     One that was taken off (its exam was another's) is opened again, for anybody. Of two who race one opens it and
     both get it. Raises NotFound when there is no such procedure.
     """
-    found = _of_procedure.first(procedure_id)
-    if found:
-        return _reopen(found, at, actor) if found.state == states.CANCELLED else found
+    existing = _of_procedure.first(procedure_id)
+    if existing:
+        return _reopen(existing, at, actor) if existing.state == states.CANCELLED else existing
     try:
         requested = procedure_with_context(procedure_id)
     except RequestedProcedure.DoesNotExist:
         raise NotFound("There is no such procedure.") from None
-    item = _new(requested, at)
-    made = price_item(item, requested, at)
-    for name, value in made.columns.items():
+    item = _new_item(requested, at)
+    price = price_item(item, requested, at)
+    for name, value in price.columns.items():
         setattr(item, name, value)
     try:
         with transaction.atomic():
@@ -56,9 +56,9 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
         return ReadingItem.objects.get(procedure=procedure_id)
     emit(ItemOpened(stream=item.accession, at=at, item_id=item.pk))
     record(actor, "item.open", item, patient_id=requested.order.patient_id, at=at, urgency=item.urgency)
-    insert(Decision(item=item, kind=Decision.OPENED, at=at, rule_set=made.rule_set, body=made.why))
-    if made.notify:
-        raise_alarm(TOLD_BY_RULE, f"{item.accession} for {made.notify}"[:160], detail=str(item.pk), at=at)
+    insert(Decision(item=item, kind=Decision.OPENED, at=at, rule_set=price.rule_set, body=price.why))
+    if price.notify:
+        raise_alarm(TOLD_BY_RULE, f"{item.accession} for {price.notify}"[:160], detail=str(item.pk), at=at)
     doorbell.ring(WORKLIST_BELL)
     return item
 
@@ -77,7 +77,7 @@ def _reopen(item: ReadingItem, at: datetime, actor: Actor) -> ReadingItem:
     return reprice(item.pk, at=at, cause="opened again", actor=actor)
 
 
-def _new(requested: RequestedProcedure, at: datetime) -> ReadingItem:
+def _new_item(requested: RequestedProcedure, at: datetime) -> ReadingItem:
     kind, order = requested.procedure, requested.order
     return ReadingItem(
         procedure=requested,
@@ -107,7 +107,7 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
         raise NotFound("There is no such reading item.")
     if item.state not in states.OPEN:
         return item
-    before = {name: getattr(item, name) for name in _TOLD}
+    before = {name: getattr(item, name) for name in _ANNOUNCED}
     requested = procedure_with_context(item.procedure_id)
     kind = requested.procedure
     item.priority, item.modality = requested.order.priority, requested.modality
@@ -115,26 +115,26 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
     if kind:
         item.region, item.reading_minutes, item.rvu = kind.body_region, float(kind.reading_minutes), float(kind.rvu)
         item.subspecialty, item.pool = kind.subspecialty, kind.subspecialty_id
-    found = price_item(item, requested, at)
-    for name, value in found.columns.items():
+    existing = price_item(item, requested, at)
+    for name, value in existing.columns.items():
         setattr(item, name, value)
     if item.state not in states.WAITING:
         item.lane, item.turns_at = None, None
     item.version += 1
     item.save()
-    after = {name: getattr(item, name) for name in _TOLD}
+    after = {name: getattr(item, name) for name in _ANNOUNCED}
     if before != after:
-        changes = {name: [str(before[name]), str(after[name])] for name in _TOLD if before[name] != after[name]}
+        changes = {name: [str(before[name]), str(after[name])] for name in _ANNOUNCED if before[name] != after[name]}
         emit(ItemRescored(stream=item.accession, at=at, item_id=item.pk))
         patient_id = requested.order.patient_id
         record(actor, "item.rescore", item, patient_id=patient_id, reason=cause, at=at, changes=changes)
-        body = {**found.why, "cause": cause, "changes": changes}
-        Decision.objects.create(item=item, kind=Decision.RESCORED, at=at, rule_set=found.rule_set, body=body)
+        body = {**existing.why, "cause": cause, "changes": changes}
+        Decision.objects.create(item=item, kind=Decision.RESCORED, at=at, rule_set=existing.rule_set, body=body)
         doorbell.ring(WORKLIST_BELL)
     return item
 
 
-_TOLD = ("urgency", "due_at", "sla_minutes", "weight", "points", "pool", "reserved_for_id", "priority")
+_ANNOUNCED = ("urgency", "due_at", "sla_minutes", "weight", "points", "pool", "reserved_for_id", "priority")
 
 
 @transaction.atomic

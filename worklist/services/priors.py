@@ -66,15 +66,15 @@ def plan_priors(
         return []
     zone = ZoneInfo(requested.order.site.time_zone)
     earlier = [one for one in _earlier(requested, found, zone) if one.study_uid not in doubted]
-    cited = _cited(requested)
+    cited = _cited_studies(requested)
     wanted = relevant(
         replace(_ordered_here(requested, zone), day=at.astimezone(zone).date()).exam(-1),
         [one.exam(n) for n, one in enumerate(earlier)],
         cited=frozenset(n for n, one in enumerate(earlier) if one.study_uid in cited),
-        most=_how_many(requested, at),
+        most=_most_priors(requested, at),
     )
     for prior in wanted:
-        _write(requested, earlier[prior.id], prior, at)
+        _keep_plan(requested, earlier[prior.id], prior, at)
     owed = PriorPlan.objects.filter(procedure=requested, state=PriorPlan.PLANNED)
     stale = owed.exclude(study_uid__in=[earlier[prior.id].study_uid for prior in wanted])
     stale.update(state=PriorPlan.DROPPED, checked_at=at)
@@ -92,8 +92,8 @@ def cancel_plans(procedure_id: int, *, at: datetime) -> int:
 _OFF = (PriorPlan.DROPPED, PriorPlan.FAILED, PriorPlan.CANCELLED)
 
 
-def _write(requested: RequestedProcedure, one: Earlier, prior: Prior, at: datetime) -> None:
-    said: dict[str, Any] = {
+def _keep_plan(requested: RequestedProcedure, one: Earlier, prior: Prior, at: datetime) -> None:
+    columns: dict[str, Any] = {
         "prior_id": one.prior_id,
         "day": one.day,
         "modality": one.modality,
@@ -105,11 +105,11 @@ def _write(requested: RequestedProcedure, one: Earlier, prior: Prior, at: dateti
         "checked_at": at,
     }
     plan, fresh = PriorPlan.objects.get_or_create(
-        procedure=requested, study_uid=one.study_uid, defaults={**said, "planned_at": at}
+        procedure=requested, study_uid=one.study_uid, defaults={**columns, "planned_at": at}
     )
     if not fresh:
         again = {"state": PriorPlan.PLANNED} if plan.state in _OFF else {}
-        PriorPlan.objects.filter(pk=plan.pk).update(**said, **again)
+        PriorPlan.objects.filter(pk=plan.pk).update(**columns, **again)
 
 
 def _earlier(requested: RequestedProcedure, found: Sequence[Earlier], zone: ZoneInfo) -> list[Earlier]:
@@ -140,7 +140,7 @@ def _found_before(plan: PriorPlan) -> Earlier:
     return Earlier(plan.study_uid, plan.day, plan.modality, plan.region, plan.side, plan.description)
 
 
-def _cited(requested: RequestedProcedure) -> frozenset[str]:
+def _cited_studies(requested: RequestedProcedure) -> frozenset[str]:
     """Studies that were at hand as the comparison of this patient's latest exam that had any."""
     had = PriorPlan.objects.filter(procedure__order__patient=requested.order.patient_id, state=PriorPlan.FETCHED)
     last = had.exclude(procedure=requested).order_by("-procedure").first()
@@ -149,7 +149,7 @@ def _cited(requested: RequestedProcedure) -> frozenset[str]:
     return frozenset(had.filter(procedure=last.procedure_id).values_list("study_uid", flat=True))
 
 
-def _how_many(requested: RequestedProcedure, at: datetime) -> int:
+def _most_priors(requested: RequestedProcedure, at: datetime) -> int:
     site: Any = requested.order.site
     day = at.astimezone(ZoneInfo(site.time_zone)).date()
     asked = evaluate(rules_in_force(site.pk, at).rules, facts_of(requested, at), day).effects.get("prefetch")

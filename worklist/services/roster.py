@@ -39,12 +39,12 @@ def add_shift(
     **fields: Any,
 ) -> Shift:
     """Put a reader on the roster. Raises Invalid, naming the field, for what cannot be worked out."""
-    shift = Shift(reader=reader, uid=uid or f"{uuid.uuid4()}@wetread", **_known(fields))
-    _check(shift)
+    shift = Shift(reader=reader, uid=uid or f"{uuid.uuid4()}@wetread", **_known_fields(fields))
+    _check_shift(shift)
     shift.save(force_insert=True)
     shift.sites.set(sites)
     shift.subspecialties.set(subspecialties)
-    return _said(shift, "shift added", [reader.pk], actor, at)
+    return _publish_change(shift, "shift added", [reader.pk], actor, at)
 
 
 @transaction.atomic
@@ -58,30 +58,30 @@ def revise_shift(
     **fields: Any,
 ) -> Shift:
     """Change a shift, all of its days. What is not named stays."""
-    shift = _locked(shift_id)
-    for name, value in _known(fields).items():
+    shift = _locked_shift(shift_id)
+    for name, value in _known_fields(fields).items():
         setattr(shift, name, value)
-    _check(shift)
+    _check_shift(shift)
     shift.version += 1
     shift.save()
     if sites is not None:
         shift.sites.set(sites)
     if subspecialties is not None:
         shift.subspecialties.set(subspecialties)
-    return _said(shift, "shift revised", [shift.reader_id], actor, at)
+    return _publish_change(shift, "shift revised", [shift.reader_id], actor, at)
 
 
 @transaction.atomic
 def end_shift(shift_id: int, *, last_day: date, actor: Actor, at: datetime) -> Shift:
     """No duty of this shift begins after ``last_day``; one before the first day withdraws it altogether."""
-    shift = _locked(shift_id)
+    shift = _locked_shift(shift_id)
     if last_day < shift.first_day:
         shift.active = False
     else:
         shift.last_day = last_day
     shift.version += 1
     shift.save()
-    return _said(shift, "shift ended", [shift.reader_id], actor, at)
+    return _publish_change(shift, "shift ended", [shift.reader_id], actor, at)
 
 
 @transaction.atomic
@@ -101,7 +101,7 @@ def change_day(
     A sick call gives out anew what waits with the reader, once the change is known (RosterChanged). Raises
     Invalid when the shift does not take place on that day, Conflict when the day was changed already.
     """
-    shift = _locked(shift_id)
+    shift = _locked_shift(shift_id)
     if kind not in dict(ShiftChange.KINDS):
         raise Invalid(f"A day can be changed by {', '.join(dict(ShiftChange.KINDS))}.", at="kind")
     if kind == ShiftChange.SWAP and (substitute is None or substitute.pk == shift.reader_id):
@@ -114,7 +114,7 @@ def change_day(
         shift=shift, day=day, kind=kind, substitute=substitute, reason=reason[:250], made_by=maker, made_at=at
     )
     readers = [shift.reader_id] + ([substitute.pk] if substitute else [])
-    _said(shift, kind, readers, actor, at, day=day.isoformat(), reason=reason)
+    _publish_change(shift, kind, readers, actor, at, day=day.isoformat(), reason=reason)
     return change
 
 
@@ -126,24 +126,24 @@ def undo_change(change_id: int, *, actor: Actor, at: datetime) -> None:
         raise NotFound("There is no such change.")
     change.delete()
     Shift.objects.filter(pk=change.shift_id).update(version=F("version") + 1)
-    _said(change.shift, "change undone", [change.shift.reader_id], actor, at, day=change.day.isoformat())
+    _publish_change(change.shift, "change undone", [change.shift.reader_id], actor, at, day=change.day.isoformat())
 
 
-def _locked(shift_id: int) -> Shift:
+def _locked_shift(shift_id: int) -> Shift:
     shift = Shift.objects.select_for_update().filter(pk=shift_id).first()
     if shift is None:
         raise NotFound("There is no such shift.")
     return shift
 
 
-def _known(fields: dict[str, Any]) -> dict[str, Any]:
+def _known_fields(fields: dict[str, Any]) -> dict[str, Any]:
     for name in fields:
         if name not in FIELDS:
             raise Invalid(f"A shift has no “{name}”.", at=name)
     return fields
 
 
-def _check(shift: Shift) -> None:
+def _check_shift(shift: Shift) -> None:
     if shift.kind not in dict(Shift.KINDS):
         raise Invalid(f"A shift is {', '.join(dict(Shift.KINDS))}.", at="kind")
     if not 0 <= shift.called_for <= 5:
@@ -159,7 +159,7 @@ def _check(shift: Shift) -> None:
     check(duty_of(shift))
 
 
-def _said(
+def _publish_change(
     shift: Shift, what: str, readers: list[int], actor: Actor, at: datetime, *, reason: str = "", **detail: Any
 ) -> Shift:
     record(actor, "roster.change", shift, reason=reason[:250], at=at, what=what, readers=readers, **detail)
@@ -206,7 +206,7 @@ def import_calendar(
     reader: User, events: list[dict[str, Any]], *, maker: User | None, actor: Actor, at: datetime
 ) -> list[Shift]:
     """Put what ``worklist.ical.read_calendar`` read on the roster, all or nothing; a known UID is revised."""
-    found = []
+    shifts = []
     for event in events:
         fields = {name: value for name, value in event.items() if name not in ("uid", "days_off")}
         known = Shift.objects.filter(uid=event["uid"]).first()
@@ -219,5 +219,5 @@ def import_calendar(
         for day in event["days_off"]:
             if not ShiftChange.objects.filter(shift=shift, day=day).exists() and occurs_on(shift, day):
                 change_day(shift.pk, day, kind=ShiftChange.OFF, maker=maker, actor=actor, at=at)
-        found.append(shift)
-    return found
+        shifts.append(shift)
+    return shifts

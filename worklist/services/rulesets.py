@@ -31,7 +31,7 @@ def read_yaml(text: str) -> list[Any]:
             if isinstance(event, yaml.AliasEvent):
                 raise Invalid("Anchors and aliases are not allowed.", at="yaml")
     try:
-        said = yaml.safe_load(text)
+        document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "yaml"
@@ -40,7 +40,7 @@ def read_yaml(text: str) -> list[Any]:
         raise Invalid("This is nested too deeply. Write flatter rules.", at="yaml") from None
     except ValueError:  # a date that is none, such as 2026-02-31
         raise Invalid("A value in it cannot be read, such as a date that does not exist.", at="yaml") from None
-    rules: list[Any] = _plain(said.get("rules") if isinstance(said, dict) else said)
+    rules: list[Any] = _plain(document.get("rules") if isinstance(document, dict) else document)
     return rules
 
 
@@ -51,13 +51,13 @@ def _events(text: str) -> Any:
         return
 
 
-def _plain(said: Any) -> Any:
+def _plain(document: Any) -> Any:
     """Dates, which YAML reads as such, as the texts that JSON keeps."""
-    if isinstance(said, dict):
-        return {str(key): _plain(value) for key, value in said.items()}
-    if isinstance(said, list):
-        return [_plain(value) for value in said]
-    return said.isoformat() if hasattr(said, "isoformat") else said
+    if isinstance(document, dict):
+        return {str(key): _plain(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_plain(value) for value in document]
+    return document.isoformat() if hasattr(document, "isoformat") else document
 
 
 def write_yaml(rules: list[Any]) -> str:

@@ -109,11 +109,11 @@ def alarm_uncovered_hours(*, at: datetime) -> int:
     for cell in gaps_ahead(at, hours=HOURS_AHEAD):
         subject = f"{sites[cell.site_id]}: {names[cell.pool]} {cell.modality}"
         gaps.setdefault(subject, []).append(f"{cell.start:%a %H}")
-    open_ = set(Alarm.objects.filter(kind=UNCOVERED_ALARM, cleared_at=None).values_list("subject", flat=True))
+    open_alarms = set(Alarm.objects.filter(kind=UNCOVERED_ALARM, cleared_at=None).values_list("subject", flat=True))
     for subject, hours in gaps.items():
-        if subject not in open_:
+        if subject not in open_alarms:
             raise_alarm(UNCOVERED_ALARM, subject, detail=f"hours (UTC): {', '.join(hours)}", at=at)
-    for subject in open_ - set(gaps):
+    for subject in open_alarms - set(gaps):
         clear_alarm(UNCOVERED_ALARM, subject, at=at)
     return len(gaps)
 

@@ -46,6 +46,7 @@ TERMS = {
     "reading time": "Short exams first",
     "time left": "Time left",
     "lateness": "Lateness",
+    "too late": "Too late to be in time",
     "rules": "Rules and AI",
 }
 

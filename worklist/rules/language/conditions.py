@@ -48,26 +48,28 @@ class Not:
 Condition = Test | All | AnyOf | Not
 
 
-def read_condition(said: Any, at: str) -> Condition:
+def read_condition(document: Any, at: str) -> Condition:
     """Read the ``when`` of a rule. Raises Invalid, whose ``at`` says where: ``rules[2].when.age``."""
-    found = _all(said, at, 1)
+    found = _all(document, at, 1)
     if _count(found) > MOST_TESTS:
         raise Invalid(f"More than {MOST_TESTS} tests in one rule.", at=at)
     return found
 
 
-def _all(said: Any, at: str, depth: int) -> All:
-    if not isinstance(said, dict):
+def _all(document: Any, at: str, depth: int) -> All:
+    if not isinstance(document, dict):
         raise Invalid("Conditions are a mapping from facts to what they must be.", at=at)
     if depth > DEEPEST:
         raise Invalid(f"Nested deeper than {DEEPEST}.", at=at)
     parts: list[Condition] = []
-    for name, test in said.items():
+    for name, test in document.items():
         where = f"{at}.{name}"
         if name == "any":
             if not isinstance(test, list) or not test:
                 raise Invalid("any: wants a list of alternatives.", at=where)
-            parts.append(AnyOf(tuple(_all(one, f"{where}[{n}]", depth + 1) for n, one in enumerate(test))))
+            parts.append(
+                AnyOf(tuple(_all(value_tested, f"{where}[{n}]", depth + 1) for n, value_tested in enumerate(test)))
+            )
         elif name == "not":
             parts.append(Not(_all(test, where, depth + 1)))
         elif name in NAMES:
@@ -82,13 +84,13 @@ OPS = ("is", "is not", "in", "not in", "at least", "at most", "between", "contai
 _ORDERED = ("at least", "at most", "between")
 
 
-def _tests(fact: str, said: Any, at: str) -> list[Condition]:
+def _tests(fact: str, document: Any, at: str) -> list[Condition]:
     kind = NAMES[fact]
-    if not isinstance(said, dict):
-        op = "has" if kind is tuple and not isinstance(said, list) else "in" if isinstance(said, list) else "is"
-        said = {op: said}
+    if not isinstance(document, dict):
+        op = "has" if kind is tuple and not isinstance(document, list) else "in" if isinstance(document, list) else "is"
+        document = {op: document}
     found: list[Condition] = []
-    for op, value in said.items():
+    for op, value in document.items():
         if op not in OPS:
             raise Invalid(f"There is no test “{op}”: {', '.join(OPS)}.", at=at)
         if (op in _ORDERED and kind not in (int, float)) or (op == "contains" and kind is not str):
@@ -108,10 +110,10 @@ def _value(kind: type, op: str, value: Any, at: str) -> Any:
     values = value if isinstance(value, list) else [value]
     if many is not isinstance(value, list) or not values or (op == "between" and len(values) != 2):
         raise Invalid(f"“{op}” wants {'two values' if op == 'between' else 'a list' if many else 'one value'}.", at=at)
-    for one in values:
-        if not isinstance(one, _SCALARS[kind]) or (isinstance(one, bool) and kind is not bool):
-            raise Invalid(f"“{one}” is not a value of this fact.", at=at)
-        if isinstance(one, str) and (not one or len(one) > 80):
+    for value_tested in values:
+        if not isinstance(value_tested, _SCALARS[kind]) or (isinstance(value_tested, bool) and kind is not bool):
+            raise Invalid(f"“{value_tested}” is not a value of this fact.", at=at)
+        if isinstance(value_tested, str) and (not value_tested or len(value_tested) > 80):
             raise Invalid("A text of 1 to 80 characters is wanted.", at=at)
     return tuple(values) if many else value
 

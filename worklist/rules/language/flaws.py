@@ -82,38 +82,38 @@ Box = dict[Any, Values]
 
 def check(rules: Sequence[Rule]) -> list[Flaw]:
     """Flaws, in the order of the rules."""
-    found: list[Flaw] = []
+    flaws: list[Flaw] = []
     boxed = [list(boxes(rule.when)) for rule in rules]
     for n, rule in enumerate(rules):
         if not boxed[n]:
-            found.append(Flaw("impossible", rule.name, f"“{rule.name}” can never be true."))
+            flaws.append(Flaw("impossible", rule.name, f"“{rule.name}” can never be true."))
             continue
         earlier = [(rules[m], boxed[m]) for m in range(n)]
         blockers = _blockers(rule, boxed[n], earlier)
         if blockers is not None:
             names = " and ".join(f"“{name}”" for name in blockers)
-            said = f"“{rule.name}” never acts: {names} before it decides every case that it is about."
-            found.append(Flaw("unreachable", rule.name, said, ", ".join(blockers)))
+            text = f"“{rule.name}” never acts: {names} before it decides every case that it is about."
+            flaws.append(Flaw("unreachable", rule.name, text, ", ".join(blockers)))
             continue
-        for other, theirs in earlier:
+        for other, other_boxes in earlier:
             effects = sorted(e for e in rule.then if e in other.then and other.then[e] != rule.then[e])
-            if effects and _days_meet(rule, other) and _clash(boxed[n], theirs):
-                said = f"Some cases meet both “{other.name}” and “{rule.name}”, which differ in {', '.join(effects)}; "
-                found.append(Flaw("conflict", rule.name, said + "the first one wins.", other.name))
-    return found
+            if effects and _days_meet(rule, other) and _clash(boxed[n], other_boxes):
+                text = f"Some cases meet both “{other.name}” and “{rule.name}”, which differ in {', '.join(effects)}; "
+                flaws.append(Flaw("conflict", rule.name, text + "the first one wins.", other.name))
+    return flaws
 
 
-def _blockers(rule: Rule, mine: list[Box], earlier: list[tuple[Rule, list[Box]]]) -> list[str] | None:
+def _blockers(rule: Rule, own_boxes: list[Box], earlier: list[tuple[Rule, list[Box]]]) -> list[str] | None:
     names: list[str] = []
     for effect in rule.then:
-        for box in mine:
+        for box in own_boxes:
             by = next(
                 (
                     other.name
-                    for other, theirs in earlier
+                    for other, other_boxes in earlier
                     if (effect in other.then or other.stop)
                     and _days_cover(other, rule)
-                    and any(_inside(box, outer) for outer in theirs)
+                    and any(_inside(box, outer) for outer in other_boxes)
                 ),
                 None,
             )
@@ -127,8 +127,10 @@ def _inside(box: Box, outer: Box) -> bool:
     return all(fact in box and box[fact].within(values) for fact, values in outer.items())
 
 
-def _clash(mine: list[Box], theirs: list[Box]) -> bool:
-    return any(not _inside(a, b) and not _inside(b, a) and _join(a, b) is not None for a, b in product(mine, theirs))
+def _clash(own_boxes: list[Box], other_boxes: list[Box]) -> bool:
+    return any(
+        not _inside(a, b) and not _inside(b, a) and _join(a, b) is not None for a, b in product(own_boxes, other_boxes)
+    )
 
 
 def _days_cover(outer: Rule, inner: Rule) -> bool:

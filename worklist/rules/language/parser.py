@@ -118,20 +118,20 @@ def parse(rules: Any) -> tuple[Rule, ...]:
     return found
 
 
-def _rule(said: Any, at: str) -> Rule:
-    if not isinstance(said, dict):
+def _rule(document: Any, at: str) -> Rule:
+    if not isinstance(document, dict):
         raise Invalid("A rule is a mapping with name, when and then.", at=at)
-    for key in said:
+    for key in document:
         if key not in ("name", "when", "then", "from", "until", "stop"):
             raise Invalid(f"A rule has no “{key}”.", at=f"{at}.{key}")
     try:
-        name = _text(said.get("name"))
-        stop = _yes_no(said.get("stop", False))
+        name = _text(document.get("name"))
+        stop = _yes_no(document.get("stop", False))
     except ValueError as error:
         raise Invalid(f"name and stop: {error} is wanted.", at=at) from None
-    when = read_condition(said.get("when", {}), f"{at}.when")
-    then = _effects(said.get("then"), f"{at}.then")
-    since, until = _day(said.get("from"), f"{at}.from"), _day(said.get("until"), f"{at}.until")
+    when = read_condition(document.get("when", {}), f"{at}.when")
+    then = _effects(document.get("then"), f"{at}.then")
+    since, until = _day(document.get("from"), f"{at}.from"), _day(document.get("until"), f"{at}.until")
     if since and until and until < since:
         raise Invalid("It would end before it begins.", at=f"{at}.until")
     return Rule(name, when, then, since, until, stop)
@@ -146,11 +146,11 @@ def _day(value: Any, at: str) -> date | None:
         raise Invalid("A date such as 2026-04-01 is wanted.", at=at) from None
 
 
-def _effects(said: Any, at: str) -> dict[str, Any]:
-    if not isinstance(said, dict) or not said:
+def _effects(document: Any, at: str) -> dict[str, Any]:
+    if not isinstance(document, dict) or not document:
         raise Invalid(f"Say what follows: {', '.join(EFFECTS)}.", at=at)
     found = {}
-    for name, value in said.items():
+    for name, value in document.items():
         if name not in EFFECTS:
             raise Invalid(f"There is no effect “{name}”: {', '.join(EFFECTS)}.", at=f"{at}.{name}")
         try:

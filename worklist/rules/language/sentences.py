@@ -23,32 +23,32 @@ _FACTS = {
 
 def sentence(rule: Rule) -> str:
     """``When modality is CT and region is HEAD or NECK, then the class is critical and it is due in 20 min.``"""
-    when = _said(rule.when)
-    said = (
+    when = _words(rule.when)
+    text = (
         f"When {when}, then {_and(_effect(*pair) for pair in rule.then.items())}"
         if when
         else (f"Always {_and(_effect(*pair) for pair in rule.then.items())}")
     )
     if rule.since:
-        said += f", from {rule.since:%d-%b-%Y}"
+        text += f", from {rule.since:%d-%b-%Y}"
     if rule.until:
-        said += f", until {rule.until:%d-%b-%Y}"
-    return said + ("; and nothing after this rule counts." if rule.stop else ".")
+        text += f", until {rule.until:%d-%b-%Y}"
+    return text + ("; and nothing after this rule counts." if rule.stop else ".")
 
 
 def _and(parts: Any, word: str = "and") -> str:
     return f" {word} ".join(parts)
 
 
-def _said(condition: Condition) -> str:
+def _words(condition: Condition) -> str:
     if isinstance(condition, Test):
         return _test(condition)
     if isinstance(condition, Not):
-        return f"it is not so that {_said(condition.part)}"
+        return f"it is not so that {_words(condition.part)}"
     if isinstance(condition, AnyOf):
-        return "(" + _and((_said(part) for part in condition.parts), "or") + ")"
+        return "(" + _and((_words(part) for part in condition.parts), "or") + ")"
     assert isinstance(condition, All)
-    return _and(_said(part) for part in condition.parts)
+    return _and(_words(part) for part in condition.parts)
 
 
 def _test(test: Test) -> str:

@@ -31,7 +31,7 @@ def claim_linked_exams(
     ``reader_now``: the reader without ``taken``. As many as the caps allow, the most urgent first.
     One that another reader takes at this moment is left to them.
     """
-    along = []
+    claimed = []
     held, minutes = reader_now.held + 1, reader_now.held_minutes + taken.reading_minutes
     for item in linked_with(taken):
         needs = needs_of(item, at)
@@ -40,13 +40,13 @@ def claim_linked_exams(
             continue
         columns = {"reader": reader, "claimed_at": at, "lease_until": at + LEASE, "claimed_with": taken}
         try:
-            one = ReadingItem.objects.take(states.CLAIM, item.pk, **columns, **NO_LANE)
+            other = ReadingItem.objects.take(states.CLAIM, item.pk, **columns, **NO_LANE)
         except Conflict:
             continue
-        event = ItemClaimed(stream=one.accession, at=at, item_id=one.pk, reader_id=reader.pk)
-        along.append(publish(one, event, actor, reason="linked", claimed_with=taken.pk))
+        event = ItemClaimed(stream=other.accession, at=at, item_id=other.pk, reader_id=reader.pk)
+        claimed.append(publish(other, event, actor, reason="linked", claimed_with=taken.pk))
         held, minutes = held + 1, minutes + item.reading_minutes
-    return along
+    return claimed
 
 
 def _filters(reader_now: ReaderNow) -> tuple[str, ...]:

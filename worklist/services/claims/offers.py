@@ -53,58 +53,58 @@ def offer_item(item_id: int, *, at: datetime) -> Offer | None:
         return None
     try:
         with transaction.atomic():
-            made = Offer.objects.create(item=item, reader_id=best.id, offered_at=at, until=at + ANSWER_WITHIN)
+            offer = Offer.objects.create(item=item, reader_id=best.id, offered_at=at, until=at + ANSWER_WITHIN)
     except IntegrityError:
         return None
     ReadingItem.objects.filter(pk=item_id).update(reserved_for=best.id, assigned_to=best.id, version=F("version") + 1)
-    until = made.until.isoformat()
+    until = offer.until.isoformat()
     emit(ItemOffered(stream=item.accession, at=at, item_id=item_id, reader_id=best.id, until=until))
     doorbell.ring(WORKLIST_BELL)
-    return made
+    return offer
 
 
-def _settle(made: Offer, outcome: str, at: datetime) -> None:
+def _close_offer(offer: Offer, outcome: str, at: datetime) -> None:
     """OPEN → outcome, once; the reservation goes with it."""
-    if not Offer.objects.filter(pk=made.pk, outcome=Offer.OPEN).update(outcome=outcome, answered_at=at):
+    if not Offer.objects.filter(pk=offer.pk, outcome=Offer.OPEN).update(outcome=outcome, answered_at=at):
         raise Conflict("This offer is over.")
-    ReadingItem.objects.filter(pk=made.item_id, reserved_for=made.reader_id).update(
+    ReadingItem.objects.filter(pk=offer.item_id, reserved_for=offer.reader_id).update(
         reserved_for=None, version=F("version") + 1
     )
 
 
-def _mine(offer_id: int, reader: User) -> Offer:
-    made = Offer.objects.filter(pk=offer_id, reader=reader).first()
-    if made is None:
+def _offer_to(offer_id: int, reader: User) -> Offer:
+    offer = Offer.objects.filter(pk=offer_id, reader=reader).first()
+    if offer is None:
         raise NotFound("There is no such offer to you.")
-    return made
+    return offer
 
 
 @transaction.atomic
 def accept_offer(offer_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
     """Claim what was offered. Raises Conflict when the offer is over or the case is not to be had any more."""
-    made = _mine(offer_id, reader)
-    _settle(made, Offer.ACCEPTED, at)
-    return claim(made.item_id, reader=reader, actor=actor, at=at)
+    offer = _offer_to(offer_id, reader)
+    _close_offer(offer, Offer.ACCEPTED, at)
+    return claim(offer.item_id, reader=reader, actor=actor, at=at)
 
 
 @transaction.atomic
 def decline_offer(offer_id: int, *, reader: User, reason: str, actor: Actor, at: datetime) -> Offer | None:
     """Decline with a reason, and have the next reader asked."""
-    made = _mine(offer_id, reader)
-    skip(made.item_id, reader=reader, reason=reason, actor=actor, at=at)
-    _settle(made, Offer.DECLINED, at)
-    return offer_item(made.item_id, at=at)
+    offer = _offer_to(offer_id, reader)
+    skip(offer.item_id, reader=reader, reason=reason, actor=actor, at=at)
+    _close_offer(offer, Offer.DECLINED, at)
+    return offer_item(offer.item_id, at=at)
 
 
 def lapse_due(at: datetime) -> int:
     """Ask the next reader where one did not answer in time; how many offers lapsed."""
     lapsed = 0
-    for made in Offer.objects.filter(outcome=Offer.OPEN, until__lte=at):
+    for offer in Offer.objects.filter(outcome=Offer.OPEN, until__lte=at):
         with transaction.atomic():
             try:
-                _settle(made, Offer.LAPSED, at)
+                _close_offer(offer, Offer.LAPSED, at)
             except Conflict:
                 continue
             lapsed += 1
-            offer_item(made.item_id, at=at)
+            offer_item(offer.item_id, at=at)
     return lapsed
