@@ -10,6 +10,7 @@ from ris.catalog.models import Site, Subspecialty
 from ris.kernel.db.transitions import Stateful
 from ris.orders.models import Order, RequestedProcedure
 from worklist import states
+from worklist.rules.policy import Policy
 
 
 class ReadingItem(Stateful):
@@ -19,6 +20,9 @@ class ReadingItem(Stateful):
     moment is ``rank + slope × minutes since EPOCH`` while the item stays in its lane, and it changes lane at
     ``turns_at`` (see ``worklist.rules.lanes``).
     """
+
+    policy: Policy | None = None
+    """Numbers of the score that a page read once for all of its rows; no column."""
 
     URGENCIES = [
         (1, "Critical"),

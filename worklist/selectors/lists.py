@@ -15,6 +15,7 @@ from ris.people.roles import Can
 from ris.people.selectors import site_ids_for
 from worklist.models import ReadingItem, Skill
 from worklist.rules.lanes import minutes
+from worklist.selectors.policies import policy_in_force
 from worklist.states import CLAIMED, FINAL, OPEN, PARKED, WAITING
 
 ListName = Literal["mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done"]
@@ -98,6 +99,9 @@ def rows_of(ids: Iterable[int], *, at: datetime) -> list[ReadingItem]:
     """
     ids = list(ids)
     found = with_context(ReadingItem.objects.filter(pk__in=ids)).annotate(score=score_now(at)).in_bulk()
+    policy = policy_in_force()  # once: each row shows the terms of its score
+    for item in found.values():
+        item.policy = policy
     return [found[pk] for pk in ids if pk in found]
 
 

@@ -25,7 +25,7 @@ def case_of(item: ReadingItem) -> Case:
 
 def score_terms(item: ReadingItem, at: datetime) -> dict[str, float]:
     """Why the item stands where it stands."""
-    return terms(case_of(item), at, policy_in_force())
+    return terms(case_of(item), at, item.policy or policy_in_force())
 
 
 def lane_columns(item: ReadingItem, at: datetime) -> dict[str, Any]:
