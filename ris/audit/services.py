@@ -12,6 +12,7 @@ from django.db.models import Model
 
 from ris.kernel.db.batch import defer
 from ris.kernel.db.bulk import insert_all
+from ris.kernel.values.texts import check_reason
 
 from .actor import Actor
 from .models import AuditEvent
@@ -47,7 +48,9 @@ def record(
 
     Written in the caller's transaction, so it stands exactly when the change stands; together with other
     work, at the end of that. ``detail`` takes ids, states and counts: no names and no report text.
+    Raises Invalid for a reason that is too long.
     """
+    check_reason(reason)
     event = AuditEvent(
         at=at,
         user_id=actor.user_id,

@@ -6,6 +6,8 @@ from ..errors import Invalid
 
 LONGEST = 200
 """Characters of a search: longer than any name."""
+MOST_REASON = 250
+"""Characters that the audit keeps, and every other column of a reason."""
 MOST_WORDS = 12
 """Each is a condition of its own, so their number bounds what a database has to do."""
 
@@ -19,8 +21,15 @@ def read_words(text: str, *, at: str) -> list[str]:
 
 
 def read_reason(text: str, cure: str = "Give a reason.") -> str:
-    """The reason for an act, which the audit keeps. Raises Invalid at ``reason`` with ``cure`` when it is empty."""
+    """The reason for an act, which the audit keeps. Raises Invalid at ``reason``: with ``cure`` when it is empty."""
     reason = text.strip()
     if not reason:
         raise Invalid(cure, at="reason")
+    check_reason(reason)
     return reason
+
+
+def check_reason(text: str) -> None:
+    """Raise Invalid at ``reason`` when it is longer than what the audit keeps."""
+    if len(text) > MOST_REASON:
+        raise Invalid(f"A reason has at most {MOST_REASON} characters. Shorten it.", at="reason")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ris.catalog.models import Device
+from ris.kernel.db.columns import check_values
 from ris.kernel.db.statements import Kept, insert
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.values.identifiers import new_uid
@@ -19,6 +20,8 @@ from .performed_study import attach_study
 PRIORITIES = frozenset(value for value, _ in Order.PRIORITIES)
 DEFAULT_MINUTES = 15
 """Room time of a procedure that the catalog does not know."""
+MOST_DESCRIPTION = 120
+"""Characters of a step's description; the text of a code may be longer."""
 DEFAULT_MODALITY = "OT"
 """Modality "other" (PS3.16 CID 29): Modality is type 1 on the worklist, so it is never empty."""
 
@@ -30,11 +33,17 @@ _FIRST_DEVICE = Kept(
 
 
 def check_intent(intent: OrderIntent) -> None:
-    """Raise Invalid for a procedure without a code, or a priority that does not exist."""
+    """Raise Invalid for a procedure without a code, a priority that does not exist, or a text that does not fit."""
     if any(not procedure.code.value for procedure in intent.procedures):
         raise Invalid("Each procedure needs a code.", at="procedures.code")
     if intent.priority and intent.priority not in PRIORITIES:
         raise Invalid(f"The priority is one of {', '.join(sorted(PRIORITIES))}.", at="priority")
+    check_values(Order, vars(intent))
+    for procedure in intent.procedures:
+        code = {"code": procedure.code.value, "code_text": procedure.code.text, "coding_system": procedure.code.system}
+        check_values(RequestedProcedure, vars(procedure) | code, at="procedures")
+        for step in procedure.steps:
+            check_values(ScheduledStep, vars(step), at="procedures.steps")
 
 
 def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: int = 0) -> RequestedProcedure:
@@ -99,7 +108,7 @@ def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime, *,
             location=intent.location or (device.room if device else ""),
             start=intent.start or at,
             minutes=intent.minutes or (catalog.minutes if catalog else DEFAULT_MINUTES),
-            description=intent.description or procedure.code_text or procedure.code,
+            description=(intent.description or procedure.code_text or procedure.code)[:MOST_DESCRIPTION],
             protocol_code=protocol.value,
             protocol_system=protocol.system,
             protocol_text=protocol.text,

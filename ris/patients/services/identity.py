@@ -9,6 +9,7 @@ from django.db import transaction
 from ris.audit.actor import Actor
 from ris.audit.services import record
 from ris.kernel.db.bulk import insert_all
+from ris.kernel.db.columns import check_values
 from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept, insert, save
 from ris.kernel.errors import Conflict, Invalid
@@ -44,11 +45,14 @@ def resolve_patient(
     race with the same identifier get the same patient.
     Whether the description fits the patient is compared first (``ris.patients.matching``): where it does not,
     ``policy`` says whether it is held, or applied and a person asked; ``message_id`` is the message that said it.
-    Raises Invalid when no identifier is given that names a person; Conflict when the identifiers belong to different
-    patients; IdentityDoubt, a Conflict, when the description is held.
+    Raises Invalid when no identifier is given that names a person, or for what does not fit; Conflict when the
+    identifiers belong to different patients; IdentityDoubt, a Conflict, when the description is held.
     """
     if not any(names_a_person(kind) for _, _, kind in intent.identifiers):
         raise Invalid("A patient needs at least one identifier; a visit or account number is none.", at="PID-3")
+    check_values(Patient, intent.demographics())
+    for value, authority, kind in intent.identifiers:
+        check_values(Identifier, {"value": value, "authority": authority, "kind": kind}, at="identifiers")
     lock_name(*(f"identifier:{authority}:{value}" for value, authority, _ in intent.identifiers))
     known = _known(intent)
     patient = _whose(known)

@@ -1,0 +1,39 @@
+"""What fits into a column, asked before the database is: PostgreSQL refuses what SQLite would keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from django.db import models
+
+from ..errors import Invalid
+
+
+def check_values(model: type[models.Model], values: Mapping[str, Any], *, at: str = "") -> None:
+    """Raise Invalid at the first text that its column of ``model`` cannot hold: too long, or none of its choices.
+
+    ``values`` are by name of the column; other names, empty values and those that are no texts, pass. ``at`` stands
+    before the name, such as ``procedures``.
+    """
+    columns = _texts_of(model)
+    for name, value in values.items():
+        if not value or not isinstance(value, str) or name not in columns:
+            continue
+        most, choices = columns[name]
+        if len(value) > most:
+            raise Invalid(f"At most {most} characters are kept here. Shorten it.", at=f"{at}.{name}".lstrip("."))
+        if choices and value not in choices:
+            named = ", ".join(filter(None, choices))
+            raise Invalid(f"This is one of {named}, or empty.", at=f"{at}.{name}".lstrip("."))
+
+
+@lru_cache(maxsize=64)
+def _texts_of(model: type[models.Model]) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Name of each column of limited text → characters at most, and its choices (empty: any)."""
+    found = {}
+    for field in model._meta.concrete_fields:
+        if isinstance(field, models.CharField) and field.max_length:
+            found[field.name] = field.max_length, tuple(str(value) for value, _ in field.flatchoices)
+    return found
