@@ -59,7 +59,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "ris.web.refusals.RefusalPages",
-    "ris.web.nul.NoNulCharacters",
+    "ris.web.request_values.PossibleValues",
 ]
 ROOT_URLCONF = "ris.urls"
 ASGI_APPLICATION = "ris.asgi.application"

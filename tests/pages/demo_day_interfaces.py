@@ -73,9 +73,10 @@ def messages_out(at: datetime) -> None:
     Destination.objects.filter(pk=off.pk).update(enabled=False, kinds=["a kind of old"])
     for to in (well, failing, paused, off):
         for n, state in enumerate(("queued", "sent", "stopped", "invalid", "skipped")):
+            number, answer = f"{to.pk}-{n}", b"MSH|\xff" if n == 2 else None
             OutboundMessage.objects.create(
-                destination=to, lane="N1", kind="report.final", source=f"t:{n}", control_id=f"{to.pk}-{n}", state=state,
-                raw=b"MSH|^~\\&|WETREAD" if n else b"", created_at=at, answer=b"MSH|\xff" if n == 2 else None,
+                destination=to, lane="N1", kind="report.final", source=f"t:{n}", control_id=number, state=state,
+                raw=message(msh("ORU^R01", control_id=number), pid()), created_at=at, answer=answer,
                 error="Held", sent_at=at if state == "sent" else None,
             )  # fmt: skip
 
@@ -140,6 +141,11 @@ def archives(at: datetime, site: Site, reader: User) -> None:
         error = "unreachable" if n else ""
         said = {"due_at": at, "created_at": at, "state": state, "error": error}
         wish, _ = dicom.Prefetch.objects.update_or_create(procedure=procedure, archive=archive, defaults=said)
+        for accepted in (None, at):
+            dicom.DoubtfulPrior.objects.create(
+                prefetch=wish, study_uid=f"1.3.{n}{bool(accepted):d}", doubts=["another birth date"], found_at=at,
+                accepted_at=accepted, day=accepted and at.date(),
+            )  # fmt: skip
         for move in ("queued", "moving", "moved", "missed", "stopped"):
             dicom.PriorMove.objects.create(
                 archive=archive, prefetch=wish, study_uid=f"1.2.{n}", destination=f"{move}"[:16], score=1, due_at=at,

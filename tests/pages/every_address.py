@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Model
 from django.test import Client
 from django.urls import resolve
@@ -19,7 +20,7 @@ from interfaces.hl7.operations.message_filter import MessageFilter
 from reporting.models import Report
 from ris.catalog.models import Device, Procedure
 from ris.kernel.models import Delivery
-from ris.orders.models import Order, PerformedStep, ScheduledStep
+from ris.orders.models import Order, PerformedStep, ScheduledStep, Study
 from ris.patients.models import Merge, Patient
 from ris.people.models import User
 from ris.people.roles import Can
@@ -31,7 +32,7 @@ MODELS: dict[str, type[Model]] = {
     "procedure_id": Procedure, "performed_id": PerformedStep, "device_id": Device, "send_id": ReportSend,
     "shift_id": Shift, "change_id": ShiftChange, "rule_set_id": RuleSet, "offer_id": Offer, "merge_id": Merge,
     "escalation_id": Escalation, "delivery_id": Delivery, "destination_id": Destination, "peer_id": Peer,
-    "entry_id": MapEntry,
+    "entry_id": MapEntry, "study_id": Study,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""
 
@@ -63,6 +64,13 @@ class Place:
         return any(str(NO_ID) not in where for where in self.addresses)
 
     @property
+    def is_sent(self) -> frozenset[str]:
+        """Names of form fields that the view, or a neighbour in its module, reads."""
+        source = inspect.getsource(inspect.getmodule(inspect.unwrap(self.view)) or self.view)
+        found = set(re.findall(r"""(?:POST|said)(?:\.get|\.getlist)?[(\[]"(\w+)\"""", source))
+        return frozenset(found | set(re.findall(r"""local_moment\(request, "(\w+)\"""", source)))
+
+    @property
     def asks_for(self) -> frozenset[str]:
         """Names of query parameters that the view, or a neighbour in its module, reads."""
         cls = getattr(self.view, "cls", None)
@@ -71,7 +79,7 @@ class Place:
         found = set(re.findall(r"""(?:GET|query_params)(?:\.get\(|\.getlist\(|\[)"(\w+)\"""", source))
         found |= set(MessageFilter.__dataclass_fields__) | {"type"} if "from_values(request.GET" in source else set()
         found |= {"page"} if "Paginator" in source else set()
-        if cls is not None:
+        if cls is not None and len(self.addresses) == 1:  # a list
             found |= {"page", "page_size", *_filters_of(cls)}
             queries = (one for name, one in vars(module).items() if name.endswith("Query"))
             found |= {name for one in queries if issubclass(one, Serializer) for name in one().fields}
@@ -128,8 +136,17 @@ def _above(row: Model, name: str) -> int:
 
 def _model_of_call(route: str, args: tuple[str, ...]) -> type[Model]:
     view = resolve(address(route, dict.fromkeys(args, NO_ID))).func
-    model: type[Model] = view.cls.queryset.model
+    rows = getattr(getattr(view, "cls", None), "queryset", None)
+    model = rows.model if rows is not None else _model_named(args[-1].removesuffix("_id").replace("_", ""))
+    assert model, f"Say in MODELS of tests/pages/every_address.py what “{args[-1]}” of {route} is the id of."
     return model
+
+
+def _model_named(stem: str) -> type[Model] | None:
+    """The only model whose name is, or has in it, the word; None where there is none, or several."""
+    names = {model.__name__.lower(): model for model in apps.get_models()}
+    alike = [model for name, model in names.items() if stem in name]
+    return names.get(stem) or (alike[0] if len(alike) == 1 else None)
 
 
 def client_of(user: User) -> Client:

@@ -20,7 +20,7 @@ from tests.pages.every_address import NO_ID, Place, broken, client_of, places
 pytestmark = pytest.mark.django_db
 
 HOME = ""
-MAY_BE_MISSING = ("results/", "board/", "orders/", "patients/", "devices/")
+MAY_BE_MISSING = ("results/", "board/", "orders/", "patients/", "devices/", "exceptions/images/")
 """Pages of things that not everybody with the role is shown: of another site, not released, of others' orders."""
 NEEDS_A_QUERY = ("api/dicom/explain/",)
 

@@ -1,13 +1,14 @@
-"""NUL characters in addresses and forms: PostgreSQL holds none, so no text of ours has any."""
+"""Values in addresses and forms that no row can hold: NUL characters, which PostgreSQL has not, and too large ids."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
 from ris.kernel.errors import Invalid
+from ris.kernel.values.numbers import MOST_ID
 from ris.people.http import refused
 
 from .api_errors import API, CONTENT_TYPE, problem_body
@@ -15,8 +16,8 @@ from .api_errors import API, CONTENT_TYPE, problem_body
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-class NoNulCharacters:
-    """Answers a request with a NUL in its query or form with 400 and the name of the parameter, before any view."""
+class PossibleValues:
+    """Answers what no row can hold before any view: 404 for too large an id, 400 and its name for a NUL in a text."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -25,7 +26,9 @@ class NoNulCharacters:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Refuse a NUL in the query or form with 400; None for other requests."""
+        """Raise Http404 for an id in the address that no table has; refuse a NUL in the query or form; else None."""
+        if any(isinstance(value, int) and value > MOST_ID for value in kwargs.values()):
+            raise Http404
         name = next(_bad_names(request), None)
         if name is None:
             return None
