@@ -40,6 +40,8 @@ _CODES = {
     "duplicate": "205",
     "unreadable": "100",
     "unwelcome": "207",
+    "identity": "204",  # the number is known as somebody else's: to send it again does not help
+    "reversed": "204",
 }
 """Code of a refusal → table 0357."""
 _PLACES = {
