@@ -16,6 +16,8 @@ import structlog
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ris.kernel.values.numbers import number_or_none
+
 log = structlog.get_logger(__name__)
 
 HEAD_S = 15.0
@@ -71,8 +73,8 @@ class BodyLimits:
         headers = dict(scope["headers"])
         known = b"authorization" in headers or b"sessionid=" in headers.get(b"cookie", b"")
         most = BODY_BYTES if known else STRANGER_BYTES
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > most:
+        length = headers.get(b"content-length", b"0").decode("latin-1")
+        if number_or_none(length, most=most) is None:
             await _refuse(send, 413, "too-large", f"A body has at most {most} bytes.")
             return
         body = _Body(receive, most)

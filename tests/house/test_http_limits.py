@@ -71,7 +71,7 @@ def test_a_body_is_as_large_as_its_sender_may_send(
     assert answer[1] == str(size).encode() if status == 200 else json.loads(answer[1])["code"] == "too-large"
 
 
-@pytest.mark.parametrize("length", ["-1", "1e9", "²", "9" * 30])
+@pytest.mark.parametrize("length", ["-1", "1e9", "²", "9" * 30, "9" * 5000])
 def test_a_length_that_is_none_or_beyond_all_is_refused_before_anything_is_read(length: str) -> None:
     assert call([b"x"], {"Content-Length": length} | KNOWN)[0] == 413
 

@@ -108,12 +108,11 @@ def posted(client: Client, where: str, form: dict[str, str]) -> tuple[int, str]:
     return answer.status_code, broken(answer)
 
 
-@pytest.mark.parametrize("value", ["9" * 30, "9" * 5000, "²", "0"])
-def test_an_odd_id_in_an_address_is_no_address(everybody: Client, value: str) -> None:
+def test_an_odd_id_in_an_address_is_no_address(everybody: Client) -> None:
     found = []
     for place in places():
-        if len(place.addresses) > 1:
-            parts = place.addresses[-1].split(str(NO_ID))
+        parts = place.addresses[-1].split(str(NO_ID))
+        for value in ("9" * 30, "9" * 5000, "²", "0") if len(parts) > 1 else ():
             if wrong := asked(everybody, value.join(parts), {}):
                 found.append(f"{place.route} {value[:20]}: {wrong}")
     assert not found, "\n".join(found)
