@@ -107,9 +107,10 @@ def search_procedures(text: str) -> list[ProcedureChoice]:
     uses = Counter(latest)
     wanted = text.strip().casefold()
 
-    def rank(procedure: Procedure) -> tuple[bool, int, bool, str]:
+    def rank(procedure: Procedure) -> tuple[bool, int, bool, str, int]:
         names = {procedure.code.casefold(), procedure.cpt.casefold(), procedure.name.casefold()}
-        return wanted not in names, -uses[procedure.pk], _contrast(procedure) not in ("", WITHOUT), procedure.name
+        contrast = _contrast(procedure) not in ("", WITHOUT)
+        return wanted not in names, -uses[procedure.pk], contrast, procedure.name, procedure.pk
 
     found = sorted(procedures_matching(text).select_related("subspecialty"), key=rank)
     return [ProcedureChoice(procedure, _contrast(procedure)) for procedure in found[:MOST_CHOICES]]

@@ -41,16 +41,22 @@ class Supervisor:
 
     def __init__(self, roles: Sequence[Role], say: Say) -> None:
         self._roles = roles
+        self._unprepared = list(roles)
         self._say = say
         self._stop = threading.Event()
         self._failed = ""
         self._waiting = {role.name for role in roles}
         self._lock = threading.Lock()
 
+    def prepare(self) -> None:
+        """Prepare every role, once. Raises what a role's ``prepare`` does."""
+        while self._unprepared:
+            self._unprepared[0].prepare()
+            del self._unprepared[0]
+
     def serve(self) -> int:
         """Run all roles until a signal or the first that ends. Raises what ``prepare`` does."""
-        for role in self._roles:
-            role.prepare()
+        self.prepare()
         before = {name: signal.signal(name, self._asked) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         threads = [threading.Thread(target=self._run, args=[r], name=r.name, daemon=True) for r in self._roles]
         try:

@@ -41,8 +41,8 @@ def test_a_stat_case_goes_before_a_routine_one_of_the_same_age() -> None:
 
 def test_a_case_that_is_too_late_gives_way_to_those_that_can_be_read_in_time_but_not_for_ever() -> None:
     late = case(due_at=START)
-    for hours, goes_first in ((2, False), (5, True)):
-        at = START + timedelta(hours=hours)
+    for minutes, goes_first in ((PRESET.too_late - 30, False), (PRESET.too_late + 30, True)):
+        at = START + timedelta(minutes=minutes)
         in_time = case(due_at=at + timedelta(minutes=10))
         assert (score(late, at) > score(in_time, at)) is goes_first
     assert PRESET.too_late_points(0.0) == terms(late, START)["too late"] * -1

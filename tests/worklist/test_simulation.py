@@ -48,6 +48,7 @@ def test_ours_matches_skills_and_finds_what_ai_found_where_first_come_first_serv
         days = jobs(0.97, 1)
         Simulation(days, readers(), POLICIES[name]()).run()
         said[name] = measure(days)
-    assert said["ours"]["matched %"] > 86
+    # Skills are preferred, never waited for (docs/orchestration.md).
+    assert said["ours"]["matched %"] > 75 > 60 > said["FIFO"]["matched %"]
     assert said["ours"]["AI-true low mean min"] < 12.3 < said["FIFO"]["AI-true low mean min"]
     assert said["ours"]["breaches %"] < said["FIFO"]["breaches %"]

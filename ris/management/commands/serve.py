@@ -46,6 +46,7 @@ class Command(BaseCommand):
         try:
             if settings.RIS.embedded:  # roles in processes of their own share the folder: it holds the key only
                 lock_data_folder(settings.RIS.data)
+            supervisor.prepare()  # a missing module is named before a schema, which cannot be cured without it
             check_schema()
             code = supervisor.serve()
         except Misconfigured as error:

@@ -36,6 +36,7 @@ from ris.kernel.relay import deliver_owed
 from ris.orders.intents import Code, PerformedIntent
 from ris.orders.models import Order, PerformedStep, ScheduledStep
 from ris.orders.services import complete_exam, start_exam
+from ris.orders.services.flags import EXAM_RESUMED
 from ris.patients.models import Patient
 from ris.people.models import User
 from tests.factories import TESTER
@@ -145,7 +146,14 @@ def state(n: int) -> dict[str, Any]:
         "patient": (patient.family_name, patient.given_name, patient.birth_date, patient.sex, patient.address),
         "identifiers": sorted(patient.identifiers.values_list("value", "retired")),
         "owner": placed.patient_id == patient.pk,
-        "order": (placed.state, placed.flags, placed.accession, placed.procedures.get().state, step.state),
+        # That an exam was resumed tells what came after the reading began, so it differs with the order by its nature.
+        "order": (
+            placed.state,
+            [f for f in placed.flags if f != EXAM_RESUMED],
+            placed.accession,
+            placed.procedures.get().state,
+            step.state,
+        ),
         "visit": (visit.patient_class, visit.location),
         "content": cancelled or (placed.priority, placed.reason, placed.comments, placed.transport, planned),
         "device": list(device.values_list("state", flat=True)),

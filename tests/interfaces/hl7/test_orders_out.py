@@ -112,7 +112,7 @@ def test_what_becomes_known_of_a_patient_is_forwarded(everything):
 def test_a_final_report_is_charged_once_with_cpt_and_rvu(everything):
     version, by = signed()
     services.add_addendum(version.report_id, text="Also a cyst.", **by)
-    services.correct(version.report_id, revision=1, sections={"impression": "A bleed."}, reason="Late", **by)
+    services.correct(version.report_id, revision=1, sections={"impression": "No mass."}, reason="Late", **by)
     charges = [m for kind, m in told() if kind == "charge"]
     assert [(m.get("FT1", 7), m.get("FT1", 9)) for m in charges] == [("70450", "RVU 0.85")]
 

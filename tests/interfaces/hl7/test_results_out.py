@@ -142,12 +142,12 @@ def lines(message: Message, code: str) -> list[tuple[str, ...]]:
 def test_a_correction_goes_out_whole_with_status_c_and_earlier_addenda(emr):
     version, by = signed()
     services.add_addendum(version.report_id, text="Also a cyst.", **by)
-    said = {"sections": {"impression": "Bleed on the right."}, "reason": "Wrong side"}
+    said = {"sections": {"impression": "Cyst on the right."}, "reason": "Wrong side"}
     services.correct(version.report_id, revision=1, **said, **by)
     deliver_and_prepare()
     kind, message = told()[-1]
     assert (kind, message.get("OBR", 25), message.get("ORC", 5)) == ("report.corrected", "C", "CM")
-    assert lines(message, "19005-8") == [("TX", "Bleed on the right.", "", "C")]
+    assert lines(message, "19005-8") == [("TX", "Cyst on the right.", "", "C")]
     assert lines(message, "55107-7") == [("TX", "Also a cyst.", "", "C")]
     assert OutboundMessage.objects.last().error == ""
 
