@@ -149,7 +149,7 @@ def by_rows(items: list[Any], users: list[Any]) -> Callable[[int], None]:
 
 
 def by_rest(host: str, items: list[Any], users: list[Any]) -> Callable[[int], None]:
-    from ris.audit.actor import Actor
+    from ris.audit.services import Actor
     from ris.kernel.clock import now
     from ris.people.services import issue_token
 

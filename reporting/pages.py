@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Forbidden, Invalid
-from ris.kernel.values.numbers import read_number
+from ris.kernel.values import read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
 from ris.people.models import User

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ris.kernel.values.numbers import MOST_NUMBER
+from ris.kernel.values import MOST_NUMBER
 from ris.orders.result_delivery import ResultDelivery, list_deliveries
 from ris.people.edge import user_of
 from ris.people.roles import Can

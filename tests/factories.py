@@ -7,7 +7,7 @@ from typing import Any
 
 import factory
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.catalog.models import Device, Procedure, Site, Subspecialty
 from ris.orders.intents import Code, OrderIntent, PerformedIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure

@@ -31,7 +31,7 @@ Address = tuple[str, int]
 
 ISSUE_TOKENS = """
 import json
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.people.models import User
 from ris.people.services import issue_token

@@ -14,7 +14,7 @@ from ris.audit.services import record
 from ris.catalog.models import Device
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
-from ris.kernel.values.numbers import id_or_none
+from ris.kernel.values import id_or_none
 from ris.orders.selectors import step_for, steps_for
 from ris.orders.states import WAITING
 from ris.people.edge import actor_of, user_of

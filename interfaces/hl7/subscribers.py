@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.events import Event, subscribe
 from ris.orders.events import ExamDiscontinued, ExamReturned, ExamUnlinked, OrderEvent, OrderReinstated
 from ris.orders.models import Order

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from ris.people.models import User
 from ris.people.roles import Can

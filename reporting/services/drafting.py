@@ -10,8 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.people.models import User
 from ris.people.roles import Can

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Invalid
 from ris.people.models import User
 from ris.people.roles import Can

@@ -1,21 +1,49 @@
-"""The one path by which anything is audited, change and access alike."""
+"""Who acts, and the one path by which anything they do is audited, change and access alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Model
 
-from ris.kernel.db.batch import defer
 from ris.kernel.db.bulk import insert_all
-from ris.kernel.values.texts import check_reason
+from ris.kernel.db.transactions import defer
+from ris.kernel.values import check_reason
 
-from .actor import Actor
 from .models import AuditEvent
+
+if TYPE_CHECKING:
+    from ris.people.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """``name`` is a user name, a peer's name or a job's; ``source`` a network address or a part of the system."""
+
+    name: str
+    user_id: int | None = None
+    source: str = ""
+
+    @classmethod
+    def of_user(cls, user: User, source: str = "") -> Self:
+        """The actor of a signed-in user; ``source`` is their address."""
+        return cls(user.get_username(), user.pk, source)
+
+    @classmethod
+    def job(cls, name: str) -> Self:
+        """A part of the system that acts by itself, such as the sweep."""
+        return cls(name, None, "system")
+
+    @classmethod
+    def peer(cls, name: str, address: str = "") -> Self:
+        """Another system, such as the EMR or a scanner."""
+        return cls(name, None, address)
+
 
 _collected: ContextVar[list[AuditEvent] | None] = ContextVar("collected", default=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
-from ris.kernel.values.texts import read_words
+from ris.kernel.values import read_words
 
 from .models import Device, Procedure
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.catalog.models import Site, Subspecialty
 from ris.people.models import User
 from ris.people.roles import Role

@@ -9,8 +9,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
-from .values.moments import FIRST_YEAR, LAST_YEAR, is_possible
-from .values.numbers import MOST_ID
+from .values import FIRST_YEAR, LAST_YEAR, MOST_ID, is_possible
 
 M = TypeVar("M", bound=models.Model)
 _YEARS = f"The year must be from {FIRST_YEAR} to {LAST_YEAR}."
@@ -31,7 +30,7 @@ class IdField(serializers.IntegerField):
 
 
 class MomentField(serializers.DateTimeField):
-    """An aware moment in a possible year (``ris.kernel.values.moments``)."""
+    """An aware moment in a possible year (``ris.kernel.values``)."""
 
     def to_internal_value(self, value: Any) -> datetime:
         found: datetime = super().to_internal_value(value)

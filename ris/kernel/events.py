@@ -15,9 +15,8 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
 from . import doorbell
-from .db.batch import defer
 from .db.bulk import insert_all
-from .db.locks import lock_name
+from .db.transactions import defer, lock_name
 from .models import Delivery, Record
 
 E = TypeVar("E", bound="Event")
@@ -82,7 +81,7 @@ def subscribe_in_transaction(*events: type[E]) -> Callable[[Callable[[E], None]]
 def emit(event: Event) -> Record:
     """Write the fact down in the caller's transaction and ring the relay's bell after commit.
 
-    Deferred in a batch (``ris.kernel.db.batch``): the Record is written, and has its id, at the end of that only.
+    Deferred in a batch (``ris.kernel.db.transactions``): the Record is written, and has its id, only at its end.
     """
     body = dataclasses.asdict(event)
     del body["stream"], body["at"]

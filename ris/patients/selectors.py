@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from ris.kernel.errors import NotFound
-from ris.kernel.values.texts import read_reason, read_words
+from ris.kernel.values import read_reason, read_words
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for

@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.http import HttpRequest
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 
 from .models import User
 

@@ -16,7 +16,7 @@ import structlog
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ris.kernel.values.numbers import number_or_none
+from ris.kernel.values import number_or_none
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import JSONParser
 
-from ris.kernel.values.numbers import MOST_ID
+from ris.kernel.values import MOST_ID
 
 DEEPEST = 64
 """Levels of lists and objects in a body. The deepest one that is of use, a rule, has ten."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
 from ris.kernel.errors import Invalid
-from ris.kernel.values.numbers import MOST_ID
+from ris.kernel.values import MOST_ID
 from ris.people.http import refused
 
 from .api_errors import API, CONTENT_TYPE, problem_body

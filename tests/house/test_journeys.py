@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from interfaces.hl7.outbound.sender import DestinationSender
 from reporting.services import save_draft
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import ScheduledStep

@@ -8,13 +8,11 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.catalog.models import Site
-from ris.kernel.db.batch import defer, open_batch
-from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept
+from ris.kernel.db.transactions import defer, lock_name, open_batch
 
 pytestmark = pytest.mark.django_db
 

@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from ris.kernel.errors import Invalid
-from ris.kernel.values.moments import day_or_none, read_moment
-from ris.kernel.values.numbers import MOST_ID, id_or_none, number_or_none, read_id, read_number
+from ris.kernel.values import MOST_ID, day_or_none, id_or_none, number_or_none, read_id, read_moment, read_number
 
 
 @pytest.mark.parametrize("text", ["1", " 7 ", 12, "007", str(MOST_ID)])

@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from ris.catalog.selectors import procedures_matching
 from ris.kernel.errors import Invalid
-from ris.kernel.values.texts import LONGEST, MOST_WORDS, read_words
+from ris.kernel.values import LONGEST, MOST_WORDS, read_words
 from ris.people.roles import Role
 from tests.factories import ProcedureFactory, SiteFactory, make_order, make_user
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from reporting import services as reporting
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.catalog.models import Site
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.models import Alarm, Delivery, Record

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from interfaces.hl7.models import Destination, InboundMessage, OutboundMessage
 from reporting.models import Report
 from reporting.services import save_draft
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.relay import deliver_owed
 from ris.people.roles import Role
 from tests.factories import NOON, PatientFactory, SiteFactory, make_order, make_user, perform

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from reporting import selectors, services
 from reporting.models import Report, ReportVersion
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Forbidden, Invalid
 from ris.kernel.models import Record
 from ris.people.models import User

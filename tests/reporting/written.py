@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from reporting import services
 from reporting.models import ReportVersion
 from reporting.rendering.pdf import render_pdf
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.people.models import User
 from ris.people.roles import Role
 from tests.factories import NOON

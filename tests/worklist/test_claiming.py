@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from ris.people.models import User
 from ris.people.roles import Role

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from tests.factories import SiteFactory
 from tests.worklist.reading import NOON, make_item, make_reader
 from worklist import services

@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.sessions.models import Session
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.people.edge import SEEN
 from ris.people.roles import Role

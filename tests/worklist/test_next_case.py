@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 import pytest
 from django.utils import timezone
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Forbidden
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
 from ris.people.models import User

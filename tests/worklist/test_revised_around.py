@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.relay import deliver_owed
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Merge, Patient

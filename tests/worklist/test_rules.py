@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Invalid
 from tests.worklist.reading import NOON, PatientFactory, make_item, make_reader
 from worklist import services

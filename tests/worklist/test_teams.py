@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict
 from ris.people.models import User
 from ris.people.roles import Role

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Invalid
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_user

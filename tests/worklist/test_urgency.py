@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.models import Alarm, Record
 from ris.kernel.relay import deliver_owed

@@ -18,8 +18,7 @@ from rest_framework.response import Response
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
-from ris.kernel.values.moments import read_moment
-from ris.kernel.values.numbers import read_number
+from ris.kernel.values import read_moment, read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can

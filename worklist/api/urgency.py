@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden, Invalid, NotFound
-from ris.kernel.values.moments import read_moment
+from ris.kernel.values import read_moment
 from ris.people.edge import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can

@@ -9,8 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from ris.kernel.clock import now
-from ris.kernel.values.moments import read_moment
-from ris.kernel.values.numbers import read_number
+from ris.kernel.values import read_moment, read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page, toast
 from ris.people.roles import Can

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record
 from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
-from ris.kernel.values.moments import day_or_none, read_moment
+from ris.kernel.values import day_or_none, read_moment
 from ris.orders.result_delivery import count_undelivered
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page, toast

@@ -13,7 +13,7 @@ from ris.audit.services import record
 from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
-from ris.kernel.values.numbers import id_or_none
+from ris.kernel.values import id_or_none
 from ris.orders.result_delivery import list_deliveries, summarize
 from ris.people.edge import actor_of, user_of
 from ris.people.http import page

@@ -15,8 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound, Refusal
-from ris.kernel.values.moments import day_or_none
-from ris.kernel.values.numbers import id_or_none
+from ris.kernel.values import day_or_none, id_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
 from ris.people.models import User

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden, NotFound, Refusal
-from ris.kernel.values.numbers import id_or_none
+from ris.kernel.values import id_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
 from ris.people.models import User

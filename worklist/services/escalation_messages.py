@@ -17,8 +17,7 @@ from django.core.mail import EmailMessage
 from django.db.models import Q
 from django.urls import reverse
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel import doorbell
 from ris.kernel.alarms import clear_alarm
 from ris.kernel.queue import Backoff, Queue, start_clock

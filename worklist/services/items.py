@@ -7,8 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel import doorbell
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.db.statements import Kept, insert

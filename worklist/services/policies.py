@@ -7,10 +7,9 @@ from typing import Any
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel import doorbell
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict
 from ris.people.models import User
 from worklist import states

@@ -9,10 +9,9 @@ import yaml
 from django.db import transaction
 from django.db.models import Max
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.catalog.models import Site, Subspecialty
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.people.models import User
 from worklist.models import RuleSet

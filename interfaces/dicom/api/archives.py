@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ris.kernel.clock import now
-from ris.kernel.values.numbers import MOST_NUMBER
+from ris.kernel.values import MOST_NUMBER
 
 from ..availability import webhook
 

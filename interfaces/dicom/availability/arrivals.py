@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.alarms import clear_alarm, raise_alarm
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.orders import states
 from ris.orders.models import PerformedStep, RequestedProcedure, Study
 from ris.orders.services import note_images

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.orders import states
 from ris.orders.intents import PerformedIntent
 from ris.orders.models import PerformedStep, ScheduledStep, Study

@@ -12,9 +12,9 @@ from typing import Any
 from django.db import transaction
 from pydicom.dataset import Dataset
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.clock import now
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.orders.models import Study
 from ris.orders.services import note_withdrawal
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import Q, QuerySet
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.models import Alarm
 from ris.orders import states

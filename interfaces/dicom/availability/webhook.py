@@ -8,8 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.orders.models import Study
 
 from ..models import Archive

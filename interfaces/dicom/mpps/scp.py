@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict
-from ris.kernel.values.identifiers import new_uid
+from ris.kernel.values import new_uid
 
 from ..encoding.datasets import decode_dataset
 from ..models import Mpps

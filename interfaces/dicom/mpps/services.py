@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from pydicom.dataset import Dataset
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.catalog.models import Device
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.errors import Conflict

@@ -21,11 +21,10 @@ from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.clock import now
-from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import insert, insert_many
+from ris.kernel.db.transactions import lock_name
 
 from ..models import MwlQuery, Rejection
 from ..upper_layer.admission import Caller

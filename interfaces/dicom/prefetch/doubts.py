@@ -7,8 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Invalid, NotFound
 from ris.orders.models import RequestedProcedure

@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.doorbell import ring
 from ris.orders import states as orders
 from ris.orders.models import RequestedProcedure

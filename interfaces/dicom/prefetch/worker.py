@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.alarms import clear_alarm
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.queue import Backoff, Queue, start_clock
 from worklist.models import PriorPlan
 from worklist.services import note_fetched, plan_priors

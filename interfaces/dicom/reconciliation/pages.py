@@ -13,7 +13,7 @@ from ris.audit.services import record
 from ris.catalog.models import Procedure, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
-from ris.kernel.values.numbers import id_or_none, read_id
+from ris.kernel.values import id_or_none, read_id
 from ris.orders.models import PerformedStep, ScheduledStep
 from ris.orders.selectors import orders_for, step_for, steps_for
 from ris.orders.selectors_performed import Suggestion, suggest_steps

@@ -8,12 +8,11 @@ from datetime import datetime
 from django.db import transaction
 
 from reporting.models import ReportVersion
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.catalog.models import Site
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import Conflict, Invalid
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure, Study
 from ris.orders.services import complete_exam, discontinue_exam, link_exam, link_images, place_order

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.values.numbers import id_or_none
+from ris.kernel.values import id_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
 from ris.people.roles import Can

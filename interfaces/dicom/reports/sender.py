@@ -10,8 +10,7 @@ import structlog
 from django.db import DatabaseError, transaction
 from pydicom.dataset import Dataset
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.alarms import clear_alarm
 from ris.kernel.queue import Backoff, Queue, start_clock
 

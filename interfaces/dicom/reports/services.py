@@ -6,10 +6,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.doorbell import ring
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 
 from ..models import ReportSend
 from . import states

@@ -8,8 +8,7 @@ from datetime import datetime
 
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.catalog.models import Device
 from ris.kernel.errors import Invalid
 

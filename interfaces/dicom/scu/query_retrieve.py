@@ -18,7 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from ris.kernel.values.numbers import number_or_none
+from ris.kernel.values import number_or_none
 
 from ..models import Archive
 from ..mpps.dataset import read_patient, text

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from ris.catalog.models import Device
 from ris.kernel.errors import Invalid
-from ris.kernel.values.numbers import number_or_none
+from ris.kernel.values import number_or_none
 from ris.orders import states as order_states
 from ris.orders.intents import Code
 from ris.orders.models import Order, RequestedProcedure

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from django.db.models import Model
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.catalog.models import Site
 from ris.kernel.db.statements import Kept
 from ris.kernel.errors import Conflict, Invalid

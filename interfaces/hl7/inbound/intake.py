@@ -16,9 +16,9 @@ from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
-from ris.kernel.db.batch import open_batch
 from ris.kernel.db.bulk import Many
 from ris.kernel.db.statements import Kept
+from ris.kernel.db.transactions import open_batch
 
 from .. import states
 from ..models import InboundMessage

@@ -8,9 +8,8 @@ import structlog
 from django.db import OperationalError, transaction
 
 from ris.kernel.alarms import raise_alarm
-from ris.kernel.db.batch import open_batch
-from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept, update
+from ris.kernel.db.transactions import lock_name, open_batch
 from ris.kernel.errors import Refusal
 from ris.patients.services import IdentityDoubt, ask_identity
 

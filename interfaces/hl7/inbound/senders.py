@@ -9,8 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.db.statements import Kept
 from ris.kernel.errors import Conflict, NotFound, Refusal
 

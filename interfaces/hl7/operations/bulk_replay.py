@@ -8,12 +8,11 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count, Max, Min
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Invalid
 from ris.kernel.jobs import GO_ON, HALT, RUNNING
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 
 from ..models import InboundMessage, ReplayJob
 from .message_filter import MessageFilter, select_to_replay

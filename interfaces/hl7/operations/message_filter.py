@@ -10,8 +10,7 @@ from typing import Any, Self
 from django.db.models import QuerySet
 
 from ris.kernel.errors import Invalid
-from ris.kernel.values.moments import read_moment
-from ris.kernel.values.numbers import read_id
+from ris.kernel.values import read_id, read_moment
 
 from .. import states
 from ..models import InboundMessage

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Refusal
 from ris.orders.models import Order
 from ris.orders.services import number_order

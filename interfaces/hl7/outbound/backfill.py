@@ -9,14 +9,13 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count, F, Max, QuerySet
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Invalid, NotFound
 from ris.kernel.events import revive
 from ris.kernel.jobs import HALT, RUNNING
 from ris.kernel.models import Record
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 
 from ..models import BackFill, Destination, OutboundMessage
 from .queue import enqueue_event, match_destinations

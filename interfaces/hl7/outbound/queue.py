@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.doorbell import ring
 from ris.kernel.events import Event
 

@@ -11,8 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.errors import Invalid, NotFound
 
 from ..models import MapEntry, Peer

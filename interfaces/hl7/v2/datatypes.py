@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from ris.kernel.values.moments import is_possible
+from ris.kernel.values import is_possible
 
 _TS = re.compile(r"(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)?(\d\d)?(?:\.(\d{1,6}))?)?\s*([+-]\d{4})?")
 
@@ -19,7 +19,7 @@ def zone_named(name: str) -> tzinfo:
 def parse_moment(text: str, default: tzinfo) -> datetime | None:
     """Return the moment of a TS, aware; its own offset wins over ``default``.
 
-    None when the text is no TS, or lies outside of the years of ``ris.kernel.values.moments``. Parts left out
+    None when the text is no TS, or lies outside of the years of ``ris.kernel.values``. Parts left out
     are the first: ``2026`` is the first of January, midnight. The hour 24 is midnight of the next day;
     a second 60 is the next minute.
     """

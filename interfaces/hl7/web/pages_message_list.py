@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.values.numbers import id_or_none
+from ris.kernel.values import id_or_none
 from ris.patients.selectors import patients_matching
 from ris.people.edge import actor_of, user_of
 from ris.people.http import page

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ris.catalog.models import Procedure, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
-from ris.kernel.values.numbers import read_number
+from ris.kernel.values import read_number
 from ris.people.edge import actor_of, user_of
 from ris.people.http import go, page
 from ris.people.models import User

@@ -15,8 +15,8 @@ from django.db.models import query as orm
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import InsertQuery
 
-from .batch import current_batch
 from .prepared import ask, change
+from .transactions import current_batch
 
 M = TypeVar("M", bound=models.Model)
 Converters = list[tuple[int, list[Callable[..., Any]], Any]]
@@ -29,7 +29,7 @@ class Kept(Generic[M]):
     is kept for each number of codes; ``filter`` takes its names by the alphabet); else, and for None, the
     ORM runs it. No patterns (``contains``, ``iexact``): the ORM writes those values another way.
 
-    ``steady``: pieces of work that run together (``ris.kernel.db.batch``) do not change these rows, and read
+    ``steady``: pieces of work that run together (``ris.kernel.db.transactions``) do not change these rows, and read
     the same ones once.
     """
 

@@ -10,8 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.config_values import Misconfigured
 from ris.kernel.clock import now
 from ris.kernel.models import Alarm

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.demo.emr import ResultTaker
 from ris.demo.hospital import seed_hospital
 from ris.demo.scanner import DimseFailure, Scanner

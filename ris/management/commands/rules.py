@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.people.models import User
 from ris.people.services import issue_token

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.catalog.models import Device, Site
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict
 
 from ..intents import OrderIntent, ProcedureIntent

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.errors import Conflict
 
 from .. import states

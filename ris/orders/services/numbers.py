@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ris.catalog.models import Site
-from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid
 
 from ..models import Order

@@ -8,8 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
 from ris.kernel.models import Record

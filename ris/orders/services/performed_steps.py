@@ -12,14 +12,13 @@ from typing import Any
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.catalog.models import Device
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.kernel.states import Step
-from ris.kernel.values.identifiers import new_uid
+from ris.kernel.values import new_uid
 
 from .. import states
 from ..events import (

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db.models import F
 
 from ris.kernel.events import emit
-from ris.kernel.values.identifiers import new_uid
+from ris.kernel.values import new_uid
 
 from ..events import OrderRevised, StudyArrived
 from ..models import PerformedStep, RequestedProcedure, Study

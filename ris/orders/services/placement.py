@@ -7,8 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.db.statements import insert, update
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit

@@ -8,7 +8,7 @@ from ris.catalog.models import Device
 from ris.kernel.db.columns import check_values
 from ris.kernel.db.statements import Kept, insert
 from ris.kernel.errors import Conflict, Invalid
-from ris.kernel.values.identifiers import new_uid
+from ris.kernel.values import new_uid
 
 from .. import states
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent

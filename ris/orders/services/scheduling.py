@@ -6,8 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.catalog.models import Device
 from ris.kernel.errors import Invalid, NotFound
 from ris.kernel.events import emit

@@ -10,9 +10,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
-from ris.kernel.db.locks import lock_name
+from ris.audit.services import Actor, record
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.events import emit
 
 from ..events import StudyArrived, StudyGrown, StudyWithdrawn

@@ -16,7 +16,7 @@ from ris.audit.services import record
 from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
-from ris.kernel.values.moments import day_or_none
+from ris.kernel.values import day_or_none
 from ris.people.edge import actor_of, user_of
 from ris.people.http import page, toast
 from ris.people.models import User

@@ -16,8 +16,7 @@ from ris.catalog.models import Procedure, Site
 from ris.catalog.selectors import devices_at
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound, Refusal
-from ris.kernel.values.moments import day_or_none
-from ris.kernel.values.numbers import id_or_none, read_id
+from ris.kernel.values import day_or_none, id_or_none, read_id
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
 from ris.patients.selectors import patients_matching, possible_duplicates

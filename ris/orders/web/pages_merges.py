@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
-from ris.kernel.values.numbers import id_or_none
+from ris.kernel.values import id_or_none
 from ris.patients.selectors import merge_for
 from ris.patients.services import give_visit, unmerge_patients
 from ris.people.edge import actor_of, user_of

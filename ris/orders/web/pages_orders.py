@@ -21,8 +21,7 @@ from ris.catalog.selectors import devices_at
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.models import Record
-from ris.kernel.values.moments import read_moment
-from ris.kernel.values.numbers import id_or_none, read_id
+from ris.kernel.values import id_or_none, read_id, read_moment
 from ris.patients.models import Patient
 from ris.patients.selectors import patients_matching, visible_patients
 from ris.people.edge import actor_of, user_of

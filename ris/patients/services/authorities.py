@@ -6,10 +6,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
-from ris.kernel.db.locks import lock_name
+from ris.audit.services import Actor, record
 from ris.kernel.db.statements import Kept
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid
 
 from ..models import AssigningAuthority, AuthorityAlias, Identifier

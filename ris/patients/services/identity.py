@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.db.bulk import insert_all
 from ris.kernel.db.columns import check_values
-from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept, insert, save
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.events import emit
 

@@ -9,12 +9,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
-from ris.kernel.db.locks import lock_name
+from ris.audit.services import Actor, record
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 
 from ..events import PatientRevised, PatientsMerged, PatientsSeparated
 from ..identifiers import series_of

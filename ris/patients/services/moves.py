@@ -7,9 +7,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
-from ris.kernel.db.locks import lock_name
+from ris.audit.services import Actor, record
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 

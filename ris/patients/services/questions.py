@@ -10,8 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.catalog.models import Site
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.errors import Conflict, Invalid, NotFound

@@ -8,10 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
-from ris.kernel.db.locks import lock_name
+from ris.audit.services import Actor, record
 from ris.kernel.db.statements import Kept, save
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
 

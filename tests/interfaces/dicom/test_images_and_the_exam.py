@@ -17,7 +17,7 @@ from interfaces.dicom.models import Archive, DeviceProfile
 from interfaces.dicom.reconciliation.patient_check import SaidPatient
 from interfaces.dicom.scu.query_retrieve import FoundStudy
 from reporting.services import save_draft, sign
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.kernel.models import Alarm, Record
 from ris.kernel.relay import deliver_owed

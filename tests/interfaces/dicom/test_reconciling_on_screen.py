@@ -12,8 +12,8 @@ from interfaces.dicom.models import Mpps
 from interfaces.dicom.reconciliation.services import ALARM
 from interfaces.hl7.models import Destination, OutboundMessage
 from reporting.services import save_draft, sign
-from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
+from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed

@@ -31,7 +31,7 @@ from interfaces.hl7.inbound.orders.statements import (
 from interfaces.hl7.subscribers import MAY_CURE
 from reporting.models import Report
 from reporting.services import save_draft, sign
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.relay import deliver_owed
 from ris.orders.intents import Code, PerformedIntent
 from ris.orders.models import Order, PerformedStep, ScheduledStep

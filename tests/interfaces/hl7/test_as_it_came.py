@@ -10,7 +10,7 @@ import pytest
 from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.outbound.triggers import KINDS
 from reporting import services as reporting
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
 from ris.patients.models import AssigningAuthority, Identifier, Merge, Patient, Visit
 from ris.patients.services import merge_patients, unmerge_patients

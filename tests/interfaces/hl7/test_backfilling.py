@@ -15,8 +15,8 @@ from interfaces.hl7 import tasks
 from interfaces.hl7.models import BackFill, Destination, OutboundMessage
 from interfaces.hl7.outbound import backfill
 from interfaces.hl7.v2.parser import parse_message
-from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.relay import deliver_owed
 from ris.people.roles import Role

@@ -12,7 +12,7 @@ from interfaces.hl7.v2.parser import Message, parse_message
 from reporting import services
 from reporting.models import Report, ReportVersion
 from reporting.rendering.pdf import render_pdf
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.people.models import User

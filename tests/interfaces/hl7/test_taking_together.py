@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from interfaces.hl7.inbound import intake, processing
 from interfaces.hl7.models import InboundMessage
 from ris.audit.models import AuditEvent
-from ris.kernel.db.locks import lock_name
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.models import Alarm, Record
 from ris.orders.models import Order
 from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, orc, order, pid

@@ -10,10 +10,10 @@ from typing import Any
 
 from django.db import transaction
 
-from ris.audit.actor import Actor
-from ris.kernel.db.locks import lock_name
+from ris.audit.services import Actor
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, NotFound
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 from ris.people.models import User
 from worklist import states
 from worklist.events import ItemAwaitsSigner, ItemClaimed, ItemFinished, ItemReleased, ItemTakenOver

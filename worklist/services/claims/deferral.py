@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Invalid, NotFound
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 from ris.people.models import User
 from worklist import states
 from worklist.events import ItemParked, ItemResumed, ItemSkipped

@@ -7,12 +7,11 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel import doorbell
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for

@@ -8,8 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, Sum
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel import doorbell
 from ris.kernel.errors import Conflict, Forbidden, NotFound
 from ris.kernel.events import Event, emit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict
 from ris.people.models import User
 from worklist import states

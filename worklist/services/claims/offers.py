@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel import doorbell
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import Conflict, NotFound

@@ -10,11 +10,11 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel import errors
-from ris.kernel.db.locks import lock_name
 from ris.kernel.db.prepared import fetch
 from ris.kernel.db.statements import Kept, insert
+from ris.kernel.db.transactions import lock_name
 from ris.people.models import User
 from worklist.events import ItemClaimed
 from worklist.models import Conflict, Decision, ReadingItem

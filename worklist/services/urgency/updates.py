@@ -8,10 +8,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.kernel.errors import Conflict, Invalid, NotFound
-from ris.kernel.values.texts import read_reason
+from ris.kernel.values import read_reason
 from ris.orders.intents import OrderIntent
 from ris.orders.models import Order
 from ris.orders.services import revise_order

@@ -8,8 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from interfaces.dicom.conformance_statement import build_tables
 from interfaces.dicom.selectors import Explanation, explain_absence
-from ris.audit.actor import Actor
-from ris.audit.services import record
+from ris.audit.services import Actor, record
 from ris.catalog.models import Device
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound

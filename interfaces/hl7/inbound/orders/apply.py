@@ -11,7 +11,7 @@ from typing import Protocol
 
 from django.db.models import Model
 
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.orders import states
 from ris.orders.intents import Code, PerformedIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure, ScheduledStep

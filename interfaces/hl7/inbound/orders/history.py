@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from interfaces.hl7.models import OrderTrail
-from ris.kernel.db.locks import lock_name
 from ris.kernel.db.statements import Kept, save
+from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.orders import states as order_states
 from ris.orders.models import Order

@@ -22,10 +22,10 @@ from interfaces.hl7.outbound import backfill
 from interfaces.hl7.v2.mllp import Deframer, frame_message
 from interfaces.hl7.v2.validation import structure_as_profile
 from interfaces.hl7.web.message_view import decode_for_display
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
-from ris.kernel.values.numbers import id_or_none, read_number
+from ris.kernel.values import id_or_none, read_number
 
 MOST_DAYS = 36500
 

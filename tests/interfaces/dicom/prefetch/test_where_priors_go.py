@@ -14,7 +14,7 @@ from interfaces.dicom.models import Archive, Prefetch, PriorDestination, PriorMo
 from interfaces.dicom.prefetch import states, worker
 from interfaces.dicom.prefetch.worker import MOVES, run_due
 from interfaces.dicom.scu.query_retrieve import FoundStudy
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import Order, RequestedProcedure

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from interfaces.dicom.models import Archive, ReportRoute
 from reporting.models import ReportVersion
 from reporting.services import save_draft, sign
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.relay import deliver_owed
 from ris.people.models import User
 from ris.people.roles import Role

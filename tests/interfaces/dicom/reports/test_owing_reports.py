@@ -18,7 +18,7 @@ from interfaces.dicom.reports.sender import QUEUE, send_due
 from interfaces.dicom.reports.services import skip_report
 from reporting.models import ReportVersion
 from reporting.services import add_addendum, correct
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.people.models import User

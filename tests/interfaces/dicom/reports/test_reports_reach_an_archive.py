@@ -12,8 +12,8 @@ from interfaces.dicom.models import ReportObject, ReportSend
 from interfaces.dicom.reports.sender import send_due
 from reporting.models import ReportVersion
 from reporting.services import add_addendum
-from ris.audit.actor import Actor
 from ris.audit.models import AuditEvent
+from ris.audit.services import Actor
 from ris.kernel.relay import deliver_owed
 from ris.people.models import User
 from tests.interfaces.dicom.orthanc import Orthanc, orthanc

@@ -16,7 +16,7 @@ from interfaces.dicom.models import Mpps, ReportObject
 from interfaces.dicom.reports.instances import get_or_create_object, load_file, parse_file
 from reporting.models import ReportVersion
 from reporting.services import add_addendum
-from ris.audit.actor import Actor
+from ris.audit.services import Actor
 from ris.orders.models import PerformedStep
 from ris.patients.models import Patient
 from ris.people.models import User

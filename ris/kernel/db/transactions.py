@@ -1,4 +1,6 @@
-"""Batches: several pieces of work in one transaction. What all need is read once, what none reads back written once.
+"""Batches and locks that last until the end of the transaction.
+
+A batch is several pieces of work in one transaction: what all need is read once, what none reads back written once.
 
 A service takes a lock, reads the site, appends to the audit trail, emits an event, and need not know whether it is
 alone in its transaction. In a batch each of these costs one statement for all pieces instead of one for each.
@@ -6,10 +8,15 @@ alone in its transaction. In a batch each of these costs one statement for all p
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
+
+from django.db import connection
+
+from .prepared import ask
 
 T = TypeVar("T")
 Work = Callable[[list[Any]], object]
@@ -20,7 +27,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.locked: frozenset[str] = frozenset()
-        """Names that the transaction holds (``locks.lock_name``)."""
+        """Names that the transaction holds (``lock_name``)."""
         self.known: dict[Any, Any] = {}
         """What was read of rows that this kind of work does not change."""
         self._deferred: list[tuple[Work, Any]] = []
@@ -83,3 +90,24 @@ def defer(work: Callable[[list[T]], object], item: T) -> None:
         work([item])
     else:
         batch.defer(work, item)
+
+
+def lock_name(*names: str) -> None:
+    """Let one transaction at a time past this line for each of ``names``, until it commits or rolls back.
+
+    Several are taken in an order of their own, so that two who want the same do not wait for each other.
+
+    PostgreSQL: an advisory transaction lock. SQLite: every transaction here begins IMMEDIATE, so
+    there is one writer at a time and nothing is left to lock.
+    """
+    if connection.vendor != "postgresql":
+        return
+    batch = current_batch()
+    if batch is not None:
+        names = tuple(name for name in names if name not in batch.locked)
+    if names:
+        digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+        keys = sorted(int.from_bytes(digest, "big", signed=True) for digest in digests)
+        ask(f"SELECT {', '.join(['pg_advisory_xact_lock(%s)'] * len(keys))}", keys)
+    if batch is not None:
+        batch.locked |= set(names)
