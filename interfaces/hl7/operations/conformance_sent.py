@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from ..outbound.lanes import ALARM_AFTER, DESTINATION_BACKOFF, MOST_PASSED_OVER, MOST_UNEXPLAINED, NOT_NOW_BACKOFF
 from ..outbound.messages.oru import CRITICAL, SECTIONS
 from ..outbound.options import FILTERS, OPTIONS
-from ..outbound.structure import REQUIRED
+from ..outbound.preparation import REQUIRED
+from ..outbound.queue import ALARM_AFTER, DESTINATION_BACKOFF, MOST_PASSED_OVER, MOST_UNEXPLAINED, NOT_NOW_BACKOFF
 from ..outbound.triggers import KINDS
 
 WIDTH = 116

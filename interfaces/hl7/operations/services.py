@@ -14,9 +14,8 @@ from ris.kernel.values import read_reason
 from .. import states
 from ..inbound import intake
 from ..models import Destination, InboundMessage, OutboundMessage
-from ..outbound.lanes import clear_lane_alarms
 from ..outbound.messages.segments import new_control_id
-from ..outbound.queue import SEND
+from ..outbound.queue import SEND, clear_lane_alarms
 from ..v2.encoding import codec_named
 from ..v2.header import recover_header
 from .preview import Preview, preview_message, store_copy

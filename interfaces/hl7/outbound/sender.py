@@ -23,9 +23,9 @@ from ris.kernel.states import Step
 
 from .. import states
 from ..models import Destination, OutboundMessage
-from .answers import ACCEPTED, Answer, apply_placer_numbers
-from .connection import DestinationConnection, NoAnswer, connection_key
-from .lanes import (
+from .connection import ACCEPTED, Answer, DestinationConnection, NoAnswer, apply_placer_numbers, connection_key
+from .preparation import prepare_waiting
+from .queue import (
     DESTINATION_BACKOFF,
     NO_ANSWER,
     NOT_NOW_BACKOFF,
@@ -37,7 +37,6 @@ from .lanes import (
     next_message,
     postpone_unanswered,
 )
-from .preparation import prepare_waiting
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ import pytest
 
 from interfaces.hl7.models import Destination, OutboundMessage
 from interfaces.hl7.operations import services
-from interfaces.hl7.outbound.answers import parse_answer
+from interfaces.hl7.outbound.connection import parse_answer
 from interfaces.hl7.v2.header import recover_header
 from ris.kernel.models import Alarm
 from tests.factories import TESTER

@@ -107,7 +107,7 @@ def test_resending_gives_a_new_control_id_and_keeps_the_place_in_the_lane():
 
 
 def test_skipping_lets_the_lane_go_on_and_a_sent_message_cannot_be_skipped():
-    from interfaces.hl7.outbound.lanes import next_message
+    from interfaces.hl7.outbound.queue import next_message
 
     to = destination(0)
     first, second = owed(to, number=1), owed(to, number=2)
