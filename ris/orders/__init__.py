@@ -4,8 +4,8 @@
 ``states``          the state diagrams of an order, a scheduled and a performed step
 ``models``          their rows
 ``intents``         what an edge has read, in plain values
-``services``        placement, revision, cancellation, withdrawal; scheduling; performed steps, by device or
-                    by hand; reconciliation; studies; moves between patients
+``services``        placement, revision, cancellation; booking; performed steps, by device or by hand;
+                    reconciliation; studies; moves between patients
 ``mwl``             the modality worklist: the question, its SQL, its rows
 ``selectors``       what a person or a device asks for
 ``web``             pages and REST

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from django.db.models import Prefetch, QuerySet
 
-from ris.kernel.db.statements import Kept
 from ris.kernel.errors import NotFound
 from ris.patients.models import Merge, Patient, Visit
 from ris.patients.selectors import merges_of
@@ -17,18 +16,6 @@ from ris.people.selectors import sites_for
 
 from . import states
 from .models import Order, PerformedStep, RequestedProcedure, ScheduledStep
-
-# Asked for every order that comes in, so its text is kept.
-_PLACED = Kept(
-    lambda authority, number: Order.objects.filter(placer_authority=authority, placer_number=number).order_by(
-        "-placer_generation"
-    )[:1]
-)
-
-
-def find_order(placer_authority: str, placer_number: str) -> Order | None:
-    """The order of that placer number, the last one where it was ordered anew; None if there is none."""
-    return _PLACED.first(placer_authority, placer_number)
 
 
 def orders_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[Order]:
@@ -84,6 +71,14 @@ def steps_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[ScheduledStep
 def step_for(viewer: User, step_id: int, can: Can = Can.SEE_ORDERS) -> ScheduledStep:
     """One scheduled step at the viewer's sites. Raises NotFound, also for one at a foreign site."""
     step = steps_for(viewer, can).filter(pk=step_id).first()
+    if step is None:
+        raise NotFound("There is no such scheduled step.")
+    return step
+
+
+def get_step(step_id: int) -> ScheduledStep:
+    """The step with its procedure and order. Raises NotFound."""
+    step = ScheduledStep.objects.select_related("procedure__order").filter(pk=step_id).first()
     if step is None:
         raise NotFound("There is no such scheduled step.")
     return step

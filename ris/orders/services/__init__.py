@@ -1,22 +1,32 @@
 """Services of orders and exams. Each is one transaction that audits itself and emits its events."""
 
-from .booking import book_order, rebook_step
-from .by_hand import complete_by_hand, discontinue_by_hand, start_by_hand, undo_end, undo_start
-from .cancellation import cancel_order, cancel_procedure, hold_order, release_order
-from .patient_moves import give_order
-from .performed_steps import complete_exam, discontinue_exam, start_exam
-from .placement import number_order, place_order
-from .reconciliation import link_exam, link_images, unlink_exam
-from .revision import revise_order
-from .scheduling import arrive, reschedule_step, undo_arrival
-from .studies import note_images, note_withdrawal
-from .withdrawal import (
+from .booking import book_order, rebook_step, reschedule_step
+from .by_hand import (
+    arrive,
+    complete_by_hand,
+    discontinue_by_hand,
+    start_by_hand,
+    undo_arrival,
+    undo_end,
+    undo_start,
+)
+from .cancellation import (
+    cancel_order,
+    cancel_procedure,
+    hold_order,
     reinstate_procedure,
     reinstate_step,
+    release_order,
     withdraw_order,
     withdraw_procedure,
     withdraw_step,
 )
+from .patient_moves import give_order
+from .performed_steps import complete_exam, discontinue_exam, start_exam
+from .placement import place_order
+from .reconciliation import link_exam, link_images, unlink_exam
+from .revision import number_order, revise_order
+from .studies import note_images, note_withdrawal
 
 __all__ = [
     "arrive",

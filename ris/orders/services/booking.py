@@ -9,21 +9,28 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ris.audit.services import Actor
+from ris.audit.services import Actor, record
 from ris.catalog.models import Device, Site
 from ris.kernel.db.transactions import lock_name
-from ris.kernel.errors import Conflict
+from ris.kernel.errors import Conflict, Invalid
+from ris.kernel.events import emit
+from ris.kernel.states import step as define_step
 
+from .. import states
+from ..events import StepRescheduled
 from ..intents import OrderIntent, ProcedureIntent
 from ..models import Order, ScheduledStep
+from ..selectors import get_step
 from ..selectors_booking import Booking, find_booking_doubts
 from ..selectors_catalog import find_catalog_procedure
-from .placement import place_order
-from .procedures import DEFAULT_MINUTES
-from .scheduling import get_step, reschedule_step
+from .placement import DEFAULT_MINUTES, place_order
 
 BOOKING = "booking"
 """Code of the Conflict that asks: the same again with ``confirmed`` books all the same."""
+
+
+RESCHEDULE = {state: define_step("reschedule", [state], state) for state in states.WAITING}
+"""One step for each waiting state, which it leaves as it is."""
 
 
 @transaction.atomic
@@ -56,6 +63,35 @@ def rebook_step(
     )
     _ask([booking], order.site, order.patient_id, confirmed=confirmed, at=at, new=False)
     return reschedule_step(step_id, start=start, device_id=device_id, actor=actor, at=at)
+
+
+@transaction.atomic
+def reschedule_step(step_id: int, *, start: datetime, device_id: int, actor: Actor, at: datetime) -> ScheduledStep:
+    """Move a waiting step to another moment (aware) or device of the same site and modality.
+
+    Raises NotFound, Conflict when the step has begun or is over, Invalid for a device that cannot do it.
+    """
+    step = get_step(step_id)
+    device = Device.objects.filter(pk=device_id, active=True).first()
+    order = step.procedure.order
+    if device is None or device.site_id != order.site_id or device.modality != step.modality:
+        raise Invalid("Choose an active device of the same site and modality.", at="device")
+    moved = ScheduledStep.objects.take(
+        RESCHEDULE.get(step.state, RESCHEDULE[states.SCHEDULED]),
+        step_id,
+        start=start,
+        device=device,
+        station_aes=[device.ae_title],
+        station_names=[device.name],
+        location=device.room,
+    )
+    record(actor, "step.reschedule", moved, patient_id=order.patient_id, at=at, order=order.pk)
+    emit(
+        StepRescheduled(
+            stream=order.accession, at=at, order_id=order.pk, procedure_id=step.procedure_id, step_id=step_id
+        )
+    )
+    return moved
 
 
 def _list_bookings(procedure: ProcedureIntent, site: Site, at: datetime) -> list[Booking]:

@@ -8,17 +8,41 @@ from django.db import transaction
 
 from ris.audit.services import Actor, record
 from ris.kernel.errors import Conflict
+from ris.kernel.events import emit
 
 from .. import states
-from ..events import ExamReopened
+from ..events import ExamReopened, OrderRevised, PatientArrived
 from ..intents import PerformedIntent
 from ..models import PerformedStep, ScheduledStep
-from ..selectors import find_performed
+from ..selectors import find_performed, get_step
 from .performed_steps import WRONG_ENTRY, complete_exam, discontinue_exam, emit_for_procedure, start_exam
-from .scheduling import get_step
 
 UNDO_WITHIN = timedelta(minutes=1)
 """The page offers it for ten seconds; the network and a slow hand get the rest."""
+
+
+@transaction.atomic
+def arrive(step_id: int, *, actor: Actor, at: datetime) -> ScheduledStep:
+    """Write down that the patient is here. Raises NotFound; Conflict unless the step is scheduled."""
+    arrived = ScheduledStep.objects.take(states.ARRIVE, step_id, arrived_at=at)
+    order = arrived.procedure.order
+    record(actor, "step.arrive", arrived, patient_id=order.patient_id, at=at, order=order.pk)
+    emit(
+        PatientArrived(
+            stream=order.accession, at=at, order_id=order.pk, procedure_id=arrived.procedure_id, step_id=step_id
+        )
+    )
+    return arrived
+
+
+@transaction.atomic
+def undo_arrival(step_id: int, *, actor: Actor, at: datetime) -> ScheduledStep:
+    """Take back that the patient is here. Raises NotFound; Conflict unless the step is arrived."""
+    step = ScheduledStep.objects.take(states.UNARRIVE, step_id, arrived_at=None)
+    order = step.procedure.order
+    record(actor, "step.undo-arrival", step, patient_id=order.patient_id, at=at, order=order.pk)
+    emit(OrderRevised(stream=order.accession, at=at, order_id=order.pk))
+    return step
 
 
 @transaction.atomic

@@ -1,4 +1,8 @@
-"""Orders and procedures are cancelled, held and released."""
+"""Orders are held, released and cancelled; a sender withdraws what it ordered, in whole or in part, and reinstates it.
+
+``cancel_*`` are refused once the exam has begun. ``withdraw_*`` are not: the result is the same whether the
+cancellation or the exam came first. What has begun stays, is flagged for a person and is read; the rest is cancelled.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ from ris.kernel.events import emit
 from ris.kernel.states import Step
 
 from .. import states
-from ..events import OrderCancelled, OrderEvent, OrderHeld, OrderReleased, ProcedureCancelled
+from ..events import OrderCancelled, OrderEvent, OrderHeld, OrderReleased, OrderRevised, ProcedureCancelled
 from ..models import Order, RequestedProcedure, ScheduledStep
+from .flags import PERFORMED_THOUGH_CANCELLED, add_flag, remove_flags
 from .placement import lock_order
 
 
@@ -75,3 +80,99 @@ def _move_order(order_id: int, step: Step, event: type[OrderEvent], reason: str,
     record(actor, f"order.{step.name}", order, patient_id=order.patient_id, reason=reason, at=at)
     emit(event(stream=order.accession, at=at, order_id=order.pk))
     return order
+
+
+@transaction.atomic
+def withdraw_order(order_id: int, *, reason: str, actor: Actor, at: datetime) -> bool:
+    """Cancel an order as far as it has not begun; return whether anything changed.
+
+    What has begun stays, and the order is flagged. Raises NotFound.
+    """
+    order = lock_order(order_id)
+    if order.state == states.CANCELLED:
+        return False
+    begun = _begun(order)
+    if not begun:
+        cancel_order(order_id, reason=reason, actor=actor, at=at)
+        if PERFORMED_THOUGH_CANCELLED in order.flags:
+            remove_flags(order, PERFORMED_THOUGH_CANCELLED)
+        return True
+    changed = False
+    if order.state == states.HELD:
+        release_order(order_id, actor=actor, at=at)
+        changed = True
+    for procedure in order.procedures.exclude(state=states.CANCELLED).exclude(pk__in=begun):
+        cancel_procedure(procedure.pk, reason=reason, actor=actor, at=at)
+        changed = True
+    cancelled = ScheduledStep.objects.filter(procedure__in=begun).take_all(states.CANCEL_STEP)
+    return _flag_begun(order, bool(cancelled) or changed, reason, actor, at)
+
+
+@transaction.atomic
+def withdraw_procedure(procedure_id: int, *, reason: str, actor: Actor, at: datetime) -> bool:
+    """As :func:`withdraw_order`, for one procedure."""
+    procedure = RequestedProcedure.objects.filter(pk=procedure_id).first()
+    if procedure is None:
+        raise NotFound("There is no such procedure.")
+    order = lock_order(procedure.order_id)
+    if procedure.state == states.CANCELLED:
+        return False
+    if procedure_id not in _begun(order):
+        cancel_procedure(procedure_id, reason=reason, actor=actor, at=at)
+        return True
+    cancelled = procedure.steps.take_all(states.CANCEL_STEP)
+    return _flag_begun(order, bool(cancelled), reason, actor, at)
+
+
+@transaction.atomic
+def withdraw_step(step_id: int, *, reason: str, actor: Actor, at: datetime) -> bool:
+    """As :func:`withdraw_order`, for one step of a procedure whose other steps stay."""
+    step = ScheduledStep.objects.select_related("procedure").filter(pk=step_id).first()
+    if step is None:
+        raise NotFound("There is no such scheduled step.")
+    order = lock_order(step.procedure.order_id)
+    if step.state == states.CANCELLED:
+        return False
+    if step.state in states.BEGUN:
+        return _flag_begun(order, False, reason, actor, at)
+    ScheduledStep.objects.filter(pk=step_id).take_all(states.CANCEL_STEP)
+    _emit_revised(order, "step.withdraw", reason, actor, at)
+    return True
+
+
+@transaction.atomic
+def reinstate_procedure(procedure_id: int, *, actor: Actor, at: datetime) -> None:
+    """Reinstate a procedure that was withdrawn, with its steps. Raises NotFound; Conflict unless it is cancelled."""
+    procedure = RequestedProcedure.objects.take(states.REINSTATE, procedure_id)
+    procedure.steps.take_all(states.REINSTATE_STEP)
+    _emit_revised(procedure.order, "procedure.reinstate", "", actor, at)
+
+
+@transaction.atomic
+def reinstate_step(step_id: int, *, actor: Actor, at: datetime) -> None:
+    """Reinstate a step that was withdrawn. Raises NotFound; Conflict unless it is cancelled."""
+    step = ScheduledStep.objects.take(states.REINSTATE_STEP, step_id)
+    _emit_revised(step.procedure.order, "step.reinstate", "", actor, at)
+
+
+def _begun(order: Order) -> set[int]:
+    """The primary keys of the procedures of which a step is under way or done.
+
+    All steps are locked, in the order of their keys as everywhere: who begins one now waits for this transaction.
+    """
+    steps = ScheduledStep.objects.filter(procedure__order=order).select_for_update(of=("self",)).order_by("pk")
+    return {step.procedure_id for step in steps if step.state in states.BEGUN}
+
+
+def _flag_begun(order: Order, changed: bool, reason: str, actor: Actor, at: datetime) -> bool:
+    """Flag the order and emit it, unless nothing changed and it was flagged before; return whether it was emitted."""
+    if not changed and PERFORMED_THOUGH_CANCELLED in order.flags:
+        return False
+    add_flag(order, PERFORMED_THOUGH_CANCELLED)
+    _emit_revised(order, "order.withdraw", reason, actor, at)
+    return True
+
+
+def _emit_revised(order: Order, action: str, reason: str, actor: Actor, at: datetime) -> None:
+    record(actor, action, order, patient_id=order.patient_id, reason=reason, at=at)
+    emit(OrderRevised(stream=order.accession, at=at, order_id=order.pk))

@@ -33,7 +33,7 @@ from ..events import (
 from ..intents import PerformedIntent
 from ..models import Order, PerformedStep, RequestedProcedure, ScheduledStep
 from .flags import PERFORMED_THOUGH_CANCELLED, PERFORMED_UNDER_OTHER_STUDY, add_flag
-from .performed_study import adopt_study, flag_other_study, release_study
+from .studies import adopt_study, flag_other_study, release_study
 
 WRONG_ENTRY = "110514"
 """Discontinuation reason "incorrect worklist entry selected" (PS3.16 CID 9300)."""

@@ -15,9 +15,9 @@ from .. import states
 from ..events import ExamStarted, ExamUnlinked, OrderRevised
 from ..intents import PerformedIntent
 from ..models import PerformedStep, RequestedProcedure, ScheduledStep, Study
+from ..selectors import get_step
 from .performed_steps import complete_exam, emit_ended, emit_for_procedure, move_steps, start_exam
-from .performed_study import adopt_study, give_study, release_study
-from .scheduling import get_step
+from .studies import adopt_study, give_study, release_study
 
 _STEP_FOR = {
     states.IN_PROGRESS: states.START,

@@ -1,4 +1,4 @@
-"""Orders are revised by what a sender says later (ORC-1 XO, IHE RAD-3)."""
+"""Orders are revised by what a sender says later (ORC-1 XO), and numbered by their placer (SN, NA); IHE RAD-3."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from ..intents import OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 from ..selectors_catalog import find_catalog_procedure
 from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, add_flag, remove_flags
-from .placement import lock_order
-from .procedures import add_procedure, add_step, check_intent, find_device
+from .placement import add_procedure, add_step, check_intent, find_device, lock_order, lock_placer
 
 
 @transaction.atomic
@@ -120,3 +119,24 @@ def _write_step(procedure: RequestedProcedure, step: ScheduledStep, intent: Step
             "protocol_codes": [[code.value, code.text, code.system] for code in protocols],
         }
     ScheduledStep.objects.filter(pk=step.pk).update(version=F("version") + 1, **changes)
+
+
+@transaction.atomic
+def number_order(order_id: int, *, placer_number: str, placer_authority: str, actor: Actor, at: datetime) -> Order:
+    """Write the number that the placer gave an order that began here (IHE RAD-3: SN, NA).
+
+    Raises NotFound; Conflict when it has a number already, or when another order has this one.
+    """
+    # The placer's name is locked before the row, as in place_order: the other way round two could wait for each other.
+    lock_placer(placer_authority, placer_number)
+    order = lock_order(order_id)
+    if order.placer_number:
+        raise Conflict("This order has a placer number already.", at="placer_number")
+    if Order.objects.filter(placer_authority=placer_authority, placer_number=placer_number).exists():
+        raise Conflict("This placer order number was used before.", at="placer_number", code="duplicate")
+    numbers = {"placer_number": placer_number, "placer_authority": placer_authority}
+    Order.objects.filter(pk=order.pk).update(version=F("version") + 1, **numbers)
+    record(actor, "order.number", order, patient_id=order.patient_id, at=at)
+    emit(OrderRevised(stream=order.accession, at=at, order_id=order.pk))
+    order.refresh_from_db()
+    return order

@@ -13,10 +13,9 @@ from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.orders import states as order_states
 from ris.orders.models import Order
-from ris.orders.selectors import find_order
 from ris.orders.services import number_order, place_order
 from ris.orders.services.flags import UNKNOWN_PROCEDURE
-from ris.orders.services.numbers import lock_placer
+from ris.orders.services.placement import find_order, lock_placer
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 
