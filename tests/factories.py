@@ -12,8 +12,8 @@ from ris.catalog.models import Device, Procedure, Site, Subspecialty
 from ris.orders.intents import Code, OrderIntent, PerformedIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure
 from ris.orders.services import complete_exam, place_order, start_exam
+from ris.patients.matching import search_name
 from ris.patients.models import Identifier, Patient
-from ris.patients.names import search_name
 from ris.people.models import User
 from ris.people.roles import Role
 from ris.people.services import grant

@@ -7,11 +7,10 @@ number names a patient, what else was said of the person is compared with what i
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-
-from .names import fold
 
 MOST_LETTERS = 64
 """Of a name that are compared: bounds the work that a hostile name can cause."""
@@ -231,3 +230,19 @@ def _one_slip(one: str, other: str) -> bool:
     start = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     a, b = one[start:], other[start:]
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[2:] == b[2:] and a[:2] == b[1::-1])
+
+
+# NFKD does not take these apart into a letter and an accent.
+_LETTERS = str.maketrans({"ß": "SS", "Ø": "O", "ø": "O", "Æ": "AE", "æ": "AE", "Ł": "L", "ł": "L", "Đ": "D", "đ": "D"})
+
+
+def fold(text: str) -> str:
+    """``"Müller  van  Dyk"`` → ``"MULLER VAN DYK"``. Scripts without case or accents pass unchanged."""
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).upper().split())
+
+
+def search_name(family: str, given: str, middle: str, ideographic: str = "", phonetic: str = "") -> str:
+    """What a name search looks at: ``FAMILY^GIVEN^MIDDLE``, then the other groups after ``=`` (PS3.5 6.2.1)."""
+    groups = ["^".join(filter(None, [family, given, middle])), ideographic, phonetic]
+    return "=".join(fold(group) for group in groups).rstrip("=")

@@ -14,9 +14,9 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
-from .identifiers import names_a_person, series_of
+from .intents import names_a_person, series_of
+from .matching import fold
 from .models import Identifier, IdentityQuestion, Merge, Patient, Visit
-from .names import fold
 
 
 def find_patient(identifiers: Iterable[tuple[str, str, str]]) -> Patient | None:

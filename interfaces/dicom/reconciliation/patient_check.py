@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ris.patients.matching import Comparison, Fit, Traits, Verdict, compare
+from ris.patients.matching import Comparison, Fit, Traits, Verdict, compare, fold
 from ris.patients.models import Identifier, Patient
-from ris.patients.names import fold
 from ris.patients.selectors import survivor
 
 SHORTEST_CUT = 3

@@ -7,8 +7,7 @@ from typing import Literal
 
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
-from ris.patients.services import IdentityPolicy, resolve_patient
-from ris.patients.services.authorities import authority_named
+from ris.patients.services import IdentityPolicy, authority_named, resolve_patient
 
 from ..translation.z_segments import values_of
 from ..v2 import datatypes

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from django.db import connection
 
-from ris.patients.names import fold
+from ris.patients.matching import fold
 
 from .. import states
 from .question import MwlQuestion

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection
 
-from ris.patients.names import fold
+from ris.patients.matching import fold
 
 FIRST_NON_LATIN = "\u0370"
 

@@ -1,7 +1,6 @@
 """Promises about patients. Each is one transaction that audits itself and tells its events."""
 
-from .authorities import authority_named
-from .identity import resolve_patient
+from .identity import add_alias, authority_named, resolve_patient
 from .merging import (
     merge_patients,
     note_moved,
@@ -19,6 +18,7 @@ __all__ = [
     "ASK_FIRST",
     "IdentityDoubt",
     "IdentityPolicy",
+    "add_alias",
     "ask_identity",
     "authority_named",
     "decide_identity",

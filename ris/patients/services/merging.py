@@ -16,7 +16,7 @@ from ris.kernel.events import emit
 from ris.kernel.values import read_reason
 
 from ..events import PatientRevised, PatientsMerged, PatientsSeparated
-from ..identifiers import series_of
+from ..intents import series_of
 from ..models import Identifier, Merge, Patient, Visit
 from ..selectors import came_since, separated_later, survivor
 from .identity import absorb_demographics

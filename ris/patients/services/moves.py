@@ -13,7 +13,7 @@ from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 
 from ..events import PatientRevised, VisitMoved
-from ..identifiers import series_of
+from ..intents import series_of
 from ..models import Identifier, Patient, Visit
 
 

@@ -18,9 +18,8 @@ from ris.kernel.events import emit
 
 from ..events import IdentityDecided
 from ..intents import PatientIntent
-from ..matching import Comparison, Traits, Verdict, compare
+from ..matching import Comparison, Traits, Verdict, compare, fold
 from ..models import IdentityQuestion, Patient
-from ..names import fold
 
 ALARM = "patient-identity"
 _RANK = (Verdict.SAME, Verdict.UNSURE, Verdict.ANOTHER)

@@ -11,8 +11,7 @@ from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import Order
 from ris.patients.models import AssigningAuthority, IdentityQuestion, Patient
-from ris.patients.services import decide_identity
-from ris.patients.services.authorities import add_alias
+from ris.patients.services import add_alias, decide_identity
 from tests.factories import TESTER
 from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, orc, pid, take
 

@@ -111,7 +111,7 @@ def test_trailing_blanks_in_ae_titles_do_not_count() -> None:
 
 @pytest.mark.parametrize("term", ["ISO_IR_100", "ISO-IR 100", "iso_ir 100", "ISO IR 100"])
 def test_a_misspelt_character_set_is_understood(term: str) -> None:
-    from ris.patients.names import search_name
+    from ris.patients.matching import search_name
     from tests.factories import PatientFactory
 
     name = search_name("Zzmüller", "Alpha", "")

@@ -9,8 +9,8 @@ from interfaces.dicom.mwl.identifier import MAX_VALUE_CHARACTERS
 from ris.orders.intents import Code, ProcedureIntent, StepIntent
 from ris.orders.models import Order, ScheduledStep
 from ris.orders.services import cancel_order, complete_exam, discontinue_exam, hold_order
+from ris.patients.matching import search_name
 from ris.patients.models import Identifier, Patient
-from ris.patients.names import search_name
 from tests.factories import NOON, TESTER, DeviceFactory, SiteFactory, make_order, perform
 from tests.interfaces.dicom.asking import ask, found
 from tests.interfaces.dicom.scu import query
