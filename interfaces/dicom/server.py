@@ -59,7 +59,7 @@ def serve(
     sock = _bound(host, port, share_port)
     keep_identifiers_out_of_logs()
     threads, query_log = DatabaseExecutor(DATABASE_THREADS, "dicom-database"), QueryLog()
-    services = Services(threads, query_log.add, N_SERVICES)
+    services = Services(threads, query_log.add, SOP_CLASSES, N_SERVICES)
     try:
         asyncio.run(_run(sock, ae_title, stop, on_listening, tls, services))
     finally:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _MICROSECOND = timedelta(microseconds=1)
 NEVER = date.min
@@ -62,7 +64,8 @@ def parse_utc_offset(text: str) -> tzinfo | None:
     return timezone(timedelta(minutes=-minutes if match.group(1) == "-" else minutes))
 
 
-def build_interval(dates: str, times: str, zone: tzinfo) -> dict[str, datetime | time | None]:
+@lru_cache(maxsize=2048)  # a device asks the same interval every minute, all day
+def build_interval(dates: str, times: str, zone: tzinfo) -> Mapping[str, datetime | time | None]:
     """The fields of MwlQuestion that date and time keys ask: aware bounds, or a time of day without a date."""
     dates, times = dates.strip("* "), times.strip("* ")
     early, late = time.min, time.max

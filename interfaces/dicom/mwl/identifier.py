@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -50,11 +50,10 @@ class WorklistQuery:
     """Keys we do not know, or do not match on: the answers' status is FF01."""
     habits: tuple[str, ...] = ()
 
-    def moments(self, zone: ZoneInfo) -> dict[str, datetime | time | None]:
+    def moments(self, zone: ZoneInfo) -> Mapping[str, datetime | time | None]:
         """The date and time keys as one interval, by the query's own offset or else by the clock of ``zone``."""
-        return date_matching.build_interval(
-            self.dates, self.times, date_matching.parse_utc_offset(self.timezone) or zone
-        )
+        offset = date_matching.parse_utc_offset(self.timezone) if self.timezone else None
+        return date_matching.build_interval(self.dates, self.times, offset or zone)
 
     def keys(self) -> dict[str, str]:
         """The matching keys as they are shown to a person."""

@@ -66,7 +66,7 @@ class Association(asyncio.Protocol):
         sock = None if self.encrypted else transport.get_extra_info("socket")
         self._file = -1 if sock is None else sock.fileno()
         self.address = _plain_address((transport.get_extra_info("peername") or ("",))[0])
-        self._awaits_header = is_proxy(self.address, self.owner.proxies)
+        self._awaits_header = bool(self.owner.proxies) and is_proxy(self.address, self.owner.proxies)
         self.owner.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -71,7 +71,7 @@ class MessageExchange:
         decisions = []
         for context in self._request.contexts:
             transfer = next((uid for uid in context.transfers if uid in _TRANSFERS), None)
-            if not self._services.answers(context.abstract):
+            if context.abstract not in self._services.sop_classes:
                 result = ABSTRACT_SYNTAX_UNKNOWN
             elif transfer is None:
                 result = TRANSFER_SYNTAXES_UNKNOWN

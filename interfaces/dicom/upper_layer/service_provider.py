@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ris.kernel.db.threads import DatabaseExecutor
 
 from ..mwl.query_log import LogEntry
-from . import pdu
 from .n_services import NServices
 
 
@@ -24,12 +23,9 @@ class Services:
 
     threads: DatabaseExecutor
     log_query: Callable[[LogEntry], None]
-    n_services: NServices = field(default_factory=dict)
-
-    def answers(self, sop_class: str) -> bool:
-        """Whether a presentation context for this SOP class is accepted."""
-        built_in = sop_class in (pdu.VERIFICATION, pdu.MODALITY_WORKLIST)
-        return built_in or any(sop_class == known for known, _ in self.n_services)
+    sop_classes: Container[str]
+    """Presentation contexts for these are accepted."""
+    n_services: NServices
 
 
 class Connection(Protocol):
