@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require
 

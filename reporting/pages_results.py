@@ -14,8 +14,7 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.orders.result_delivery import list_deliveries, summarize
-from ris.people.edge import actor_of, user_of
-from ris.people.http import STATUS, go, page
+from ris.people.http import STATUS, actor_of, go, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 

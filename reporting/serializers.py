@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from ris.kernel.values import MOST_NUMBER
 from ris.orders.result_delivery import ResultDelivery, list_deliveries
-from ris.people.edge import user_of
+from ris.people.http import user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 

@@ -6,6 +6,8 @@ import os
 from datetime import timedelta
 from typing import Any
 
+from csp import constants as csp
+
 from .config import BASE_DIR, read_config, secret_key
 from .config_servers import database, mail_server, redis_url
 from .logs import logging_config
@@ -46,20 +48,20 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "ris.web.csp.ContentSecurityPolicy",
+    "ris.web.middleware.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "ris.web.permissions.PermissionsReadOnce",
-    "ris.web.idle.IdleLogOff",
-    "ris.web.request_log.RequestLog",
+    "ris.web.middleware.PermissionsReadOnce",
+    "ris.web.middleware.IdleLogOff",
+    "ris.web.middleware.RequestLog",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "ris.web.refusals.RefusalPages",
-    "ris.web.request_values.PossibleValues",
+    "ris.web.middleware.RefusalPages",
+    "ris.web.middleware.PossibleValues",
 ]
 ROOT_URLCONF = "ris.urls"
 ASGI_APPLICATION = "ris.asgi.application"
@@ -164,6 +166,20 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *RIS.hosts]
 if RIS.http.host not in {"0.0.0.0", "::"}:  # noqa: S104  (a comparison: those two are no host's name)
     ALLOWED_HOSTS.append(f"[{RIS.http.host}]" if ":" in RIS.http.host else RIS.http.host)
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {  # django-csp; Django 6.0 brings the same as SECURE_CSP
+    "DIRECTIVES": {
+        "default-src": [csp.NONE],
+        "script-src": [csp.SELF, csp.NONCE],  # by file, or by the nonce of one answer; never inline
+        "style-src": [csp.SELF, csp.NONCE],
+        "img-src": [csp.SELF, "data:"],
+        "font-src": [csp.SELF],
+        "manifest-src": [csp.SELF],
+        "connect-src": [csp.SELF],  # and the websocket: ris.web.middleware
+        "base-uri": [csp.NONE],
+        "form-action": [csp.SELF],
+        "frame-ancestors": [csp.NONE],
+    }
+}
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

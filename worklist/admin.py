@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from ris.kernel.clock import now
 from ris.people.backoffice import SetUp
-from ris.people.edge import actor_of
+from ris.people.http import actor_of
 
 from .models import (
     AiPerformance,

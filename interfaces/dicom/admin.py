@@ -12,7 +12,7 @@ from django.shortcuts import render
 
 from ris.kernel.clock import now
 from ris.people.backoffice import SetUp, SetUpForm, networks
-from ris.people.edge import actor_of
+from ris.people.http import actor_of
 
 from .availability.webhook import issue_webhook_token
 from .models import Archive, DeviceProfile, MppsTarget, PriorDestination, ReportRoute

@@ -17,8 +17,7 @@ from ris.kernel.errors import NotFound
 from ris.kernel.values import id_or_none
 from ris.orders.selectors import step_for, steps_for
 from ris.orders.states import WAITING
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for

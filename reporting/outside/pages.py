@@ -11,8 +11,7 @@ from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
 from ris.patients.models import Patient
 from ris.patients.selectors import visible_patients
-from ris.people.edge import actor_of, user_of
-from ris.people.http import page
+from ris.people.http import actor_of, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 

@@ -15,7 +15,7 @@ from ris.kernel.clock import now
 
 from . import admin_catalog as admin_catalog
 from .backoffice import SetUp
-from .edge import actor_of
+from .http import actor_of
 from .models import User
 from .roles import Role
 from .selectors import granted_sites

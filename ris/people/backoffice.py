@@ -21,8 +21,7 @@ from django.template.response import SimpleTemplateResponse
 from ris.audit.services import record
 from ris.kernel.clock import now
 
-from .edge import actor_of
-from .http import page
+from .http import actor_of, page
 from .roles import Can
 from .selectors import permissions_of
 

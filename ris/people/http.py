@@ -1,28 +1,53 @@
-"""What every page does around its one service: who asks, may they, in which zone, and refusals in words."""
+"""What every page and call does around its one service: who asks and from where, may they, refusals in words."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 
-from .edge import user_of
 from .models import User
 from .roles import Can
 from .selectors import permissions_of
 
 View = Callable[..., HttpResponse]
 STATUS: dict[type[Refusal], int] = {Invalid: 400, Forbidden: 403, NotFound: 404, Conflict: 409}
+
+SEEN = "seen"
+"""Key in a session: when its person was last seen, in whole seconds since 1970."""
+
+
+def user_of(request: Any) -> User:
+    """The logged-in user of a Django or DRF request; the edge has made sure that there is one."""
+    return cast(User, request.user)
+
+
+def actor_of(request: HttpRequest | Any) -> Actor:
+    """Who acts, with the address they come from."""
+    return Actor.of_user(user_of(request), str(request.META.get("REMOTE_ADDR", "")))
+
+
+def is_idle(session: Mapping[str, Any], at_s: float | None = None) -> bool:
+    """Whether a session's person did nothing for ``settings.IDLE_LOG_OFF``; for requests and for open websockets.
+
+    A session without :data:`SEEN` has only just begun. ``at_s``: seconds since 1970; None: now.
+    """
+    seen_s = session.get(SEEN)
+    now_s = time.time() if at_s is None else at_s
+    return seen_s is not None and now_s - seen_s > settings.IDLE_LOG_OFF.total_seconds()
 
 
 def page(*cans: Can) -> Callable[[View], View]:
@@ -83,9 +108,9 @@ def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 
 def toast(response: HttpResponse, text: str, *, level: str = "success", undo: str = "") -> HttpResponse:
     """Have the page show ``text`` once; ``undo`` is a URL to POST to within ten seconds."""
-    told = json.loads(response.get("HX-Trigger", "{}"))
-    told["toast"] = {"text": text, "level": level, "undo": undo}
-    response["HX-Trigger"] = json.dumps(told)
+    events = json.loads(response.get("HX-Trigger", "{}"))  # a view may have set another event before
+    events["toast"] = {"text": text, "level": level, "undo": undo}
+    response["HX-Trigger"] = json.dumps(events)
     return response
 
 
@@ -94,11 +119,13 @@ def go(request: HttpRequest, url: str, text: str = "", *, level: int = messages.
     if text:
         messages.add_message(request, level, text)
     if is_htmx(request):
+        # htmx follows a 302 inside its own request and would swap the whole page into one part of this one.
         return HttpResponse(status=204, headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
 
 
 def _log_in(request: HttpRequest) -> HttpResponse:
     if is_htmx(request) or wants_json(request):
+        # A log-in form must not be swapped into a part of a page: the page is loaded anew, and asks for the log-in.
         return HttpResponse(status=401, headers={"HX-Refresh": "true"})
     return redirect_to_login(request.get_full_path(), login_url="/login/")

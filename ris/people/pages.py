@@ -17,8 +17,7 @@ from ris.kernel.clock import now
 from ris.kernel.models import Alarm, Delivery
 from ris.kernel.relay import retry_stuck
 
-from .edge import actor_of, user_of
-from .http import go, page
+from .http import actor_of, go, page, user_of
 from .models import User
 from .navigation import HOMES
 from .roles import Can

@@ -16,7 +16,7 @@ from django.contrib.sessions.models import Session
 
 from ris.audit.services import Actor
 from ris.kernel.clock import now
-from ris.people.edge import SEEN
+from ris.people.http import SEEN
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_user
 from tests.worklist.reading import make_item, make_reader

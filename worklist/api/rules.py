@@ -23,7 +23,7 @@ from rest_framework.response import Response
 
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, Refusal
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 from worklist.models import RuleSet

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for

@@ -10,8 +10,7 @@ from django.views.decorators.http import require_POST
 
 from ris.kernel.clock import now
 from ris.kernel.values import read_moment, read_number
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page, toast
+from ris.people.http import actor_of, go, page, toast, user_of
 from ris.people.roles import Can
 
 from .. import selectors, services

@@ -17,8 +17,7 @@ from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
 from ris.kernel.values import day_or_none, read_moment
 from ris.orders.result_delivery import count_undelivered
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page, toast
+from ris.people.http import actor_of, go, page, toast, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for

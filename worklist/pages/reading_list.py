@@ -15,8 +15,7 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.kernel.values import id_or_none
 from ris.orders.result_delivery import list_deliveries, summarize
-from ris.people.edge import actor_of, user_of
-from ris.people.http import page
+from ris.people.http import actor_of, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for

@@ -16,8 +16,7 @@ from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound, Refusal
 from ris.kernel.values import day_or_none, id_or_none
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for

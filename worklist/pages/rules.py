@@ -15,8 +15,7 @@ from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden, NotFound, Refusal
 from ris.kernel.values import id_or_none
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import site_ids_for, sites_for

@@ -14,7 +14,7 @@ from django.utils.crypto import constant_time_compare
 from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
-from ris.people.edge import is_idle
+from ris.people.http import is_idle
 from ris.people.models import SiteGroupPermission, SiteUserPermission, User
 from ris.people.roles import ROLES, Can
 from ris.people.selectors import sites_for

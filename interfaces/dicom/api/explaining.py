@@ -15,7 +15,7 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
 from ris.orders.selectors import steps_for
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 
 from .. import selectors
 

@@ -18,7 +18,7 @@ from ris.kernel.clock import now
 from ris.orders.models import PerformedStep, Study
 from ris.orders.selectors import step_for
 from ris.orders.services import unlink_exam
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require

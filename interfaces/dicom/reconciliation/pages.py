@@ -20,8 +20,7 @@ from ris.orders.selectors_performed import Suggestion, suggest_steps
 from ris.orders.services import unlink_exam
 from ris.orders.states import ACTIVE, CANCELLED, IN_PROGRESS
 from ris.patients.matching import Traits
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm

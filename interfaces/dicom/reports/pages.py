@@ -12,8 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.values import id_or_none
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 

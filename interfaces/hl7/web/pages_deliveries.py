@@ -11,8 +11,7 @@ from django.views.decorators.http import require_safe
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.orders.result_delivery import list_deliveries
-from ris.people.edge import actor_of, user_of
-from ris.people.http import page
+from ris.people.http import actor_of, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for
 

@@ -14,8 +14,7 @@ from ris.catalog.models import Procedure, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.kernel.values import read_number
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require

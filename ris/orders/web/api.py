@@ -17,7 +17,7 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
 from ris.patients.selectors import visible_patients
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm

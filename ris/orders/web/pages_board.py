@@ -17,8 +17,7 @@ from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.kernel.values import day_or_none
-from ris.people.edge import actor_of, user_of
-from ris.people.http import page, toast
+from ris.people.http import actor_of, page, toast, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for

@@ -21,8 +21,7 @@ from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
 from ris.patients.selectors import patients_matching, possible_duplicates
 from ris.patients.services import resolve_patient
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 

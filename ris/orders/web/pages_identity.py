@@ -16,8 +16,7 @@ from ris.kernel.errors import Invalid
 from ris.patients.models import IdentityQuestion
 from ris.patients.selectors import identity_question_for, identity_questions_for
 from ris.patients.services import decide_identity
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 

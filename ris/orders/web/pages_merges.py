@@ -11,8 +11,7 @@ from ris.kernel.errors import Invalid
 from ris.kernel.values import id_or_none
 from ris.patients.selectors import merge_for
 from ris.patients.services import give_visit, unmerge_patients
-from ris.people.edge import actor_of, user_of
-from ris.people.http import go, page
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
 
 from .. import services

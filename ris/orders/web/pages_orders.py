@@ -24,8 +24,7 @@ from ris.kernel.models import Record
 from ris.kernel.values import id_or_none, read_id, read_moment
 from ris.patients.models import Patient
 from ris.patients.selectors import patients_matching, visible_patients
-from ris.people.edge import actor_of, user_of
-from ris.people.http import STATUS, go, page
+from ris.people.http import STATUS, actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for

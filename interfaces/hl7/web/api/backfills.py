@@ -17,7 +17,7 @@ from interfaces.hl7.models import BackFill
 from interfaces.hl7.outbound import backfill
 from ris.kernel.api import IdField, MomentField
 from ris.kernel.clock import now
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm

@@ -18,7 +18,7 @@ from interfaces.hl7.operations import services
 from interfaces.hl7.operations.message_filter import MessageFilter
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm

@@ -21,7 +21,7 @@ from interfaces.hl7.translation.csv_tables import COLUMNS, drop_entry, export_cs
 from interfaces.hl7.translation.unknown_values import unknown_values_of
 from ris.kernel.clock import now
 from ris.kernel.values import read_id, read_number
-from ris.people.edge import actor_of, user_of
+from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
 

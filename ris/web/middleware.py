@@ -1,0 +1,138 @@
+"""What every request passes, in the order of ``settings.MIDDLEWARE``; the rest of that list is other packages'."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.contrib.auth import logout
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django_structlog.middlewares import RequestMiddleware
+
+from ris.kernel.errors import Invalid, Refusal
+from ris.kernel.values import MOST_ID
+from ris.people.http import SEEN, is_idle, refused
+from ris.people.selectors import read_permissions_once
+
+from .api_errors import API, CONTENT_TYPE, problem_body
+
+PERMISSIONS_POLICY = "camera=(), geolocation=(), payment=(), usb=()"
+"""Devices of the workstation that no page of ours uses (W3C Permissions Policy)."""
+
+# A write for each request would make every read of a page a write of its session, too.
+NOTED_EVERY_S = 60
+"""Seconds between two writes of when a session's person was last seen."""
+
+BY_ITSELF = "X-By-Itself"
+"""Header of a request that a page makes without a person: a live list that re-reads, an autosave's clock."""
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class SecurityHeaders(CSPMiddleware):
+    """Sets Content-Security-Policy (``settings.CONTENT_SECURITY_POLICY``) and Permissions-Policy on every answer.
+
+    A view that serves a file from outside sets a stricter policy itself; that one stays. A template that reads
+    ``request.csp_nonce`` gets its nonce into the header; none is there that nobody reads.
+    """
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        """The policy, with the address of the page's own websocket."""
+        parts = super().get_policy_parts(request, response, report_only)
+        # CSP 3 lets 'self' cover ws: and wss:. Browsers that follow CSP 2 do not, so the address is named beside it.
+        websocket = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}"
+        return replace(parts, update={**(parts.update or {}), "connect-src": [websocket]})
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Add both headers."""
+        response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        return super().process_response(request, response)
+
+
+class Middleware:
+    """A middleware that passes every request on; subclasses change what they are for."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+
+class PermissionsReadOnce(Middleware):
+    """A page that asks a dozen times what its user may do reads it from the database once.
+
+    A permission that is taken away while a request runs counts from the next request on.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with read_permissions_once():
+            return self.get_response(request)
+
+
+class IdleLogOff(Middleware):
+    """Ends a session in which nobody did anything for ``settings.IDLE_LOG_OFF``.
+
+    A person keeps a session alive; a page that refreshes itself does not (:data:`BY_ITSELF`).
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            now_s = int(time.time())
+            seen_s = request.session.get(SEEN, now_s)
+            if is_idle(request.session, now_s):
+                logout(request)
+            elif SEEN not in request.session or (now_s - seen_s >= NOTED_EVERY_S and BY_ITSELF not in request.headers):
+                request.session[SEEN] = now_s
+        return self.get_response(request)
+
+
+class RequestLog(RequestMiddleware):
+    """One line a request: who, which path, which status. No query string and no body: they may name patients."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        return f"{request.method} {request.path}"
+
+
+class RefusalPages(Middleware):
+    """Turns a Refusal that a view let through into a page, a toast or problem details with 400, 403, 404 or 409."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a refusal with its page, or as JSON where that is asked for. None for other errors."""
+        return refused(request, exception) if isinstance(exception, Refusal) else None
+
+
+class PossibleValues(Middleware):
+    """Answers what no row can hold before any view: 404 for too large an id, 400 and its name for a NUL in a text.
+
+    PostgreSQL stores no NUL (U+0000) in a text; SQLite does, and would give an answer that PostgreSQL cannot give.
+    """
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Raise Http404 for an id in the address that no table has; refuse a NUL in the query or form; else None."""
+        if any(isinstance(value, int) and value > MOST_ID for value in kwargs.values()):
+            raise Http404
+        name = next(_names_with_nul(request), None)
+        if name is None:
+            return None
+        refusal = Invalid("NUL characters are not allowed. Take them out.", at=name.replace("\x00", ""))
+        if request.path.startswith(API):
+            body = problem_body(400, refusal.detail, code=refusal.code, at=refusal.at)
+            return JsonResponse(body, status=400, content_type=CONTENT_TYPE)
+        return refused(request, refusal)
+
+
+def _names_with_nul(request: HttpRequest) -> Iterator[str]:
+    fields = [request.GET]
+    # Reading POST consumes the body: a JSON body belongs to its parser, which refuses NUL by itself.
+    if request.method == "POST" and request.content_type in FORMS:
+        fields.append(request.POST)
+    for field in fields:
+        yield from (name for name, values in field.lists() if any("\x00" in text for text in (name, *map(str, values))))
