@@ -25,7 +25,7 @@ HOME = Path(__file__).resolve().parent
 sys.path.insert(0, str(HOME.parent))
 
 from reporting.checks import CHECKS, SECTIONS, read_case, remarks  # noqa: E402  (the path comes first)
-from reporting.checks.remarks import HINT  # noqa: E402
+from reporting.checks.text import HINT  # noqa: E402
 
 LETTERS = {"T": "technique", "C": "comparison", "F": "findings", "I": "impression"}
 

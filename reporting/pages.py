@@ -26,8 +26,8 @@ from . import selectors, services
 from .checks import SECTIONS, Text, remarks_to_answer
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .outside.documents import documents_of
-from .priors import priors_of
 from .rendering.content import critical_of, holding
+from .selectors import priors_of
 from .services import CRITICAL
 
 FIELDS = (
@@ -122,7 +122,7 @@ def release(request: HttpRequest, item_id: int, how: str) -> HttpResponse:
     overrides = _overrides(request)
     said = {name: request.POST.get(name, "") for name in ("agreement", "agreement_note")} if how == "sign" else {}
     report = selectors.report_of_item(user, item_id)
-    found = remarks_to_answer(_text(report), services.facts_of(report)) if report else []
+    found = remarks_to_answer(_text(report), selectors.facts_of(report)) if report else []
     open_remarks = [r for r in found if not overrides.get(r.check, "").strip()]
     if open_remarks:
         listed = [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in open_remarks]

@@ -82,7 +82,7 @@ def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
     return {
         "report": report, "order": order, "patient": order.patient, "versions": versions, "last": last,
         "shown": holding(last), "critical": critical_of(last), "final": report.state == states.FINAL,
-        "intact": selectors.broken_version(report) is None, "may_correct": selectors.may_correct(user, report),
+        "intact": services.broken_version(report) is None, "may_correct": selectors.may_correct(user, report),
         "deliveries": list_deliveries([report.procedure_id])[report.procedure_id],
         "sees_messages": Can.SEE_MESSAGES in cans, "sees_item": Can.SEE_WORKLIST in cans,
         "may_read": Can.READ_CASES in cans,
@@ -133,5 +133,5 @@ def _open_remarks(report: Report, typed: dict[str, str], overrides: dict[str, st
     text = Text(**{name: typed.get(name, "") for name in SECTIONS})
     return [
         {"check": r.check, "sentence": r.sentence, "reason": overrides.get(r.check, "")}
-        for r in remarks_to_answer(text, services.facts_of(report))
+        for r in remarks_to_answer(text, selectors.facts_of(report))
     ]

@@ -1,19 +1,28 @@
-"""Questions about reports, narrowed to what the viewer may see."""
+"""Questions about reports and their patients' priors, narrowed to what the viewer may see; facts for the checks."""
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from django.db.models import Case, F, IntegerField, Min, Q, QuerySet, Value, When
 
 from ris.kernel.errors import Conflict, Forbidden, NotFound
+from ris.orders.models import RequestedProcedure
+from ris.orders.states import CANCELLED
+from ris.patients.models import Patient
 from ris.people.models import User
 from ris.people.roles import Can, Role
 from ris.people.selectors import has_role, permissions_of, sites_for
+from worklist.models import PriorPlan, ReadingItem
 
 from . import states
-from .models import Report, ReportVersion
-from .seals import seal
+from .checks import Communication, Facts, PriorExam, side_of_procedure
+from .models import OutsideDocument, Report, ReportVersion
 
 RELEASED = (states.PRELIMINARY, states.FINAL)
+MOST_PRIORS = 200
+"""Of a patient that are compared with: more were never seen, and each costs a comparison."""
 
 
 def visible_reports(viewer: User) -> QuerySet[Report]:
@@ -71,11 +80,75 @@ def correctable(viewer: User, report_id: int) -> Report:
     return report
 
 
-def broken_version(report: Report) -> ReportVersion | None:
-    """The first version whose seal does not fit its content and predecessor; None when all do."""
-    before = ""
-    for version in report.versions.order_by("number"):
-        if version.sha256 != seal(version, before):
-            return version
-        before = version.sha256
-    return None
+def priors_of(viewer: User, item: ReadingItem) -> QuerySet[RequestedProcedure]:
+    """Other exams of the same patient at the viewer's sites: same region first, then the newest."""
+    sites = list(sites_for(viewer, Can.SEE_ORDERS).values_list("pk", flat=True))
+    patient = item.procedure.order.patient_id
+    others = RequestedProcedure.objects.filter(order__patient=patient, order__site__in=sites).exclude(state=CANCELLED)
+    alike = Case(
+        When(procedure__body_region=item.region or "?", then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
+    return (
+        others.exclude(pk=item.procedure_id)
+        .select_related("order__site", "procedure", "report", "reading_item")
+        .annotate(unlike=alike)
+        .order_by("unlike", "-order__placed_at", "-pk")
+    )
+
+
+def facts_of(report: Report) -> Facts:
+    """What is known beside the text of a report: order, patient, priors; for the checks before signing.
+
+    What is not on record stays unknown, and then no check speaks of it.
+    """
+    procedure = report.procedure
+    patient = procedure.order.patient
+    exam_date = _exam_date(procedure)
+    name = procedure.procedure.name if procedure.procedure else str(procedure)
+    return Facts(
+        procedure=name,
+        modality=procedure.modality,
+        laterality=procedure.laterality or side_of_procedure(name),
+        sex=patient.sex if patient.sex in ("F", "M") else "",
+        age=_years(patient.birth_date, exam_date),
+        exam_date=exam_date,
+        priors=_priors(procedure),
+        patient_name=" ".join([patient.family_name, patient.given_name, patient.middle_name]).strip(),
+        patient_id=" ".join(patient.identifiers.values_list("value", flat=True)),
+        # A finding that is marked as critical is told by the mark.
+        communications=(Communication("critical result", "marked"),) if report.critical_level else (),
+    )
+
+
+def _exam_date(procedure: RequestedProcedure) -> date:
+    """The day on which the exam began, at its site; before that the day of its order."""
+    zone = ZoneInfo(procedure.order.site.time_zone)
+    begun = procedure.steps.aggregate(at=Min("performed__started_at"))["at"]
+    return (begun or procedure.order.placed_at).astimezone(zone).date()
+
+
+def _years(birth_date: date | None, day: date) -> float | None:
+    return round((day - birth_date).days / 365.25, 1) if birth_date else None
+
+
+def _priors(procedure: RequestedProcedure) -> tuple[PriorExam, ...] | None:
+    """Exams done here, studies that archives have, and reports made elsewhere. None where nothing is known of any:
+    then an archive may still have some."""
+    order = procedure.order
+    others = RequestedProcedure.objects.filter(order__patient=order.patient_id).exclude(pk=procedure.pk)
+    done = others.annotate(at=Min("steps__performed__started_at")).exclude(at=None).select_related("order__site")
+    found = [
+        PriorExam(
+            row.at.astimezone(ZoneInfo(row.order.site.time_zone)).date(), row.modality, str(row), row.order.accession
+        )
+        for row in done.order_by(F("at").desc())[:MOST_PRIORS]
+    ]
+    plans = PriorPlan.objects.filter(procedure=procedure, prior=None)[:MOST_PRIORS]
+    found += [PriorExam(plan.day, plan.modality, plan.description or plan.region) for plan in plans]
+    found += _outside(order.patient)
+    return tuple(found) or None
+
+
+def _outside(patient: Patient) -> list[PriorExam]:
+    rows = OutsideDocument.objects.filter(patient=patient).values_list("dated_at", "title", "accession")[:MOST_PRIORS]
+    return [PriorExam(dated_at.date(), "", title, accession) for dated_at, title, accession in rows]

@@ -14,17 +14,21 @@ from itertools import islice
 
 from ris.kernel.errors import Invalid
 
-from .cases import read_case, side_of_procedure
-from .communication import critical_without_communication
-from .completeness import dangling_field, impression_missing, missing_comparison, unfilled_field
+from .cases import read_case
+from .completeness import (
+    critical_without_communication,
+    dangling_field,
+    impression_missing,
+    missing_comparison,
+    unfilled_field,
+)
 from .contradictions import findings_vs_impression, laterality, negation_flip
 from .contrast import contrast, procedure
-from .facts import Communication, Facts, PriorExam
+from .facts import Communication, Facts, PriorExam, side_of_procedure
 from .measurements import units
 from .patient import sex, wrong_patient
 from .prior_dates import prior_date
-from .remarks import HINT, Remark
-from .text import SECTIONS, Text
+from .text import HINT, SECTIONS, Remark, Text
 
 CHECKS: Mapping[str, Callable[[Facts, Text], Iterable[Remark]]] = {
     "unfilled field": unfilled_field,

@@ -9,7 +9,7 @@ from typing import Any
 
 from ris.kernel.errors import Invalid
 
-from .facts import Communication, Facts, PriorExam
+from .facts import Communication, Facts, PriorExam, side_of_procedure
 from .text import SECTIONS, Text
 
 # fmt: off
@@ -77,16 +77,6 @@ def read_facts(given: Mapping[str, Any]) -> Facts:
         communications=_communications(given.get("communications")),
         template_sections=_template(given.get("template_sections")),
     )
-
-
-def side_of_procedure(procedure: str) -> str:
-    """L or R where the name of a procedure says it, as ``MRI knee left``; B, or empty."""
-    words = set(re.findall(r"[a-zäöü]+", procedure.lower()))
-    if words & {"bilateral", "both", "beidseits", "bds"}:
-        return "B"
-    sides = {"L"} if words & {"left", "links", "lt", "li"} else set()
-    sides |= {"R"} if words & {"right", "rechts", "rt", "re"} else set()
-    return sides.pop() if len(sides) == 1 else ("B" if sides else "")
 
 
 def read_day(value: Any) -> date | None:

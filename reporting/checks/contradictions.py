@@ -20,8 +20,7 @@ from .assertions import (
 )
 from .facts import Facts
 from .lexicon import names_in, pattern, terms
-from .remarks import LIKELY, Remark, remark_on
-from .text import Sentence, Text, sentences
+from .text import LIKELY, Remark, Sentence, Text, remark_on, sentences
 
 _OTHER = {LEFT: RIGHT, RIGHT: LEFT}
 _WORDS_AFTER = 40

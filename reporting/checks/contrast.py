@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from .assertions import kinds_at
 from .facts import Facts
 from .lexicon import names_in, pattern
-from .remarks import Remark, remark_on
-from .text import Sentence, Text, sentences
+from .text import Remark, Sentence, Text, remark_on, sentences
 
 _PROCEDURE_WITHOUT = re.compile(r"\b(?:w/?o|without|non-?contrast|unenhanced|nativ|ohne)\b", re.IGNORECASE)
 _PROCEDURE_WITH = re.compile(

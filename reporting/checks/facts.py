@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -49,3 +50,13 @@ class Facts:
     patient_id: str = ""
     communications: tuple[Communication, ...] = ()
     template_sections: tuple[str, ...] | None = None
+
+
+def side_of_procedure(procedure: str) -> str:
+    """L or R where the name of a procedure says it, as ``MRI knee left``; B, or empty."""
+    words = set(re.findall(r"[a-zäöü]+", procedure.lower()))
+    if words & {"bilateral", "both", "beidseits", "bds"}:
+        return "B"
+    sides = {"L"} if words & {"left", "links", "lt", "li"} else set()
+    sides |= {"R"} if words & {"right", "rechts", "rt", "re"} else set()
+    return sides.pop() if len(sides) == 1 else ("B" if sides else "")

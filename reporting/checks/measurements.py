@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from .facts import Facts
 from .lexicon import compile_words
-from .remarks import LIKELY, SURE, Remark, remark_on
-from .text import Sentence, Text, sentences
+from .text import LIKELY, SURE, Remark, Sentence, Text, remark_on, sentences
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _MEASURED = re.compile(
@@ -47,81 +46,22 @@ class Measure:
     most_mm: float
 
 
+# fmt: off
 _ORGANS: tuple[tuple[str, tuple[str, ...], float, float], ...] = (
-    (
-        "an aorta",
-        (
-            "(?:abdominal |thoracic |ascending |descending )?aort(?:a|ic)(?: root| aneurysm| diameter)?",
-            "AAA",
-        ),
-        8,
-        150,
-    ),
-    (
-        "a common bile duct",
-        (
-            "common (?:bile|hepatic) duct",
-            "CBD",
-        ),
-        1,
-        40,
-    ),
+    ("an aorta", (
+        "(?:abdominal |thoracic |ascending |descending )?aort(?:a|ic)(?: root| aneurysm| diameter)?", "AAA",
+    ), 8, 150),
+    ("a common bile duct", ("common (?:bile|hepatic) duct", "CBD"), 1, 40),
     ("a midline shift", ("midline shift",), 1, 35),
-    (
-        "an appendix",
-        (
-            "appendix",
-            "appendiceal diameter",
-        ),
-        2,
-        50,
-    ),
-    (
-        "a kidney",
-        (
-            "(?:left |right )?kidney (?:measures|is|measuring)",
-            "kidneys measure",
-        ),
-        30,
-        250,
-    ),
-    (
-        "a spleen",
-        (
-            "spleen (?:measures|is|measuring)",
-            "spleen length",
-        ),
-        30,
-        350,
-    ),
-    (
-        "a liver",
-        (
-            "liver (?:measures|is|measuring) ",
-            "liver (?:span|length)",
-        ),
-        50,
-        350,
-    ),
-    (
-        "a lung nodule",
-        (
-            "(?:pulmonary|lung|lobe|ground[- ]glass|solid|calcified) nodules?",
-            "nodule in the (?:left|right) (?:upper|lower|middle) lobe",
-        ),
-        1,
-        45,
-    ),
-    (
-        "a wall",
-        (
-            "wall thickness",
-            "wall thickening",
-            "gallbladder wall",
-        ),
-        0.5,
-        40,
-    ),
+    ("an appendix", ("appendix", "appendiceal diameter"), 2, 50),
+    ("a kidney", ("(?:left |right )?kidney (?:measures|is|measuring)", "kidneys measure"), 30, 250),
+    ("a spleen", ("spleen (?:measures|is|measuring)", "spleen length"), 30, 350),
+    ("a liver", ("liver (?:measures|is|measuring) ", "liver (?:span|length)"), 50, 350),
+    ("a lung nodule", (
+        "(?:pulmonary|lung|lobe|ground[- ]glass|solid|calcified) nodules?",
+        "nodule in the (?:left|right) (?:upper|lower|middle) lobe",
+    ), 1, 45),
+    ("a wall", ("wall thickness", "wall thickening", "gallbladder wall"), 0.5, 40),
     ("an endometrium", ("endometri(?:um|al)(?: thickness| stripe)?",), 0.5, 80),
     ("a disc", ("dis[ck] (?:protrusion|bulge|herniation|extrusion)",), 0.5, 30),
     ("a prostate", ("prostate (?:measures|measuring)",), 15, 150),
@@ -134,6 +74,7 @@ _ORGANS: tuple[tuple[str, tuple[str, ...], float, float], ...] = (
     ("a portal vein", ("portal vein (?:measures|diameter)",), 3, 40),
     ("a meniscus tear", ("menisc\\w+",), 0.5, 50),
 )
+# fmt: on
 """(name, words, least, most) in millimetres of what is measured; beyond that a unit is wrong."""
 _RANGES = tuple((compile_words(words), least, most, name) for name, words, least, most in _ORGANS)
 

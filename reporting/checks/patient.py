@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from .assertions import ANOTHER, kinds_at
 from .facts import Facts
 from .lexicon import pattern
-from .remarks import LIKELY, UNSURE, Remark, remark_on
-from .text import Sentence, Text, sentences
+from .text import LIKELY, UNSURE, Remark, Sentence, Text, remark_on, sentences
 
 _OTHER = {"F": "M", "M": "F"}
 # fmt: off

@@ -9,8 +9,7 @@ from datetime import date
 
 from .facts import Facts, PriorExam
 from .lexicon import names_in, pattern
-from .remarks import LIKELY, SURE, Remark, remark_on
-from .text import Sentence, Text, sentences
+from .text import LIKELY, SURE, Remark, Sentence, Text, remark_on, sentences
 
 _MONTH_NAMES = (
     "jan|january|januar", "feb|february|februar", "mar|march|märz|mär", "apr|april", "may|mai", "jun|june|juni",

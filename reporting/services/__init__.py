@@ -2,15 +2,14 @@
 
 from .amending import add_addendum, correct
 from .drafting import CRITICAL, MOST_CHARACTERS, save_draft
-from .releasing import sign, sign_preliminary
-from .report_facts import facts_of
+from .signing import broken_version, sign, sign_preliminary
 
 __all__ = [
     "CRITICAL",
     "MOST_CHARACTERS",
     "add_addendum",
+    "broken_version",
     "correct",
-    "facts_of",
     "save_draft",
     "sign",
     "sign_preliminary",

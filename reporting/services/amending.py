@@ -19,7 +19,7 @@ from ..events import AddendumAdded, ReportCorrected
 from ..models import Report, ReportVersion
 from ..selectors import may_correct
 from .drafting import check_texts, found_at, stale
-from .keeping import critical_finding, keep, keep_text, told
+from .signing import announce, append_text, append_version, critical_finding
 
 
 @transaction.atomic
@@ -43,8 +43,8 @@ def add_addendum(
     report = _amendable(report_id, reader)
     report = Report.objects.take(states.ADD, report_id)
     critical = critical_finding(critical_level, critical_finding_text, at)
-    version = keep(report, ReportVersion.ADDENDUM, reader, at, addendum=text.strip(), **critical)
-    return told(AddendumAdded, version, actor, "report.addendum")
+    version = append_version(report, ReportVersion.ADDENDUM, reader, at, addendum=text.strip(), **critical)
+    return announce(AddendumAdded, version, actor, "report.addendum")
 
 
 @transaction.atomic
@@ -87,8 +87,8 @@ def correct(
         if report.state != states.FINAL:
             raise
         raise stale() from None  # another corrected it meanwhile
-    version = keep_text(report, ReportVersion.CORRECTED, reader, at, overrides or {}, reason=reason)
-    return told(ReportCorrected, version, actor, "report.correct")
+    version = append_text(report, ReportVersion.CORRECTED, reader, at, overrides or {}, reason=reason)
+    return announce(ReportCorrected, version, actor, "report.correct")
 
 
 def _amendable(report_id: int, reader: User) -> Report:

@@ -9,7 +9,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
     "cycles": frozenset({}),
     "small_modules": frozenset(
         {
-            "reporting.priors",
             "ris.kernel.db.json_length",
         }
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
-from reporting import selectors, services
+from reporting import services
 from reporting.models import Report, ReportVersion
 from reporting.rendering.content import critical_of, holding
 from ris.audit.models import AuditEvent
@@ -36,7 +36,7 @@ def test_a_correction_is_a_version_with_the_whole_text_and_its_reason_and_the_si
     assert (corrected.findings, corrected.impression) == (NORMAL["findings"], RIGHT["impression"])
     assert ReportVersion.objects.get(number=1).impression == "Normal."
     assert Report.objects.get().impression == RIGHT["impression"]
-    assert selectors.broken_version(version.report) is None
+    assert services.broken_version(version.report) is None
     assert Record.objects.get(kind="ReportCorrected").body["version_id"] == corrected.pk
     audited = AuditEvent.objects.get(action="report.correct")
     assert (audited.reason, audited.detail["version"]) == ("Wrong side", 2)
@@ -171,7 +171,7 @@ def test_who_signs_over_a_preliminary_may_say_how_far_they_agree() -> None:
     version = services.sign(first.report.item_id, agreement="minor", agreement_note="Missed a nodule.", **signing)
     assert (version.agreement, version.agreement_note) == ("minor", "Missed a nodule.")
     assert "nodule" not in printed(version)
-    assert selectors.broken_version(version.report) is None
+    assert services.broken_version(version.report) is None
 
 
 def test_without_a_preliminary_there_is_nothing_to_agree_with() -> None:

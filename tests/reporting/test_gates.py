@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from reporting import services
+from reporting import selectors, services
 from reporting.checks import Text, read_case, remarks
 from reporting.checks.assertions import mentions
 from reporting.checks.text import sentences
@@ -152,7 +152,7 @@ def test_the_facts_of_a_report_are_those_of_its_order_patient_and_priors() -> No
     reader = make_reader()
     item = worklist.claim(make_item(patient=patient).pk, **by(reader))
     write(item, reader)
-    facts = services.facts_of(Report.objects.get())
+    facts = selectors.facts_of(Report.objects.get())
     assert (facts.sex, facts.modality, facts.exam_date) == ("F", "CT", NOON.date())
     assert facts.priors is not None
     assert [prior.day for prior in facts.priors] == [(NOON - timedelta(days=399)).date()]

@@ -174,7 +174,7 @@ def test_an_addendum_leaves_the_final_text_as_it_was() -> None:
     added = services.add_addendum(report.pk, text="Compared with an outside exam.", **by(reader))
     assert (added.number, added.kind, added.addendum) == (2, "addendum", "Compared with an outside exam.")
     assert ReportVersion.objects.get(kind="final").impression == "Normal."
-    assert selectors.broken_version(report) is None
+    assert services.broken_version(report) is None
 
 
 def test_the_database_refuses_to_change_a_version() -> None:

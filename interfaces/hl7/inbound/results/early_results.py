@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model, Q
 
-from reporting.dictation import take_dictation
+from reporting.services.dictation import take_dictation
 from ris.audit.services import Actor
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import NotFound, Refusal

@@ -14,9 +14,9 @@ from ris.people.models import User
 from worklist.models import ReadingItem
 from worklist.states import CANCELLED
 
-from . import states
-from .checks import SECTIONS
-from .models import Report
+from .. import states
+from ..checks import SECTIONS
+from ..models import Report
 
 WITHDRAWN = "D"
 
