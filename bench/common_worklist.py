@@ -80,9 +80,8 @@ def make_items(number: int, at: datetime, seed: int = 1) -> None:
     from ris.orders.models import Order, RequestedProcedure
     from ris.patients.models import Patient
     from worklist.models import Lane, ReadingItem
-    from worklist.rules.lanes import SLOPE, place, reach_of
     from worklist.rules.policy import PRESET
-    from worklist.rules.score import CLASS_SLA, Case
+    from worklist.rules.score import CLASS_SLA, SLOPE, Case, place, reach_of
 
     dice = random.Random(seed)
     sites, kinds = list(Site.objects.all()), list(Procedure.objects.select_related("subspecialty"))

@@ -50,7 +50,7 @@ def plain(reader: Any, at: datetime, pool: int) -> int | None:
 def runner(what: str, at: datetime, users: list[Any]) -> Callable[[random.Random], int | None]:
     from ris.audit.services import Actor
     from ris.catalog.models import Subspecialty
-    from worklist.selectors.readers import requester_now
+    from worklist.services.next_case.probes import requester_now
     from worklist.services.next_case.selection import FEW, claim_best, next_case, question
 
     pools = list(Subspecialty.objects.values_list("pk", flat=True))

@@ -1,9 +1,9 @@
 """The reading worklist: which exam is read by whom, when, and why.
 
-``rules``       pure functions: urgency, score, lanes, eligibility, preference, ladder, priors, the rule language
+``rules``       pure functions: pricing, score (with lanes and ladder), eligibility, preference, priors, rule language
 ``models``      reading items, readers, roster, rule sets, policies, escalations
 ``selectors``   questions: reading lists, readers at a moment, facts of a case, coverage, explanations, replays
-``services``    promises, one transaction each: open, price, suggest, claim, escalate, roster, rule sets
+``services``    promises, one transaction each: open, price, suggest, claim, escalate, roster, rules in force
 ``live``        the websocket that tells screens which items changed
 ``pages``, ``api``  the same over HTML and REST
 ``simulation``  discrete-event simulation of reading with the same rules

@@ -41,7 +41,7 @@ from worklist.models import (
     Shift,
     ShiftChange,
 )
-from worklist.services import rulesets
+from worklist.services import rules_in_force
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ def rules(day: Day) -> None:
     rule = {"name": "Head", "when": {"region": "HEAD"}, "then": {"points": 1}}
     for site in (None, day.site):
         for _ in range(2):  # the second one retires the first
-            row = rulesets.draft_rules([rule], site=site, maker=day.readers["on"], actor=TESTER, at=day.at)
-            rulesets.put_in_force(row.pk, actor=TESTER, at=day.at)
-        rulesets.draft_rules([rule, rule | {"name": "Again"}], site=site, maker=None, actor=TESTER, at=day.at)
+            row = rules_in_force.draft_rules([rule], site=site, maker=day.readers["on"], actor=TESTER, at=day.at)
+            rules_in_force.put_in_force(row.pk, actor=TESTER, at=day.at)
+        rules_in_force.draft_rules([rule, rule | {"name": "Again"}], site=site, maker=None, actor=TESTER, at=day.at)
     old: list[Any] = [{"name": "Old", "when": {"a fact of old": 1}, "then": {}}]
     for n, unreadable in enumerate((old, {"rules": "none"}, ["text"], [None])):
         RuleSet.objects.create(number=90 + n, rules=unreadable, made_at=day.at)

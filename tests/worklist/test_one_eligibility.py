@@ -23,8 +23,8 @@ from worklist.models import Conflict, Privilege, ReaderProfile, ReadingItem, Ski
 from worklist.rules.eligibility import ruled_out
 from worklist.rules.score import CLASS_SLA
 from worklist.selectors.case_facts import needs_of
-from worklist.selectors.readers import requester_now
 from worklist.services.assignment import with_order
+from worklist.services.next_case.probes import requester_now
 from worklist.services.next_case.selection import FEW, best_heads, claim_best, question
 from worklist.services.urgency.lane_columns import lane_columns
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from worklist.rules.coverage import needs_given_coverage
-from worklist.rules.eligibility import BINDING, Needs, ReaderNow, SkillNow, ruled_out
+from worklist.rules.eligibility import BINDING, Needs, ReaderNow, SkillNow, needs_given_coverage, ruled_out
 from worklist.rules.preference import ORDER, distribute, preference, why
 
 NEEDS = Needs(site_id=1, pool=7, modality="CT", region="HEAD")

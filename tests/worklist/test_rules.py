@@ -21,7 +21,7 @@ from worklist.rules.language.conditions import holds
 from worklist.rules.language.flaws import check
 from worklist.rules.language.parser import evaluate, parse
 from worklist.rules.language.sentences import sentence
-from worklist.services.rulesets import draft_rules, put_in_force, read_yaml, retire, write_yaml
+from worklist.services.rules_in_force import draft_rules, put_in_force, read_yaml, retire, write_yaml
 
 DAY = date(2026, 3, 10)
 STROKE = {

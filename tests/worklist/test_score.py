@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worklist.rules.lanes import LATE, POOL, PRIMARY, SECONDARY, place, reach_of
 from worklist.rules.policy import PRESET, URGENT_FROM
-from worklist.rules.score import Case, score, slack, terms
+from worklist.rules.score import LATE, POOL, PRIMARY, SECONDARY, Case, place, reach_of, score, slack, terms
 
 START = datetime(2026, 3, 8, 6, 0, tzinfo=UTC)
 

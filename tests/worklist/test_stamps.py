@@ -15,10 +15,9 @@ from ris.people.models import User
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory
 from tests.worklist.reading import make_reader, make_shift
-from worklist.change_stamps import STAMPS, stamp_tables
+from worklist.change_stamps import STAMPS, Stamps, stamp_tables, stamps
 from worklist.models import Holiday, Privilege, ReaderProfile, ShiftChange, Skill
 from worklist.selectors.readers import readers_now
-from worklist.selectors.stamps import Stamps, stamps
 
 pytestmark = pytest.mark.django_db
 

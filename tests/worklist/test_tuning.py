@@ -17,10 +17,10 @@ from tests.worklist.reading import make_item, make_reader
 from worklist import services
 from worklist.models import ReadingItem, ScorePolicy
 from worklist.rules.policy import PRESET, Policy, read_policy
-from worklist.selectors.policies import policy_in_force
 from worklist.selectors.replay import tuning
 from worklist.selectors.replay.tuning import tune
-from worklist.services.policies import propose_policy, put_policy_in_force, retire_policy
+from worklist.selectors.rules_in_force import policy_in_force
+from worklist.services.rules_in_force import propose_policy, put_policy_in_force, retire_policy
 
 pytestmark = pytest.mark.django_db
 

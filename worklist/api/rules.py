@@ -29,8 +29,8 @@ from ris.people.selectors import require, sites_for
 from worklist.models import RuleSet
 from worklist.rules.language.sentences import sentence
 from worklist.selectors.replay.comparison import replay
-from worklist.selectors.rulesets import visible_rule_sets
-from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
+from worklist.selectors.rules_in_force import visible_rule_sets
+from worklist.services.rules_in_force import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
 
 from .rule_serializers import RuleSetSerializer, RulesForm, TryForm, flaws_of
 

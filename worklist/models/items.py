@@ -18,7 +18,7 @@ class ReadingItem(Stateful):
 
     ``lane``, ``rank`` and ``slope`` are the score in a form that time does not change: the score at a
     moment is ``rank + slope × minutes since EPOCH`` while the item stays in its lane, and it changes lane at
-    ``turns_at`` (see ``worklist.rules.lanes``).
+    ``turns_at`` (see ``worklist.rules.score``).
     """
 
     policy: Policy | None = None

@@ -24,7 +24,7 @@ from ris.people.selectors import require, sites_for
 
 from .. import selectors, services
 from ..models import Presence, ReadingItem
-from ..rules.ladder import NAMES
+from ..rules.score import RUNG_NAMES
 from ..selectors.access import colleague, colleagues
 from ..selectors.coverage import coverage
 from ..selectors.explain import explain
@@ -41,7 +41,7 @@ def show_coordinator(request: HttpRequest) -> HttpResponse:
     if "X-By-Itself" not in request.headers:
         record(actor_of(request), "worklist.view", user, at=at, list="coordinator")
     context = {
-        "escalations": [{"row": row, "what": NAMES.get(row.rung, "")} for row in open_escalations(user)[:100]],
+        "escalations": [{"row": row, "what": RUNG_NAMES.get(row.rung, "")} for row in open_escalations(user)[:100]],
         "counts": selectors.counts(user, at=at),
         "readers": _readers(user, at),
         "colleagues": colleagues(user),
@@ -124,7 +124,7 @@ def explain_item(request: HttpRequest, item_id: int) -> HttpResponse:
     context = {
         "item": item, "patient": item.procedure.order.patient, "visit": item.procedure.order.visit,
         "why": why, "at": at,
-        "names": {person.pk: person.display_name for person in User.objects.filter(pk__in=ids)}, "rungs": NAMES,
+        "names": {person.pk: person.display_name for person in User.objects.filter(pk__in=ids)}, "rungs": RUNG_NAMES,
     }  # fmt: skip
     return render(request, "worklist/explain.html", context)
 

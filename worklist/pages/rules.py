@@ -25,10 +25,17 @@ from ..rules.facts import NAMES
 from ..rules.language.parser import EFFECTS
 from ..rules.language.sentences import sentence
 from ..rules.policy import read_policy
-from ..selectors.policies import policy_in_force, weeks_since
-from ..selectors.rulesets import visible_rule_sets
-from ..services.policies import put_policy_in_force, retire_policy
-from ..services.rulesets import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
+from ..selectors.rules_in_force import policy_in_force, visible_rule_sets, weeks_since
+from ..services.rules_in_force import (
+    checked,
+    draft_rules,
+    put_in_force,
+    put_policy_in_force,
+    read_yaml,
+    retire,
+    retire_policy,
+    write_yaml,
+)
 
 EXAMPLE = """rules:
   - name: Stroke

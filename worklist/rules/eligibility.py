@@ -1,12 +1,16 @@
-"""Who may read a case now: hard filters, each with a name that is shown when it rules somebody out."""
+"""Who may read a case now: hard filters, each with a name that is shown when it rules somebody out.
+
+Also what depends on all who are on shift at that moment: whether somebody covers the work of a case.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .lanes import POOL, PRIMARY
+from .score import POOL, PRIMARY, SECONDARY
 
+# Critical cases: they are offered to one reader at a time, and the end of a shift does not spare anybody.
 MOST_URGENT = 1
 IN_HOUSE, ON_CALL = "in-house", "on-call"
 OVERTIME_MINUTES = 10.0
@@ -102,6 +106,7 @@ def _off_shift(reader: ReaderNow, needs: Needs) -> bool:
 
 def _shift_is_for_others(reader: ReaderNow, needs: Needs) -> bool:
     elsewhere = reader.shift_sites is not None and needs.site_id not in reader.shift_sites
+    # Once a case is for everybody (reach 2), the subspecialties of a shift narrow nothing; its sites still do.
     other = reader.shift_pools is not None and needs.pool not in reader.shift_pools and needs.reach < 2
     return elsewhere or other
 
@@ -163,11 +168,13 @@ def _on_call(reader: ReaderNow, needs: Needs) -> bool:
 
 
 def _full(reader: ReaderNow, needs: Needs) -> bool:
+    # Whoever holds nothing may take a case that is longer than all minutes allowed: or nobody could read it.
     return reader.held >= reader.most_claims or (
         reader.held > 0 and reader.held_minutes + needs.reading_minutes > reader.most_minutes
     )
 
 
+# A refusal names the first that holds: what no time changes stands before what passes with the shift.
 FILTERS: dict[str, tuple[str, Callable[[ReaderNow, Needs], bool]]] = {
     "site": ("does not read for this site", _no_site),
     "licence": ("has no valid licence or credential at this site", _no_licence),
@@ -196,3 +203,28 @@ def ruled_out(reader: ReaderNow, needs: Needs, *, only: Iterable[str] | None = N
     """Names of the filters that rule the reader out; empty: eligible."""
     names = FILTERS if only is None else only
     return [name for name in names if FILTERS[name][1](reader, needs)]
+
+
+def coverage_gap(readers: Iterable[ReaderNow], site: int, pool: int, modality: str) -> int:
+    """PRIMARY when somebody with the primary skill is there; else how far it must reach to find anybody."""
+    # Caps are not asked: who holds as many cases as allowed is on shift all the same.
+    levels = {
+        skill.level
+        for reader in readers
+        if reader.present
+        and site in reader.sites - reader.unlicensed
+        and (reader.shift_sites is None or site in reader.shift_sites)
+        and (reader.shift_pools is None or pool in reader.shift_pools)
+        for skill in reader.skills
+        if skill.pool == pool and (not skill.modalities or modality in skill.modalities)
+    }
+    return PRIMARY if 1 in levels else SECONDARY if 2 in levels else POOL
+
+
+def needs_given_coverage(needs: Needs, readers: Iterable[ReaderNow]) -> Needs:
+    """The needs, with what depends on who is there: those on call are spared what somebody in-house covers.
+
+    Somebody who only holds as many cases as allowed at this moment covers it.
+    """
+    covering = (reader for reader in readers if reader.kind != ON_CALL)
+    return replace(needs, in_house=any(set(ruled_out(reader, needs)) <= {"full"} for reader in covering))

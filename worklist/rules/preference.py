@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .coverage import needs_given_coverage
-from .eligibility import Needs, ReaderNow, ruled_out
+from .eligibility import Needs, ReaderNow, needs_given_coverage, ruled_out
 
 ORDER = (
     "teaching case to a trainee",
@@ -22,14 +21,14 @@ ORDER = (
 
 def preference(reader: ReaderNow, needs: Needs) -> tuple[float, ...]:
     """A key that sorts the best reader first; one number for each name in ORDER, lower is better."""
-    level = reader.level(needs) or 3
+    level = reader.level(needs) or 3  # after the secondary skill
     return (
         0.0 if needs.teaching and reader.trainee and needs.reach == 0 else 1.0,
         float(level),
         0.0 if reader.id in needs.holders_of_patient else 1.0,
         0.0 if reader.id in needs.prior_readers else 1.0,
         0.0 if needs.team and reader.team == needs.team else 1.0,
-        round(reader.deficit, 1) * -1.0,
+        round(reader.deficit, 1) * -1.0,  # tenths of a minute: less is noise, and would hide site and seniority
         0.0 if reader.shift_sites is not None and needs.site_id in reader.shift_sites else 1.0,
         -float(reader.seniority),
     )
@@ -41,6 +40,7 @@ def why(reader: ReaderNow, needs: Needs) -> dict[str, float]:
 
 
 OFF_SKILL_COST = 1.25
+"""A reader without the primary skill is counted as taking a quarter longer."""
 
 
 def distribute(cases: Mapping[int, Needs], readers: list[ReaderNow]) -> dict[int, int]:
@@ -49,10 +49,12 @@ def distribute(cases: Mapping[int, Needs], readers: list[ReaderNow]) -> dict[int
     chosen: dict[int, int] = {}
     for case, needs in cases.items():
         needs = needs_given_coverage(needs, readers)
+        # Caps say how many are held at a time, and here a whole shift's work is dealt out: they are left out.
         fit = [reader for reader in readers if not ruled_out(replace(reader, held=0), needs)]
         if not fit:
             continue
 
+        # The default binds this round's needs: a closure would see those of the last.
         def cost(reader: ReaderNow, needs: Needs = needs) -> tuple[float, ...]:
             minutes = needs.reading_minutes * reader.pace * (1.0 if reader.level(needs) == 1 else OFF_SKILL_COST)
             return (load[reader.id] + minutes, *preference(reader, needs), reader.id)

@@ -12,10 +12,10 @@ from django.db.models import Max, Q
 from ris.kernel.db.statements import Kept
 from ris.orders.models import PerformedStep, RequestedProcedure
 from worklist.models import AiFlag, ClockStart, Conflict, ReadingItem, Skip
-from worklist.rules.classification import Finding
 from worklist.rules.eligibility import Needs
 from worklist.rules.facts import PATIENT_CLASSES, Facts
-from worklist.rules.lanes import reach_of
+from worklist.rules.pricing import Finding
+from worklist.rules.score import reach_of
 from worklist.states import CLAIMED, FINAL, PRELIMINARY
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -129,10 +129,7 @@ def needs_of(item: ReadingItem, at: datetime) -> Needs:
         prior_readers=prior_readers(item, order.patient_id),
         holders_of_patient=frozenset(pk for pk in held.values_list("reader", flat=True) if pk),
         team=item.team or _team_of(item),
-        team_first=item.state == PRELIMINARY
-        and bool(item.team)
-        and item.team_until is not None
-        and at < item.team_until,
+        team_first=_is_for_team_first(item, at),
     )
 
 

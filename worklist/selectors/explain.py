@@ -13,7 +13,7 @@ from worklist.rules.policy import read_policy
 from worklist.rules.score import Case, terms
 
 from .lists import visible_items
-from .rulesets import rules_in_force
+from .rules_in_force import rules_in_force
 
 
 def explain(item: ReadingItem, at: datetime, *, viewer: User) -> dict[str, Any]:

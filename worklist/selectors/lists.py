@@ -14,8 +14,8 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import site_ids_for
 from worklist.models import ReadingItem, Skill
-from worklist.rules.lanes import minutes
-from worklist.selectors.policies import policy_in_force
+from worklist.rules.score import minutes
+from worklist.selectors.rules_in_force import policy_in_force
 from worklist.states import CLAIMED, FINAL, OPEN, PARKED, WAITING
 
 ListName = Literal["mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done"]

@@ -1,37 +1,112 @@
-"""Readers as the rules see them at a moment. A few queries, however many readers."""
+"""Readers as the rules see them at a moment. A few queries, however many readers.
+
+First what is true of them until somebody changes it (sites, roles, skills, privileges, limits), kept in memory;
+then what a moment adds to it: shift, presence, what they hold.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
-from django.db import connection
 from django.db.models import Count, Model, Q, QuerySet, Sum
 
-from ris.kernel.db.prepared import fetch
+from ris.catalog.models import Site
 from ris.people.models import User
-from worklist.change_stamps import READERS, ROSTER
-from worklist.models import Presence, ReadingItem
-from worklist.rules.eligibility import ReaderNow
-from worklist.rules.policy import Policy
+from ris.people.roles import Can
+from worklist.models import Presence, Privilege, ReaderProfile, ReadingItem, Skill
+from worklist.rules.eligibility import ReaderNow, SkillNow
 from worklist.states import CLAIMED, FINAL, WAITING
 
-from .policies import policy_in_force
-from .reader_standing import standing_readers
+from ..change_stamps import Stamps, stamps
+from .access import permissions_of_many, sites_of_many
 from .roster import OnShift, roster
-from .stamps import Stamps, stamps, stamps_of
+
+_DEFAULTS = ReaderProfile()
+
+_standing: dict[tuple[Stamps, datetime], dict[int, ReaderNow]] = {}
+
+
+def standing_readers(ids: Collection[int], at: datetime, known: Stamps) -> dict[int, ReaderNow]:
+    """What is true of readers until somebody changes it: sites, roles, skills, privileges, limits. Kept in memory.
+
+    Kept by the quarter of an hour too: local days begin at one, so who is licensed today does not change within it.
+    """
+    moment = at.astimezone(UTC)
+    key = (known, moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0))
+    kept = _standing.get(key)
+    if kept is None:
+        if len(_standing) >= 4:  # the present quarter and its neighbours; older stamps never come back
+            _standing.clear()
+        kept = _standing[key] = {}
+    missing = [pk for pk in ids if pk not in kept]
+    if missing:
+        kept.update(_read_standing(missing, at))
+    return kept
+
+
+def _read_standing(ids: list[int], at: datetime) -> dict[int, ReaderNow]:
+    cans = permissions_of_many(ids)
+    sites = sites_of_many(ids, cans, Can.READ_CASES)
+    profiles = {p.user_id: p for p in ReaderProfile.objects.filter(user__in=ids)}
+    skills = _skills(ids)
+    unlicensed = _unlicensed(ids, at)
+    readers = {}
+    for pk in ids:
+        profile = profiles.get(pk, _DEFAULTS)
+        readers[pk] = ReaderNow(
+            id=pk,
+            sites=sites[pk],
+            can_sign=Can.SIGN_REPORTS in cans[pk],
+            skills=tuple(skills[pk]),
+            unlicensed=frozenset(unlicensed[pk]),
+            most_claims=profile.most_claims,
+            most_minutes=float(profile.most_minutes),
+            pace=profile.pace,
+            seniority=profile.seniority,
+            trainee=profile.trainee,
+            team=profile.team,
+            accepts_push=profile.accepts_push,
+        )
+    return readers
+
+
+def _skills(ids: list[int]) -> dict[int, list[SkillNow]]:
+    skills: dict[int, list[SkillNow]] = defaultdict(list)
+    for s in Skill.objects.filter(reader__in=ids).order_by("level", "pk"):
+        skills[s.reader_id].append(
+            SkillNow(s.subspecialty_id, s.level, frozenset(s.modalities), frozenset(s.regions), s.youngest, s.oldest)
+        )
+    return skills
+
+
+def _unlicensed(ids: list[int], at: datetime) -> dict[int, set[int]]:
+    """Sites that ask for privileges of which the reader has not every kind, valid today at the site."""
+    asked = set(Privilege.objects.order_by().values_list("site", "kind").distinct())
+    if not asked:
+        return defaultdict(set)
+    zones = dict(Site.objects.values_list("pk", "time_zone"))
+    valid: dict[int, set[tuple[int, str]]] = defaultdict(set)
+    own = Privilege.objects.filter(reader__in=ids)
+    for pk, site, kind, since, until in own.values_list("reader", "site", "kind", "valid_from", "valid_until"):
+        day = at.astimezone(ZoneInfo(zones[site])).date()
+        if since <= day and (until is None or day <= until):
+            valid[pk].add((site, kind))
+    return defaultdict(set, {pk: {site for site, _kind in asked - valid[pk]} for pk in ids})
+
 
 M = TypeVar("M", bound=Model)
 
+# Longer than one case takes to arrive and be suggested, shorter than anybody notices.
 RECENT_SECONDS = 2.0
 
 UNSEEN_AFTER = timedelta(minutes=15)
 """A reader who was present but has not been seen for so long counts as away."""
-
 
 LATELY = timedelta(minutes=2)
 """Open pages give a sign of life once a minute; whoever gave one within two minutes is in front of a screen."""
@@ -69,12 +144,13 @@ def readers_recent(at: datetime) -> list[ReaderNow]:
     """
     known, clock = stamps(), time.monotonic()
     kept = _recent.get(known)
+    # A minute's difference of ``at``: replays and tests ask for other moments than the present one.
     if kept and clock < kept[0] and abs(at - kept[1]) < timedelta(minutes=1):
         return kept[2]
     shifts = roster(known).at(at)
     readers = _readers(shifts, at, shifts, known) if shifts else []
     cost = time.monotonic() - clock
-    _recent.clear()
+    _recent.clear()  # one entry: each change of the stamps would leave another behind
     _recent[known] = (clock + max(RECENT_SECONDS, 20 * cost), at, readers)
     return readers
 
@@ -91,10 +167,10 @@ def _readers(ids: Collection[int], at: datetime, shifts: Mapping[int, OnShift], 
     standing = standing_readers(ids, at, known)
     absent, held = _absent(ids, at), _held(ids)
     done = _minutes_this_shift(shifts)
-    found = []
+    readers = []
     for pk in ids:
         count, minutes = held.get(pk, (0, 0.0))
-        found.append(
+        readers.append(
             replace(
                 standing[pk],
                 present=pk not in absent,
@@ -103,7 +179,7 @@ def _readers(ids: Collection[int], at: datetime, shifts: Mapping[int, OnShift], 
                 **shift_fields(shifts.get(pk), at, done.get(pk, 0.0)),
             )
         )
-    return found
+    return readers
 
 
 def shift_fields(shift: OnShift | None, at: datetime, done: float) -> dict[str, Any]:
@@ -145,6 +221,7 @@ def _minutes_this_shift(shifts: Mapping[int, OnShift]) -> dict[int, float]:
     total: dict[int, float] = defaultdict(float)
     if not shifts:
         return total
+    # Shifts begin at a few moments: one query for each of these, instead of one for each reader.
     beginning: dict[datetime, set[int]] = defaultdict(set)
     for pk, shift in shifts.items():
         beginning[shift.span.start].add(pk)
@@ -157,38 +234,3 @@ def _minutes_this_shift(shifts: Mapping[int, OnShift]) -> dict[int, float]:
     for pk, minutes in suggested.annotate(total=Sum("reading_minutes")):
         total[pk] += minutes
     return total
-
-
-_ASKING = """
-SELECT (SELECT value FROM worklist_stamp WHERE name = %s), (SELECT value FROM worklist_stamp WHERE name = %s),
- (SELECT MIN(turns_at) FROM worklist_readingitem) <= %s,
- EXISTS (SELECT 1 FROM orders_order WHERE referrer_id = %s)
-  OR EXISTS (SELECT 1 FROM worklist_conflict WHERE reader_id = %s),
- COUNT(*), COALESCE(SUM(reading_minutes), 0.0)
-FROM worklist_readingitem WHERE reader_id = %s AND state = 'claimed'
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """``conflicts``: there may be cases that the reader ordered, or whose patient is close to them."""
-
-    reader: ReaderNow
-    no_roster: bool
-    turns_due: bool
-    conflicts: bool
-    policy: Policy
-
-
-def requester_now(user: User, at: datetime) -> Requester:
-    """The reader as the rules see them, and what else decides where they are to look."""
-    moment = connection.ops.adapt_datetimefield_value(at)
-    ((readers, duties, turns, conflicts, held, minutes),) = fetch(
-        _ASKING, [READERS, ROSTER, moment, user.pk, user.pk, user.pk]
-    )
-    known = stamps_of(readers, duties)
-    shifts = roster(known)
-    standing = standing_readers([user.pk], at, known)[user.pk]
-    parts = shift_fields(shifts.of(user.pk, at), at, 0.0)
-    reader = replace(standing, present=True, held=held, held_minutes=minutes, **parts)  # whoever asks is here
-    return Requester(reader, shifts.empty, bool(turns), bool(conflicts), policy_in_force(known))

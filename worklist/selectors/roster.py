@@ -10,10 +10,10 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from worklist.models import Holiday, Shift, ShiftChange
-from worklist.rules.lanes import EPOCH
 from worklist.rules.recurrence import Duty, Span, spans
+from worklist.rules.score import EPOCH
 
-from .stamps import Stamps, stamps
+from ..change_stamps import Stamps, stamps
 
 
 @dataclass(frozen=True, slots=True)

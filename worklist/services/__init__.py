@@ -1,8 +1,8 @@
 """Services of the worklist: each is one transaction that changes rows, writes audit rows and emits events.
 
 Rooms: ``claims`` (who holds a case), ``next_case``, ``urgency``; modules: ``items`` and ``readiness`` (cases come and
-go), ``assignment`` (suggestions), ``escalation``, ``roster``, ``rulesets``, ``policies``, ``priors``, ``sweep`` (what
-time brings about).
+go), ``assignment`` (suggestions), ``escalation``, ``roster``, ``rules_in_force``, ``priors``, ``revisions``, ``sweep``
+(what time brings about).
 """
 
 from .assignment import suggest_reader
@@ -12,12 +12,19 @@ from .claims.handover import hand_over, redistribute, redistribute_from, reserve
 from .claims.leases import expire_leases, extend_lease
 from .claims.offers import accept_offer, decline_offer, offer_item
 from .escalation import acknowledge, climb_due_rungs, widen_uncovered
-from .image_changes import note_grown_study, note_resumed_exam, note_whole_again, note_withdrawn_images
 from .items import cancel_item, open_item, reprice
 from .next_case.selection import next_case
 from .priors import cancel_plans, note_fetched, plan_priors
 from .readiness import alarm_missing_images, open_if_readable, start_clock_by_images, stop_awaiting
-from .revisions import copy_conflicts, emit_revised, take_back_conflicts
+from .revisions import (
+    copy_conflicts,
+    emit_revised,
+    note_grown_study,
+    note_resumed_exam,
+    note_whole_again,
+    note_withdrawn_images,
+    take_back_conflicts,
+)
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
 from .urgency.lane_columns import advance_lanes, score_terms
 from .urgency.updates import note_ai_result, pause_clock, resume_clock, set_mark, set_priority, withdraw_ai_result

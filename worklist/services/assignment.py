@@ -14,8 +14,7 @@ from ris.kernel.events import emit
 from worklist import states
 from worklist.events import WORKLIST_BELL, ItemAssigned
 from worklist.models import Decision, ReadingItem
-from worklist.rules.coverage import needs_given_coverage
-from worklist.rules.eligibility import Needs, ReaderNow, ruled_out
+from worklist.rules.eligibility import Needs, ReaderNow, needs_given_coverage, ruled_out
 from worklist.rules.preference import preference, why
 from worklist.selectors.case_facts import needs_of
 from worklist.selectors.readers import note_suggested, readers_recent

@@ -18,10 +18,8 @@ from ris.people.selectors import require
 from worklist import states
 from worklist.events import WORKLIST_BELL, ItemEscalated
 from worklist.models import Decision, Escalation, ReadingItem
-from worklist.rules.coverage import coverage_gap
-from worklist.rules.eligibility import ReaderNow
-from worklist.rules.ladder import NAMES, next_rung_at, rung_at, widens_at
-from worklist.rules.lanes import PRIMARY
+from worklist.rules.eligibility import ReaderNow, coverage_gap
+from worklist.rules.score import PRIMARY, RUNG_NAMES, next_rung_at, rung_at, widens_at
 
 from .escalation_messages import owe
 from .urgency.lane_columns import lane_columns
@@ -57,8 +55,8 @@ def _climb(item: ReadingItem) -> bool:
             owe(row, item, at=reached)
             emit(ItemEscalated(stream=item.accession, at=reached, item_id=item.pk, rung=rung))
             patient_id = item.procedure.order.patient_id
-            record(LADDER, "item.escalate", item, patient_id=patient_id, at=reached, rung=rung, what=NAMES[rung])
-            if rung == max(NAMES):
+            record(LADDER, "item.escalate", item, patient_id=patient_id, at=reached, rung=rung, what=RUNG_NAMES[rung])
+            if rung == max(RUNG_NAMES):
                 raise_alarm(BREACH_ALARM, item.site.code, detail=f"latest: {item.accession}", at=reached)
     except IntegrityError:  # it climbed this rung before its due time was moved: once is enough
         ReadingItem.objects.filter(pk=item.pk, rung=item.rung).update(rung=rung, next_rung_at=following)

@@ -23,7 +23,7 @@ from ris.kernel.alarms import clear_alarm
 from ris.kernel.queue import Backoff, Queue, start_clock
 from ris.kernel.values.webhooks import AddressRefused, host_of, post_signed
 from worklist.models import Escalation, EscalationMessage, EscalationRoute, ReadingItem
-from worklist.rules.ladder import NAMES
+from worklist.rules.score import RUNG_NAMES
 
 TELL = "escalation"
 """Doorbell: messages are owed."""
@@ -100,7 +100,7 @@ def told(message: EscalationMessage) -> dict[str, Any]:
         "accession": item.accession,
         "site": item.site.code,
         "rung": rung,
-        "what": NAMES[rung],
+        "what": RUNG_NAMES[rung],
         "class": item.get_urgency_display(),
         "reached_at": message.escalation.at.isoformat(),
         "due_at": item.due_at.isoformat(),

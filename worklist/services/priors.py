@@ -21,7 +21,7 @@ from worklist.models import PriorPlan
 from worklist.rules.language.parser import evaluate
 from worklist.rules.priors import MOST, Exam, Prior, relevant
 from worklist.selectors.case_facts import facts_of, procedure_with_context
-from worklist.selectors.rulesets import rules_in_force
+from worklist.selectors.rules_in_force import rules_in_force
 
 LONG_AGO = date(1980, 1, 1)
 """The day of a study whose date cannot be read: it fades away."""

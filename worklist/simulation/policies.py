@@ -7,12 +7,11 @@ import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from worklist.rules.classification import Finding, price
 from worklist.rules.eligibility import MOST_URGENT
 from worklist.rules.facts import Facts
-from worklist.rules.lanes import EPOCH, POOL, PRIMARY, place, reach_of
 from worklist.rules.policy import PRESET, Policy
-from worklist.rules.score import Case
+from worklist.rules.pricing import Finding, price
+from worklist.rules.score import EPOCH, POOL, PRIMARY, Case, place, reach_of
 
 from .engine import Job, Reader
 

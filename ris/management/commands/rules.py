@@ -15,10 +15,18 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Refusal
 from worklist.models import RuleSet
 from worklist.rules.language.sentences import sentence
-from worklist.selectors.policies import policy_in_force
 from worklist.selectors.replay.tuning import tune
-from worklist.services.policies import propose_policy, put_policy_in_force, retire_policy
-from worklist.services.rulesets import checked, draft_rules, put_in_force, read_yaml, write_yaml
+from worklist.selectors.rules_in_force import policy_in_force
+from worklist.services.rules_in_force import (
+    checked,
+    draft_rules,
+    propose_policy,
+    put_in_force,
+    put_policy_in_force,
+    read_yaml,
+    retire_policy,
+    write_yaml,
+)
 
 
 class Command(BaseCommand):

@@ -32,7 +32,7 @@ from tests.interfaces.dicom.scu import associate
 from tests.interfaces.dicom.test_images_arriving import notification
 from worklist.models import ReadingItem
 from worklist.services import claim
-from worklist.services.image_changes import CHANGED_AFTER_REPORT
+from worklist.services.revisions import CHANGED_AFTER_REPORT
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,7 @@ from ris.people.models import User
 from worklist.rules.language.parser import Rule
 from worklist.simulation.engine import Job
 
-from ..policies import policy_in_force
+from ..rules_in_force import policy_in_force
 from .past import past_cases, readers_of_period
 from .player import Played, as_drafted, as_it_was, play
 

@@ -12,10 +12,10 @@ from ris.kernel.errors import Invalid
 from ris.kernel.models import Record
 from worklist.events import ItemCancelled, ItemClaimed, ItemParked, ItemResumed
 from worklist.models import AiFlag, ClockPause, Decision, ReadingItem, Skill
-from worklist.rules.classification import Finding, promoted_points
 from worklist.rules.facts import NAMES, Facts
-from worklist.rules.lanes import minutes
 from worklist.rules.policy import Policy
+from worklist.rules.pricing import Finding, promoted_points
+from worklist.rules.score import minutes
 from worklist.simulation.engine import Reader
 
 from ..roster import roster

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from worklist.rules.lanes import minutes
 from worklist.rules.language.parser import REACHES, Rule
 from worklist.rules.policy import Policy
 from worklist.rules.pricing import decide
+from worklist.rules.score import minutes
 from worklist.simulation.engine import AI, Job, Reader, Simulation
 from worklist.simulation.policies import Lanes
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from ris.kernel.errors import Invalid
-from worklist.rules.lanes import minutes
 from worklist.rules.policy import MOST_MINUTES, Policy
+from worklist.rules.score import minutes
 from worklist.simulation.engine import Job, Reader
 from worklist.simulation.measure import Estimate, estimate
 

@@ -19,7 +19,7 @@ from worklist import states
 from worklist.events import ItemAwaitsSigner, ItemClaimed, ItemFinished, ItemReleased, ItemTakenOver
 from worklist.models import Offer, ReadingItem
 from worklist.rules.eligibility import BINDING, ruled_out
-from worklist.rules.lanes import PRIMARY
+from worklist.rules.score import PRIMARY
 from worklist.selectors.case_facts import needs_of
 from worklist.selectors.linked_exams import held_together
 from worklist.selectors.readers import readers_recent

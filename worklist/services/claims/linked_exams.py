@@ -12,7 +12,7 @@ from worklist import states
 from worklist.events import ItemClaimed
 from worklist.models import ReadingItem
 from worklist.rules.eligibility import BINDING, ReaderNow, ruled_out
-from worklist.rules.lanes import SECONDARY
+from worklist.rules.score import SECONDARY
 from worklist.selectors.case_facts import needs_of
 from worklist.selectors.linked_exams import linked_with
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from worklist.rules.lanes import SLOPE
+from worklist.rules.score import SLOPE
 
 from .probes import AGAINST, AGE, BONUS, CLAIM, HELD, OFF_SKILL, Probe
 

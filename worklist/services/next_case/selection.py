@@ -19,15 +19,14 @@ from ris.people.models import User
 from worklist.events import ItemClaimed
 from worklist.models import Conflict, Decision, ReadingItem
 from worklist.rules.eligibility import OVERTIME_MINUTES, ReaderNow
-from worklist.rules.lanes import minutes
 from worklist.rules.policy import URGENT_FROM, Policy
-from worklist.selectors.readers import Requester, requester_now
+from worklist.rules.score import minutes
 
 from ..claims.leases import LEASE, publish, require_room
 from ..claims.linked_exams import claim_linked_exams
 from ..urgency.lane_columns import advance_lanes, score_terms
 from .postgresql import postgresql_claim, postgresql_heads
-from .probes import Probe, probes_of
+from .probes import Probe, Requester, probes_of, requester_now
 from .sqlite import sqlite_claim, sqlite_heads
 
 SUGGESTED_POINTS = 0.5

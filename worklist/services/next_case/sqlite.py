@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from worklist.models import Lane
-from worklist.rules.lanes import POOL, SLOPE
+from worklist.rules.score import POOL, SLOPE
 
 from .probes import AGAINST, AGE, BONUS, CLAIM, HELD, OFF_SKILL, Probe
 

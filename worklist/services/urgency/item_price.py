@@ -11,19 +11,15 @@ from ris.catalog.models import Subspecialty
 from ris.orders.models import RequestedProcedure
 from ris.people.models import User
 from worklist.models import ReadingItem
-from worklist.rules.classification import Pricing
-from worklist.rules.coverage import coverage_gap
+from worklist.rules.eligibility import coverage_gap
 from worklist.rules.facts import Facts
-from worklist.rules.ladder import next_rung_at
-from worklist.rules.lanes import PRIMARY, place
 from worklist.rules.language.parser import REACHES, Outcome
 from worklist.rules.policy import Policy
-from worklist.rules.pricing import decide
-from worklist.rules.score import terms
+from worklist.rules.pricing import Pricing, decide
+from worklist.rules.score import PRIMARY, next_rung_at, place, terms
 from worklist.selectors.case_facts import clock_of, facts_of, findings_of, prior_readers
-from worklist.selectors.policies import policy_in_force
 from worklist.selectors.readers import readers_recent
-from worklist.selectors.rulesets import rules_in_force
+from worklist.selectors.rules_in_force import policy_in_force, rules_in_force
 
 from .lane_columns import place_columns
 

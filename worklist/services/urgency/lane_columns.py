@@ -8,9 +8,8 @@ from typing import Any
 from django.db import connection
 
 from worklist.models import ReadingItem
-from worklist.rules.lanes import SLOPE, Place, place, reach_of
-from worklist.rules.score import Case, terms
-from worklist.selectors.policies import policy_in_force
+from worklist.rules.score import SLOPE, Case, Place, place, reach_of, terms
+from worklist.selectors.rules_in_force import policy_in_force
 
 NO_LANE: dict[str, Any] = {"lane": None, "turns_at": None}
 """Columns of an item that nobody can be given; rank and slope stay, so that lists keep their order."""
