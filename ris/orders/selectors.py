@@ -23,10 +23,11 @@ def orders_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[Order]:
     procedures = RequestedProcedure.objects.select_related("procedure").order_by("pk")
     steps = ScheduledStep.objects.select_related("device").order_by("start", "pk")
     orders = Order.objects.filter(site__in=sites_for(viewer, can)).select_related("patient", "site", "visit")
-    whole = orders.prefetch_related(Prefetch("procedures", procedures)).prefetch_related(
-        Prefetch("procedures__steps", steps)
-    )
-    return whole.order_by("-placed_at", "-pk")
+    # Procedures before their steps: the second prefetch fills the rows of the first.
+    orders = orders.prefetch_related(Prefetch("procedures", procedures))
+    orders = orders.prefetch_related(Prefetch("procedures__steps", steps))
+    # By key, too: orders of one message share a moment, and pages of a list must not overlap.
+    return orders.order_by("-placed_at", "-pk")
 
 
 def order_for(viewer: User, order_id: int, can: Can = Can.SEE_ORDERS) -> Order:
@@ -92,4 +93,5 @@ def board_steps(viewer: User, *, since: datetime, until: datetime) -> QuerySet[S
 
 def find_performed(step: ScheduledStep) -> PerformedStep | None:
     """The performed step in progress for this scheduled step, the latest of several; None when there is none."""
+    # Several may be open: one that a person began by hand and one of the device, or one that a device never ended.
     return step.performed.filter(state=states.IN_PROGRESS).order_by("-started_at").first()

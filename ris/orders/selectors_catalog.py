@@ -65,6 +65,7 @@ def _find_by_code(code: Code, laterality: str) -> Procedure | None:
     column = COLUMN_OF_SYSTEM.get(code.system.upper().replace("-", ""), "")
     if column and (procedure := _of_side(_BY_COLUMN[column].all(code.value), laterality)):
         return procedure
+    # The catalog's own codes have a side of their own, so they are not narrowed by the one that was said.
     if procedures := _BY_OWN_CODE.all(code.value):
         same_system = (procedure for procedure in procedures if procedure.coding_system == code.system)
         return next(same_system, procedures[0])
@@ -112,15 +113,16 @@ def search_procedures(text: str) -> list[ProcedureChoice]:
         contrast = _contrast(procedure) not in ("", WITHOUT)
         return wanted not in names, -uses[procedure.pk], contrast, procedure.name, procedure.pk
 
-    found = sorted(procedures_matching(text).select_related("subspecialty"), key=rank)
-    return [ProcedureChoice(procedure, _contrast(procedure)) for procedure in found[:MOST_CHOICES]]
+    procedures = sorted(procedures_matching(text).select_related("subspecialty"), key=rank)
+    return [ProcedureChoice(procedure, _contrast(procedure)) for procedure in procedures[:MOST_CHOICES]]
 
 
 def _contrast(procedure: Procedure) -> str:
-    found = _CONTRAST.search(procedure.name)
-    if found is None:
+    match = _CONTRAST.search(procedure.name)
+    if match is None:
         return ""
-    words = found.group(1).lower()
+    words = match.group(1).lower()
     if "and" in words or "or" in words.split():
         return "without and with contrast"
+    # "w/o" and "wo" have an o that "w/" and "with" do not.
     return WITHOUT if words.endswith("out") or "o" in words.replace("with", "") else "with contrast"

@@ -4,7 +4,7 @@ from django.urls import path
 
 from ris.kernel.api import IdRouter
 
-from .web import pages_board, pages_entry, pages_identity, pages_merges, pages_orders
+from .web import pages_board, pages_entry, pages_identity, pages_orders
 from .web.api import OrderViewSet, StepViewSet
 
 app_name = "orders"
@@ -30,8 +30,8 @@ urlpatterns = [
     path("patients/<int:patient_id>/", pages_orders.patient, name="patient"),
     path("patients/identity/", pages_identity.questions, name="identity"),
     path("patients/identity/<int:question_id>/decide/", pages_identity.decide, name="decide-identity"),
-    path("patients/merges/<int:merge_id>/separate/", pages_merges.separate, name="separate"),
-    path("patients/merges/<int:merge_id>/give/", pages_merges.give, name="give"),
+    path("patients/merges/<int:merge_id>/separate/", pages_identity.separate, name="separate"),
+    path("patients/merges/<int:merge_id>/give/", pages_identity.give, name="give"),
     path("board/", pages_board.board, name="board"),
     path("board/<int:step_id>/", pages_board.step, name="step"),
     path("board/<int:step_id>/arrive/", pages_board.arrive, name="arrive"),

@@ -93,8 +93,8 @@ class PatientSearchView(APIView):
         require(user_of(request), Can.SEE_ORDERS)
         form = SearchForm(data=request.data)
         form.is_valid(raise_exception=True)
-        found = patients_matching(form.validated_data["text"], user_of(request)).prefetch_related("identifiers")[:50]
-        return Response(PatientSerializer(found, many=True).data)
+        patients = patients_matching(form.validated_data["text"], user_of(request)).prefetch_related("identifiers")[:50]
+        return Response(PatientSerializer(patients, many=True).data)
 
 
 class PatientView(APIView):

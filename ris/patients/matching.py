@@ -187,6 +187,7 @@ def _compare_given(one: str, other: str) -> Fit:
         return Fit.UNKNOWN
     if one == other:
         return Fit.EQUAL
+    # Symmetric: which of the two was known and which was said does not count.
     short, long = sorted((one, other), key=len)
     if set(short.split()) <= set(long.split()):
         return Fit.EQUAL  # with and without the middle name
@@ -225,6 +226,7 @@ def _new_year(one: date, other: date) -> bool:
 
 def _one_slip(one: str, other: str) -> bool:
     """Whether one letter was mistyped, left out, added, or two neighbours swapped; in texts of four letters or more."""
+    # Of shorter names one letter is too much: KIM and TIM are two.
     if min(len(one), len(other)) < 4 or abs(len(one) - len(other)) > 1:
         return False
     start = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -25,9 +25,9 @@ def find_patient(identifiers: Iterable[tuple[str, str, str]]) -> Patient | None:
         if not names_a_person(kind):
             continue
         rows = Identifier.objects.select_related("patient").filter(value=value, authority=authority)
-        found = rows.filter(series=series_of(kind)).first()
-        if found:
-            return survivor(found.patient)
+        identifier = rows.filter(series=series_of(kind)).first()
+        if identifier:
+            return survivor(identifier.patient)
     return None
 
 
@@ -44,9 +44,10 @@ def visible_patients(viewer: User) -> QuerySet[Patient]:
     living = Patient.objects.filter(merged_into=None)
     if not sites.exists():
         return living.none()
-    here = Q(visits__site__in=sites) | Q(orders__site__in=sites)
+    at_sites = Q(visits__site__in=sites) | Q(orders__site__in=sites)
     nowhere = Q(visits__isnull=True, orders__isnull=True)
-    return living.filter(here | nowhere).distinct()
+    # The joins with visits and orders repeat a patient.
+    return living.filter(at_sites | nowhere).distinct()
 
 
 def patients_matching(text: str, viewer: User) -> QuerySet[Patient]:
@@ -59,6 +60,7 @@ def patients_matching(text: str, viewer: User) -> QuerySet[Patient]:
     if not words:
         return Patient.objects.none()
     by_name = Q(search_name__startswith=words[0])
+    # A later word begins a component (^) or a word within one: "de" does not find every name that has "de" in it.
     for word in words[1:]:
         by_name &= Q(search_name__contains=f"^{word}") | Q(search_name__contains=f" {word}")
     matching = visible_patients(viewer).filter(by_name | Q(identifiers__value=text.strip()))
@@ -69,6 +71,7 @@ def possible_duplicates(
     *, family_name: str, given_name: str, birth_date: date | None, viewer: User
 ) -> QuerySet[Patient]:
     """Visible patients born the same day whose family or given name begins alike: shown before one is added."""
+    # The first letters only: a slip further on must not hide who is there already.
     family, given = fold(family_name)[:4], fold(given_name)[:3]
     alike = Q(search_name__startswith=family) | Q(search_name__contains=f"^{given}")
     return visible_patients(viewer).filter(alike, birth_date=birth_date).order_by("search_name")[:20]
@@ -76,25 +79,26 @@ def possible_duplicates(
 
 def merge_for(viewer: User, merge_id: int) -> Merge:
     """A merge of patients whom the viewer may see. Raises NotFound."""
-    found = Merge.objects.select_related("survivor", "retired").filter(pk=merge_id).first()
-    if found is None or not visible_patients(viewer).filter(pk=survivor(found.survivor).pk).exists():
+    merge = Merge.objects.select_related("survivor", "retired").filter(pk=merge_id).first()
+    if merge is None or not visible_patients(viewer).filter(pk=survivor(merge.survivor).pk).exists():
         raise NotFound("There is no such merge.")
-    return found
+    return merge
 
 
 def merges_of(patient: Patient) -> QuerySet[Merge]:
     """What was merged into the patient, and what was separated from them again; newest first."""
-    here = Merge.objects.filter(Q(survivor=patient) | Q(retired=patient, separated_at__isnull=False))
-    return here.filter(merged_at__isnull=False).select_related("survivor", "retired").order_by("-pk")
+    # Without merged_at: a separation of two whom nobody had merged; nothing moved by it.
+    merges = Merge.objects.filter(Q(survivor=patient) | Q(retired=patient, separated_at__isnull=False))
+    return merges.filter(merged_at__isnull=False).select_related("survivor", "retired").order_by("-pk")
 
 
 def separation(merge_id: int, reason: str) -> Merge:
     """A merge that was undone, for whoever sorts out what came between. Raises NotFound, Invalid without a reason."""
     read_reason(reason, "Say why it belongs to the other.")
-    found = Merge.objects.filter(pk=merge_id, separated_at__isnull=False).first()
-    if found is None:
+    merge = Merge.objects.filter(pk=merge_id, separated_at__isnull=False).first()
+    if merge is None:
         raise NotFound("There is no such separation.")
-    return found
+    return merge
 
 
 def came_since(merge: Merge) -> dict[str, list[int]]:
@@ -106,9 +110,9 @@ def came_since(merge: Merge) -> dict[str, list[int]]:
     moved = {"Identifier": [row[0] for row in merge.moved["Identifier"]], "Visit": merge.moved["Visit"]}
     return {
         kind: list(
-            found.exclude(pk__in=[*merge.own.get(kind, ()), *moved[kind]]).order_by("pk").values_list("pk", flat=True)
+            of_kind.exclude(pk__in=[*merge.own.get(kind, ()), *moved[kind]]).order_by("pk").values_list("pk", flat=True)
         )
-        for kind, found in rows.items()
+        for kind, of_kind in rows.items()
     }
 
 
@@ -144,11 +148,11 @@ def record_that_had(identifiers: Iterable[tuple[str, str, str]], patient: Patien
 
 
 def _merged_records(patient: Patient) -> list[int]:
-    found, layer = [], [patient.pk]
-    while layer:
+    records, layer = [], [patient.pk]
+    while layer:  # merges into one patient are a tree: one query for each of its levels
         layer = list(Patient.objects.filter(merged_into__in=layer).values_list("pk", flat=True))
-        found += layer
-    return found
+        records += layer
+    return records
 
 
 def identity_questions_for(viewer: User, *, decided: bool = False) -> QuerySet[IdentityQuestion]:
@@ -161,7 +165,7 @@ def identity_questions_for(viewer: User, *, decided: bool = False) -> QuerySet[I
 def identity_question_for(viewer: User, question_id: int) -> IdentityQuestion:
     """One of them, open or decided. Raises NotFound."""
     for decided in (False, True):
-        found = identity_questions_for(viewer, decided=decided).filter(pk=question_id).first()
-        if found is not None:
-            return found
+        question = identity_questions_for(viewer, decided=decided).filter(pk=question_id).first()
+        if question is not None:
+            return question
     raise NotFound("There is no such question.")

@@ -46,6 +46,7 @@ def cancel_procedure(procedure_id: int, *, reason: str, actor: Actor, at: dateti
     if procedure is None:
         raise NotFound("There is no such procedure.")
     order = lock_order(procedure.order_id)
+    # With the last procedure the order itself is cancelled: OrderCancelled is emitted, not both events.
     others = order.procedures.exclude(pk=procedure_id).exclude(state=states.CANCELLED)
     if not others.exists():
         return cancel_order(order.pk, reason=reason, actor=actor, at=at)
@@ -98,6 +99,7 @@ def withdraw_order(order_id: int, *, reason: str, actor: Actor, at: datetime) ->
             remove_flags(order, PERFORMED_THOUGH_CANCELLED)
         return True
     changed = False
+    # What has begun cannot be on hold.
     if order.state == states.HELD:
         release_order(order_id, actor=actor, at=at)
         changed = True

@@ -59,6 +59,7 @@ def list_placed_since(event: PatientsSeparated) -> None:
 
 
 def _move_orders(orders: Iterable[Order], source: int, target: int, *, at: datetime) -> None:
+    # Entries of the modality worklist are cached by the version of their rows.
     for order in list(orders):
         Order.objects.filter(pk=order.pk).update(patient_id=target, version=F("version") + 1)
         record(_MERGE, "order.move", order, patient_id=target, at=at, was=source)

@@ -66,6 +66,7 @@ def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
         raise Invalid("An order needs at least one procedure.", at="procedures")
     check_intent(intent)
     if intent.placer_number:
+        # Locked before it is looked for: two who send a new number at once would both find none.
         lock_placer(intent.placer_authority, intent.placer_number)
         earlier = find_order(intent.placer_authority, intent.placer_number)
         if earlier and (earlier.state != states.CANCELLED or earlier.placer_generation >= intent.placer_generation):
@@ -117,6 +118,7 @@ def check_accession(accession: str, patient_id: int) -> None:
 def issue_accession(order: Order) -> str:
     """The site's prefix and the order's primary key; with a letter where a sender used that number before."""
     site = _SITE.first(order.site_id)
+    # A prefix has at most 6 characters, so with a letter the number has 14 of the 16 (SH).
     base = f"{site.accession_prefix if site else ''}{order.pk:07d}"
     if not _OF_ACCESSION.all(base):
         return base

@@ -68,6 +68,7 @@ def unlink_exam(performed_id: int, *, reason: str, actor: Actor, at: datetime) -
     steps = list(performed.steps.select_related("procedure__order").order_by("pk"))
     if not steps:
         raise Conflict("This exam is not linked.", at="exam")
+    # Cleared first: a step that still has a performed step after it belongs to another exam as well.
     performed.steps.clear()
     concerned: dict[int, RequestedProcedure] = {}
     for step in steps:

@@ -32,6 +32,7 @@ def revise_order(order_id: int, intent: OrderIntent, *, actor: Actor, at: dateti
     order = lock_order(order_id)
     if order.state == states.CANCELLED:
         raise Conflict("This order is cancelled.", at="order")
+    # An order changes its patient by a merge or a move only, never by what an order message says.
     if order.patient_id != intent.patient_id:
         raise Conflict("This order belongs to another patient.", at="patient")
     check_intent(intent)
@@ -75,6 +76,7 @@ def match_procedure(order: Order, intent: ProcedureIntent) -> RequestedProcedure
     By number, then Study Instance UID. Without a number: by Study Instance UID, then code, else the only one.
     """
     procedures = list(order.procedures.order_by("pk"))
+    # With a number the code does not count: one order may have the same code twice.
     keys = ["number", "study_uid"] if intent.number else ["study_uid", "code"]
     values = {"number": intent.number, "study_uid": intent.study_uid, "code": intent.code.value}
     for key in keys:
@@ -87,6 +89,7 @@ def match_procedure(order: Order, intent: ProcedureIntent) -> RequestedProcedure
 def _revise_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime) -> None:
     steps = list(procedure.steps.order_by("pk"))
     step = next((step for step in steps if intent.number and step.number == intent.number), None)
+    # A sender that numbers no steps means the only one that is not cancelled.
     candidates = [step for step in steps if step.state != states.CANCELLED] or steps
     if step is None and len(candidates) == 1 and not intent.number:
         step = candidates[0]

@@ -72,6 +72,7 @@ def _read_day(request: HttpRequest) -> date:
 
 
 def _build_lanes(user: User, site: Site, day: date) -> list[dict[str, Any]]:
+    # Midnight to midnight by the clock of the user: a day of a clock change has 23 or 25 hours.
     since = timezone.make_aware(datetime.combine(day, time.min))
     until = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
     by_device: dict[int | None, list[ScheduledStep]] = defaultdict(list)
@@ -93,10 +94,10 @@ def _build_lane(device: Device | None, steps: list[ScheduledStep]) -> dict[str, 
 def step(request: HttpRequest, step_id: int) -> HttpResponse:
     """What a technologist looks at before the exam begins. Audited."""
     user = user_of(request)
-    found = selectors.step_for(user, step_id)
-    order = found.procedure.order
+    shown = selectors.step_for(user, step_id)
+    order = shown.procedure.order
     record(actor_of(request), "order.view", order, patient_id=order.patient_id, at=now())
-    context = {"step": found, "order": order, "patient": order.patient, "visit": order.visit, "reasons": REASONS,
+    context = {"step": shown, "order": order, "patient": order.patient, "visit": order.visit, "reasons": REASONS,
                "may_perform": Can.PERFORM_EXAMS in permissions_of(user)}  # fmt: skip
     return render(request, "orders/step.html", context)
 

@@ -1,4 +1,4 @@
-"""Questions of identity on screen: somebody was described under a patient's number in a way that does not fit."""
+"""Who is who, on screen: descriptions that do not fit the patient of their number, and merges that a person undoes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from django.views.decorators.http import require_GET, require_POST
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
+from ris.kernel.values import id_or_none
 from ris.patients.models import IdentityQuestion
-from ris.patients.selectors import identity_question_for, identity_questions_for
-from ris.patients.services import decide_identity
+from ris.patients.selectors import identity_question_for, identity_questions_for, merge_for
+from ris.patients.services import decide_identity, give_visit, unmerge_patients
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
+
+from .. import services
 
 MOST_SHOWN = 50
 SEXES = {"F": "Female", "M": "Male", "O": "Other"}
@@ -66,8 +69,7 @@ def decide(request: HttpRequest, question_id: int) -> HttpResponse:
     if outcome not in (IdentityQuestion.SAME, IdentityQuestion.ANOTHER):
         raise Invalid("Say whether it is the same person: same or another.", at="outcome")
     same = outcome == IdentityQuestion.SAME
-    reason = request.POST.get("reason", "").strip()[:250]
-    decide_identity(question.pk, same=same, reason=reason, actor=actor_of(request), at=now())
+    decide_identity(question.pk, same=same, reason=_read_reason(request), actor=actor_of(request), at=now())
     held = " The message that was held is taken again." if same and question.held else ""
     said = "Noted: the same person." if same else "Noted: another person. Have the sender correct the number."
     return go(request, reverse("orders:identity"), said + held)
@@ -83,3 +85,34 @@ def _row(question: IdentityQuestion) -> QuestionRow:
         date.fromisoformat(born) if born else None,
         SEXES.get(said.get("sex", ""), "Unknown"),
     )
+
+
+@require_POST
+@page(Can.SEPARATE_PATIENTS)
+def separate(request: HttpRequest, merge_id: int) -> HttpResponse:
+    """Undo a merge, with a reason."""
+    merge = merge_for(user_of(request), merge_id)
+    unmerge_patients(merge.pk, reason=_read_reason(request), actor=actor_of(request), at=now())
+    text = "Separated. What the merge moved goes back; what came since is listed for you to decide on."
+    return go(request, reverse("orders:patient", args=[merge.survivor_id]), text)
+
+
+@require_POST
+@page(Can.SEPARATE_PATIENTS)
+def give(request: HttpRequest, merge_id: int) -> HttpResponse:
+    """Give an order or a visit that came while the two were one to the other of them, with a reason."""
+    merge = merge_for(user_of(request), merge_id)
+    actor, at, reason = actor_of(request), now(), _read_reason(request)
+    order_id, visit_id = (id_or_none(request.POST.get(name, "")) for name in ("order", "visit"))
+    if order_id:
+        services.give_order(order_id, merge.pk, reason=reason, actor=actor, at=at)
+    elif visit_id:
+        give_visit(visit_id, merge.pk, reason=reason, actor=actor, at=at)
+    else:
+        raise Invalid("Say which order or visit.", at="order")
+    return go(request, reverse("orders:patient", args=[merge.survivor_id]), "Given to the other patient.")
+
+
+def _read_reason(request: HttpRequest) -> str:
+    # Cut to the length of the column; the services refuse an empty one.
+    return request.POST.get("reason", "").strip()[:250]

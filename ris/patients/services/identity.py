@@ -57,11 +57,13 @@ def resolve_patient(
     check_values(Patient, intent.demographics())
     for value, authority, kind in intent.identifiers:
         check_values(Identifier, {"value": value, "authority": authority, "kind": kind}, at="identifiers")
+    # The names are locked, since a number that nobody has yet has no row: who sends it at once waits here.
     lock_name(*(f"identifier:{authority}:{value}" for value, authority, _ in intent.identifiers))
     known = _known(intent)
     patient = _whose(known)
     created = patient is None
     patient = patient or Patient()
+    # Silent identifiers came with a merged record; a message that knows no other number speaks of that record.
     silent = bool(known) and all(row.silent for row in known.values())
     said = traits_said(intent)
     doubt = None if created else check_identity(patient, said, policy)
@@ -123,6 +125,8 @@ def _add_identifiers(patient: Patient, intent: PatientIntent, known: dict[Number
 def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: bool, at: datetime) -> set[str]:
     """Write each field that was said with a higher rank than it has; return the names of those that changed."""
     moment = (intent.message_at or at).astimezone(UTC)
+    # Ranks are compared as JSON lists: moments of equal width in UTC sort as texts, and of two message ids the longer
+    # one is the later (9 before 10).
     rank = [int(authoritative), moment.isoformat(timespec="microseconds"), len(intent.message_id), intent.message_id]
     said = {n: v for n, v in intent.demographics().items() if patient.said.get(n, [-1]) <= rank}
     changed = {name for name, value in said.items() if getattr(patient, name) != value}
@@ -146,6 +150,7 @@ def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: 
 
 def absorb_demographics(patient: Patient, other: Patient) -> None:
     """Write to ``patient`` each field that was said of ``other`` with a higher rank."""
+    # The merge has counted up the version in the database; a stale row would write the old one back.
     patient.refresh_from_db()
     said = {name: rank for name, rank in other.said.items() if patient.said.get(name, [-1]) < rank}
     for name, rank in said.items():
@@ -181,6 +186,7 @@ def authority_named(namespace: str, universal_id: str = "", id_type: str = "") -
 @transaction.atomic
 def _note_universal_id(namespace: str, universal_id: str, id_type: str) -> str:
     lock_name(f"authority:{universal_id}", f"authority:{namespace}")
+    # Read again under the lock: another process may have noted it meanwhile.
     known = AssigningAuthority.objects.filter(universal_id=universal_id).first()
     if known is not None:
         return known.name
@@ -206,11 +212,12 @@ def add_alias(alias: str, name: str, *, actor: Actor, at: datetime) -> Authority
     if not alias or not name or alias == name:
         raise Invalid("Name two different namespaces.", at="alias")
     lock_name(f"authority:{alias}", f"authority:{name}")
-    there = Identifier.objects.filter(authority=name)
+    standing = Identifier.objects.filter(authority=name)
     moving = Identifier.objects.filter(authority=alias)
-    both = set(moving.values_list("series", "value")) & set(there.values_list("series", "value"))
-    if both:
-        raise Conflict(f"{len(both)} numbers exist under both; merge or correct their patients first.", at="alias")
+    # Identifiers are unique in their authority: moving one that stands there already would break the constraint.
+    in_both = set(moving.values_list("series", "value")) & set(standing.values_list("series", "value"))
+    if in_both:
+        raise Conflict(f"{len(in_both)} numbers exist under both; merge or correct their patients first.", at="alias")
     authority, _ = AssigningAuthority.objects.get_or_create(name=name)
     row, _ = AuthorityAlias.objects.update_or_create(alias=alias, defaults={"authority": authority})
     moved = moving.update(authority=name)

@@ -98,6 +98,7 @@ def unmerge_patients(
     merge.save()
     Patient.objects.filter(pk=back.pk).update(merged_into=None, version=F("version") + 1)
     Patient.objects.filter(pk=keep.pk).update(version=F("version") + 1)
+    # Only what is still the survivor's: an A43 may have moved a number on since.
     for pk, retired, silent in merge.moved["Identifier"]:
         Identifier.objects.filter(pk=pk, patient=keep).update(patient=back, retired=retired, silent=silent)
     Visit.objects.filter(pk__in=merge.moved["Visit"], patient=keep).update(patient=back)
@@ -122,6 +123,7 @@ def revive_record(record_id: int, *, actor: Actor, at: datetime, said_at: dateti
     parted: list[Patient] = []
     record_now = Patient.objects.get(pk=record_id)
     while record_now.merged_into is not None:
+        # Only the topmost merge of a chain can be undone: its survivor is merged into nobody.
         below = record_now
         while below.merged_into is not None and below.merged_into.merged_into is not None:
             below = below.merged_into
@@ -194,10 +196,10 @@ def retire_identifiers(
 
 
 def _living(patient_id: int) -> Patient:
-    found = Patient.objects.filter(pk=patient_id).first()
-    if found is None:
+    patient = Patient.objects.filter(pk=patient_id).first()
+    if patient is None:
         raise NotFound("There is no such patient.")
-    return survivor(found)
+    return survivor(patient)
 
 
 def _between(one: Patient, other: Patient) -> QuerySet[Merge]:

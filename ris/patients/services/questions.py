@@ -83,8 +83,8 @@ def traits_known(patient: Patient) -> Traits:
 def compare_with_patient(patient: Patient, said: Traits) -> Comparison:
     """The comparison with the patient, or with whichever record was merged into them that fits better."""
     records = [patient, *patient.merged_from.all()] if patient.pk else [patient]
-    found = [compare(traits_known(one), said) for one in records]
-    return min(found, key=lambda comparison: _RANK.index(comparison.verdict))
+    comparisons = [compare(traits_known(record), said) for record in records]
+    return min(comparisons, key=lambda comparison: _RANK.index(comparison.verdict))
 
 
 def check_identity(patient: Patient, said: Traits, policy: IdentityPolicy) -> Comparison | None:
@@ -92,6 +92,7 @@ def check_identity(patient: Patient, said: Traits, policy: IdentityPolicy) -> Co
 
     Raises IdentityDoubt where the policy holds such a description.
     """
+    # First without the merged records, which cost a query: most descriptions fit.
     comparison = compare(traits_known(patient), said)
     if comparison.verdict is Verdict.SAME:
         return None
@@ -112,6 +113,7 @@ def _is_decided_same(patient: Patient, said: Traits) -> bool:
 
 def fingerprint(said: Traits) -> str:
     """SHA-256 of a description, whatever its case and accents."""
+    # 0x1F (unit separator) is in no name, so two descriptions never join to one text.
     parts = [fold(said.family), fold(said.given), said.ideographic, str(said.birth_date or ""), said.sex]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
@@ -130,7 +132,7 @@ def ask_identity(
     """Ask a person who is meant, once for each description, and raise an alarm."""
     values: dict[str, Any] = {"last_at": at, "message_id": message_id, "held": held}
     words: dict[str, Any] = {**asdict(said), "birth_date": said.birth_date.isoformat() if said.birth_date else ""}
-    del words["former_families"]
+    del words["former_families"]  # they help to compare and are not kept
     question, created = IdentityQuestion.objects.get_or_create(
         patient_id=patient_id,
         fingerprint=fingerprint(said),
@@ -156,6 +158,7 @@ def decide_identity(question_id: int, *, same: bool, reason: str, actor: Actor, 
     if not reason.strip():
         raise Invalid("Say how you know.", at="reason")
     state = IdentityQuestion.SAME if same else IdentityQuestion.ANOTHER
+    # One guarded UPDATE: of two who decide at once, one does.
     decided = IdentityQuestion.objects.filter(pk=question_id, state=IdentityQuestion.OPEN).update(
         state=state, decided_at=at, decided_by=actor.name, reason=reason.strip()[:250]
     )

@@ -29,6 +29,7 @@ def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: date
     Its state by the latest that happened. A change that can make its orders' cases more urgent is told.
     Raises Conflict when the number belongs to a visit of another patient.
     """
+    # A visit that is new has no row to lock.
     lock_name(f"visit:{intent.authority}:{intent.number}")
     known = _VISIT.first(intent.authority, intent.number)
     if known is not None and known.patient_id != patient_id:
@@ -56,7 +57,9 @@ def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: date
     return visit
 
 
+# What an ADT event changes; the rest describes the visit whichever event brought it.
 _OF_THE_EVENT = ("state", "discharge_pending")
+# What a rule may ask for when it says how urgent a case is.
 _TOLD = {"state", "discharge_pending", "patient_class"}
 
 
