@@ -5,7 +5,7 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class RisConfig(AppConfig):
-    """The front door: hangs the doorbells once every room is there."""
+    """The product itself: connects the doorbells to Celery once all apps are loaded."""
 
     name = "ris"
     label = "ris"
@@ -20,6 +20,6 @@ class RisConfig(AppConfig):
 
 
 class BackOfficeConfig(AdminConfig):
-    """Django's back office, with our door in front of it."""
+    """Django's admin, behind our permissions."""
 
     default_site = "ris.people.backoffice.BackOffice"

@@ -26,11 +26,12 @@ from worklist.live.consumers import websocket_urlpatterns  # noqa: E402  (models
 
 def is_same_origin(scheme: str, headers: list[tuple[bytes, bytes]]) -> bool:
     """Whether Origin names what Host names, over the matching scheme, and Host is one of ours."""
-    found = {name.lower(): value.decode("latin-1") for name, value in headers}
-    host = found.get(b"host", "")
+    values = {name.lower(): value.decode("latin-1") for name, value in headers}
+    host = values.get(b"host", "")
     name, _ = split_domain_port(host)
-    wanted = f"{'https' if scheme == 'wss' else 'http'}://{host}"
-    return bool(name) and validate_host(name, settings.ALLOWED_HOSTS) and found.get(b"origin") == wanted
+    # Sec-WebSocket handshakes carry the page's origin, whose scheme is that of HTTP (RFC 6455, 10.2).
+    origin = f"{'https' if scheme == 'wss' else 'http'}://{host}"
+    return bool(name) and validate_host(name, settings.ALLOWED_HOSTS) and values.get(b"origin") == origin
 
 
 class SameOrigin:
@@ -43,6 +44,7 @@ class SameOrigin:
         if is_same_origin(scope.get("scheme", "ws"), scope["headers"]):
             await self.inner(scope, receive, send)
         else:
+            # Before websocket.accept the server answers this with 403; 1008 is “policy violation” (RFC 6455, 7.4.1).
             await send({"type": "websocket.close", "code": 1008})
 
 
@@ -52,7 +54,7 @@ class _Nowhere(AsyncWebsocketConsumer):
 
 
 nowhere = re_path(r"", _Nowhere.as_asgi())
-"""For addresses at which there is no socket."""
+"""For addresses at which there is no socket: without it, URLRouter raises and the log has a traceback."""
 
 
 application = ProtocolTypeRouter(

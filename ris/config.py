@@ -1,4 +1,4 @@
-"""What the environment says, read once, checked, and frozen.
+"""The settings of the environment, read once, checked, and frozen.
 
 Every variable is listed in :data:`VARIABLES`; anything else that begins with
 ``RIS_`` is taken for a spelling mistake. A wrong value raises
@@ -17,7 +17,6 @@ from pathlib import Path
 
 from ris.kernel.tls import TlsFiles
 
-from .config_servers import secret
 from .config_values import (
     Address,
     Misconfigured,
@@ -29,6 +28,7 @@ from .config_values import (
     is_loopback,
     networks,
     role_name,
+    secret,
     tls_files,
     web_url,
 )
@@ -138,6 +138,7 @@ def read_config(env: Mapping[str, str]) -> Config:
 def secret_key(env: Mapping[str, str], data: Path) -> str:
     """The key given, or else the one kept in the data folder (mode 600), made at the first start."""
     given = secret(env, "RIS_SECRET_KEY")
+    # 32 characters: HMAC-SHA256, which signs sessions, wants a key as long as its hash (RFC 2104, 3).
     if given and len(given) < 32:
         cure = "give at least 32 random characters, or unset it and one is made"
         raise Misconfigured("RIS_SECRET_KEY", "it is too short to be safe.", cure)
@@ -165,7 +166,7 @@ def _refuse_public(config: Config) -> None:
 
 
 def _unknown_titles(env: Mapping[str, str]) -> str:
-    """What AE titles see that no device has: in the demo the first site's worklist, else nothing, unless it is said."""
+    """The value of ``Config.dicom_unknown``; unset: in the demo the first site's worklist, else refused."""
     given = env.get("RIS_DICOM_UNKNOWN", "").strip()
     if not given:
         return "*" if flag("RIS_DEMO", env.get("RIS_DEMO") or "1") else ""
@@ -176,6 +177,7 @@ def _data_folder(text: str) -> Path:
     folder = Path(text).expanduser().absolute() if text else BASE_DIR / "var"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Writing shows it: mode bits say nothing of a read-only mount or of access lists.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -190,6 +192,7 @@ def _kept_key(file: Path) -> str:
         with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="ascii") as fresh:  # made with mode 600
             fresh.write(secrets.token_urlsafe(50))
             fresh.flush()
+            # A link is made whole or not at all: no process reads half a key, or overwrites one in use.
             with contextlib.suppress(FileExistsError):
                 file.hardlink_to(fresh.name)
     return file.read_text(encoding="ascii").strip()

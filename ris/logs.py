@@ -28,8 +28,8 @@ MOST_ALIKE = 60
 
 QUIET = {
     "celery": "WARNING",
-    "celery.app.trace": "CRITICAL",  # its lines hold texts of errors; ris.celery says it without
-    "django.request": "CRITICAL",  # what it says is said by the request's line
+    "celery.app.trace": "CRITICAL",  # its lines hold texts of errors; ris.celery logs the failure without them
+    "django.request": "CRITICAL",  # the request's own line says the same
     "fontTools": "WARNING",  # its lines hold the letters of the text that is set
     "httpcore": "WARNING",
     "httpx": "WARNING",  # its lines hold addresses of webhooks, which may hold a token
@@ -61,12 +61,12 @@ def without_texts_of_errors(logger: Any, method: str, event: EventDict) -> Event
 
 def places(trace: TracebackType | None) -> list[str]:
     """``file.py:12 function`` for each frame, innermost last."""
-    found = []
+    frames = []
     while trace:
         code = trace.tb_frame.f_code
-        found.append(f"{'/'.join(code.co_filename.rsplit('/', 2)[-2:])}:{trace.tb_lineno} {code.co_name}")
+        frames.append(f"{'/'.join(code.co_filename.rsplit('/', 2)[-2:])}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return found[-FRAMES:]
+    return frames[-FRAMES:]
 
 
 class RateLimit(logging.Filter):
@@ -87,11 +87,11 @@ class RateLimit(logging.Filter):
         """Whether the record is written."""
         if record.levelno < logging.WARNING:
             return True
-        said: Any = record.msg
-        kind = (record.name, str(said.get("event", "")) if isinstance(said, dict) else str(said)[:100])
+        message: Any = record.msg  # structlog's event is a dict, other libraries' is a text
+        kind = (record.name, str(message.get("event", "")) if isinstance(message, dict) else str(message)[:100])
         with self._lock:
             minute = int(self._clock() // 60)
-            if minute != self._minute:  # counts of the last minute are over; what it dropped is still to be said
+            if minute != self._minute:  # _dropped stays: the next line that is written says how many were not
                 self._minute = minute
                 self._counts.clear()
             self._counts[kind] += 1
@@ -99,8 +99,8 @@ class RateLimit(logging.Filter):
                 self._dropped[kind] += 1
                 return False
             dropped = self._dropped.pop(kind, 0)
-        if dropped and isinstance(said, dict):
-            said["dropped_alike"] = dropped
+        if dropped and isinstance(message, dict):
+            message["dropped_alike"] = dropped
         return True
 
 
@@ -115,8 +115,8 @@ _PROCESSORS: list[Processor] = [
 
 def logging_config() -> dict[str, Any]:
     """Django's LOGGING: everything, ours and the libraries', through one formatter."""
-    person = sys.stderr.isatty()
-    renderer: Processor = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
+    is_terminal = sys.stderr.isatty()
+    renderer: Processor = structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
     return {
         "version": 1,
         "disable_existing_loggers": False,

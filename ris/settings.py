@@ -9,14 +9,14 @@ from typing import Any
 from csp import constants as csp
 
 from .config import BASE_DIR, read_config, secret_key
-from .config_servers import database, mail_server, redis_url
+from .config_values import database, mail_server, redis_url
 from .logs import logging_config
 
 RIS = read_config(os.environ)
 SECRET_KEY = secret_key(os.environ, RIS.data)
 DEBUG = False
 
-# --- rooms -----------------------------------------------------------------------------------------------------------
+# --- apps ------------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "ris.apps.RisConfig",
@@ -88,12 +88,13 @@ _db = DATABASES["default"]
 _db["CONN_HEALTH_CHECKS"] = True
 if _db["ENGINE"].endswith("sqlite3"):
     _db["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",  # one writer at a time, who knows it from the first statement on
+        # SQLite has one writer: a transaction that reads first and writes later fails at once with “locked”
+        "transaction_mode": "IMMEDIATE",
         "timeout": 30,  # seconds that the others wait for their turn
         # FULL: in WAL mode, NORMAL does not sync each commit, and what was acknowledged must be on the disk
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
-    _db["TEST"] = {"NAME": str(RIS.data / "test.sqlite3")}  # a file, as in earnest: threads race on it
+    _db["TEST"] = {"NAME": str(RIS.data / "test.sqlite3")}  # a file, as when serving: threads race on it
 else:
     _db["OPTIONS"] = {
         **_db.get("OPTIONS", {}),
@@ -113,13 +114,13 @@ else:
 
 REDIS_URL = redis_url(os.environ)
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_PUBLISH_RETRY = False  # whoever rings does not wait
+CELERY_TASK_PUBLISH_RETRY = False  # a request does not wait for a broker that is away; the sweeps find what is owed
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a task kept back behind a slow one of the same thread would be late
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 if RIS.embedded:
@@ -148,8 +149,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
-IDLE_LOG_OFF = timedelta(minutes=15)
-SESSION_COOKIE_AGE = 12 * 3600
+IDLE_LOG_OFF = timedelta(minutes=15)  # automatic log-off (45 CFR 164.312(a)(2)(iii)) names no time; 15 min is usual
+SESSION_COOKIE_AGE = 12 * 3600  # one shift
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -157,7 +158,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 # --- mail ------------------------------------------------------------------------------------------------------------
 
 globals().update(mail_server(os.environ))
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT = 10  # seconds; Django has none by itself, and a silent server would hold a worker's thread
 DEFAULT_FROM_EMAIL = os.environ.get("RIS_MAIL_FROM") or "wetread@localhost"
 
 # --- who may talk to the pages ---------------------------------------------------------------------------------------
@@ -237,4 +238,4 @@ USE_TZ = True
 LOGGING = logging_config()
 LOGGING_CONFIG = "ris.logs.configure"
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # DEBUG, below the root's INFO: one line a request, at its end

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from ris.config import VARIABLES, read_config, secret_key
-from ris.config_servers import database, mail_server, redis_url, secret
-from ris.config_values import Misconfigured
+from ris.config_values import Misconfigured, database, mail_server, redis_url, secret
 from tests.serving import environment, ris
 
 pytestmark = pytest.mark.once

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from django.db.migrations.recorder import MigrationRecorder
 
-from ris.config_servers import database
-from ris.config_values import Misconfigured
+from ris.config_values import Misconfigured, database
 from ris.serving.start_checks import check_schema, lock_data_folder
 
 Migration = MigrationRecorder.Migration
