@@ -20,7 +20,7 @@ from ris.orders.models import RequestedProcedure
 
 from .prefetch.planning import request_priors, stop_prefetch
 from .reconciliation.services import alarm_reported
-from .reports.routing import queue_version
+from .reports.services import queue_version
 
 
 @subscribe(OrderPlaced, OrderRevised, name="dicom.search_priors_of_order")

@@ -5,19 +5,18 @@ from django.urls import path
 from ris.kernel.api import IdRouter
 
 from . import pages
-from .api import (
+from .api import ExplainView, StableStudyView
+from .reconciliation import pages as exceptions
+from .reconciliation.api import (
     BackFillView,
     EndView,
     ExamsView,
-    ExplainView,
     ImagesView,
     LinkImagesView,
     LinkView,
     NoImagesView,
-    StableStudyView,
     UnlinkView,
 )
-from .reconciliation import pages as exceptions
 from .reports import pages as reports
 from .reports.api import ReportSendViewSet
 

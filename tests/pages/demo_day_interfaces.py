@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from interfaces.dicom import models as dicom
-from interfaces.dicom.encoding.datasets import encode_dataset
+from interfaces.dicom.mpps.dataset import encode_dataset
 from interfaces.hl7.inbound import intake
 from interfaces.hl7.models import BackFill, Destination, InboundMessage, MapEntry, OutboundMessage, ReplayJob
 from interfaces.hl7.operations import services

@@ -7,7 +7,7 @@ from django.db import models
 from ris.kernel.queue import Owed
 from ris.orders.models import PerformedStep
 
-from ..mpps import states
+from .. import states
 from .remotes import MppsTarget
 
 

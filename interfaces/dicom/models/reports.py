@@ -11,7 +11,7 @@ from ris.catalog.models import Site
 from ris.kernel.queue import Owed
 from ris.orders.models import RequestedProcedure
 
-from ..reports import states
+from .. import states
 from .remotes import Archive
 
 

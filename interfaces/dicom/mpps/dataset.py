@@ -1,12 +1,17 @@
-"""A Modality Performed Procedure Step dataset (PS3.3 B.17.2) as plain values, and what is missing in it."""
+"""A Modality Performed Procedure Step dataset (PS3.3 B.17.2): as plain values, what is missing in it, and as stored.
+
+Stored are datasets in Explicit VR Little Endian (PS3.5 A.2) and UTF-8.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from io import BytesIO
 from math import isfinite
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pynetdicom.dsutils import decode, encode
 
 from ris.orders.intents import Code
 from ris.orders.selectors_performed import StepReference
@@ -48,6 +53,21 @@ NOT_IN_SET = frozenset(
     ]
 )
 """Fixed by N-CREATE (same table): in an N-SET they are not taken over."""
+
+
+def encode_dataset(dataset: Dataset) -> bytes:
+    """Encode for storage, in UTF-8 whatever character set it came in. Raises ValueError when it cannot be encoded."""
+    dataset.decode()  # with its own character set, before that is replaced
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    encoded = encode(dataset, False, True)
+    if encoded is None:
+        raise ValueError("the dataset cannot be encoded")
+    return encoded
+
+
+def decode_dataset(raw: bytes | memoryview) -> Dataset:
+    """Decode a stored dataset. Raises what pydicom raises when the bytes are none."""
+    return decode(BytesIO(bytes(raw)), False, True)
 
 
 def text(dataset: Dataset, keyword: str) -> str:

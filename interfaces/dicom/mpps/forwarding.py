@@ -17,10 +17,10 @@ from ris.kernel.alarms import clear_alarm
 from ris.kernel.doorbell import ring
 from ris.kernel.queue import Backoff, Queue, start_clock
 
-from ..encoding.datasets import decode_dataset, encode_dataset
+from .. import states
 from ..models import Mpps, MppsForward, MppsTarget
 from ..scu.association import Unreachable, open_association, read_status
-from . import states
+from .dataset import decode_dataset, encode_dataset
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ DUPLICATE, PROCESSING_FAILURE, NO_LONGER_UPDATABLE = 0x0111, 0x0110, 0xA710
 
 QUEUE = Queue(
     MppsForward,
-    states.FORWARD,
+    states.FORWARDS,
     Backoff(first_s=2, longest_s=600),
     claim_timeout=timedelta(minutes=2),  # longer than the association's own time-outs (scu.association) together
     alarm="mpps-forward",

@@ -15,11 +15,11 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Conflict
 from ris.kernel.values import new_uid
 
-from ..encoding.datasets import decode_dataset
 from ..models import Mpps
 from ..upper_layer.admission import Caller
 from ..upper_layer.n_services import NRequest
 from . import dataset as reading
+from .dataset import decode_dataset
 from .services import apply_changes, start_from_mpps
 
 log = structlog.get_logger(__name__)

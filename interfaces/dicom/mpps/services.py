@@ -24,12 +24,12 @@ from ris.orders.models import PerformedStep
 from ris.orders.selectors_performed import MatchedStep, match_steps
 from ris.orders.services import complete_exam, discontinue_exam, start_exam
 
-from ..encoding.datasets import decode_dataset, encode_dataset
 from ..models import Mpps
 from ..mwl.date_matching import parse_utc_offset
 from ..reconciliation.patient_check import SaidPatient, find_patient_doubts
 from ..upper_layer.admission import Caller
 from . import dataset as reading
+from .dataset import decode_dataset, encode_dataset
 from .dose import find_dose_doubts, read_dose
 from .forwarding import enqueue_forwards
 

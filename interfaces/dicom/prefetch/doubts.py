@@ -16,10 +16,10 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
+from .. import states
 from ..models import DoubtfulPrior, Prefetch, PriorMove
 from ..reconciliation.patient_check import find_patient_doubts
 from ..scu.query_retrieve import FoundStudy
-from . import states
 from .planning import PREFETCH
 from .study_description import describe_study
 

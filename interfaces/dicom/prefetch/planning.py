@@ -17,8 +17,8 @@ from ris.orders.models import RequestedProcedure
 from worklist import states as items
 from worklist.models import PriorPlan, ReadingItem
 
+from .. import states
 from ..models import Archive, Prefetch, PriorDestination, PriorMove
-from . import states
 
 PREFETCH = "dicom-prefetch"
 """Doorbell: priors may be wanted."""

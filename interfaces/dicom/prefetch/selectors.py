@@ -11,8 +11,8 @@ from django.db.models import Count, Q
 
 from worklist.models import PriorPlan
 
+from .. import states
 from ..models import Archive, Prefetch, PriorMove
-from . import states
 from .worker import is_quiet
 
 

@@ -14,11 +14,11 @@ from ris.kernel.queue import Backoff, Queue, start_clock
 from worklist.models import PriorPlan
 from worklist.services import note_fetched, plan_priors
 
+from .. import states
 from ..availability.polling import ALARM
 from ..models import Archive, Prefetch, PriorMove
 from ..scu.association import Unreachable
 from ..scu.query_retrieve import FoundStudy, find_studies, move_study
-from . import states
 from .doubts import sort_out
 from .planning import list_destinations, queue_moves_to_readers
 from .study_description import describe_study

@@ -25,8 +25,7 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, require, sites_for
 
-from ..encoding.datasets import decode_dataset
-from ..mpps.dataset import read_patient
+from ..mpps.dataset import decode_dataset, read_patient
 from . import services
 from .patient_check import SaidPatient, find_patient_doubts
 from .selectors import (

@@ -19,8 +19,9 @@ from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
+from .. import states
 from ..models import ReportSend
-from . import services, states
+from . import services
 from .selectors import send_for, sends_for
 
 

@@ -16,8 +16,9 @@ from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 
+from .. import states
 from ..models import ReportRoute, ReportSend
-from . import services, states
+from . import services
 from .selectors import send_for, sends_for, waiting_for
 
 ROWS = 100

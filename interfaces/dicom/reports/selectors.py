@@ -12,8 +12,8 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
+from .. import states
 from ..models import ReportSend
-from . import states
 
 
 def sends_for(viewer: User, can: Can = Can.SEE_MESSAGES) -> QuerySet[ReportSend]:

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.db import DatabaseError, transaction
 from pydicom.dataset import Dataset
 
 from ris.audit.services import Actor, record
-from ris.kernel.alarms import clear_alarm
-from ris.kernel.queue import Backoff, Queue, start_clock
+from ris.kernel.queue import start_clock
 
+from .. import states
 from ..models import Archive, ReportRoute, ReportSend
 from ..scu.association import Unreachable, open_association, read_status
 from ..scu.query_retrieve import build_dicomweb_client
-from . import states
 from .instances import STORAGE_CLASSES, load_file, parse_file
+from .services import QUEUE, clear_alarm_if_done
 
 log = structlog.get_logger(__name__)
 
-QUEUE = Queue(
-    ReportSend,
-    states.SENDS,
-    Backoff(first_s=2, longest_s=600),
-    claim_timeout=timedelta(minutes=2),  # longer than one C-STORE or STOW-RS may take (scu.association)
-    alarm="report-not-stored",
-    lane=("archive", "procedure"),
-)
 STORED_STATUSES = frozenset({0x0000, 0xB000, 0xB006, 0xB007, 0x0111})
 """C-STORE statuses with which the archive has it: success, its warnings (PS3.4 B.2.3), duplicate SOP instance."""
 
@@ -86,12 +78,6 @@ def _send_to(archive: Archive, way: str, due: list[ReportSend], at: datetime) ->
     if not failed:
         clear_alarm_if_done(archive, at=at)
     return sent
-
-
-def clear_alarm_if_done(archive: Archive, *, at: datetime) -> None:
-    """The archive's alarm is over once nothing waits for it that was tried in vain."""
-    if not ReportSend.objects.filter(archive=archive, state=states.QUEUED, attempts__gt=0).exists():
-        clear_alarm(QUEUE.alarm, archive.name, at=at)
 
 
 def _build(send: ReportSend) -> Dataset:

@@ -1,19 +1,71 @@
-"""What a person may do about a report that is owed to an archive: send it again, or give it up."""
+"""Reports that are owed to archives: which archive is owed what, and what a person may do about it.
+
+Database only: ``instances`` makes the documents and ``sender`` sends them, both in a task.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
+from reporting.models import ReportVersion
 from ris.audit.services import Actor, record
+from ris.kernel.alarms import clear_alarm
 from ris.kernel.doorbell import ring
+from ris.kernel.queue import Backoff, Queue
 from ris.kernel.values import read_reason
 
-from ..models import ReportSend
-from . import states
-from .routing import REPORTS
-from .sender import clear_alarm_if_done
+from .. import states
+from ..models import Archive, ReportObject, ReportRoute, ReportSend
+from .instances import get_or_create_object
+
+REPORTS = "dicom-reports"
+"""Doorbell: a report may be owed to an archive."""
+
+QUEUE = Queue(
+    ReportSend,
+    states.SENDS,
+    Backoff(first_s=2, longest_s=600),
+    claim_timeout=timedelta(minutes=2),  # longer than one C-STORE or STOW-RS may take (scu.association)
+    alarm="report-not-stored",
+    lane=("archive", "procedure"),
+)
+
+
+def queue_version(version_id: int, *, at: datetime) -> int:
+    """Owe every archive that wants it the version, in the form it wants; return how many sends. Idempotent."""
+    version = ReportVersion.objects.select_related("report__item", "report__procedure__order").get(pk=version_id)
+    procedure, owed = version.report.procedure, 0
+    for route in _routes(version, procedure.order.site_id):
+        for form in [ReportObject.SR] * route.sr + [ReportObject.PDF] * route.pdf:
+            _, new = ReportSend.objects.get_or_create(
+                archive=route.archive,
+                object=get_or_create_object(version, form, route.language),
+                defaults={
+                    "state": states.QUEUED,
+                    "way": route.way,
+                    "procedure": procedure,
+                    "created_at": at,
+                    "due_at": at,
+                },
+            )
+            owed += new
+    if owed:
+        ring(REPORTS)
+    return owed
+
+
+def _routes(version: ReportVersion, site_id: int) -> list[ReportRoute]:
+    """One route for each archive: that of the site, else that of every site."""
+    routes: QuerySet[ReportRoute] = ReportRoute.objects.filter(Q(site=site_id) | Q(site=None), archive__enabled=True)
+    # The route of every site sorts first (0), so that the site's own takes its place.
+    chosen = {route.archive_id: route for route in sorted(routes, key=lambda route: route.site_id or 0)}
+    wanted = [route for route in chosen.values() if route.enabled]
+    if version.kind == ReportVersion.PRELIMINARY:
+        wanted = [route for route in wanted if route.preliminary]
+    return wanted
 
 
 @transaction.atomic
@@ -21,7 +73,7 @@ def resend_report(send_id: int, *, reason: str, actor: Actor, at: datetime) -> R
     """Send it (again), now: the same instance. Raises NotFound; Invalid without a reason."""
     read_reason(reason, "Say why.")
     send = ReportSend.objects.take(states.RESEND, send_id, due_at=at, sent_at=None, error="")
-    return _told(send, "report.resend", reason, actor, at)
+    return _record_and_ring(send, "report.resend", reason, actor, at)
 
 
 @transaction.atomic
@@ -30,10 +82,16 @@ def skip_report(send_id: int, *, reason: str, actor: Actor, at: datetime) -> Rep
     read_reason(reason, "Say why.")
     send = ReportSend.objects.take(states.SKIP, send_id, error=reason.strip()[:160])
     clear_alarm_if_done(send.archive, at=at)
-    return _told(send, "report.skip", reason, actor, at)
+    return _record_and_ring(send, "report.skip", reason, actor, at)
 
 
-def _told(send: ReportSend, action: str, reason: str, actor: Actor, at: datetime) -> ReportSend:
+def clear_alarm_if_done(archive: Archive, *, at: datetime) -> None:
+    """The archive's alarm is over once nothing waits for it that was tried in vain."""
+    if not ReportSend.objects.filter(archive=archive, state=states.QUEUED, attempts__gt=0).exists():
+        clear_alarm(QUEUE.alarm, archive.name, at=at)
+
+
+def _record_and_ring(send: ReportSend, action: str, reason: str, actor: Actor, at: datetime) -> ReportSend:
     patient_id = send.procedure.order.patient_id
     record(actor, action, send, patient_id=patient_id, reason=reason, at=at, archive=send.archive_id)
     ring(REPORTS)

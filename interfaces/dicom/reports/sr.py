@@ -17,8 +17,8 @@ from reporting.rendering.content import holding, parts_of
 from ris.orders.models import RequestedProcedure
 from ris.people.models import User
 
-from ..encoding.datasets import decode_dataset
 from ..models import Mpps, ReportObject
+from ..mpps.dataset import decode_dataset
 from .modules import (
     REPORT,
     build_code,

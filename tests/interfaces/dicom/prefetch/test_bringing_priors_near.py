@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from interfaces.dicom import states
 from interfaces.dicom.models import Archive, Prefetch, PriorMove
-from interfaces.dicom.prefetch import states
 from interfaces.dicom.prefetch.planning import EVENING, request_priors, stop_prefetch
 from interfaces.dicom.prefetch.worker import run_due
 from ris.kernel.models import Alarm

@@ -9,8 +9,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from interfaces.dicom import states
 from interfaces.dicom.models import Archive, DoubtfulPrior, PriorMove
-from interfaces.dicom.prefetch import states, worker
+from interfaces.dicom.prefetch import worker
 from interfaces.dicom.prefetch.worker import run_due
 from interfaces.dicom.reconciliation.patient_check import SaidPatient
 from interfaces.dicom.scu.query_retrieve import FoundStudy

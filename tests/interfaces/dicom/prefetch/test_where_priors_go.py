@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from interfaces.dicom import states
 from interfaces.dicom.models import Archive, Prefetch, PriorDestination, PriorMove
-from interfaces.dicom.prefetch import states, worker
+from interfaces.dicom.prefetch import worker
 from interfaces.dicom.prefetch.worker import MOVES, run_due
 from interfaces.dicom.scu.query_retrieve import FoundStudy
 from ris.audit.services import Actor

@@ -10,12 +10,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import BasicTextSRStorage
 from pynetdicom import AE, evt
 
+from interfaces.dicom import states
 from interfaces.dicom.models import ReportObject, ReportSend
-from interfaces.dicom.reports import instances, sender, states
+from interfaces.dicom.reports import instances, sender
 from interfaces.dicom.reports.instances import load_file, parse_file
-from interfaces.dicom.reports.routing import queue_version
-from interfaces.dicom.reports.sender import QUEUE, send_due
-from interfaces.dicom.reports.services import skip_report
+from interfaces.dicom.reports.sender import send_due
+from interfaces.dicom.reports.services import QUEUE, queue_version, skip_report
 from reporting.models import ReportVersion
 from reporting.services import add_addendum, correct
 from ris.audit.services import Actor

@@ -11,8 +11,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from interfaces.dicom.encoding.datasets import encode_dataset
 from interfaces.dicom.models import Mpps, ReportObject
+from interfaces.dicom.mpps.dataset import encode_dataset
 from interfaces.dicom.reports.instances import get_or_create_object, load_file, parse_file
 from reporting.models import ReportVersion
 from reporting.services import add_addendum
