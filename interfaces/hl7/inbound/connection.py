@@ -14,34 +14,14 @@ from typing import Any
 from ris.kernel.clock import now
 from ris.kernel.tls import common_name
 
-from ..v2.acknowledgment import echoes_control_id
 from ..v2.mllp import Deframer, Frame, frame_message
-from .intake import Arrival
+from .intake import Arrival, Exchange
 
 MOST_WAITING, MOST_WAITING_BYTES = 200, 1_000_000
 """Unanswered messages of one connection, and their bytes, beyond which no more is read from it.
 
 One sender must not fill the memory.
 """
-
-
-@dataclass(slots=True, eq=False)
-class Exchange:
-    """One message of a connection, from its arrival to its answers (usually one)."""
-
-    connection: Connection
-    arrival: Arrival
-    message_id: int = 0
-    """Once it is stored."""
-    in_process: bool = False
-    answers: list[bytes] | None = None
-    """Once they are known; may be empty."""
-
-    @property
-    def answered_rightly(self) -> bool:
-        """Whether each answer acknowledges this message and no other: MSA-2 is its MSH-10."""
-        arrival = self.arrival
-        return all(echoes_control_id(answer, arrival.header, arrival.raw) for answer in self.answers or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +108,7 @@ class Connection(asyncio.Protocol):
 
     def _receive(self, frames: list[Frame]) -> None:
         for body, fault in frames:
-            exchange = Exchange(self, Arrival(body, self._address, now(), fault, self._certificate))
+            exchange = Exchange(Arrival(body, self._address, now(), fault, self._certificate), self.send_answers)
             self._exchanges.append(exchange)
             self._waiting_bytes += len(body)
             self._store(exchange)

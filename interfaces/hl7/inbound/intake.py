@@ -1,4 +1,6 @@
-"""Taking a message in: raw bytes first, then one transaction that applies it and writes its disposition.
+"""Intake of messages: raw bytes are stored first, then one transaction applies a message and writes its disposition.
+
+The lower half is what the listener's threads do: store, process, and note the answers of each ``Exchange``.
 
 Nothing is answered that is not stored, and nothing is answered AA that is not
 applied. A crash in between leaves the message stored and undecided; the sender,
@@ -8,23 +10,31 @@ who has no answer, sends it again, or the sweep decides it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
+import structlog
 from django.db import OperationalError, connection, transaction
 
+from ris.kernel.clock import now
 from ris.kernel.db.bulk import Many
 from ris.kernel.db.statements import Kept
+from ris.kernel.db.threads import ensure_database, run_with_retry, writers_turn
 from ris.kernel.db.transactions import open_batch
+from ris.kernel.errors import is_disk_full
 
 from .. import states
 from ..models import InboundMessage
+from ..v2.acknowledgment import echoes_control_id
 from ..v2.header import Header, recover_header
-from . import processing
+from . import processing, responses
 from .processing import DecidedMeanwhile
+from .senders import find_peer
+
+log = structlog.get_logger(__name__)
 
 _DEADLOCKS = 3
 """Tries in all: a victim of a deadlock nearly always succeeds at its second."""
@@ -75,6 +85,26 @@ def _row(arrival: Arrival, header: Header) -> tuple[Any, ...]:
     )
 
 
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One message of a connection, from its arrival to its answers (usually one)."""
+
+    arrival: Arrival
+    send_answers: Callable[[], None]
+    """Send the answers of its connection that are known. Called on the thread of the event loop."""
+    message_id: int = 0
+    """Once it is stored."""
+    in_process: bool = False
+    answers: list[bytes] | None = None
+    """Once they are known; may be empty."""
+
+    @property
+    def answered_rightly(self) -> bool:
+        """Whether each answer acknowledges this message and no other: MSA-2 is its MSH-10."""
+        arrival = self.arrival
+        return all(echoes_control_id(answer, arrival.header, arrival.raw) for answer in self.answers or ())
+
+
 _STORED = Kept(lambda *pks: InboundMessage.objects.filter(pk__in=pks).order_by("pk"))
 
 
@@ -119,3 +149,59 @@ def list_unprocessed(*, before: datetime, limit: int = 500) -> list[int]:
     """Messages stored before that moment and not decided yet, oldest first."""
     rows = InboundMessage.objects.filter(state=states.RECEIVED, received_at__lt=before)
     return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def store_batch(batch: list[Exchange]) -> None:
+    """Store all; and answer those whose senders wait for no more."""
+    arrivals = [exchange.arrival for exchange in batch]
+    message_ids = run_with_retry(lambda: store_messages(arrivals))
+    for exchange, message_id in zip(batch, message_ids, strict=True):
+        exchange.message_id, header = message_id, exchange.arrival.header
+        # Only who asks for the enhanced mode can want no outcome; its peer's setting may say otherwise.
+        if header.enhanced and responses.is_answered_when_stored(header, find_peer(header)):
+            exchange.answers = responses.answers_when_stored(header, message_id, exchange.arrival.at)
+
+
+def process_together(batch: list[Exchange]) -> None:
+    """Process all in one transaction. Raises what made it impossible; then none is processed."""
+    ensure_database()
+    with writers_turn():
+        try:
+            rows = process_batch([exchange.message_id for exchange in batch], at=now())
+        except Exception:
+            connection.close()
+            raise
+    for exchange in batch:
+        _answer(exchange, rows[exchange.message_id])
+
+
+def process_alone(exchange: Exchange) -> None:
+    """Process one in a transaction of its own."""
+    _answer(exchange, run_with_retry(lambda: process_message(exchange.message_id, at=now())))
+
+
+def process_later(message_ids: list[int]) -> None:
+    """Process what nobody waits for: together, or each alone where that fails. What fails is left to the sweep."""
+    if len(message_ids) > 1:
+        try:
+            with writers_turn():
+                process_batch(message_ids, at=now())
+            return
+        except Exception:
+            connection.close()
+    for message_id in message_ids:
+        try:
+            run_with_retry(partial(process_message, message_id, at=now()))
+        except Exception as error:  # it is stored: the sweep comes
+            log.warning("hl7.later", message=message_id, error=type(error).__name__)
+
+
+def _answer(exchange: Exchange, row: InboundMessage) -> None:
+    exchange.answers = responses.answers_when_processed(exchange.arrival.header, row, exchange.arrival.at)
+
+
+def answer_busy(batch: list[Exchange], error: BaseException) -> None:
+    """The database is away, or worse: say so and go on listening."""
+    log.error("hl7.busy", error=type(error).__name__, reason="disk full" if is_disk_full(error) else "")
+    for exchange in batch:
+        exchange.answers = responses.answers_when_busy(exchange.arrival.header, exchange.arrival.at)

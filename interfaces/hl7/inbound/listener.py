@@ -28,8 +28,9 @@ from ris.kernel.db.threads import DatabaseExecutor, run_with_retry
 
 from ..outbound.queue import apply_settings
 from ..v2.mllp import MOST_BYTES
-from . import intake, jobs
-from .connection import Connection, Exchange, Timeouts
+from . import intake
+from .connection import Connection, Timeouts
+from .intake import Exchange
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -79,11 +80,11 @@ class Listener:
         self._connections: set[Connection] = set()
         self._served_at = 0.0
         self._storing = Batches(
-            jobs.store_batch, self._from_thread(self._stored), most=limits.stored_together, name="hl7-store"
+            intake.store_batch, self._from_thread(self._stored), most=limits.stored_together, name="hl7-store"
         )
         one_writer = database.vendor == "sqlite"
         self._applying = Batches(
-            jobs.process_together,
+            intake.process_together,
             self._from_thread(self._applied),
             most=limits.applied_together,
             name="hl7-apply",
@@ -91,7 +92,7 @@ class Listener:
         )
         self._workers = DatabaseExecutor(1 if one_writer else limits.workers, "hl7-alone")
         together = _LATER_ON_SQLITE if one_writer else limits.applied_together
-        self._later = Background(jobs.process_later, self._serving, most=together, name="hl7-later")
+        self._later = Background(intake.process_later, self._serving, most=together, name="hl7-later")
 
     def _from_thread(self, then: Callable[[A, B], None]) -> Callable[[A, B], object]:
         return lambda what, outcome: self._loop.call_soon_threadsafe(then, what, outcome)
@@ -117,7 +118,7 @@ class Listener:
             self._applying.submit(exchange)
 
     def _process_alone(self, exchange: Exchange) -> None:
-        job = self._workers.submit(partial(jobs.process_alone, exchange))
+        job = self._workers.submit(partial(intake.process_alone, exchange))
         job.add_done_callback(partial(self._from_thread(self._applied_alone), exchange))
 
     def _make_room(self) -> None:
@@ -139,7 +140,7 @@ class Listener:
 
     def _stored(self, batch: list[Exchange], error: Exception | None) -> None:
         if error is not None:
-            jobs.answer_busy(batch, error)
+            intake.answer_busy(batch, error)
         self._served_at = time.monotonic()
         for exchange in batch:
             if error is None and exchange.answers is not None:
@@ -157,7 +158,7 @@ class Listener:
     def _applied_alone(self, exchange: Exchange, job: Future[None]) -> None:
         error = job.exception()
         if error is not None:
-            jobs.answer_busy([exchange], error)
+            intake.answer_busy([exchange], error)
         _send_answers([exchange])
 
     def _report_mismatch(self, exchange: Exchange) -> None:
@@ -195,8 +196,9 @@ def _alarm_mismatch(message_id: int, address: str, *, at: datetime) -> None:
 
 
 def _send_answers(batch: list[Exchange]) -> None:
-    for connection in {exchange.connection for exchange in batch}:
-        connection.send_answers()
+    # Bound methods of one connection are equal: each connection is asked once.
+    for send_answers in {exchange.send_answers for exchange in batch}:
+        send_answers()
 
 
 def serve(
