@@ -15,7 +15,7 @@ from ris.people.backoffice import SetUp, SetUpForm, networks
 from .models import ConformanceProfile, Destination, MapEntry, Peer
 from .outbound.connection import find_tls_faults
 from .outbound.options import check_destination_options
-from .translation.z_segments import checked
+from .translation.code_tables import check_attributes
 from .v2.profiles import read_profile
 
 
@@ -33,7 +33,7 @@ class PeerForm(SetUpForm):
     def clean_attributes(self) -> dict[str, str]:
         """Z-segment fields and the attributes they are stored in, checked."""
         try:
-            return checked(self.cleaned_data["attributes"])
+            return check_attributes(self.cleaned_data["attributes"])
         except Invalid as refusal:
             raise ValidationError(refusal.detail) from None
 

@@ -15,7 +15,7 @@ from ris.patients.services import IdentityDoubt, ask_identity
 
 from .. import states
 from ..models import InboundMessage, Peer
-from ..translation.unknown_values import write_unknown_values
+from ..translation.code_tables import write_unknown_values
 from ..v2 import acknowledgment
 from ..v2.acknowledgment import Fault
 from ..v2.header import Header, parse_header, recover_header

@@ -14,7 +14,7 @@ from ris.kernel.db.statements import Kept
 from ris.kernel.errors import Conflict, NotFound, Refusal
 
 from ..models import Peer
-from ..translation.z_segments import checked
+from ..translation.code_tables import check_attributes
 from ..v2.header import Header
 
 _NAMED = Kept(
@@ -69,7 +69,7 @@ def set_up(peer_id: int, changes: dict[str, Any], *, version: int, actor: Actor,
 
     Raises NotFound; Conflict when somebody changed it since ``version``; Invalid for attributes that are none.
     """
-    checked(changes.get("attributes", {}))
+    check_attributes(changes.get("attributes", {}))
     changed = Peer.objects.filter(pk=peer_id, version=version).update(version=version + 1, flagged=False, **changes)
     peer = Peer.objects.filter(pk=peer_id).first()
     if peer is None:

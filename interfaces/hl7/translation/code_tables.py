@@ -1,14 +1,22 @@
-"""What a peer's values mean here: its own lines first, then those for all peers, then what is common."""
+"""What a peer's values mean here, which of them no table knows, and which fields its settings read into attributes.
+
+A peer's own lines come first, then those for all peers, then what is common.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from datetime import datetime
 from functools import lru_cache
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
-from ..models import MapEntry, Peer
+from ris.kernel.errors import Invalid
+
+from ..models import MapEntry, Peer, UnknownValue
+from ..v2.parser import Segment
 
 COMMON: dict[str, dict[str, str]] = {
     "priority": {
@@ -72,3 +80,61 @@ class Mapping:
             if fits and len(terms) > best_terms:
                 best, best_terms = title, len(terms)
         return best
+
+
+def write_unknown_values(peer: Peer, values: Sequence[tuple[str, str, str]], *, at: datetime) -> None:
+    """Count the values (table, value as sent, its name) that the peer sent and its tables do not know."""
+    for table, given, text in values:
+        given = given[:199].upper()
+        rows = UnknownValue.objects.filter(peer=peer, table=table, given=given)
+        if not rows.update(times=F("times") + 1, last_at=at):
+            row = UnknownValue(peer=peer, table=table, given=given, text=text[:199], first_at=at, last_at=at)
+            UnknownValue.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def unknown_values_of(peer: Peer) -> QuerySet[UnknownValue]:
+    """Return what the peer sent that nobody has mapped, the most frequent first."""
+    return UnknownValue.objects.filter(peer=peer).order_by("-times", "table", "given")
+
+
+def drop_unknown_value(peer_id: int | None, table: str, given: str) -> None:
+    """Take a value off the list, since it is mapped now (``peer_id`` None: for all peers)."""
+    whose = Q() if peer_id is None else Q(peer=peer_id)
+    UnknownValue.objects.filter(whose, table=table, given=given.upper()).delete()
+
+
+ATTRIBUTES = {
+    "patient.alerts": "alerts of the patient, in the banner and on the scanner's list",
+    "patient.allergies": "allergies, beside those of AL1",
+    "order.clinical_info": "clinical information, after OBR-13",
+    "order.comments": "comments, after the NTE",
+    "result.expires_at": "the moment until which an AI result counts; of an OBX, that observation's own",
+}
+"""Attribute → what it is."""
+PLACE = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9]\d{0,2})(?:\.([1-9]\d?))?")
+"""A field as settings name it: OBR-18, or ZOR-3.2 for a component."""
+
+
+def check_attributes(mapping: dict[str, str]) -> dict[str, str]:
+    """The mapping, each place written ``ZPI-3`` or ``ZPI-3.2``. Raises Invalid."""
+    for place, target in mapping.items():
+        if not PLACE.fullmatch(place):
+            raise Invalid(f"{place[:20]} is no field: write ZPI-3, or ZPI-3.2 for a component.", at="attributes")
+        if target not in ATTRIBUTES:
+            raise Invalid(f"There is no attribute {target[:40]}: {', '.join(ATTRIBUTES)}.", at="attributes")
+    return mapping
+
+
+def values_of(peer: Peer, name: str, segments: Sequence[Segment]) -> list[str]:
+    """Return the values in these segments of the fields that the peer's settings read into attribute ``name``."""
+    values: list[str] = []
+    for place in (place for place, target in peer.attributes.items() if target == name):
+        parts = PLACE.fullmatch(str(place))
+        if parts is None:
+            continue
+        field, component = int(parts[2]), parts[3]
+        for segment in segments:
+            if segment.name == parts[1]:
+                text = segment.text(field, int(component)) if component else segment.whole(field)
+                values += [line for line in text.split("\n") if line]
+    return values

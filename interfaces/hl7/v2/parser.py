@@ -55,9 +55,22 @@ class Segment:
         """Whether the field has a value; ``""`` (delete, HL7 2.5.3) counts as one."""
         return field < len(self.fields) and self.fields[field] != ""
 
+    def given(self) -> set[int]:
+        """Return the numbers of the fields that have a value; ``""`` (delete, HL7 2.5.3) counts as one."""
+        return {field for field, value in enumerate(self.fields) if value}
+
     def text(self, field: int, component: int = 1, sub: int = 1) -> str:
         """Return one sub-component of the field's first repeat, escapes resolved, outer blanks stripped."""
-        return self._part(self.raw(field).split(self._delimiters[2], 1)[0], component, sub)
+        return self._part(self._first(field), component, sub)
+
+    def values(self, *fields: int) -> list[str]:
+        """Return the first component of the first repeat of each of these fields."""
+        return [self._part(self._first(field), 1, 1) for field in fields]
+
+    def components(self, field: int, most: int, *, start: int = 1) -> list[str]:
+        """Return so many components of the first repeat from ``start`` on; empty where they are missing."""
+        first = self._first(field)
+        return [self._part(first, component, 1) for component in range(start, start + most)]
 
     def repeats(self, field: int) -> list[Repeat]:
         """Return the field's repeats that are not empty."""
@@ -72,6 +85,9 @@ class Segment:
         """Return where the field is, such as ``OBR-18``, or ``OBR[2]-18`` in the second OBR."""
         return f"{self.name}{f'[{self.index}]' if self.index > 1 else ''}-{field}"
 
+    def _first(self, field: int) -> str:
+        return self.raw(field).split(self._delimiters[2], 1)[0]
+
     def _part(self, repeat: str, component: int, sub: int) -> str:
         parts = repeat.split(self._delimiters[1])
         if component > len(parts):
@@ -80,7 +96,13 @@ class Segment:
         value = subs[sub - 1] if sub <= len(subs) else ""
         if not value or value == '""':
             return ""
-        return self._escapes.resolve(value).strip()
+        return self._resolve(value)
+
+    def _resolve(self, text: str) -> str:
+        # Most texts hold neither an escape nor a control character; this runs for every component that is read.
+        if self._escapes.sign not in text and text.isprintable():
+            return text.strip()
+        return self._escapes.resolve(text).strip()
 
 
 class Repeat:
@@ -96,10 +118,18 @@ class Repeat:
         """Return one sub-component, escapes resolved, outer blanks stripped."""
         return self._segment._part(self._text, component, sub)
 
+    def components(self, most: int, *, start: int = 1) -> list[str]:
+        """Return so many components from ``start`` on; empty where they are missing."""
+        return [self._segment._part(self._text, component, 1) for component in range(start, start + most)]
+
+    def subs(self, component: int, most: int) -> list[str]:
+        """Return so many sub-components of a component; empty where they are missing."""
+        return [self._segment._part(self._text, component, sub) for sub in range(1, most + 1)]
+
     def whole(self) -> str:
         """Return all components, with blanks between."""
         parts = self._text.split(self._segment._delimiters[1])
-        return " ".join(filter(None, (self._segment._escapes.resolve(part).strip() for part in parts)))
+        return " ".join(filter(None, map(self._segment._resolve, parts)))
 
 
 class Message:

@@ -10,9 +10,8 @@ from django import forms
 from ris.kernel.errors import Invalid
 from ris.people.backoffice import is_a_zone
 
-from ..inbound.orders.order_segments import PLACE
 from ..models import Peer
-from ..translation.z_segments import checked
+from ..translation.code_tables import PLACE, check_attributes
 from ..v2.encoding import codec_named
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Attributes(forms.Field):
             lines = [line.partition("=") for line in str(value or "").splitlines() if line.strip()]
             pairs = {place.strip().upper(): name.strip().lower() for place, _, name in lines}
         try:
-            return checked(pairs)
+            return check_attributes(pairs)
         except Invalid as refusal:
             raise forms.ValidationError(refusal.detail) from None
 

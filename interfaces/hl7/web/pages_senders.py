@@ -22,10 +22,9 @@ from ris.people.selectors import permissions_of, require
 from .. import selectors
 from ..inbound.senders import set_up
 from ..models import MapEntry, Peer
-from ..translation import csv_tables
-from ..translation.csv_tables import BadTable
-from ..translation.unknown_values import unknown_values_of
-from ..translation.z_segments import ATTRIBUTES
+from ..translation import table_entries
+from ..translation.code_tables import ATTRIBUTES, unknown_values_of
+from ..translation.table_entries import BadTable
 from .forms import PeerSettings
 
 MOST_BYTES = 2_000_000
@@ -86,8 +85,8 @@ def _shown(request: HttpRequest, user: User, one: Peer | None, form: Any) -> dic
 def set_entry(request: HttpRequest, peer_id: int) -> HttpResponse:
     """Write one line; also how a value that nobody mapped is mapped."""
     _may_mend(request, peer_id)
-    said = {name: request.POST.get(name, "") for name in csv_tables.COLUMNS}
-    entry = csv_tables.set_entry(peer_id or None, **said, actor=actor_of(request), at=now())
+    said = {name: request.POST.get(name, "") for name in table_entries.COLUMNS}
+    entry = table_entries.set_entry(peer_id or None, **said, actor=actor_of(request), at=now())
     where = reverse("hl7:peer", args=[peer_id]) + f"?table={entry.table}"
     return go(request, where, "Mapped. It holds from the next message on; replay those that came before.")
 
@@ -100,7 +99,7 @@ def drop_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     peer_id = entry.peer_id or ALL
     _may_mend(request, peer_id)
     where = reverse("hl7:peer", args=[peer_id]) + f"?table={entry.table}"
-    csv_tables.drop_entry(entry.pk, actor=actor_of(request), at=now())
+    table_entries.drop_entry(entry.pk, actor=actor_of(request), at=now())
     return go(request, where, "Taken out.")
 
 
@@ -115,14 +114,14 @@ def as_csv(request: HttpRequest, peer_id: int) -> HttpResponse:
         name = f"tables-{peer_id or 'all'}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(
-            csv_tables.export_csv(peer_id or None), content_type="text/csv; charset=utf-8", headers=headers
+            table_entries.export_csv(peer_id or None), content_type="text/csv; charset=utf-8", headers=headers
         )
     _may_mend(request, peer_id)
     file = request.FILES.get("file")
     if file is None or (file.size or 0) > MOST_BYTES:
         raise Invalid("Choose a CSV file of at most 2 MB.", at="file")
     try:
-        count = csv_tables.import_csv(peer_id or None, _text(file.read()), actor=actor_of(request), at=now())
+        count = table_entries.import_csv(peer_id or None, _text(file.read()), actor=actor_of(request), at=now())
     except BadTable as bad:
         form = PeerSettings(instance=one) if one else None
         context = _shown(request, user, one, form) | {"bad": bad.faults[:200], "more": len(bad.faults) - 200}

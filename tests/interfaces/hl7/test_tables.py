@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from interfaces.hl7.models import InboundMessage, MapEntry, Peer
 from interfaces.hl7.operations.conformance_statement import write_statement
 from interfaces.hl7.operations.retention import delete_messages
-from interfaces.hl7.translation.csv_tables import drop_entry, export_csv, import_csv, set_entry
+from interfaces.hl7.translation.table_entries import drop_entry, export_csv, import_csv, set_entry
 from ris.audit.models import AuditEvent
 from ris.kernel.errors import Invalid
 from ris.orders.models import Order, ScheduledStep

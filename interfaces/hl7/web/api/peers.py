@@ -17,8 +17,8 @@ from rest_framework.response import Response
 from interfaces.hl7 import selectors
 from interfaces.hl7.inbound.senders import set_up
 from interfaces.hl7.models import MapEntry, Peer, UnknownValue
-from interfaces.hl7.translation.csv_tables import COLUMNS, drop_entry, export_csv, import_csv, set_entry
-from interfaces.hl7.translation.unknown_values import unknown_values_of
+from interfaces.hl7.translation.code_tables import unknown_values_of
+from interfaces.hl7.translation.table_entries import COLUMNS, drop_entry, export_csv, import_csv, set_entry
 from ris.kernel.clock import now
 from ris.kernel.values import read_id, read_number
 from ris.people.http import actor_of, user_of
