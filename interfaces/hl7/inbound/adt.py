@@ -25,8 +25,7 @@ from ris.patients.services import (
 
 from ..v2.parser import Segment
 from .context import Incoming
-from .patients import identifiers, patient_intent, resolve_intent
-from .visits import visit_of
+from .patients import identifiers, patient_intent, resolve_intent, visit_of
 
 NOTHING_NEW = "It says nothing new, or less than what was said later."
 

@@ -18,8 +18,7 @@ from ..v2.parser import Segment
 from .context import Incoming
 from .orders.history import OrderKeys, add_to_history, trail_of
 from .orders.statements import BOOK, UNBOOK, Procedure, Statement, Step
-from .patients import resolve
-from .visits import visit_of
+from .patients import resolve, visit_of
 
 CALLED_OFF = frozenset({"S15", "S17"})
 MOST_OFFSET = 7 * 24 * 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from django.db.models import Model
 
@@ -15,7 +16,7 @@ from ris.kernel.errors import Conflict, Invalid
 
 from ..models import Peer
 from ..translation.code_tables import Mapping, mapping_of
-from ..v2 import datatypes
+from ..v2.datatypes import parse_moment
 from ..v2.header import Header
 from ..v2.parser import Message, Segment
 from .orders.statements import Rank
@@ -74,8 +75,9 @@ class Incoming:
             self.message.get("PV1", 3, 4),
         )
         codes = [self.mapping.meaning("site", name).lower() for name in named if name]
-        found = {site.code: site for site in _SITES.all(*codes)} if codes else {}
-        return next((found[code] for code in codes if code in found), None)
+        sites = {site.code: site for site in _SITES.all(*codes)} if codes else {}
+        # The order of the fields decides, not that of the database.
+        return next((sites[code] for code in codes if code in sites), None)
 
     @cached_property
     def site(self) -> Site:
@@ -93,7 +95,7 @@ class Incoming:
     @cached_property
     def zone(self) -> tzinfo:
         """Time zone of times without an offset: the sender's, or its site's."""
-        return datatypes.zone_named(self.peer.time_zone or self.site.time_zone)
+        return ZoneInfo(self.peer.time_zone or self.site.time_zone)
 
     @cached_property
     def authority(self) -> str:
@@ -103,16 +105,17 @@ class Incoming:
     @cached_property
     def message_at(self) -> datetime:
         """When it was said: MSH-7, else EVN-2; when it came where none is said, or one more than a day ahead."""
-        said = self.message_at_as_said
-        return self.received_at if said - self.received_at > _MOST_AHEAD else said
+        sent_at = self.message_at_as_said
+        return self.received_at if sent_at - self.received_at > _MOST_AHEAD else sent_at
 
     @cached_property
     def message_at_as_said(self) -> datetime:
         """The same, believed as it is."""
-        for text in (self.header.time, self.message.get("EVN", 2)):
-            said = datatypes.parse_moment(text, self.zone) if text else None
-            if said:
-                return said
+        if self.header.time and (sent_at := parse_moment(self.header.time, self.zone)):
+            return sent_at
+        recorded = self.message.get("EVN", 2)
+        if recorded and (recorded_at := parse_moment(recorded, self.zone)):
+            return recorded_at
         self.warn("MSH-7 names no moment; the time of arrival counts.")
         return self.received_at
 
@@ -152,20 +155,13 @@ class Incoming:
         if effect not in self.effects:
             self.effects.append(effect)
 
-    def clip(self, text: str, most: int, place: str) -> str:
-        """``text`` of at most so many characters; what is cut off is warned about."""
-        if len(text) <= most:
-            return text
-        self.warn(f"{place} was cut to {most} characters.")
-        return text[:most]
-
     def moment(self, segment: Segment, number: int, component: int = 1) -> datetime | None:
         """A time in a field; an unreadable one is warned about and counts as not said."""
         text = segment.text(number, component)
-        found = datatypes.parse_moment(text, self.zone) if text else None
-        if text and found is None:
+        moment = parse_moment(text, self.zone) if text else None
+        if text and moment is None:
             self.warn(f"{segment.place(number)} is not a time; ignored.")
-        return found
+        return moment
 
 
 _MOST_AHEAD_S = 2_000_000_000

@@ -1,16 +1,16 @@
-"""The patient as a message tells of them: PID, PD1, AL1 → intents."""
+"""The patient and the visit as a message tells of them: PID, PD1, AL1, PV1, PV2 → intents."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
-from ris.patients.intents import PatientIntent
-from ris.patients.models import Patient
-from ris.patients.services import IdentityPolicy, authority_named, resolve_patient
+from ris.patients.intents import PatientIntent, VisitIntent
+from ris.patients.models import Patient, Visit
+from ris.patients.services import IdentityPolicy, authority_named, record_visit, resolve_patient
 
-from ..translation.z_segments import values_of
-from ..v2 import datatypes
+from ..translation.code_tables import values_of
+from ..v2.datatypes import parse_day
 from ..v2.parser import Repeat, Segment
 from .context import Incoming
 
@@ -19,29 +19,37 @@ Identifiers = tuple[tuple[str, str, str], ...]
 
 def identifiers(segment: Segment, field: int, incoming: Incoming) -> Identifiers:
     """Every repeat of a CX field as (value, authority, kind); the default authority where none is given."""
-    found: dict[tuple[str, str, str], None] = {}
+    place = segment.place(field)
+    rows: dict[tuple[str, str, str], None] = {}
     for repeat in segment.repeats(field):
-        value = incoming.clip(repeat.text(1), 64, segment.place(field))
+        value, _, _, _, kind = repeat.components(5)
         if value:
-            kind = repeat.text(5).strip().upper()[:8] or "MR"
-            found.setdefault((value, _authority(repeat, segment.place(field), incoming), kind))
-    return tuple(found)
+            value = _clip(value, 64, place, incoming)
+            rows.setdefault((value, _authority(repeat, place, incoming), kind.upper()[:8] or "MR"))
+    return tuple(rows)
 
 
 def _authority(repeat: Repeat, place: str, incoming: Incoming) -> str:
     """CX-4 (HD), else CX-6, the facility that assigned it, else the sender's default."""
     for component in (4, 6):
-        namespace = incoming.clip(repeat.text(component, 1), 64, place)
-        universal_id, id_type = repeat.text(component, 2)[:199], repeat.text(component, 3)[:6]
+        namespace, universal_id, id_type = repeat.subs(component, 3)
         if namespace or universal_id:
-            return authority_named(namespace, universal_id, id_type)
+            return authority_named(_clip(namespace, 64, place, incoming), universal_id[:199], id_type[:6])
     return authority_named(incoming.authority)
 
 
-def person_name(repeat: Repeat | Segment, field: int = 0, start: int = 1) -> str:
+def _clip(text: str, most: int, place: str, incoming: Incoming) -> str:
+    """``text`` of at most so many characters, as the column has them; what is cut off is warned about."""
+    if len(text) <= most:
+        return text
+    incoming.warn(f"{place} was cut to {most} characters.")
+    return text[:most]
+
+
+def person_name(name: Repeat | Segment, field: int = 0, start: int = 1) -> str:
     """A name as ``FAMILY^GIVEN`` from XCN (``start=2``) or XPN (``start=1``)."""
-    get = repeat.text if isinstance(repeat, Repeat) else lambda c: repeat.text(field, c)
-    return f"{get(start)}^{get(start + 1)}".strip("^")[:194]
+    parts = name.components(2, start=start) if isinstance(name, Repeat) else name.components(field, 2, start=start)
+    return "^".join(parts).strip("^")[:194]
 
 
 def resolve(incoming: Incoming, *, authoritative: bool) -> Patient:
@@ -76,31 +84,16 @@ def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
         ids = identifiers(pid, 2, incoming) or identifiers(pid, 4, incoming)
         if ids:
             incoming.warn("PID-3 is empty; the identifier of PID-2 or PID-4 was taken.")
-    names = {repeat.text(8).upper(): repeat for repeat in reversed(pid.repeats(5))}
-    alphabetic = _alphabetic_name(pid)
-    said = pid.has(5)
-
-    def part(component: int, most: int) -> str | None:
-        if not said:
-            return None
-        return incoming.clip(alphabetic.text(component), most, "PID-5") if alphabetic else ""
-
+    given = pid.given()
     return PatientIntent(
         identifiers=ids,
-        family_name=part(1, 194),
-        given_name=part(2, 120),
-        middle_name=part(3, 120),
-        suffix=part(4, 32),
-        prefix=part(5, 32),
-        ideographic_name=_group(names.get("I")),
-        phonetic_name=_group(names.get("P")),
-        birth_date=_birth_date(pid, incoming),
-        sex=_sex(pid, incoming),
-        former_families=tuple(r.text(1) for r in pid.repeats(5) if r.text(7).upper() in _FORMER and r.text(1)),
-        address=_address(pid, incoming),
-        phone=_phone(pid) if pid.has(13) else None,
+        **_names(pid, incoming) if 5 in given else {},
+        birth_date=_birth_date(pid, incoming) if 7 in given else None,
+        sex=_sex(pid, incoming) if 8 in given else None,
+        address=_address(pid, incoming) if 11 in given else None,
+        phone=_phone(pid) if 13 in given else None,
         allergies=_allergies(incoming),
-        alerts=values_of(incoming, "patient.alerts") or None,
+        alerts=values_of(incoming.peer, "patient.alerts", incoming.message.segments) or None,
         message_at=incoming.message_at,
         message_id=incoming.header.control_id,
     )
@@ -111,54 +104,57 @@ _NAME_TYPES = ("L", "", "U", "D", "C", "B")
 birth; any other (nickname, alias, pseudonym, maiden) only where nothing better is there."""
 _FORMER = ("M", "B")
 """Maiden and birth name: the person's, from before."""
+# Characters that the columns hold: family, given, middle name, suffix, prefix (XPN.1 to .5).
+_MOST_OF_NAME = (194, 120, 120, 32, 32)
 
 
-def _alphabetic_name(pid: Segment) -> Repeat | None:
-    """The repeat of PID-5 that names the patient in letters; the first of the best type."""
-    letters = [repeat for repeat in pid.repeats(5) if repeat.text(8).upper() not in ("I", "P")]
-    types = [repeat.text(7).upper() for repeat in letters]
-    order = [_NAME_TYPES.index(kind) if kind in _NAME_TYPES else len(_NAME_TYPES) for kind in types]
-    return letters[order.index(min(order))] if letters else None
+def _names(pid: Segment, incoming: Incoming) -> dict[str, Any]:
+    """PID-5 (XPN: .7 the type, table 0200; .8 the script, table 0465) as fields of a PatientIntent."""
+    names = [[*name[:6], name[6].upper(), name[7].upper()] for name in (r.components(8) for r in pid.repeats(5))]
+    letters = [name for name in names if name[7] not in ("I", "P")]
+    order = [_NAME_TYPES.index(name[6]) if name[6] in _NAME_TYPES else len(_NAME_TYPES) for name in letters]
+    alphabetic = letters[order.index(min(order))] if letters else [""] * 5
+    parts = [_clip(text, most, "PID-5", incoming) for text, most in zip(alphabetic, _MOST_OF_NAME, strict=False)]
+    fields: dict[str, Any] = dict(
+        zip(("family_name", "given_name", "middle_name", "suffix", "prefix"), parts, strict=True)
+    )
+    # The first name of each script counts: I ideographic, P phonetic.
+    for name in reversed(names):
+        if script := {"I": "ideographic_name", "P": "phonetic_name"}.get(name[7]):
+            fields[script] = "^".join(name[:2]).strip("^")[:194]
+    fields["former_families"] = tuple(name[0] for name in names if name[6] in _FORMER and name[0])
+    return fields
 
 
 def _birth_date(pid: Segment, incoming: Incoming) -> date | Literal[""] | None:
     """PID-7; less than a day of it says nothing, ``""`` that it is not known."""
-    if not pid.has(7):
-        return None
-    found = datatypes.parse_day(pid.text(7))
-    if found is None and pid.text(7):
+    text = pid.text(7)
+    day = parse_day(text) if text else None
+    if day is None and text:
         incoming.warn("PID-7 is not a date; ignored.")
         return None
-    return found or ""
+    return day or ""
 
 
-def _group(repeat: Repeat | None) -> str | None:
-    return f"{repeat.text(1)}^{repeat.text(2)}".strip("^")[:194] if repeat else None
+def _sex(pid: Segment, incoming: Incoming) -> str:
+    """PID-8 by the sender's table; what is not F, M or O counts as not known."""
+    text = pid.text(8)
+    entry = incoming.mapping.find("sex", text)
+    if entry is None and text.upper() not in ("", "U"):
+        incoming.note_unknown("sex", text)
+    return entry[0][:1] if entry and entry[0][:1] in "FMO" else ""
 
 
-def _sex(pid: Segment, incoming: Incoming) -> str | None:
-    if not pid.has(8):
-        return None
-    found = incoming.mapping.find("sex", pid.text(8))
-    if found is None and pid.text(8).upper() not in ("", "U"):
-        incoming.note_unknown("sex", pid.text(8))
-    return found[0][:1] if found and found[0][:1] in "FMO" else ""
-
-
-def _address(pid: Segment, incoming: Incoming) -> str | None:
-    if not pid.has(11):
-        return None
-    first = next(iter(pid.repeats(11)), None)
-    parts = [first.text(component) for component in range(1, 7)] if first else []
-    return incoming.clip(", ".join(filter(None, parts)), 250, "PID-11")
+def _address(pid: Segment, incoming: Incoming) -> str:
+    """XAD: street, other designation, city, state, postal code, country of the first address."""
+    parts = next((repeat.components(6) for repeat in pid.repeats(11)), [])
+    return _clip(", ".join(filter(None, parts)), 250, "PID-11", incoming)
 
 
 def _phone(pid: Segment) -> str:
     """XTN: the number as one (.1 before 2.7, .12), else area and local number (.6, .7)."""
-    first = next(iter(pid.repeats(13)), None)
-    if first is None:
-        return ""
-    return (first.text(1) or first.text(12) or f"{first.text(6)} {first.text(7)}".strip())[:64]
+    parts = next((repeat.components(12) for repeat in pid.repeats(13)), [""] * 12)
+    return (parts[0] or parts[11] or f"{parts[5]} {parts[6]}".strip())[:64]
 
 
 SEVERITIES = {"SV": "severe", "MO": "moderate", "MI": "mild"}
@@ -167,15 +163,90 @@ SEVERITIES = {"SV": "severe", "MO": "moderate", "MI": "mild"}
 
 def _allergies(incoming: Incoming) -> list[str] | None:
     """AL1-3 with severity and reaction (AL1-4, AL1-5), such as ``Iodinated contrast (severe, Anaphylaxis)``."""
-    segments, more = incoming.message.all("AL1"), values_of(incoming, "patient.allergies")
-    said = [text for s in segments if (text := read_allergy(s))]
-    return [*said, *more] if segments or more else None
+    segments = incoming.message.all("AL1")
+    more = values_of(incoming.peer, "patient.allergies", incoming.message.segments)
+    allergies = [text for segment in segments if (text := read_allergy(segment))]
+    return [*allergies, *more] if segments or more else None
 
 
 def read_allergy(al1: Segment) -> str:
     """Substance with severity and reaction of AL1-3 to -5 or, alike, IAM-3 to -5; empty without a substance."""
     substance = al1.text(3, 2) or al1.text(3)
     severity = al1.text(4).upper()
-    details = [SEVERITIES.get(severity, ""), *(reaction.whole() for reaction in al1.repeats(5))]
-    said = ", ".join(filter(None, details))
-    return f"{substance} ({said})" if substance and said else substance
+    details = ", ".join(
+        filter(None, [SEVERITIES.get(severity, ""), *(reaction.whole() for reaction in al1.repeats(5))])
+    )
+    return f"{substance} ({details})" if substance and details else substance
+
+
+STATES = {
+    "A01": "admitted", "A04": "outpatient", "A05": "expected", "A06": "admitted", "A07": "outpatient",
+    "A03": "discharged", "A11": "cancelled", "A14": "expected", "A27": "cancelled", "A38": "cancelled",
+}  # fmt: skip
+"""Event → what the visit is from then on. A13 (discharge cancelled) goes by the class: see ``_state``."""
+PENDING = {"A16": True, "A25": False, "A03": False, "A11": False}
+"""Event → whether a discharge is pending from then on."""
+OUTPATIENT_CLASSES = frozenset({"O", "E", "R"})
+
+
+def _state(incoming: Incoming) -> dict[str, Any]:
+    """What the event says of the visit's state, and when it happened: EVN-6, else when it was said."""
+    event, pv1 = incoming.header.event, incoming.message.first("PV1")
+    if incoming.header.kind != "ADT":
+        return {}
+    said: dict[str, Any] = {"state": STATES.get(event), "discharge_pending": PENDING.get(event)}
+    if event == "A13":
+        back = pv1 is not None and pv1.text(2).upper() in OUTPATIENT_CLASSES
+        said["state"] = "outpatient" if back else "admitted"
+    if said["discharge_pending"] is None and _leaves_today(incoming):
+        said["discharge_pending"] = True
+    evn = incoming.message.first("EVN")
+    happened = incoming.moment(evn, 6) if evn else None
+    return said | ({"state_at": happened} if happened else {})
+
+
+def _leaves_today(incoming: Incoming) -> bool:
+    """PV2-9, the expected discharge, is the day of the message or before."""
+    leaves = parse_day(incoming.message.get("PV2", 9))
+    return leaves is not None and leaves <= incoming.message_at.astimezone(incoming.zone).date()
+
+
+def visit_of(incoming: Incoming, patient: Patient) -> Visit | None:
+    """The visit that PV1-19, else PID-18, numbers; None when neither does."""
+    intent = visit_intent(incoming)
+    if intent is None:
+        return None
+    return record_visit(patient.pk, intent, actor=incoming.actor, at=incoming.at)
+
+
+def visit_intent(incoming: Incoming) -> VisitIntent | None:
+    """PV1, PV2 and the event. A field that is empty was not said."""
+    pid, pv1 = incoming.message.first("PID"), incoming.message.first("PV1")
+    ids = identifiers(pv1, 19, incoming) if pv1 else ()
+    ids = ids or (identifiers(pid, 18, incoming) if pid else ())
+    if not ids:
+        return None
+    number, authority, _ = ids[0]
+    return VisitIntent(
+        number=number,
+        authority=authority,
+        site_id=incoming.site.pk,
+        patient_class=pv1.text(2)[:4] if pv1 and pv1.has(2) else None,
+        location=_location(pv1, incoming) if pv1 and pv1.has(3) else None,
+        attending=person_name(pv1, 7, 2) if pv1 and pv1.has(7) else None,
+        referring=person_name(pv1, 8, 2) if pv1 and pv1.has(8) else None,
+        pregnant=_pregnant(pv1) if pv1 and pv1.has(15) else None,
+        **_state(incoming),
+        message_at=incoming.message_at,
+        message_id=incoming.header.control_id,
+    )
+
+
+def _location(pv1: Segment, incoming: Incoming) -> str:
+    whole = "-".join(filter(None, (pv1.text(3, component) for component in (1, 2, 3))))
+    return _clip(incoming.mapping.meaning("location", whole), 120, "PV1-3", incoming)
+
+
+def _pregnant(pv1: Segment) -> bool:
+    """PV1-15, ambulatory status (table 0009): B6 = pregnant."""
+    return any(repeat.text(1).upper() == "B6" for repeat in pv1.repeats(15))

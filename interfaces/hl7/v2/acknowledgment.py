@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ris.kernel.errors import Conflict, Forbidden, NotFound, Refusal
 
-from . import datatypes
+from .datatypes import format_moment
 from .encoding import CODECS, codec_named, escape
 from .header import Header, parse_header, recover_header
 from .parser import parse_message
@@ -120,7 +120,7 @@ def build_acknowledgment(
             escape(header.receiving_facility or receiver.facility),
             escape(header.sending_application),
             escape(header.sending_facility),
-            datatypes.format_moment(at, datatypes.zone_named("UTC")),
+            format_moment(at, UTC),
             "",
             kind if structure != "ACK" or header.version >= "2.4" else "ACK",
             control_id,

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
 
 from ris.kernel.values import is_possible
 
 _TS = re.compile(r"(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)?(\d\d)?(?:\.(\d{1,6}))?)?\s*([+-]\d{4})?")
-
-
-def zone_named(name: str) -> tzinfo:
-    """Return the time zone of that IANA name. Raises ZoneInfoNotFoundError."""
-    return ZoneInfo(name)
 
 
 def parse_moment(text: str, default: tzinfo) -> datetime | None:

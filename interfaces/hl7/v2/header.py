@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .parser import DEFAULT_DELIMITERS, Message
 
@@ -50,24 +50,24 @@ class Header:
 def parse_header(message: Message) -> Header:
     """Return the header of a parsed message. The event may stand in EVN-1 (before 2.2) or be implied by the type."""
     msh = message.header
-    kind, event = msh.text(9).upper(), msh.text(9, 2).upper()
-    if kind and not event and "_" in kind:
+    values = msh.values(*_FIELDS)
+    kind, event = (part.upper() for part in msh.components(9, 2))
+    if kind and not event and "_" in kind:  # some senders write the message structure, ORM_O01, as MSH-9.1
         kind, _, event = kind.partition("_")
-    return Header(
-        sending_application=msh.text(3),
-        sending_facility=msh.text(4),
-        receiving_application=msh.text(5),
-        receiving_facility=msh.text(6),
-        time=msh.text(7),
-        kind=kind,
-        event=event or message.get("EVN", 1).upper() or EVENTS_OF_BARE_TYPES.get(kind, ""),
-        control_id=msh.text(10),
-        processing_id=msh.text(11).upper(),
-        version=msh.text(12),
-        accept_ack=msh.text(15).upper(),
-        application_ack=msh.text(16).upper(),
-        charset=msh.text(18),
-    )
+    if not event:
+        event = message.get("EVN", 1).upper() or EVENTS_OF_BARE_TYPES.get(kind, "")
+    header = _header(values, kind, event)
+    return replace(header, processing_id=header.processing_id.upper())
+
+
+# The attributes of Header in their order, without MSH-9, whose two components stand after MSH-7.
+_FIELDS = (3, 4, 5, 6, 7, 10, 11, 12, 15, 16, 18)
+
+
+def _header(values: list[str], kind: str, event: str) -> Header:
+    *names, accept_ack, application_ack, charset = values
+    acknowledgments = accept_ack.upper(), application_ack.upper()
+    return Header(*[*names[:5], kind, event, *names[5:], *acknowledgments, charset])
 
 
 _HEAD_BYTES = 8192
@@ -98,18 +98,4 @@ def recover_header(raw: bytes) -> Header:
         value = parts[part - 1].strip() if part <= len(parts) else ""
         return (value if value.isascii() and value.isprintable() else _UNPRINTABLE.sub("", value))[:199]
 
-    return Header(
-        sending_application=text(3),
-        sending_facility=text(4),
-        receiving_application=text(5),
-        receiving_facility=text(6),
-        time=text(7),
-        kind=text(9).upper(),
-        event=text(9, 2).upper(),
-        control_id=text(10),
-        processing_id=text(11),
-        version=text(12),
-        accept_ack=text(15).upper(),
-        application_ack=text(16).upper(),
-        charset=text(18),
-    )
+    return _header([text(field) for field in _FIELDS], text(9).upper(), text(9, 2).upper())

@@ -9,8 +9,7 @@ from ris.kernel.errors import Invalid
 from ris.patients.models import Patient, Visit
 
 from ..context import Incoming
-from ..patients import resolve
-from ..visits import visit_of
+from ..patients import resolve, visit_of
 from .groups import Group, cut_groups, other_department
 from .history import OrderKeys, add_to_history, take_number, trail_of
 from .order_segments import filler_number, join_once, read_content

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
 
-from interfaces.hl7.translation.z_segments import values_of
+from interfaces.hl7.translation.code_tables import PLACE, values_of
 from interfaces.hl7.v2.parser import Message, Repeat, Segment
 from ris.orders.intents import Code, Diagnosis, Entity, Recipient
 
@@ -51,10 +50,13 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
         clinical_info=join_once(
             [r.obr.whole(13) for r in requests if r.obr]
             + [observation_text(observation) for observation in observations]
-            + values_of(incoming, "order.clinical_info")
+            + values_of(incoming.peer, "order.clinical_info", incoming.message.segments)
         ),
         comments="\n".join(
-            [*(n.whole(3) for r in group.requests for n in r.notes if n.has(3)), *values_of(incoming, "order.comments")]
+            [
+                *(n.whole(3) for r in group.requests for n in r.notes if n.has(3)),
+                *values_of(incoming.peer, "order.comments", incoming.message.segments),
+            ]
         ),
         diagnoses=tuple(dict.fromkeys(_diagnosis(d) for r in group.requests for d in r.diagnoses)),
         observations=tuple(observations),
@@ -93,10 +95,6 @@ def filler_number(group: Group, incoming: Incoming) -> str:
     if incoming.peer.filler_field:
         return value_at(incoming.peer.filler_field, group, incoming.message)
     return next((s.text(3) for s in (group.orc, group.obr) if s is not None and s.text(3)), "")
-
-
-PLACE = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9]\d{0,2})(?:\.([1-9]\d?))?")
-"""A field as settings name it: OBR-18, or ZOR-3.2 for a component."""
 
 
 def value_at(place: str, group: Group, message: Message) -> str:

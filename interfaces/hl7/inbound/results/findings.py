@@ -8,8 +8,8 @@ from typing import Any
 
 from ris.kernel.errors import Invalid
 
-from ...translation.z_segments import values_of
-from ...v2 import datatypes
+from ...translation.code_tables import values_of
+from ...v2.datatypes import parse_moment
 from ...v2.parser import Segment
 from ..context import Incoming
 from ..orders.groups import Request
@@ -72,8 +72,8 @@ def read_findings(request: Request, incoming: Incoming) -> list[Finding]:
 def _expiry(obx: Segment, incoming: Incoming) -> datetime | None:
     """Until when the result counts, where the sender's settings read a field of it, or of a Z-segment, as that."""
     others = [segment for segment in incoming.message.segments if segment.name != "OBX"]
-    for text in values_of(incoming, "result.expires_at", [obx, *others]):
-        moment = datatypes.parse_moment(text, incoming.zone)
+    for text in values_of(incoming.peer, "result.expires_at", [obx, *others]):
+        moment = parse_moment(text, incoming.zone)
         if moment is not None:
             return moment
         incoming.warn("The expiry of a result is not a time; ours counts.")

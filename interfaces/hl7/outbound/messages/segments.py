@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from interfaces.hl7.models import Destination
-from interfaces.hl7.v2 import datatypes
+from interfaces.hl7.v2.datatypes import format_moment
 from interfaces.hl7.v2.encoding import codec_named, escape
 from ris.orders.models import Order
 from ris.patients.models import AssigningAuthority, Identifier, Patient, Visit
@@ -77,7 +77,7 @@ def new_control_id() -> str:
 
 def write_timestamp(at: datetime | None) -> str:
     """A moment as TS in UTC with its offset; empty for None."""
-    return datatypes.format_moment(at, datatypes.zone_named("UTC")) if at else ""
+    return format_moment(at, UTC) if at else ""
 
 
 def write_msh(destination: Destination, kind: str, control_id: str, at: datetime) -> str:
