@@ -23,7 +23,7 @@ from worklist.models import ReadingItem
 from worklist.states import CLAIMED
 
 from . import selectors, services
-from .checks import SECTIONS, Text, remarks_to_answer
+from .checks import SECTIONS, Unanswered
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .outside.documents import documents_of
 from .rendering.content import critical_of, holding
@@ -113,24 +113,21 @@ def heartbeat(request: HttpRequest, item_id: int) -> HttpResponse:
 def release(request: HttpRequest, item_id: int, how: str) -> HttpResponse:
     """Sign, or release as preliminary; then the next case, if wanted.
 
-    422 lists what the checks have to say and wants a reason for each (``overrides``, JSON).
+    422 lists what the checks have to say and has no reason yet (``overrides``, JSON: name of a check → reason).
     """
     user, at = user_of(request), now()
     if how == "sign":
         require(user, Can.SIGN_REPORTS)
     item = worklist.item_for(user, item_id)
-    overrides = _overrides(request)
-    said = {name: request.POST.get(name, "") for name in ("agreement", "agreement_note")} if how == "sign" else {}
-    report = selectors.report_of_item(user, item_id)
-    found = remarks_to_answer(_text(report), selectors.facts_of(report)) if report else []
-    open_remarks = [r for r in found if not overrides.get(r.check, "").strip()]
-    if open_remarks:
-        listed = [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in open_remarks]
-        return JsonResponse({"remarks": listed}, status=422)
+    agreement = {name: request.POST.get(name, "") for name in ("agreement", "agreement_note")} if how == "sign" else {}
     along = worklist.held_along(item)
     act = services.sign if how == "sign" else services.sign_preliminary
-    act(item_id, reader=user, revision=revision_read(request), overrides=overrides, actor=actor_of(request), at=at,
-        **said)  # fmt: skip
+    try:
+        act(item_id, reader=user, revision=revision_read(request), overrides=_overrides(request),
+            actor=actor_of(request), at=at, **agreement)  # fmt: skip
+    except Unanswered as refusal:
+        listed = [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in refusal.remarks]
+        return JsonResponse({"remarks": listed}, status=422)
     done = f"{'Signed' if how == 'sign' else 'Released as preliminary'}: {item.procedure}, {item.accession}."
     return _onward(request, user, done, along)
 
@@ -165,11 +162,7 @@ def revision_read(request: HttpRequest) -> int:
 
 def _overrides(request: HttpRequest) -> dict[str, str]:
     try:
-        said = json.loads(request.POST.get("overrides", "{}"))
+        given = json.loads(request.POST.get("overrides", "{}"))
     except json.JSONDecodeError:
         raise Invalid("The overrides are not JSON.", at="overrides") from None
-    return {str(name): str(reason) for name, reason in said.items()} if isinstance(said, dict) else {}
-
-
-def _text(report: Report) -> Text:
-    return Text(**{name: getattr(report, name) for name in SECTIONS})
+    return {str(name): str(reason) for name, reason in given.items()} if isinstance(given, dict) else {}

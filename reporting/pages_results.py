@@ -118,7 +118,7 @@ def correct(request: HttpRequest, report_id: int) -> HttpResponse:
             said = "The correction is signed, and sent to all who were told of the report."
             return go(request, reverse("reporting:result", args=[report.pk]), said)
         except (Invalid, Conflict) as refusal:
-            status = STATUS[type(refusal)]
+            status = STATUS[Conflict if isinstance(refusal, Conflict) else Invalid]
             context = {"typed": typed, "revision": revision_read(request), "reason": reason, "refusal": refusal,
                        "remarks": _open_remarks(report, typed, overrides)}  # fmt: skip
     return render(request, "reporting/correct.html", {**_correctable(report), **context}, status=status)

@@ -9,7 +9,7 @@ A remark blocks or warns until a reason is given, which is kept; a hint is only 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 from ris.kernel.errors import Invalid
@@ -68,18 +68,26 @@ def remarks_to_answer(text: Text, facts: Facts | None = None) -> list[Remark]:
     return list(first.values())
 
 
+class Unanswered(Invalid):
+    """Checks want a reason that was not given. It speaks of the first; ``remarks`` has all of them, in their order."""
+
+    def __init__(self, remarks: Sequence[Remark]) -> None:
+        first = remarks[0]
+        super().__init__(first.sentence, at=first.section, code=f"check:{first.check}")
+        self.remarks = remarks
+
+
 def refuse_unless_overridden(text: Text, overrides: Mapping[str, str], facts: Facts | None = None) -> dict[str, str]:
-    """Raise Invalid for the first remark without an override; return the overrides that were needed.
+    """Raise Unanswered where a remark has no override; return the overrides that were needed.
 
     ``overrides``: name of a check → the reason why it does not count here.
     """
-    needed: dict[str, str] = {}
-    for remark in remarks_to_answer(text, facts):
-        reason = overrides.get(remark.check, "").strip()
-        if not reason:
-            raise Invalid(remark.sentence, at=remark.section, code=f"check:{remark.check}")
-        needed[remark.check] = reason
-    return needed
+    to_answer = remarks_to_answer(text, facts)
+    reasons = {remark.check: overrides.get(remark.check, "").strip() for remark in to_answer}
+    unanswered = [remark for remark in to_answer if not reasons[remark.check]]
+    if unanswered:
+        raise Unanswered(unanswered)
+    return reasons
 
 
 __all__ = [
@@ -90,6 +98,7 @@ __all__ = [
     "PriorExam",
     "Remark",
     "Text",
+    "Unanswered",
     "read_case",
     "refuse_unless_overridden",
     "remarks",

@@ -93,6 +93,14 @@ def test_a_check_that_speaks_wants_a_reason_which_is_kept(mine: Client, item: Re
     assert kept == {"unfilled field": "a quotation", "impression missing": "in the findings"}
 
 
+def test_an_older_draft_is_refused_before_its_checks_are_asked_about(mine: Client, item: ReadingItem) -> None:
+    save(mine, item, 0, findings="The [ ] is normal.")
+    save(mine, item, 1, findings="The [ ] is large.")
+    answer = mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 1})
+    assert (answer.status_code, answer.json()["code"]) == (409, "stale-draft")
+    assert mine.post(reverse("reporting:sign", args=[item.pk]), {"revision": 2}).status_code == 422
+
+
 def test_a_resident_releases_as_preliminary_and_cannot_sign(item: ReadingItem, site: Site) -> None:
     resident = make_user("res", Role.RESIDENT, sites=(site,))
     claim(item.pk, reader=resident, actor=TESTER, at=now())
