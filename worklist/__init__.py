@@ -8,8 +8,8 @@
 ``pages``, ``api``  the same over HTML and REST
 ``simulation``  discrete-event simulation of reading with the same rules
 
-The way of a case: an exam is completed ⇒ ``subscribers`` → ``services.readiness`` → ``services.items.open_item`` →
+The way of a case: an exam is completed ⇒ ``subscribers`` → ``services.items`` (readable? then opened) →
 ``services.urgency.item_price`` (facts, rules, score, lane) ⇒ ItemOpened → ``services.assignment`` suggests a reader ⇒
 ``live.hub`` tells the screens → a reader claims (``services.claims``) or asks for the next case
-(``services.next_case``) → the report is signed → ``services.claims.claim.finish``.
+(``services.next_case``) → the report is signed → ``services.claims.leases.finish``.
 """

@@ -17,7 +17,7 @@ from tests.racing import race
 from tests.worklist.reading import make_item, make_many, make_reader
 from worklist import services
 from worklist.models import ReadingItem, Skip
-from worklist.services.claims.leases import LEASE
+from worklist.services.claims.claim import LEASE
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from worklist import services
 from worklist.models import Decision, ReadingItem
 from worklist.rules.score import score
 from worklist.selectors.explain import explain
-from worklist.services.urgency.lane_columns import case_of
+from worklist.services.urgency.item_price import case_of
 
 pytestmark = pytest.mark.django_db
 

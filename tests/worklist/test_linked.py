@@ -16,7 +16,8 @@ from tests.racing import race
 from tests.worklist.reading import make_item, make_reader, other_procedure
 from worklist import services
 from worklist.models import ReadingItem
-from worklist.services.claims.leases import LEASE, expire_leases
+from worklist.services.claims.claim import LEASE
+from worklist.services.claims.leases import expire_leases
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from worklist.models import Conflict as TooClose
 from worklist.models import Privilege, ReadingItem, Skill
 from worklist.rules.policy import PRESET
 from worklist.rules.score import score
-from worklist.services.urgency.lane_columns import case_of
+from worklist.services.urgency.item_price import case_of
 
 pytestmark = pytest.mark.django_db
 

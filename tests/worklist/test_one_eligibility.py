@@ -26,7 +26,7 @@ from worklist.selectors.case_facts import needs_of
 from worklist.services.assignment import with_order
 from worklist.services.next_case.probes import requester_now
 from worklist.services.next_case.selection import FEW, best_heads, claim_best, question
-from worklist.services.urgency.lane_columns import lane_columns
+from worklist.services.urgency.item_price import lane_columns
 
 pytestmark = pytest.mark.django_db
 

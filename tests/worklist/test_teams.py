@@ -14,7 +14,7 @@ from tests.factories import NOON, TESTER
 from tests.worklist.reading import make_item, make_reader, make_shift
 from worklist import services
 from worklist.models import ReadingItem
-from worklist.services.claims.claim import TEAM_FIRST
+from worklist.services.claims.leases import TEAM_FIRST
 
 pytestmark = pytest.mark.django_db
 

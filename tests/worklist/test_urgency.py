@@ -17,9 +17,9 @@ from worklist import services
 from worklist.models import AiPerformance, Decision, Escalation, Offer, ReadingItem
 from worklist.rules.score import score
 from worklist.selectors.explain import explain
-from worklist.services.claims.offers import lapse_due
+from worklist.services.assignment import lapse_due
 from worklist.services.sweep import sweep_all
-from worklist.services.urgency.lane_columns import case_of
+from worklist.services.urgency.item_price import case_of
 from worklist.services.urgency.updates import expire_ai
 
 pytestmark = pytest.mark.django_db

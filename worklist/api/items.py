@@ -23,7 +23,7 @@ from ris.people.serializers import ReasonForm
 from worklist import selectors, services
 from worklist.models import ReadingItem
 from worklist.selectors.lists import LISTS, rows_of
-from worklist.services.claims.leases import LEASE
+from worklist.services.claims.claim import LEASE
 
 from .item_serializers import HeartbeatSerializer, ItemSerializer, MaybeReasonForm, ParkForm
 from .urgency import UrgencyCalls

@@ -108,15 +108,6 @@ RECENT_SECONDS = 2.0
 UNSEEN_AFTER = timedelta(minutes=15)
 """A reader who was present but has not been seen for so long counts as away."""
 
-LATELY = timedelta(minutes=2)
-"""Open pages give a sign of life once a minute; whoever gave one within two minutes is in front of a screen."""
-
-
-def seen_lately(at: datetime) -> frozenset[int]:
-    """Who has a page of the worklist open, as far as is known."""
-    there = Presence.objects.filter(state=Presence.AVAILABLE, last_seen_at__gt=at - LATELY)
-    return frozenset(there.values_list("reader", flat=True))
-
 
 def reader_now(user: User, at: datetime) -> ReaderNow:
     """One reader. Someone without any role that reads gets no sites."""

@@ -1,21 +1,26 @@
 """Services of the worklist: each is one transaction that changes rows, writes audit rows and emits events.
 
-Rooms: ``claims`` (who holds a case), ``next_case``, ``urgency``; modules: ``items`` and ``readiness`` (cases come and
-go), ``assignment`` (suggestions), ``escalation``, ``roster``, ``rules_in_force``, ``priors``, ``revisions``, ``sweep``
-(what time brings about).
+Rooms: ``claims`` (who holds a case), ``next_case``, ``urgency``; modules: ``items`` (cases come and go),
+``assignment`` (suggestions and offers), ``escalation``, ``roster``, ``rules_in_force``, ``priors``, ``revisions`` (what
+stands around a case changed), ``sweep`` (what time brings about).
 """
 
-from .assignment import suggest_reader
-from .claims.claim import claim, finish, pass_to_signer, release, take_over
+from .assignment import accept_offer, decline_offer, offer_item, suggest_reader
+from .claims.claim import claim, take_over
 from .claims.deferral import park, resume, skip
 from .claims.handover import hand_over, redistribute, redistribute_from, reserve
-from .claims.leases import expire_leases, extend_lease
-from .claims.offers import accept_offer, decline_offer, offer_item
+from .claims.leases import expire_leases, extend_lease, finish, pass_to_signer, release
 from .escalation import acknowledge, climb_due_rungs, widen_uncovered
-from .items import cancel_item, open_item, reprice
+from .items import (
+    cancel_item,
+    open_if_readable,
+    open_item,
+    reprice,
+    start_clock_by_images,
+    stop_awaiting,
+)
 from .next_case.selection import next_case
 from .priors import cancel_plans, note_fetched, plan_priors
-from .readiness import alarm_missing_images, open_if_readable, start_clock_by_images, stop_awaiting
 from .revisions import (
     copy_conflicts,
     emit_revised,
@@ -26,7 +31,8 @@ from .revisions import (
     take_back_conflicts,
 )
 from .roster import add_shift, change_day, end_shift, revise_shift, set_presence
-from .urgency.lane_columns import advance_lanes, score_terms
+from .sweep import alarm_missing_images
+from .urgency.item_price import advance_lanes, score_terms
 from .urgency.updates import note_ai_result, pause_clock, resume_clock, set_mark, set_priority, withdraw_ai_result
 
 __all__ = [

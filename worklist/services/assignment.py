@@ -1,24 +1,36 @@
-"""Suggesting a reader: at arrival, and whenever a case has none. A suggestion binds nobody."""
+"""Finding a reader for a case that waits, as it arrives and whenever it has none.
+
+A suggestion binds nobody. The most urgent cases are pushed besides: offered to one reader at a time, who accepts,
+declines, or lets the offer lapse.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from ris.audit.services import Actor
 from ris.kernel import doorbell
+from ris.kernel.alarms import raise_alarm
 from ris.kernel.db.statements import Kept, insert
+from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
+from ris.people.models import User
 from worklist import states
-from worklist.events import WORKLIST_BELL, ItemAssigned
-from worklist.models import Decision, ReadingItem
-from worklist.rules.eligibility import Needs, ReaderNow, needs_given_coverage, ruled_out
+from worklist.events import WORKLIST_BELL, ItemAssigned, ItemOffered
+from worklist.models import Decision, Offer, Presence, ReadingItem
+from worklist.rules.eligibility import MOST_URGENT, Needs, ReaderNow, needs_given_coverage, ruled_out
 from worklist.rules.preference import preference, why
 from worklist.selectors.case_facts import needs_of
-from worklist.selectors.readers import note_suggested, readers_recent
+from worklist.selectors.readers import note_suggested, readers_now, readers_recent
 
+from .claims.claim import claim
+from .claims.deferral import skip
+
+# Each suggestion keeps a record for good: in a house of 200 readers all of them would be most of the database.
 MOST_CANDIDATES_KEPT = 12
 
 with_order = Kept[ReadingItem](
@@ -45,12 +57,13 @@ def suggest_reader(item_id: int, *, at: datetime, readers: list[ReaderNow] | Non
     if best and best.id == item.assigned_to_id and item.assigned_at:
         return best.id
     changed = item.assigned_at is None or (best.id if best else None) != item.assigned_to_id
+    # The version guards: who claimed or priced the item meanwhile has emitted an event that asks for a reader again.
     still = ReadingItem.objects.filter(pk=item_id, version=item.version)
     if not still.update(
         assigned_to=best.id if best else None, assigned_at=at, version=F("version") + (1 if changed else 0)
     ):
         return None
-    if not changed:  # nobody then, nobody now: said once is enough
+    if not changed:  # nobody then and nobody now: one record is enough
         return None
     body = {**_record_body(needs, readers, ruled_out_by), "needs": {"reach": needs.reach}}
     insert(Decision(item=item, kind=Decision.ASSIGNED, at=at, reader_id=best.id if best else None, body=body))
@@ -81,3 +94,101 @@ def _record_body(needs: Needs, readers: list[ReaderNow], ruled_out_by: dict[int,
         "candidates": [{"reader": r.id, "order": why(r, needs), "held": r.held} for r in first],
         "out": against,
     }
+
+
+# A critical case is due in 20 minutes (CLASS_SLA): many readers can be asked one after another in that time.
+ANSWER_WITHIN = timedelta(seconds=60)
+UNANSWERED_ALARM = "offer-unanswered"
+"""Alarm: nobody who may read a most urgent case took it. A person clears it."""
+
+
+@transaction.atomic
+def offer_item(item_id: int, *, at: datetime) -> Offer | None:
+    """Offer a most urgent waiting case to the best reader who was not asked yet; None when there is nobody.
+
+    Asked first are those who have a page of the worklist open. Until they answer (a minute at most) nobody else is
+    *given* it, though whoever picks it by hand is quicker.
+    One offer stands at a time, whoever sweeps.
+    """
+    item = with_order.first(item_id)
+    if item is None or item.state not in states.WAITING or item.urgency > MOST_URGENT:
+        return None
+    if Offer.objects.filter(item=item, outcome=Offer.OPEN).exists():
+        return None
+    asked = set(Offer.objects.filter(item=item).values_list("reader", flat=True))
+    willing = [reader for reader in readers_now(at) if reader.accepts_push and reader.id not in asked]
+    needs, there = needs_of(item, at), _seen_lately(at)
+    best, _ = choose_reader(needs, [reader for reader in willing if reader.id in there])
+    if best is None:  # of those who can read it nobody has a page open: whoever is on the roster
+        best, _ = choose_reader(needs, willing)
+    if best is None:
+        if asked:
+            raise_alarm(UNANSWERED_ALARM, item.accession, detail=f"{len(asked)} readers were asked", at=at)
+        return None
+    try:
+        with transaction.atomic():
+            offer = Offer.objects.create(item=item, reader_id=best.id, offered_at=at, until=at + ANSWER_WITHIN)
+    except IntegrityError:  # offer_one_open: another worker offered it first
+        return None
+    ReadingItem.objects.filter(pk=item_id).update(reserved_for=best.id, assigned_to=best.id, version=F("version") + 1)
+    until = offer.until.isoformat()
+    emit(ItemOffered(stream=item.accession, at=at, item_id=item_id, reader_id=best.id, until=until))
+    doorbell.ring(WORKLIST_BELL)
+    return offer
+
+
+LATELY = timedelta(minutes=2)
+"""Open pages give a sign of life once a minute; whoever gave one within two minutes is in front of a screen."""
+
+
+def _seen_lately(at: datetime) -> frozenset[int]:
+    """Who has a page of the worklist open, as far as is known."""
+    there = Presence.objects.filter(state=Presence.AVAILABLE, last_seen_at__gt=at - LATELY)
+    return frozenset(there.values_list("reader", flat=True))
+
+
+def _close_offer(offer: Offer, outcome: str, at: datetime) -> None:
+    """OPEN → outcome, once; the reservation goes with it."""
+    if not Offer.objects.filter(pk=offer.pk, outcome=Offer.OPEN).update(outcome=outcome, answered_at=at):
+        raise Conflict("This offer is over.")
+    ReadingItem.objects.filter(pk=offer.item_id, reserved_for=offer.reader_id).update(
+        reserved_for=None, version=F("version") + 1
+    )
+
+
+def _offer_to(offer_id: int, reader: User) -> Offer:
+    offer = Offer.objects.filter(pk=offer_id, reader=reader).first()
+    if offer is None:
+        raise NotFound("There is no such offer to you.")
+    return offer
+
+
+@transaction.atomic
+def accept_offer(offer_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
+    """Claim what was offered. Raises Conflict when the offer is over or the case is not to be had any more."""
+    offer = _offer_to(offer_id, reader)
+    _close_offer(offer, Offer.ACCEPTED, at)
+    return claim(offer.item_id, reader=reader, actor=actor, at=at)
+
+
+@transaction.atomic
+def decline_offer(offer_id: int, *, reader: User, reason: str, actor: Actor, at: datetime) -> Offer | None:
+    """Decline with a reason, and have the next reader asked."""
+    offer = _offer_to(offer_id, reader)
+    skip(offer.item_id, reader=reader, reason=reason, actor=actor, at=at)
+    _close_offer(offer, Offer.DECLINED, at)
+    return offer_item(offer.item_id, at=at)
+
+
+def lapse_due(at: datetime) -> int:
+    """Ask the next reader where one did not answer in time; how many offers lapsed."""
+    lapsed = 0
+    for offer in Offer.objects.filter(outcome=Offer.OPEN, until__lte=at):
+        with transaction.atomic():
+            try:
+                _close_offer(offer, Offer.LAPSED, at)
+            except Conflict:
+                continue
+            lapsed += 1
+            offer_item(offer.item_id, at=at)
+    return lapsed

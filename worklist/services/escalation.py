@@ -22,7 +22,7 @@ from worklist.rules.eligibility import ReaderNow, coverage_gap
 from worklist.rules.score import PRIMARY, RUNG_NAMES, next_rung_at, rung_at, widens_at
 
 from .escalation_messages import owe
-from .urgency.lane_columns import lane_columns
+from .urgency.item_price import lane_columns
 
 LADDER = Actor.job("ladder")
 BREACH_ALARM = "sla-breach"

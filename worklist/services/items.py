@@ -1,4 +1,7 @@
-"""Reading items come, are priced anew, and go."""
+"""Reading items come, are priced anew, and go.
+
+What makes an exam readable its site chose: the exam is done, its first images are there, or all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,18 @@ from django.db import IntegrityError, transaction
 
 from ris.audit.services import Actor, record
 from ris.kernel import doorbell
-from ris.kernel.alarms import raise_alarm
+from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.db.statements import Kept, insert
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.orders.models import RequestedProcedure
+from ris.orders.states import CANCELLED
 from worklist import states
 from worklist.events import WORKLIST_BELL, ItemCancelled, ItemOpened, ItemRescored
-from worklist.models import Decision, ReadingItem
+from worklist.models import AwaitedImages, ClockStart, Decision, ReadingItem, SiteReading
 from worklist.selectors.case_facts import procedure_with_context
 
-from .urgency.item_price import price_item
-from .urgency.lane_columns import NO_LANE, lane_columns
+from .urgency.item_price import NO_LANE, lane_columns, price_item
 
 RULES = Actor.job("rules")
 
@@ -49,9 +52,9 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
     for name, value in price.columns.items():
         setattr(item, name, value)
     try:
-        with transaction.atomic():
+        with transaction.atomic():  # a savepoint: PostgreSQL refuses all that follows an error outside of one
             insert(item)
-    except IntegrityError:
+    except IntegrityError:  # one item for each procedure: another worker opened it first
         return ReadingItem.objects.get(procedure=procedure_id)
     emit(ItemOpened(stream=item.accession, at=at, item_id=item.pk))
     record(actor, "item.open", item, patient_id=requested.order.patient_id, at=at, urgency=item.urgency)
@@ -101,6 +104,7 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
 
     An item that is over stays as it is. Raises NotFound.
     """
+    # Locked, not guarded by its version: pricing must not be lost because a heartbeat came between.
     item = ReadingItem.objects.select_for_update(of=("self",)).select_related("subspecialty").filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")
@@ -114,10 +118,10 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
     if kind:
         item.region, item.reading_minutes, item.rvu = kind.body_region, float(kind.reading_minutes), float(kind.rvu)
         item.subspecialty, item.pool = kind.subspecialty, kind.subspecialty_id
-    existing = price_item(item, requested, at)
-    for name, value in existing.columns.items():
+    price = price_item(item, requested, at)
+    for name, value in price.columns.items():
         setattr(item, name, value)
-    if item.state not in states.WAITING:
+    if item.state not in states.WAITING:  # constraint reading_item_lane: only what waits stands in a lane
         item.lane, item.turns_at = None, None
     item.version += 1
     item.save()
@@ -127,8 +131,8 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
         emit(ItemRescored(stream=item.accession, at=at, item_id=item.pk))
         patient_id = requested.order.patient_id
         record(actor, "item.rescore", item, patient_id=patient_id, reason=cause, at=at, changes=changes)
-        body = {**existing.why, "cause": cause, "changes": changes}
-        Decision.objects.create(item=item, kind=Decision.RESCORED, at=at, rule_set=existing.rule_set, body=body)
+        body = {**price.why, "cause": cause, "changes": changes}
+        Decision.objects.create(item=item, kind=Decision.RESCORED, at=at, rule_set=price.rule_set, body=body)
         doorbell.ring(WORKLIST_BELL)
     return item
 
@@ -147,3 +151,72 @@ def cancel_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Rea
     record(actor, "item.cancel", taken, patient_id=taken.procedure.order.patient_id, at=at)
     doorbell.ring(WORKLIST_BELL)
     return taken
+
+
+IMAGES_MISSING = "images-missing"
+"""Alarm: an exam was done, and the images that its site reads from have not come in time."""
+
+_requested = Kept[RequestedProcedure](
+    lambda pk: RequestedProcedure.objects.select_related("order__site", "study").filter(pk=pk)
+)
+_settings = Kept[SiteReading](lambda site_id: SiteReading.objects.filter(site=site_id))
+_awaited = Kept[AwaitedImages](
+    lambda procedure_id: AwaitedImages.objects.select_related("procedure__order").filter(procedure=procedure_id)
+)
+
+
+@transaction.atomic
+def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> ReadingItem | None:
+    """Put a procedure on the worklist if what its site waits for has happened; its item, or None.
+
+    ``exam_done``: it is the exam's end that is told. An exam that is done before its images came is
+    written down as awaited, once. Idempotent. A cancelled procedure is not opened.
+    """
+    requested = _requested.first(procedure_id)
+    if requested is None:
+        raise RequestedProcedure.DoesNotExist
+    if requested.state == CANCELLED:
+        return None
+    setting = _settings.first(requested.order.site_id) or SiteReading()
+    study = getattr(requested, "study", None)
+    readable = {
+        SiteReading.COMPLETED: exam_done,
+        SiteReading.FIRST_IMAGES: study is not None,
+        SiteReading.COMPLETE_IMAGES: study is not None and study.complete_at is not None,
+    }[setting.opens_on]
+    if readable:
+        stop_awaiting(procedure_id, at=at)
+        return open_item(procedure_id, at=at)
+    if exam_done and not ReadingItem.objects.filter(procedure=procedure_id).exists():
+        AwaitedImages.objects.get_or_create(
+            procedure=requested, defaults={"site_id": requested.order.site_id, "since": at}
+        )
+    return None
+
+
+@transaction.atomic
+def start_clock_by_images(procedure_id: int, *, at: datetime) -> bool:
+    """All images are there: price a case whose clock they start, somewhere; whether there was one. Idempotent."""
+    if not ClockStart.objects.filter(event=ClockStart.COMPLETE_IMAGES).exists():
+        return False
+    item = ReadingItem.objects.filter(procedure=procedure_id, state__in=states.OPEN).first()
+    if item is None:
+        return False
+    reprice(item.pk, at=at, cause="all images are there")
+    return True
+
+
+@transaction.atomic
+def stop_awaiting(procedure_id: int, *, at: datetime) -> bool:
+    """Its images came, or are wanted no more; say whether they were awaited. The alarm, if there is one, is over."""
+    row = _awaited.first(procedure_id)
+    if row is None:
+        return False
+    clear_alarm(IMAGES_MISSING, missing_images_subject(row), at=at)
+    row.delete()
+    return True
+
+
+def missing_images_subject(row: AwaitedImages) -> str:
+    """Subject of the alarm IMAGES_MISSING for an exam."""
+    return f"{row.procedure.order.accession} {row.procedure.number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 
 from ris.catalog.models import Site, Subspecialty
@@ -12,18 +13,17 @@ from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.models import Alarm
 from worklist import states
 from worklist.events import WORKLIST_BELL
-from worklist.models import Offer, ReadingItem
+from worklist.models import AwaitedImages, Offer, ReadingItem, SiteReading
 from worklist.rules.eligibility import ReaderNow
 from worklist.selectors.coverage import gaps_ahead
 from worklist.selectors.readers import readers_now
 
-from .assignment import suggest_reader
+from .assignment import lapse_due, suggest_reader
 from .claims.deferral import resume_due
 from .claims.leases import expire_leases
-from .claims.offers import lapse_due
 from .escalation import climb_due_rungs, widen_uncovered
-from .readiness import alarm_missing_images
-from .urgency.lane_columns import advance_lanes
+from .items import IMAGES_MISSING, missing_images_subject, open_if_readable, stop_awaiting
+from .urgency.item_price import advance_lanes
 from .urgency.updates import expire_ai
 
 SUGGEST_AGAIN = timedelta(minutes=5)
@@ -130,3 +130,35 @@ def suggest_unassigned(at: datetime, readers: list[ReaderNow], *, limit: int = 2
     for pk in list(waiting.order_by("urgency", "due_at").values_list("pk", flat=True)[:limit]):
         found += suggest_reader(pk, at=at, readers=readers) is not None
     return found
+
+
+MOST_EXAMS = 200
+"""Exams that one sweep looks at for each site; the next sweep takes the others."""
+
+
+def alarm_missing_images(at: datetime) -> int:
+    """Alarm the exams whose images are late, each once; how many. Open those whose site waits for images no more."""
+    waiting_sites = SiteReading.objects.exclude(opens_on=SiteReading.COMPLETED)
+    over = AwaitedImages.objects.filter(
+        ~Q(site__in=waiting_sites.values("site")) | Q(procedure__reading_item__isnull=False)
+    )
+    for row in list(over.order_by("since")[:MOST_EXAMS]):
+        with transaction.atomic():
+            stop_awaiting(row.procedure_id, at=at)
+            open_if_readable(row.procedure_id, exam_done=True, at=at)
+    missing = 0
+    for setting in waiting_sites:
+        late = AwaitedImages.objects.filter(
+            site=setting.site_id, alarmed_at=None, since__lte=at - timedelta(minutes=setting.images_within)
+        )
+        for row in late.select_related("procedure__order").order_by("since")[:MOST_EXAMS]:
+            missing += _alarm(row, at)
+    return missing
+
+
+@transaction.atomic
+def _alarm(row: AwaitedImages, at: datetime) -> bool:
+    if not AwaitedImages.objects.filter(pk=row.pk, alarmed_at=None).update(alarmed_at=at):
+        return False  # another sweep did, or they came
+    raise_alarm(IMAGES_MISSING, missing_images_subject(row), detail=f"exam done {row.since:%Y-%m-%d %H:%M} UTC", at=at)
+    return True

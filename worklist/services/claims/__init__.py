@@ -1,6 +1,6 @@
-"""Who holds a case. ``claim`` takes, gives back and finishes; ``leases`` ends claims without a sign of life.
+"""Who holds a case. ``claim`` takes it, with its linked exams; ``leases`` keeps a claim up and ends it (lease run out,
+released, preliminary or final report).
 
-``offers`` asks one reader at a time for the most urgent cases, ``deferral`` parks and declines, ``handover`` moves many
-cases at once, ``linked_exams`` claims what belongs to a claimed case. Each change of hands is one guarded UPDATE, so of
-several who try at once one gets the case and the others Conflict.
+``deferral`` parks and declines, ``handover`` moves many cases at once. Each change of hands is one guarded UPDATE, so
+of several who try at once one gets the case and the others Conflict.
 """

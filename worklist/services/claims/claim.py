@@ -1,36 +1,43 @@
-"""Who holds a case. Every change is a guarded UPDATE, so of any number who race one wins.
+"""Taking a case: by hand, from the reader who holds it, and with it the exams that are linked with it.
 
-Linked exams change hands together: claimed in one action, released and taken over in one.
+Every change is a guarded UPDATE, so of any number who race one wins. How a claim is kept up and ends: ``leases``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 
-from ris.audit.services import Actor
+from ris.audit.services import Actor, record
+from ris.kernel import doorbell
 from ris.kernel.db.transactions import lock_name
-from ris.kernel.errors import Conflict, NotFound
+from ris.kernel.errors import Conflict, Forbidden, NotFound
+from ris.kernel.events import Event, emit
 from ris.kernel.values import read_reason
 from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import require
 from worklist import states
-from worklist.events import ItemAwaitsSigner, ItemClaimed, ItemFinished, ItemReleased, ItemTakenOver
-from worklist.models import Offer, ReadingItem
-from worklist.rules.eligibility import BINDING, ruled_out
-from worklist.rules.score import PRIMARY
+from worklist.events import WORKLIST_BELL, ItemClaimed, ItemTakenOver
+from worklist.models import Offer, ReaderProfile, ReadingItem
+from worklist.rules.eligibility import BINDING, FILTERS, ReaderNow, ruled_out
+from worklist.rules.score import SECONDARY
 from worklist.selectors.case_facts import needs_of
-from worklist.selectors.linked_exams import held_together
-from worklist.selectors.readers import readers_recent
+from worklist.selectors.linked_exams import held_together, linked_with
+from worklist.selectors.readers import reader_now
 
-from ..urgency.lane_columns import NO_LANE, lane_columns
+from ..urgency.item_price import NO_LANE
 from ..urgency.updates import resume_clock
-from .leases import FREE, LEASE, publish, readable_item, require_eligible, require_room, return_item
-from .linked_exams import claim_linked_exams
 
-TEAM_FIRST = timedelta(hours=1)
-"""So long, and no longer than it has slack, a resident's case is given to signers of their own team only."""
+LEASE = timedelta(minutes=10)
+"""A claim ends so long after the last sign of life."""
+
+LINKED_FILTERS = (*BINDING, "shift's scope", "shift's end", "skill", "skipped", "full")
+"""What must not be against the reader of a linked exam; a secondary skill will do."""
 
 
 @transaction.atomic
@@ -42,15 +49,24 @@ def claim(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingI
     """
     lock_name(f"reader:{reader.pk}")  # or two claims at once could each see room for one more
     item = readable_item(item_id, reader)
-    freed = _end_offer(item, reader, at)
-    reader_now = require_eligible(item, reader, at)
+    freed = _end_offer(item, reader, at)  # first: its reservation would rule the reader out
+    state_before = require_eligible(item, reader, at)
     require_room(reader, item.reading_minutes)
     held: dict[str, Any] = {"reader": reader, "claimed_at": at, "lease_until": at + LEASE, "parked_until": None}
     taken = ReadingItem.objects.take(states.CLAIM, item_id, **held, **freed, **NO_LANE)
     resume_clock(item_id, actor=actor, at=at)
     publish(taken, ItemClaimed(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
-    claim_linked_exams(taken, reader=reader, reader_now=reader_now, actor=actor, at=at)
+    claim_linked_exams(taken, reader=reader, reader_now=state_before, actor=actor, at=at)
     return taken
+
+
+def readable_item(item_id: int, reader: User) -> ReadingItem:
+    """The item, with its patient. Raises NotFound when their sites have none such, Forbidden without the role."""
+    item = ReadingItem.objects.select_related("procedure__order__patient").filter(pk=item_id).first()
+    if item is None:
+        raise NotFound("There is no such reading item.")
+    require(reader, Can.READ_CASES, item.site_id)
+    return item
 
 
 def _end_offer(item: ReadingItem, reader: User, at: datetime) -> dict[str, Any]:
@@ -62,25 +78,66 @@ def _end_offer(item: ReadingItem, reader: User, at: datetime) -> dict[str, Any]:
     return {"reserved_for": None}
 
 
-@transaction.atomic
-def release(item_id: int, *, reader: User, reason: str = "", actor: Actor, at: datetime) -> ReadingItem:
-    """Give a held case back to the others, with what was claimed along with it; drafts stay.
+def require_eligible(item: ReadingItem, reader: User, at: datetime) -> ReaderNow:
+    """Raise Forbidden when the reader may not take this case whoever asks; else the reader, as the rules see them."""
+    eligible = reader_now(reader, at)
+    against = ruled_out(eligible, needs_of(item, at), only=BINDING)
+    if against:
+        raise Forbidden(f"You cannot take this case: the reader {FILTERS[against[0]][0]}.", code="not-eligible")
+    return eligible
 
-    Raises Conflict when the reader does not hold it.
+
+def require_room(reader: User, reading_minutes: float) -> None:
+    """Raise Conflict when one more case would be more than the reader may hold at a time."""
+    profile = ReaderProfile.objects.filter(user=reader).first() or ReaderProfile()
+    held = ReadingItem.objects.filter(reader=reader, state=states.CLAIMED)
+    count, minutes = held.count(), held.aggregate(total=Sum("reading_minutes"))["total"] or 0.0
+    if count >= profile.most_claims or (count and minutes + reading_minutes > profile.most_minutes):
+        raise Conflict(f"You hold {count} cases already; finish or release one first.", code="claims-full")
+
+
+def publish(item: ReadingItem, event: Event, actor: Actor, *, reason: str = "", **detail: Any) -> ReadingItem:
+    """Write the fact and the audit row, ring the bell after commit."""
+    emit(event)
+    patient_id = item.procedure.order.patient_id
+    # The audit keeps these words, such as item.takenover: renaming a kind of event would split its history.
+    action = "item." + event.kind.removeprefix("Item").lower()
+    record(actor, action, item, patient_id=patient_id, reason=reason.strip(), at=event.at, **detail)
+    doorbell.ring(WORKLIST_BELL)
+    return item
+
+
+def claim_linked_exams(
+    taken: ReadingItem, *, reader: User, reader_now: ReaderNow, actor: Actor, at: datetime
+) -> list[ReadingItem]:
+    """Claim, in the caller's transaction, what is linked with ``taken`` and fits its reader; the items.
+
+    ``reader_now``: the reader without ``taken``. As many as the caps allow, the most urgent first.
+    One that another reader takes at this moment is left to them.
     """
-    item = ReadingItem.objects.filter(pk=item_id).first()
-    together = held_together(item) if item and item.reader_id == reader.pk else []
-    taken = _release(item_id, reader, reason, actor, at)
-    for other in together:
-        if other.pk != item_id:
-            _release(other.pk, reader, reason, actor, at)
-    return taken
+    claimed = []
+    held, minutes = reader_now.held + 1, reader_now.held_minutes + taken.reading_minutes
+    for item in linked_with(taken):
+        needs = needs_of(item, at)
+        now = replace(reader_now, held=held, held_minutes=minutes)
+        # SECONDARY at least: one reader for both exams is worth more than the primary skill for each.
+        if ruled_out(now, replace(needs, reach=max(needs.reach, SECONDARY)), only=_filters(reader_now)):
+            continue
+        columns = {"reader": reader, "claimed_at": at, "lease_until": at + LEASE, "claimed_with": taken}
+        try:
+            other = ReadingItem.objects.take(states.CLAIM, item.pk, **columns, **NO_LANE)
+        except Conflict:
+            continue
+        event = ItemClaimed(stream=other.accession, at=at, item_id=other.pk, reader_id=reader.pk)
+        claimed.append(publish(other, event, actor, reason="linked", claimed_with=taken.pk))
+        held, minutes = held + 1, minutes + item.reading_minutes
+    return claimed
 
 
-def _release(item_id: int, reader: User, reason: str, actor: Actor, at: datetime) -> ReadingItem:
-    taken = return_item(item_id, at, reader=reader)
-    event = ItemReleased(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk)
-    return publish(taken, event, actor, reason=reason)
+def _filters(reader_now: ReaderNow) -> tuple[str, ...]:
+    """Off shift there is no end of it to look to."""
+    on_shift = reader_now.minutes_left is not None
+    return tuple(name for name in LINKED_FILTERS if on_shift or name != "shift's end")
 
 
 @transaction.atomic
@@ -91,20 +148,21 @@ def take_over(item_id: int, *, reader: User, reason: str, actor: Actor, at: date
     gets it from the present holder, and the others Conflict.
     """
     read_reason(reason, "Say why you take this case over.")
+    # The name before the rows: next_case and claim take both in this order, so none waits in a ring.
     lock_name(f"reader:{reader.pk}")
     item = readable_item(item_id, reader)
     if item.reader_id == reader.pk:
         raise Conflict("You hold this case already.")
-    reader_now = require_eligible(item, reader, at)
+    eligible = require_eligible(item, reader, at)
     require_room(reader, item.reading_minutes)
     together = held_together(item) if item.state == states.CLAIMED else []
     taken = _take_over(item, reader, reason, actor, at, None)
     for other in together:
-        if other.pk == item_id or ruled_out(reader_now, needs_of(other, at), only=BINDING):
+        if other.pk == item_id or ruled_out(eligible, needs_of(other, at), only=BINDING):
             continue
         try:
             require_room(reader, other.reading_minutes)
-        except Conflict:
+        except Conflict:  # the asked-for case is taken all the same; the rest stays with its reader
             break
         _take_over(other, reader, reason, actor, at, taken)
     return taken
@@ -120,38 +178,3 @@ def _take_over(
         stream=taken.accession, at=at, item_id=item.pk, reader_id=reader.pk, from_reader_id=item.reader_id or 0
     )
     return publish(taken, event, actor, reason=reason, from_reader=item.reader_id)
-
-
-@transaction.atomic
-def pass_to_signer(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
-    """The reader who holds it has released a preliminary report: offer the case to those who may sign.
-
-    Where somebody of the reader's own team is there to sign, to them first.
-    """
-    item = ReadingItem.objects.filter(pk=item_id).first()
-    if item is None:
-        raise NotFound("There is no such reading item.")
-    where = lane_columns(item, at)
-    first = _team_first(reader, where, at)
-    mine = ReadingItem.objects.filter(reader=reader)
-    columns = {**FREE, "preliminary_by": reader, "assigned_to": None, **first, **where}
-    taken = mine.take(states.RELEASE_TO_SIGNER, item_id, **columns)
-    return publish(taken, ItemAwaitsSigner(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
-
-
-def _team_first(reader: User, where: dict[str, Any], at: datetime) -> dict[str, Any]:
-    profile = getattr(reader, "reader_profile", None)
-    team = profile.team if profile else ""
-    here = (one for one in readers_recent(at) if one.team == team and one.can_sign and one.present)
-    if not team or where["lane"] != PRIMARY or all(one.id == reader.pk for one in here):
-        return {"team": team, "team_until": None}
-    return {"team": team, "team_until": min(at + TEAM_FIRST, where["turns_at"])}
-
-
-@transaction.atomic
-def finish(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
-    """The report is signed: the case is over. Raises Conflict unless this reader holds it at this moment."""
-    mine = ReadingItem.objects.filter(reader=reader)
-    taken = mine.take(states.FINISH, item_id, finished_at=at, lease_until=None, next_rung_at=None)
-    taken.pauses.filter(until__isnull=True).update(until=at)
-    return publish(taken, ItemFinished(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)

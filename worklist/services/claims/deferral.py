@@ -15,9 +15,10 @@ from worklist import states
 from worklist.events import ItemParked, ItemResumed, ItemSkipped
 from worklist.models import ReadingItem, Skip
 
-from ..urgency.lane_columns import NO_LANE, lane_columns
+from ..urgency.item_price import NO_LANE, lane_columns
 from ..urgency.updates import pause_clock, resume_clock
-from .leases import FREE, SWEEP, publish, readable_item, return_item
+from .claim import publish, readable_item
+from .leases import FREE, SWEEP, return_item
 
 
 @transaction.atomic

@@ -24,7 +24,8 @@ from worklist.selectors.readers import readers_now
 from worklist.selectors.roster import on_shift
 
 from ..items import RULES
-from .leases import LEASE, publish, return_item
+from .claim import LEASE, publish
+from .leases import return_item
 
 
 @transaction.atomic

@@ -1,4 +1,7 @@
-"""What every change of hands needs: who may see and take a case, how it goes back, how it is said."""
+"""How a claim is kept up, and how it ends: by time, by its reader, at a preliminary report, at the final one.
+
+Linked exams that were claimed in one action live on and are released together.
+"""
 
 from __future__ import annotations
 
@@ -6,80 +9,29 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q
 
-from ris.audit.services import Actor, record
-from ris.kernel import doorbell
-from ris.kernel.errors import Conflict, Forbidden, NotFound
-from ris.kernel.events import Event, emit
+from ris.audit.services import Actor
+from ris.kernel.errors import Conflict, NotFound
 from ris.people.models import User
-from ris.people.roles import Can
-from ris.people.selectors import require
 from worklist import states
-from worklist.events import WORKLIST_BELL, ItemReleased
-from worklist.models import ReaderProfile, ReadingItem
-from worklist.rules.eligibility import BINDING, FILTERS, ReaderNow, ruled_out
-from worklist.selectors.case_facts import needs_of
-from worklist.selectors.readers import reader_now
+from worklist.events import ItemAwaitsSigner, ItemFinished, ItemReleased
+from worklist.models import ReadingItem
+from worklist.rules.score import PRIMARY
+from worklist.selectors.linked_exams import held_together
+from worklist.selectors.readers import readers_recent
 
-from ..urgency.lane_columns import lane_columns
+from ..urgency.item_price import lane_columns
 from ..urgency.updates import resume_clock
-
-LEASE = timedelta(minutes=10)
-"""A claim ends so long after the last sign of life."""
+from .claim import LEASE, publish
 
 SWEEP = Actor.job("sweep")
 
 FREE: dict[str, Any] = {"reader": None, "lease_until": None, "claimed_with": None}
 """Columns of an item that nobody holds."""
 
-
-def readable_item(item_id: int, reader: User) -> ReadingItem:
-    """The item, with its patient. Raises NotFound when their sites have none such, Forbidden without the role."""
-    item = ReadingItem.objects.select_related("procedure__order__patient").filter(pk=item_id).first()
-    if item is None:
-        raise NotFound("There is no such reading item.")
-    require(reader, Can.READ_CASES, item.site_id)
-    return item
-
-
-def require_eligible(item: ReadingItem, reader: User, at: datetime) -> ReaderNow:
-    """Raise Forbidden when the reader may not take this case whoever asks; else the reader, as the rules see them."""
-    eligible = reader_now(reader, at)
-    against = ruled_out(eligible, needs_of(item, at), only=BINDING)
-    if against:
-        raise Forbidden(f"You cannot take this case: the reader {FILTERS[against[0]][0]}.", code="not-eligible")
-    return eligible
-
-
-def require_room(reader: User, reading_minutes: float) -> None:
-    """Raise Conflict when one more case would be more than the reader may hold at a time."""
-    profile = ReaderProfile.objects.filter(user=reader).first() or ReaderProfile()
-    held = ReadingItem.objects.filter(reader=reader, state=states.CLAIMED)
-    count, minutes = held.count(), held.aggregate(total=Sum("reading_minutes"))["total"] or 0.0
-    if count >= profile.most_claims or (count and minutes + reading_minutes > profile.most_minutes):
-        raise Conflict(f"You hold {count} cases already; finish or release one first.", code="claims-full")
-
-
-def return_item(item_id: int, at: datetime, **guard: Any) -> ReadingItem:
-    """CLAIMED → waiting, for the signer where there is a preliminary report. ``guard`` narrows the UPDATE."""
-    item = ReadingItem.objects.filter(pk=item_id).first()
-    if item is None:
-        raise NotFound("There is no such reading item.")
-    step = states.RELEASE_TO_SIGNER if item.preliminary_by_id else states.RELEASE
-    held = ReadingItem.objects.filter(preliminary_by=item.preliminary_by_id, **guard)
-    taken = held.take(step, item_id, **FREE, **lane_columns(item, at))
-    return taken.reread() if resume_clock(item_id, actor=SWEEP, at=at) else taken
-
-
-def publish(item: ReadingItem, event: Event, actor: Actor, *, reason: str = "", **detail: Any) -> ReadingItem:
-    """Write the fact and the audit row, ring the bell after commit."""
-    emit(event)
-    patient_id = item.procedure.order.patient_id
-    action = "item." + event.kind.removeprefix("Item").lower()
-    record(actor, action, item, patient_id=patient_id, reason=reason.strip(), at=event.at, **detail)
-    doorbell.ring(WORKLIST_BELL)
-    return item
+TEAM_FIRST = timedelta(hours=1)
+"""So long, and no longer than it has slack, a resident's case is given to signers of their own team only."""
 
 
 def extend_lease(item_id: int, *, reader: User, at: datetime) -> bool:
@@ -92,6 +44,7 @@ def extend_lease(item_id: int, *, reader: User, at: datetime) -> bool:
         return False
     first = ReadingItem.objects.filter(pk=item_id).values("claimed_with")
     along = mine.filter(Q(claimed_with=item_id) | Q(claimed_with__in=first) | Q(pk__in=first)).exclude(pk=item_id)
+    # One by one in the order of ids: two heartbeats that update the same rows in another order would deadlock.
     for pk in list(along.order_by("pk").values_list("pk", flat=True)):
         mine.filter(pk=pk).update(lease_until=at + LEASE)
     return True
@@ -115,3 +68,74 @@ def _expire(item_id: int, at: datetime) -> bool:
     event = ItemReleased(stream=taken.accession, at=at, item_id=item_id, reader_id=item.reader_id or 0, expired=True)
     publish(taken, event, SWEEP, reason="lease expired", reader=item.reader_id)
     return True
+
+
+@transaction.atomic
+def release(item_id: int, *, reader: User, reason: str = "", actor: Actor, at: datetime) -> ReadingItem:
+    """Give a held case back to the others, with what was claimed along with it; drafts stay.
+
+    Raises Conflict when the reader does not hold it.
+    """
+    item = ReadingItem.objects.filter(pk=item_id).first()
+    # Locked before the first is released: after that they are no longer known by what was claimed with what.
+    together = held_together(item) if item and item.reader_id == reader.pk else []
+    taken = _release(item_id, reader, reason, actor, at)
+    for other in together:
+        if other.pk != item_id:
+            _release(other.pk, reader, reason, actor, at)
+    return taken
+
+
+def _release(item_id: int, reader: User, reason: str, actor: Actor, at: datetime) -> ReadingItem:
+    taken = return_item(item_id, at, reader=reader)
+    event = ItemReleased(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk)
+    return publish(taken, event, actor, reason=reason)
+
+
+def return_item(item_id: int, at: datetime, **guard: Any) -> ReadingItem:
+    """CLAIMED → waiting, for the signer where there is a preliminary report. ``guard`` narrows the UPDATE."""
+    item = ReadingItem.objects.filter(pk=item_id).first()
+    if item is None:
+        raise NotFound("There is no such reading item.")
+    # preliminary_by decides the step, so it is in the guard too: a report released meanwhile makes a Conflict.
+    step = states.RELEASE_TO_SIGNER if item.preliminary_by_id else states.RELEASE
+    held = ReadingItem.objects.filter(preliminary_by=item.preliminary_by_id, **guard)
+    taken = held.take(step, item_id, **FREE, **lane_columns(item, at))
+    return taken.reread() if resume_clock(item_id, actor=SWEEP, at=at) else taken
+
+
+@transaction.atomic
+def pass_to_signer(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
+    """The reader who holds it has released a preliminary report: offer the case to those who may sign.
+
+    Where somebody of the reader's own team is there to sign, to them first.
+    """
+    item = ReadingItem.objects.filter(pk=item_id).first()
+    if item is None:
+        raise NotFound("There is no such reading item.")
+    where = lane_columns(item, at)
+    first = _team_first(reader, where, at)
+    mine = ReadingItem.objects.filter(reader=reader)
+    columns = {**FREE, "preliminary_by": reader, "assigned_to": None, **first, **where}
+    taken = mine.take(states.RELEASE_TO_SIGNER, item_id, **columns)
+    return publish(taken, ItemAwaitsSigner(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+
+
+def _team_first(reader: User, where: dict[str, Any], at: datetime) -> dict[str, Any]:
+    profile = getattr(reader, "reader_profile", None)
+    team = profile.team if profile else ""
+    signers = {row.id for row in readers_recent(at) if row.team == team and row.can_sign and row.present}
+    # A case that has spilled beyond PRIMARY has used half of its SLA: it does not wait for a team.
+    if not team or where["lane"] != PRIMARY or signers <= {reader.pk}:
+        return {"team": team, "team_until": None}
+    return {"team": team, "team_until": min(at + TEAM_FIRST, where["turns_at"])}
+
+
+@transaction.atomic
+def finish(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
+    """The report is signed: the case is over. Raises Conflict unless this reader holds it at this moment."""
+    mine = ReadingItem.objects.filter(reader=reader)
+    taken = mine.take(states.FINISH, item_id, finished_at=at, lease_until=None, next_rung_at=None)
+    # Ended without pricing: a pause of a finished case moves no due time.
+    taken.pauses.filter(until__isnull=True).update(until=at)
+    return publish(taken, ItemFinished(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)

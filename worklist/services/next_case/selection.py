@@ -22,9 +22,8 @@ from worklist.rules.eligibility import OVERTIME_MINUTES, ReaderNow
 from worklist.rules.policy import URGENT_FROM, Policy
 from worklist.rules.score import minutes
 
-from ..claims.leases import LEASE, publish, require_room
-from ..claims.linked_exams import claim_linked_exams
-from ..urgency.lane_columns import advance_lanes, score_terms
+from ..claims.claim import LEASE, claim_linked_exams, publish, require_room
+from ..urgency.item_price import advance_lanes, score_terms
 from .postgresql import postgresql_claim, postgresql_heads
 from .probes import Probe, Requester, probes_of, requester_now
 from .sqlite import sqlite_claim, sqlite_heads

@@ -1,4 +1,4 @@
-"""From a case's facts to the columns of its row, by the rules that are in force."""
+"""From a case's facts to the columns of its row: its price by the rules that are in force, and its lane."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from django.db import connection
 
 from ris.catalog.models import Subspecialty
 from ris.orders.models import RequestedProcedure
@@ -16,12 +18,10 @@ from worklist.rules.facts import Facts
 from worklist.rules.language.parser import REACHES, Outcome
 from worklist.rules.policy import Policy
 from worklist.rules.pricing import Pricing, decide
-from worklist.rules.score import PRIMARY, next_rung_at, place, terms
+from worklist.rules.score import PRIMARY, SLOPE, Case, Place, next_rung_at, place, reach_of, terms
 from worklist.selectors.case_facts import clock_of, facts_of, findings_of, prior_readers
 from worklist.selectors.readers import readers_recent
 from worklist.selectors.rules_in_force import policy_in_force, rules_in_force
-
-from .lane_columns import place_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,11 @@ def price_item(item: ReadingItem, requested: RequestedProcedure, at: datetime) -
         findings=findings,
         policy=policy,
     )
+    # The class may have come from a rule, so which event began its clock is known only now.
     began = clock(pricing.urgency)
     item.reach = max(item.reach if item.pk else PRIMARY, REACHES.get(outcome.effects.get("pool", ""), PRIMARY))
     columns: dict[str, Any] = {
+        # A place is noted in worklist_lane even for a held item, whose lane reprice() empties: that costs nothing.
         **place_columns(place(pricing.case, at, reach=item.reach, policy=policy)),
         "urgency": pricing.urgency,
         "weight": pricing.case.class_points,
@@ -100,13 +102,13 @@ def _reasons(facts: Facts, outcome: Outcome, pricing: Pricing, policy: Policy, a
 def _dear(item: ReadingItem, requested: RequestedProcedure, asked: frozenset[str], at: datetime) -> dict[str, bool]:
     """Facts that take more than the case itself to know: when it is opened (a draft may ask for them when it is tried
     on the past), and where some rule asks for them."""
-    found, fresh = dict[str, bool](), item.pk is None
+    facts, fresh = dict[str, bool](), item.pk is None
     if fresh or "covered" in asked:
         site = requested.order.site_id
-        found["covered"] = coverage_gap(readers_recent(at), site, item.pool, item.modality) == PRIMARY
+        facts["covered"] = coverage_gap(readers_recent(at), site, item.pool, item.modality) == PRIMARY
     if fresh or "prior_reader" in asked:
-        found["compared"] = bool(prior_readers(item, requested.order.patient_id))
-    return found
+        facts["compared"] = bool(prior_readers(item, requested.order.patient_id))
+    return facts
 
 
 def _asked(outcome: Outcome) -> dict[str, Any]:
@@ -131,3 +133,47 @@ def paused_for(item: ReadingItem, at: datetime) -> timedelta:
     if item.pk is None:
         return timedelta(0)
     return sum(((p.until or at) - p.since for p in item.pauses.all()), timedelta(0))
+
+
+NO_LANE: dict[str, Any] = {"lane": None, "turns_at": None}
+"""Columns of an item that nobody can be given; rank and slope stay, so that lists keep their order."""
+
+_NOTE = "INSERT INTO worklist_lane (number, reach, slope) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+
+
+def case_of(item: ReadingItem) -> Case:
+    """What the score needs to know of an item."""
+    return Case(item.weight, item.reading_minutes, item.due_at, float(item.sla_minutes), item.points)
+
+
+def score_terms(item: ReadingItem, at: datetime) -> dict[str, float]:
+    """Why the item stands where it stands."""
+    return terms(case_of(item), at, item.policy or policy_in_force())
+
+
+def lane_columns(item: ReadingItem, at: datetime) -> dict[str, Any]:
+    """Columns of an item that somebody can be given: where it stands at a moment."""
+    return place_columns(place(case_of(item), at, reach=item.reach, policy=policy_in_force()))
+
+
+def place_columns(where: Place) -> dict[str, Any]:
+    """The same for a known place. Notes the lane, in the caller's transaction, so that next-case looks there.
+
+    There is no cache of known lanes: a rolled-back note would leave items where nobody looks.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, [where.lane, reach_of(where.lane), SLOPE])
+    return {"lane": where.lane, "rank": where.rank, "slope": where.slope, "turns_at": where.turns_at}
+
+
+def advance_lanes(at: datetime, *, limit: int = 1000) -> int:
+    """Move items whose time has come to their next lane; return how many moved.
+
+    Each moves by a guarded UPDATE of its own, so sweeps and claims may run at the same time.
+    """
+    due = ReadingItem.objects.filter(turns_at__lte=at, lane__isnull=False).order_by("turns_at")[:limit]
+    moved = 0
+    for item in due:
+        still = ReadingItem.objects.filter(pk=item.pk, version=item.version, lane__isnull=False)
+        moved += still.update(**lane_columns(item, at))
+    return moved
