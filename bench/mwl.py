@@ -27,11 +27,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from mwl_databases import environments, private_postgres  # noqa: E402
-from mwl_files import write_files  # noqa: E402
-from mwl_fill import Plan, first_day  # noqa: E402
-from mwl_peers import HERE, Peer, start_orthanc, start_ours, start_wlmscpfs  # noqa: E402
-from mwl_queries import QUERIES, identifiers  # noqa: E402
+from mwl.databases import environments, private_postgres  # noqa: E402
+from mwl.files import write_files  # noqa: E402
+from mwl.fill import Plan, first_day  # noqa: E402
+from mwl.peers import BENCH, Peer, start_orthanc, start_ours, start_wlmscpfs  # noqa: E402
+from mwl.queries import QUERIES, identifiers  # noqa: E402
 
 MOST_FOR_PEERS = 10_000
 SHARED_AT = 10_000
@@ -67,7 +67,7 @@ def ask(peer: Peer, cell: Cell, *, seconds: float, at_least: int = 1) -> dict[st
         "at_least": at_least,
     }
     before = peer.processor_seconds()
-    command = [sys.executable, str(HERE / "mwl_client.py")]
+    command = [sys.executable, str(BENCH / "mwl" / "client.py")]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{peer.name}, {peer.entries}, {cell}: {done.stderr[-500:]}")
@@ -183,7 +183,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mwl-bench-") as folder:
         os.chmod(folder, 0o711)  # PostgreSQL, as another user, goes through it
         results = bench(args, Path(folder))
-    from mwl_report import report
+    from mwl.report import report
 
     where = {"cores": os.cpu_count(), "load_before": round(load, 1), "load_after": round(os.getloadavg()[0], 1)}
     report(results, where, None if args.quick else args.out)

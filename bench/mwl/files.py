@@ -6,7 +6,7 @@ from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
-from mwl_fill import Plan, accession, first_day
+from mwl.fill import Plan, accession, first_day
 
 TOKENS = {
     "accession": "ZZACCESS",

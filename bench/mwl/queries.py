@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from mwl_fill import ROWS_A_DAY, Plan, accession, first_day
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import encode
+
+from mwl.fill import ROWS_A_DAY, Plan, accession, first_day
 
 QUERIES = {"own AE and day": ROWS_A_DAY, "accession": 1, "name*": 10}
 """And how many rows answer each."""

@@ -1,4 +1,4 @@
-"""Fills a database with worklist entries: ``python bench/mwl_fill.py ENTRIES``, with the server's settings.
+"""Fills a database with worklist entries: ``python bench/mwl/fill.py ENTRIES``, with the server's settings.
 
 Entry ``i`` belongs to one of ``devices`` scanners and one of ``days`` days, twenty to each; ten
 neighbours share a family name. So every number of entries has the same three questions: own AE and

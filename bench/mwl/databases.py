@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-from mwl_peers import HERE, free_port
 
-ROOT = HERE.parent
+from mwl.peers import BENCH, free_port
+
+ROOT = BENCH.parent
 
 
 @contextmanager
@@ -93,10 +94,10 @@ def _migrate(env: dict[str, str]) -> None:
 
 
 def _filled(env: dict[str, str], entries: int) -> dict[str, str]:
-    subprocess.run([sys.executable, str(HERE / "mwl_fill.py"), str(entries)], env=_settings(env), check=True)
+    subprocess.run([sys.executable, str(BENCH / "mwl" / "fill.py"), str(entries)], env=_settings(env), check=True)
     return _settings(env)
 
 
 def _settings(env: dict[str, str]) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RIS_", "DATABASE_URL"))}
-    return inherited | {"PYTHONPATH": f"{ROOT}:{HERE}", "DJANGO_SETTINGS_MODULE": "ris.settings"} | env
+    return inherited | {"PYTHONPATH": f"{ROOT}:{BENCH}", "DJANGO_SETTINGS_MODULE": "ris.settings"} | env

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+BENCH = Path(__file__).resolve().parent.parent
 ORTHANC_PLUGIN = "/usr/share/orthanc/plugins/libModalityWorklists.so"
 
 
@@ -64,7 +64,7 @@ def free_port() -> int:
 def start_ours(name: str, entries: int, env: dict[str, str], folder: Path, processes: int = 1) -> Peer:
     port = free_port()
     log = (folder / f"{name}-{entries}.log").open("wb")
-    command = [sys.executable, str(HERE / "mwl.py"), "--serve", str(port)]
+    command = [sys.executable, str(BENCH / "mwl.py"), "--serve", str(port)]
     started = [
         subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=subprocess.STDOUT) for _ in range(processes)
     ]

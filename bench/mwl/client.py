@@ -1,6 +1,6 @@
 """A small raw-socket worklist client, so that what is measured is the server.
 
-``python mwl_client.py`` reads what to do and prints the latencies of its queries, in seconds, both as JSON.
+``python bench/mwl/client.py`` reads what to do and prints the latencies of its queries, in seconds, both as JSON.
 """
 
 from __future__ import annotations
