@@ -17,15 +17,15 @@ from ris.web.openapi import ApiDocs
 from ris.web.pages import health
 from worklist import urls as worklist
 
-ROOMS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom)
+APPS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom)
 
 urlpatterns = [
     path("healthz", health, name="health"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", ApiDocs.as_view(url_name="schema"), name="api-docs"),
-    path("api/", include([pattern for room in ROOMS for pattern in room.api_patterns])),
+    path("api/", include([pattern for app in APPS for pattern in app.api_patterns])),
     path("admin/", admin.site.urls),
-    *(path("", include(room)) for room in ROOMS),
+    *(path("", include(app)) for app in APPS),
 ]
 
 handler404 = "ris.web.pages.not_found"

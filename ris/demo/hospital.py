@@ -1,17 +1,22 @@
-"""Sites, devices and catalog of the demo hospital; fills an empty database with them and the staff."""
+"""The demo hospital: sites, devices, catalog, users of each role, readers on shifts around the clock."""
 
 from __future__ import annotations
 
 import csv
 import os
-from datetime import datetime
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time
 from pathlib import Path
 
 from django.db import transaction
 
+from ris.audit.services import Actor
 from ris.catalog.models import Device, Procedure, Site, Subspecialty
-
-from .staff import hire_staff
+from ris.people.models import User
+from ris.people.roles import Role
+from ris.people.services import grant
+from worklist.models import ReaderProfile, Shift, Skill
 
 PROCEDURES = Path(__file__).with_name("procedures.csv")
 
@@ -51,6 +56,36 @@ SUBSPECIALTIES = {
     "general": "General",
 }
 
+ZONE = "America/Chicago"
+# They overlap, so that hand-overs can be seen; EVENING and NIGHT end on the next day.
+DAY, EVENING, NIGHT, ALWAYS = (time(7), time(17)), (time(15), time(1)), (time(22), time(8)), (time(0), time(0))
+
+STAFF = [  # user name, given, family, role
+    ("scheduler", "Sam", "Demo-Scheduler", Role.SCHEDULER),
+    ("tech", "Toni", "Demo-Tech", Role.TECHNOLOGIST),
+    ("analyst", "Ana", "Demo-Analyst", Role.ANALYST),
+    ("admin", "Ada", "Demo-Admin", Role.ADMINISTRATOR),
+    ("referrer", "Rita", "Demo-Referrer", Role.REFERRER),
+]
+
+READERS = [  # user name, given, family, role, primary skills, hours, years
+    ("radiologist", "Robin", "Demo-Reader", Role.RADIOLOGIST, "all", ALWAYS, 12),
+    ("resident", "Remy", "Demo-Resident", Role.RESIDENT, "all", ALWAYS, 0),
+    ("lead", "Lee", "Demo-Lead", Role.LEAD, "all", ALWAYS, 20),
+    ("neuro1", "Nora", "Demo-Neuro", Role.RADIOLOGIST, "neuro", DAY, 9),
+    ("neuro2", "Nils", "Demo-Neuro", Role.RADIOLOGIST, "neuro", EVENING, 4),
+    ("chest1", "Cleo", "Demo-Chest", Role.RADIOLOGIST, "chest general", DAY, 15),
+    ("chest2", "Carl", "Demo-Chest", Role.RADIOLOGIST, "chest general", EVENING, 6),
+    ("body1", "Bea", "Demo-Body", Role.RADIOLOGIST, "body vascular", DAY, 11),
+    ("body2", "Bo", "Demo-Body", Role.RADIOLOGIST, "body vascular", EVENING, 3),
+    ("msk1", "Mia", "Demo-Msk", Role.RADIOLOGIST, "msk", DAY, 8),
+    ("msk2", "Max", "Demo-Msk", Role.RADIOLOGIST, "msk general", EVENING, 2),
+    ("breast1", "Bibi", "Demo-Breast", Role.RADIOLOGIST, "breast", DAY, 18),
+    ("night1", "Nick", "Demo-Night", Role.RADIOLOGIST, "neuro body chest general", NIGHT, 5),
+    ("night2", "Nell", "Demo-Night", Role.RADIOLOGIST, "msk vascular general", NIGHT, 7),
+    ("general1", "Gus", "Demo-General", Role.RADIOLOGIST, "general chest", DAY, 25),
+]
+
 
 def seed_hospital(passwords_file: Path, *, at: datetime) -> dict[str, str]:
     """Build the hospital and hire its staff; what is there already stays.
@@ -61,6 +96,7 @@ def seed_hospital(passwords_file: Path, *, at: datetime) -> dict[str, str]:
     with transaction.atomic():
         passwords = hire_staff(build_hospital(), at=at)
     if passwords:
+        # The mode is given at the opening: a chmod afterwards leaves a moment in which others could read.
         descriptor = os.open(passwords_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
             file.writelines(f"{name} {password}\n" for name, password in passwords.items())
@@ -89,3 +125,52 @@ def import_catalog(file: Path) -> int:
         Procedure(**(row | {"subspecialty": subspecialties[row["subspecialty"]]})) for row in rows
     )
     return len(rows)
+
+
+def hire_staff(sites: Sequence[Site], *, at: datetime) -> dict[str, str]:
+    """Make the users that are not there yet; return the new ones' random passwords by user name."""
+    passwords: dict[str, str] = {}
+    for name, given, family, role in STAFF:
+        _hire(name, given, family, role, sites, passwords, at)
+    for name, given, family, role, skills, hours, years in READERS:
+        user = _hire(name, given, family, role, sites, passwords, at)
+        if user is not None:
+            _put_on_shift(user, skills, hours, years, at.date())
+    return passwords
+
+
+def _hire(
+    name: str, given: str, family: str, role: Role, sites: Iterable[Site], passwords: dict[str, str], at: datetime
+) -> User | None:
+    if User.objects.filter(username=name).exists():
+        return None
+    passwords[name] = secrets.token_urlsafe(9)
+    title = "MD" if role in (Role.RADIOLOGIST, Role.LEAD, Role.RESIDENT, Role.REFERRER) else ""
+    user = User.objects.create_user(
+        name, password=passwords[name], first_name=given, last_name=family, title=title, time_zone=ZONE
+    )
+    if role is Role.ADMINISTRATOR:
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
+    grant(user, roles=[role], sites=sites, actor=Actor.job("demo"), at=at)
+    return user
+
+
+def _put_on_shift(user: User, skills: str, hours: tuple[time, time], years: int, first_day: date) -> None:
+    ReaderProfile.objects.create(user=user, seniority=years, trainee=years == 0)
+    chosen = Subspecialty.objects.all() if skills == "all" else Subspecialty.objects.filter(code__in=skills.split())
+    Skill.objects.bulk_create(Skill(reader=user, subspecialty=row) for row in chosen)
+    others = Subspecialty.objects.exclude(pk__in=[row.pk for row in chosen])
+    Skill.objects.bulk_create(Skill(reader=user, subspecialty=row, level=Skill.SECONDARY) for row in others)
+    start, end = hours
+    Shift.objects.create(
+        reader=user,
+        name=f"{user.last_name} {start:%H}–{end:%H}",
+        zone=ZONE,
+        first_day=first_day.replace(day=1),
+        start_time=start,
+        end_time=end,
+        rrule="FREQ=DAILY",
+        holidays=True,
+        uid=f"demo-{user.username}@wetread",
+    )

@@ -1,4 +1,7 @@
-"""Set-up of people: who logs in, in which roles, at which sites."""
+"""Set-up of people (who logs in, in which roles, at which sites) and of the catalog.
+
+The catalog's forms stand here since the catalog lies a layer below people and does not know the back office.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,9 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.http import HttpRequest
 
-from ris.catalog.models import Site
+from ris.catalog.models import Device, Procedure, Site, Subspecialty
 from ris.kernel.clock import now
 
-from . import admin_catalog as admin_catalog
 from .backoffice import SetUp
 from .http import actor_of
 from .models import User
@@ -62,7 +64,7 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
     add_form = NewPersonForm
     list_display = ("username", "first_name", "last_name", "title", "is_active")
     list_filter = ("is_active", "groups")
-    filter_horizontal = ()
+    filter_horizontal = ()  # UserAdmin names groups and user_permissions here, which this form does not have
     fieldsets = (
         (None, {"fields": ("username", "password", "is_active")}),
         ("Person", {"fields": ("first_name", "last_name", "title", "npi", "email", "time_zone")}),
@@ -76,7 +78,7 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        if not change:
+        if not change:  # the form for a new user has no boxes for roles and sites
             return
         person, actor, at = form.instance, actor_of(request), now()
         had_roles = {Role(name) for name in person.groups.values_list("name", flat=True) if name in set(Role)}
@@ -87,3 +89,35 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
             grant(person, roles=sorted(roles - had_roles), sites=sites - had_sites, actor=actor, at=at)
         if had_roles - roles or had_sites - sites:
             withdraw(person, roles=sorted(had_roles - roles), sites=had_sites - sites, actor=actor, at=at)
+
+
+@admin.register(Site)
+class SiteAdmin(SetUp):
+    """Sites in the back office."""
+
+    list_display = ("code", "name", "time_zone", "accession_prefix", "assigning_authority")
+
+
+@admin.register(Subspecialty)
+class SubspecialtyAdmin(SetUp):
+    """Subspecialties in the back office."""
+
+    list_display = ("code", "name")
+
+
+@admin.register(Device)
+class DeviceAdmin(SetUp):
+    """Devices in the back office."""
+
+    list_display = ("ae_title", "name", "modality", "room", "site", "active")
+    list_filter = ("site", "modality", "active")
+    search_fields = ("ae_title", "name", "room")
+
+
+@admin.register(Procedure)
+class ProcedureAdmin(SetUp):
+    """Procedures in the back office."""
+
+    list_display = ("code", "coding_system", "name", "modality", "body_region", "subspecialty", "active")
+    list_filter = ("modality", "subspecialty", "active")
+    search_fields = ("code", "name", "cpt")

@@ -1,4 +1,4 @@
-"""The way round the house: which pages there are, and who is shown the door to each."""
+"""The navigation at the side of every page: its links and who is shown each, and where a role begins."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from .roles import Can
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """A page in the navigation, shown to whoever may do one of ``cans``. ``key`` follows a ``g``."""
+class Link:
+    """A page in the navigation, shown to who may do one of ``cans``. ``g``, then ``key``, opens it."""
 
     label: str
     icon: str
@@ -18,34 +18,34 @@ class Door:
     key: str
 
 
-def _door(label: str, icon: str, route: str, key: str, *cans: Can) -> Door:
-    return Door(label, icon, route, frozenset(cans), key)
+def _link(label: str, icon: str, route: str, key: str, *cans: Can) -> Link:
+    return Link(label, icon, route, frozenset(cans), key)
 
 
-DOORS: dict[str, tuple[Door, ...]] = {
+NAVIGATION: dict[str, tuple[Link, ...]] = {
     "Reading": (
-        _door("Reading list", "list-checks", "worklist:list", "l", Can.SEE_WORKLIST),
-        _door("Coordinator", "gauge", "worklist:coordinator", "w", Can.LEAD_READING),
-        _door("Results", "file-text", "reporting:results", "t", Can.SEE_REPORTS),
+        _link("Reading list", "list-checks", "worklist:list", "l", Can.SEE_WORKLIST),
+        _link("Coordinator", "gauge", "worklist:coordinator", "w", Can.LEAD_READING),
+        _link("Results", "file-text", "reporting:results", "t", Can.SEE_REPORTS),
     ),
     "Imaging": (
-        _door("Orders", "clipboard-list", "orders:list", "o", Can.SEE_ORDERS),
-        _door("Device board", "monitor", "orders:board", "b", Can.SEE_ORDERS),
-        _door("Identity", "users", "orders:identity", "i", Can.SEPARATE_PATIENTS),
-        _door("Exam exceptions", "unlink", "dicom:exceptions", "x", Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP),
+        _link("Orders", "clipboard-list", "orders:list", "o", Can.SEE_ORDERS),
+        _link("Device board", "monitor", "orders:board", "b", Can.SEE_ORDERS),
+        _link("Identity", "users", "orders:identity", "i", Can.SEPARATE_PATIENTS),
+        _link("Exam exceptions", "unlink", "dicom:exceptions", "x", Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP),
     ),
     "Duty": (
-        _door("Roster", "calendar-days", "worklist:roster", "r", Can.SEE_WORKLIST),
-        _door("Coverage", "users", "worklist:coverage", "c", Can.LEAD_READING),
-        _door("Rules", "scroll-text", "worklist:rules", "u", Can.LEAD_READING),
+        _link("Roster", "calendar-days", "worklist:roster", "r", Can.SEE_WORKLIST),
+        _link("Coverage", "users", "worklist:coverage", "c", Can.LEAD_READING),
+        _link("Rules", "scroll-text", "worklist:rules", "u", Can.LEAD_READING),
     ),
     "System": (
-        _door("Messages", "message-square-warning", "hl7:messages", "m", Can.SEE_MESSAGES),
-        _door("Devices", "server", "dicom:devices", "d", Can.SEE_ORDERS),
-        _door("Prefetch", "arrow-down-to-line", "dicom:prefetch", "f", Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING),
-        _door("Reports out", "archive", "dicom:reports", "p", Can.SEE_MESSAGES),
-        _door("Set-up", "settings", "admin:index", "s", Can.SET_UP),
-        _door("Alarms", "bell", "people:alarms", "a", Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING),
+        _link("Messages", "message-square-warning", "hl7:messages", "m", Can.SEE_MESSAGES),
+        _link("Devices", "server", "dicom:devices", "d", Can.SEE_ORDERS),
+        _link("Prefetch", "arrow-down-to-line", "dicom:prefetch", "f", Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING),
+        _link("Reports out", "archive", "dicom:reports", "p", Can.SEE_MESSAGES),
+        _link("Set-up", "settings", "admin:index", "s", Can.SET_UP),
+        _link("Alarms", "bell", "people:alarms", "a", Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING),
     ),
 }
 
@@ -57,4 +57,4 @@ HOMES: tuple[tuple[Can, str], ...] = (
     (Can.SET_UP, "people:alarms"),
     (Can.SEE_REPORTS, "reporting:results"),
 )
-"""The first that fits is where a person begins."""
+"""Permission and first page; the first pair that fits counts, so the most specific work stands first."""

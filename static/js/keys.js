@@ -40,8 +40,8 @@ export function startKeys() {
     if (key === "g" && !event.repeat) { going = Date.now(); return; }
     if (Date.now() - going < 1500) {
       going = 0;
-      const door = document.querySelector(`[data-go="${CSS.escape(key)}"]`);
-      if (door) { event.preventDefault(); door.click(); return; }
+      const link = document.querySelector(`[data-go="${CSS.escape(key)}"]`);
+      if (link) { event.preventDefault(); link.click(); return; }
     }
     if (key === "?") { event.preventDefault(); help(); return; }
     if (key === "/") {
@@ -89,7 +89,7 @@ function help() {
   if (document.querySelector("[data-rows]")) { add("j", "Next row"); add("k", "Previous row"); add("enter", "Open the row"); }
   for (const element of document.querySelectorAll("[data-key]")) if (reachable(element) || !chosenRow()) add(keyOf(element, map), names(element));
   if (document.querySelector("[data-search]")) add("/", "Search");
-  for (const door of document.querySelectorAll("[data-go]")) add("g then " + door.dataset.go, door.title);
+  for (const link of document.querySelectorAll("[data-go]")) add("g then " + link.dataset.go, link.title);
   add("?", "This help");
   dialog.showModal();
 }

@@ -118,7 +118,7 @@ def small_modules(tree: SourceTree) -> Iterator[str]:
 
 
 def _is_found(tree: SourceTree, module: Module) -> bool:
-    room = module.short_name.partition("_")[0]  # pages_orders, admin_catalog
+    room = module.short_name.partition("_")[0]  # pages_orders, api_errors
     folders = module.folder.split(".")[1:]
     if module.is_package or "." not in module.name:  # a script in the root
         return True

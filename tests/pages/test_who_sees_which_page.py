@@ -6,25 +6,25 @@ import pytest
 from django.urls import reverse
 
 from ris.catalog.models import Site
-from ris.people.navigation import DOORS, HOMES
+from ris.people.navigation import HOMES, NAVIGATION
 from ris.people.roles import ROLES, Role
 from tests.factories import make_user
 
 from .conftest import client_of
 
-DOORS_BY_ROUTE = {door.route: door for doors in DOORS.values() for door in doors}
+LINKS = {link.route: link for links in NAVIGATION.values() for link in links}
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_a_role_is_shown_the_doors_that_open_and_no_other(role: Role, site: Site) -> None:
+def test_a_role_is_shown_the_links_that_open_and_no_other(role: Role, site: Site) -> None:
     client = client_of(make_user("somebody", role, sites=(site,)))
     shown = client.get(reverse("people:profile")).content.decode()
-    for route, door in DOORS_BY_ROUTE.items():
+    for route, link in LINKS.items():
         url = reverse(route)
         opens = client.get(url).status_code
-        allowed = bool(door.cans & ROLES[role])
+        allowed = bool(link.cans & ROLES[role])
         assert opens == (200 if allowed else 403), f"{route} as {role}: {opens}"
-        assert (f'href="{url}"' in shown) is allowed, f"the door to {route} as {role}"
+        assert (f'href="{url}"' in shown) is allowed, f"the link to {route} as {role}"
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -1,4 +1,4 @@
-"""What the shell of every page asks about its user."""
+"""What the frame of every page (``ui/nav.html``) asks about its user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.template import Context
 from django.urls import reverse
 
 from ris.kernel.models import Alarm
-from ris.people.navigation import DOORS
+from ris.people.navigation import NAVIGATION
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 
@@ -18,18 +18,18 @@ register = template.Library()
 
 @register.inclusion_tag("ui/nav.html", takes_context=True)
 def navigation(context: Context) -> dict[str, Any]:
-    """The doors of this user, the one they stand in marked."""
+    """The links that this user may open; the one whose page is shown is marked."""
     request = context["request"]
     cans = permissions_of(request.user)
     sections = []
-    for title, doors in DOORS.items():
-        links = []
-        for door in doors:
-            if door.cans & cans:
-                url = reverse(door.route)
-                links.append({"door": door, "url": url, "here": _is_here(url, request.path)})
-        if links:
-            sections.append({"title": title, "links": links})
+    for title, links in NAVIGATION.items():
+        shown = []
+        for link in links:
+            if link.cans & cans:
+                url = reverse(link.route)
+                shown.append({"link": link, "url": url, "here": _is_here(url, request.path)})
+        if shown:
+            sections.append({"title": title, "links": shown})
     alarms = Alarm.objects.filter(cleared_at__isnull=True).count() if _sees_alarms(cans) else 0
     return {"sections": sections, "alarms": alarms, "user": request.user}
 
