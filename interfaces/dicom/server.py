@@ -18,7 +18,7 @@ from .encoding.log_privacy import keep_identifiers_out_of_logs
 from .mpps import scp as mpps
 from .mwl.query_log import QueryLog
 from .upper_layer import dimse, pdu
-from .upper_layer.acceptor import Acceptor
+from .upper_layer.acceptor import accept_until
 from .upper_layer.n_services import NServices
 from .upper_layer.service_provider import Services
 
@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 
 DATABASE_THREADS = 6
 """More than the database answers at once on two cores; a scanner that waits for one of them waits for its turn."""
-SWEEP_EVERY_S = 0.2
 
 MPPS, MPPS_RETRIEVE = "1.2.840.10008.3.1.2.3.3", "1.2.840.10008.3.1.2.3.4"
 INSTANCE_AVAILABILITY = "1.2.840.10008.5.1.4.33"
@@ -60,34 +59,17 @@ def serve(
     keep_identifiers_out_of_logs()
     threads, query_log = DatabaseExecutor(DATABASE_THREADS, "dicom-database"), QueryLog()
     services = Services(threads, query_log.add, SOP_CLASSES, N_SERVICES)
+
+    def tell() -> None:
+        bound_port = sock.getsockname()[1]
+        log.info("dicom.listening", port=bound_port, ae_title=ae_title, tls=tls is not None)
+        on_listening(bound_port)
+
     try:
-        asyncio.run(_run(sock, ae_title, stop, on_listening, tls, services))
+        asyncio.run(accept_until(stop, sock, ae_title, services, settings.RIS.dicom_proxy, tls, on_listening=tell))
     finally:
         threads.shutdown()
         query_log.close()  # after the threads: the last answers are logged too
-
-
-async def _run(
-    sock: socket.socket,
-    ae_title: str,
-    stop: threading.Event,
-    on_listening: Callable[[int], None],
-    tls: ssl.SSLContext | None,
-    services: Services,
-) -> None:
-    acceptor = Acceptor(ae_title, services, settings.RIS.dicom_proxy)
-    server = await acceptor.listen(sock, tls)
-    port = sock.getsockname()[1]
-    log.info("dicom.listening", port=port, ae_title=ae_title, tls=tls is not None)
-    on_listening(port)
-    try:
-        while not stop.is_set():
-            await asyncio.sleep(SWEEP_EVERY_S)
-            acceptor.close_idle()
-    finally:
-        server.close()
-        acceptor.close()
-        await asyncio.sleep(0.05)  # for the last PDUs to leave
 
 
 def _bound(host: str, port: int, share_port: bool) -> socket.socket:

@@ -7,7 +7,6 @@ counted over all notifications. It joins on the Study Instance UID and carries n
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from pydicom.dataset import Dataset
@@ -23,7 +22,7 @@ from ..mpps.dataset import text
 from ..mpps.scp import MISSING_ATTRIBUTE, SUCCESS, refusal
 from ..mpps.services import caller_actor
 from ..upper_layer.admission import Caller
-from ..upper_layer.n_services import NRequest
+from ..upper_layer.n_services import Answer, NRequest
 from .arrivals import Notice, note_arrival
 
 AT_HAND = frozenset(["ONLINE", "NEARLINE"])
@@ -34,7 +33,7 @@ KEPT = timedelta(days=30)
 """How long single objects are remembered: archives notify of parts within minutes or hours."""
 
 
-def note_availability(event: NRequest, caller: Caller) -> tuple[Any, Dataset | None]:
+def note_availability(event: NRequest, caller: Caller) -> Answer:
     """N-CREATE: count the objects that are at hand, and withdraw those that are not any more."""
     dataset = event.attribute_list
     study_uid = text(dataset, "StudyInstanceUID")[:64]

@@ -14,18 +14,15 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import ModalityPerformedProcedureStep  # type: ignore[attr-defined]
 
 from ris.kernel.alarms import clear_alarm
-from ris.kernel.doorbell import ring
 from ris.kernel.queue import Backoff, Queue, start_clock
 
 from .. import states
-from ..models import Mpps, MppsForward, MppsTarget
+from ..models import MppsForward, MppsTarget
 from ..scu.association import Unreachable, open_association, read_status
-from .dataset import decode_dataset, encode_dataset
+from .dataset import decode_dataset
 
 log = structlog.get_logger(__name__)
 
-FORWARD = "dicom-forward"
-"""Doorbell: something may be owed to an MPPS target."""
 DUPLICATE, PROCESSING_FAILURE, NO_LONGER_UPDATABLE = 0x0111, 0x0110, 0xA710
 
 QUEUE = Queue(
@@ -36,19 +33,6 @@ QUEUE = Queue(
     alarm="mpps-forward",
     lane=("target", "mpps"),
 )
-
-
-def enqueue_forwards(mpps: Mpps, dataset: Dataset, *, creates: bool, at: datetime) -> None:
-    """Queue an N-CREATE or N-SET for every enabled target, in the transaction that stores what the device sent."""
-    forwards = [
-        MppsForward(
-            mpps=mpps, target=target, creates=creates, dataset=encode_dataset(dataset), due_at=at, state=states.OWED
-        )
-        for target in MppsTarget.objects.filter(enabled=True)
-    ]
-    if forwards:
-        MppsForward.objects.bulk_create(forwards)
-        ring(FORWARD)
 
 
 def send_forwards(*, at: datetime, limit: int = 200) -> int:

@@ -6,8 +6,6 @@ answered with success: a scanner is never stopped over a comment.
 
 from __future__ import annotations
 
-from typing import Any
-
 import structlog
 from pydicom.dataset import Dataset
 
@@ -17,7 +15,7 @@ from ris.kernel.values import new_uid
 
 from ..models import Mpps
 from ..upper_layer.admission import Caller
-from ..upper_layer.n_services import NRequest
+from ..upper_layer.n_services import Answer, NRequest
 from . import dataset as reading
 from .dataset import decode_dataset
 from .services import apply_changes, start_from_mpps
@@ -30,8 +28,6 @@ MISSING_ATTRIBUTE, MISSING_VALUE = 0x0120, 0x0121
 NO_LONGER_UPDATABLE = 0xA710
 """Error ID that goes with 0110 (PS3.4 F.7.2.2.3)."""
 
-Answer = tuple[Any, Dataset | None]
-
 
 def create(event: NRequest, caller: Caller) -> Answer:
     """N-CREATE: an exam has begun (IHE RAD-6)."""
@@ -42,27 +38,26 @@ def create(event: NRequest, caller: Caller) -> Answer:
         return refusal(status, f"{name} is missing"), None
     if reading.text(dataset, "PerformedProcedureStepStatus") != reading.IN_PROGRESS:
         return refusal(INVALID_VALUE, "A step is created IN PROGRESS"), None
-    uid = affected(event) or new_uid()
+    uid = event.instance_uid or new_uid()  # a device may leave the choice to us (PS3.7 10.1.5.1.4)
     at = now()
     try:
         start_from_mpps(uid, dataset, caller, at=at)
     except Conflict:
         return refusal(DUPLICATE, "This SOP Instance exists already"), None
     answer = Dataset()
-    if affected(event) is None:
+    if not event.instance_uid:
         answer.AffectedSOPInstanceUID = uid
     return SUCCESS, answer
 
 
 def set_(event: NRequest, caller: Caller) -> Answer:
     """N-SET: more is known, or the exam is over (IHE RAD-7)."""
-    uid = requested(event)
     changes = event.attribute_list
     status = reading.text(changes, "PerformedProcedureStepStatus")
     if status and status not in (reading.IN_PROGRESS, reading.COMPLETED, reading.DISCONTINUED):
         return refusal(INVALID_VALUE, "No such Performed Procedure Step Status"), None
     try:
-        applied = apply_changes(uid, changes, status, caller, at=now())
+        applied = apply_changes(event.instance_uid, changes, status, caller, at=now())
     except Mpps.DoesNotExist:
         return refusal(UNKNOWN_INSTANCE, "No such SOP Instance"), None
     except Conflict:
@@ -72,19 +67,9 @@ def set_(event: NRequest, caller: Caller) -> Answer:
     return (SOME_NOT_TAKEN if applied.dropped else SUCCESS), Dataset()
 
 
-def affected(event: NRequest) -> str | None:
-    """The UID that an N-CREATE gives its instance; None: we choose."""
-    return event.instance_uid or None
-
-
-def requested(event: NRequest) -> str:
-    """The UID of the instance that is asked about."""
-    return event.instance_uid
-
-
 def get(event: NRequest, caller: Caller) -> Answer:
     """N-GET (MPPS Retrieve): what we were told, or the attributes of it that are asked for."""
-    mpps = Mpps.objects.filter(uid=requested(event)).first()
+    mpps = Mpps.objects.filter(uid=event.instance_uid).first()
     if mpps is None:
         return refusal(UNKNOWN_INSTANCE, "No such SOP Instance"), None
     whole = decode_dataset(mpps.dataset)

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from ris.audit.services import Actor
 from ris.catalog.models import Device
 from ris.kernel.alarms import clear_alarm, raise_alarm
+from ris.kernel.doorbell import ring
 from ris.kernel.errors import Conflict
 from ris.orders import states
 from ris.orders.intents import PerformedIntent
@@ -24,18 +25,20 @@ from ris.orders.models import PerformedStep
 from ris.orders.selectors_performed import MatchedStep, match_steps
 from ris.orders.services import complete_exam, discontinue_exam, start_exam
 
-from ..models import Mpps
+from ..models import Mpps, MppsForward, MppsTarget
 from ..mwl.date_matching import parse_utc_offset
 from ..reconciliation.patient_check import SaidPatient, find_patient_doubts
+from ..states import OWED
 from ..upper_layer.admission import Caller
 from . import dataset as reading
 from .dataset import decode_dataset, encode_dataset
 from .dose import find_dose_doubts, read_dose
-from .forwarding import enqueue_forwards
 
 OTHER_PATIENT = "exam-of-another-patient"
 """Alarm: a device performed a step under another patient than the step's. Over when the exam is linked or void."""
 UNSCHEDULED = "unscheduled"
+FORWARD = "dicom-forward"
+"""Doorbell: something may be owed to an MPPS target."""
 SPECIFIC_CHARACTER_SET = 0x00080005
 """Comes with every N-SET that has text; it is no change."""
 
@@ -78,8 +81,19 @@ def start_from_mpps(uid: str, dataset: Dataset, caller: Caller, *, at: datetime)
     )
     if doubts:
         raise_alarm(OTHER_PATIENT, alarm_subject(performed), detail="; ".join(doubts)[:200], at=at)
-    enqueue_forwards(mpps, dataset, creates=True, at=at)
+    _enqueue_forwards(mpps, dataset, creates=True, at=at)
     return mpps
+
+
+def _enqueue_forwards(mpps: Mpps, dataset: Dataset, *, creates: bool, at: datetime) -> None:
+    """Queue an N-CREATE or N-SET for every enabled target, in the transaction that stores what the device sent."""
+    forwards = [
+        MppsForward(mpps=mpps, target=target, creates=creates, dataset=encode_dataset(dataset), due_at=at, state=OWED)
+        for target in MppsTarget.objects.filter(enabled=True)
+    ]
+    if forwards:
+        MppsForward.objects.bulk_create(forwards)
+        ring(FORWARD)
 
 
 def _split_by_patient(matched: list[MatchedStep], said: SaidPatient) -> tuple[list[MatchedStep], list[str]]:
@@ -140,7 +154,7 @@ def apply_changes(uid: str, changes: Dataset, status: str, caller: Caller, *, at
         violations=list(dict.fromkeys(violations)),
         updated_at=at,
     )
-    enqueue_forwards(mpps, changes, creates=False, at=at)
+    _enqueue_forwards(mpps, changes, creates=False, at=at)
     return AppliedChanges(dropped)
 
 

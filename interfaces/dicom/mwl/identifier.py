@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, tzinfo
 from functools import lru_cache
 from io import BytesIO
-from zoneinfo import ZoneInfo
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -45,20 +44,13 @@ class WorklistQuery:
     texts: dict[str, tuple[str, ...]]
     dates: str
     times: str
-    timezone: str
+    offset: tzinfo | None
+    """Timezone Offset From UTC, of which the date and time keys are; None: those of the caller's site."""
+    keys: dict[str, str]
+    """The matching keys as they are shown to a person."""
     unsupported: tuple[str, ...] = ()
     """Keys we do not know, or do not match on: the answers' status is FF01."""
     habits: tuple[str, ...] = ()
-
-    def moments(self, zone: ZoneInfo) -> Mapping[str, datetime | time | None]:
-        """The date and time keys as one interval, by the query's own offset or else by the clock of ``zone``."""
-        offset = date_matching.parse_utc_offset(self.timezone) if self.timezone else None
-        return date_matching.build_interval(self.dates, self.times, offset or zone)
-
-    def keys(self) -> dict[str, str]:
-        """The matching keys as they are shown to a person."""
-        shown = {name: "\\".join(values) for name, values in self.texts.items()}
-        return shown | {n: v for n, v in (("start_date", self.dates), ("start_time", self.times)) if v}
 
 
 @dataclass
@@ -102,12 +94,15 @@ def _read(dataset: Dataset) -> WorklistQuery:
     shape = ReturnKeys(
         tuple(tag for tag in root if tag not in lifted), None if item is None else tuple(item), CHARACTER_SET in dataset
     )
+    dates, times = reading.plain.get(0x00400002, ""), reading.plain.get(0x00400003, "")
+    moments = (("start_date", dates), ("start_time", times))
     return WorklistQuery(
         shape=shape,
         texts=reading.texts,
-        dates=reading.plain.get(0x00400002, ""),
-        times=reading.plain.get(0x00400003, ""),
-        timezone=_ascii(dataset, TIMEZONE),
+        dates=dates,
+        times=times,
+        offset=date_matching.parse_utc_offset(_ascii(dataset, TIMEZONE)),
+        keys={name: "\\".join(values) for name, values in reading.texts.items()} | {n: v for n, v in moments if v},
         unsupported=tuple(reading.unsupported),
         habits=tuple(reading.habits),
     )

@@ -15,6 +15,7 @@ from ris.orders.mwl.question import MwlQuestion
 from ris.orders.mwl.rows import Listed, Row, parse_row
 
 from ..upper_layer.admission import Caller
+from .date_matching import build_interval
 from .encoding import EncodedEntry, encode_entry
 from .identifier import ReturnKeys, WorklistQuery, parse_identifier
 
@@ -100,7 +101,7 @@ def answer_query(
         outcome.status = NO_WORKLIST_QUERY
         yield FindResponse(NO_WORKLIST_QUERY, comment=error.detail)
         return
-    outcome.keys = query.keys()
+    outcome.keys = query.keys
     outcome.notes.update(query.habits, (f"not matched {tag}" for tag in query.unsupported))
     shape = _permitted(query.shape, caller)
     options = EncodingOptions(shape, implicit, caller.character_set, caller.cut_long_values)
@@ -132,7 +133,9 @@ def _permitted(shape: ReturnKeys, caller: Caller) -> ReturnKeys:
 
 def build_question(query: WorklistQuery, caller: Caller, at: datetime) -> MwlQuestion:
     """The query as a question to the orders, narrowed to what this caller may see. ``at``: aware, now."""
-    keys: dict[str, Any] = {**query.texts, **query.moments(ZoneInfo(caller.time_zone))}
+    # Without an offset of its own a query speaks by the clock of the caller's site (PS3.4 C.2.2.2.5).
+    interval = build_interval(query.dates, query.times, query.offset or ZoneInfo(caller.time_zone))
+    keys: dict[str, Any] = {**query.texts, **interval}
     if caller.own_ae_only and caller.ae_title:
         keys["stations"] = (caller.ae_title,)
     keys["modalities"] = caller.modalities(keys.get("modalities", ()))

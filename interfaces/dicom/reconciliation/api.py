@@ -93,13 +93,12 @@ class LinkView(APIView):
     @extend_schema(request=LinkForm, responses={204: None}, operation_id="dicom_exam_link")
     def post(self, request: Request, performed_id: int) -> Response:
         """The exam was of these scheduled steps; they move to where it is."""
-        form = LinkForm(data=request.data)
-        form.is_valid(raise_exception=True)
+        values = _read(LinkForm, request)
         user = user_of(request)
         performed = exam_for(user, performed_id)
-        for step_id in form.validated_data["steps"]:
+        for step_id in values["steps"]:
             require(user, Can.PERFORM_EXAMS, step_for(user, step_id).procedure.order.site_id)
-        services.link_and_clear(performed, form.validated_data["steps"], actor=actor_of(request), at=now())
+        services.link_and_clear(performed, values["steps"], actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -131,12 +130,11 @@ class LinkImagesView(APIView):
     @extend_schema(request=ImageLinkForm, responses={204: None}, operation_id="dicom_images_link")
     def post(self, request: Request, study_id: int) -> Response:
         """The images are of this step; one that nobody performed yet is thereby done."""
-        form = ImageLinkForm(data=request.data)
-        form.is_valid(raise_exception=True)
+        values = _read(ImageLinkForm, request)
         user = user_of(request)
         require(user, Can.PERFORM_EXAMS)
         study = image_study_for(user, study_id)
-        step = step_for(user, form.validated_data["step"], Can.PERFORM_EXAMS)
+        step = step_for(user, values["step"], Can.PERFORM_EXAMS)
         services.link_images_and_clear(study, step.pk, actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -149,13 +147,12 @@ class UnlinkView(APIView):
     @extend_schema(request=ReasonForm, responses={204: None}, operation_id="dicom_exam_unlink")
     def post(self, request: Request, performed_id: int) -> Response:
         """The exam was not of its steps; they wait again."""
-        form = ReasonForm(data=request.data)
-        form.is_valid(raise_exception=True)
+        values = _read(ReasonForm, request)
         user = user_of(request)
         performed = exam_for(user, performed_id)
         for step in performed.steps.select_related("procedure__order"):
             require(user, Can.PERFORM_EXAMS, step.procedure.order.site_id)
-        unlink_exam(performed.pk, reason=form.validated_data["reason"], actor=actor_of(request), at=now())
+        unlink_exam(performed.pk, reason=values["reason"], actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -183,13 +180,12 @@ class BackFillView(APIView):
     @extend_schema(request=LateOrderForm, responses={201: LateOrderSerializer}, operation_id="dicom_exam_order")
     def post(self, request: Request, performed_id: int) -> Response:
         """No order fits: place the one that was never given, and link the exam to it. Its study is kept."""
-        form = LateOrderForm(data=request.data)
-        form.is_valid(raise_exception=True)
-        user, values = user_of(request), form.validated_data
+        values = _read(LateOrderForm, request)
+        user = user_of(request)
         performed = exam_for(user, performed_id)
         site = Site.objects.filter(code=values["site"]).first()
-        require(user, Can.PLACE_ORDERS, site.pk if site else 0)
-        assert site is not None  # none is nobody's
+        require(user, Can.PLACE_ORDERS, site.pk if site else 0)  # no site has the id 0: Forbidden
+        assert site is not None
         patient = services.find_numbered_patient(values["patient"], site=site, viewer=user)
         order = services.place_late_order(
             performed, site_id=site.pk, patient_id=patient.pk, code=values["code"], reason=values["reason"],
@@ -212,10 +208,9 @@ class EndView(APIView):
     @extend_schema(request=ExamEndForm, responses={204: None}, operation_id="dicom_exam_end")
     def post(self, request: Request, performed_id: int) -> Response:
         """The device never ended it: it is over, and the device can no longer change it."""
-        form = ExamEndForm(data=request.data)
-        form.is_valid(raise_exception=True)
+        values = _read(ExamEndForm, request)
         performed = _performable(user_of(request), performed_id)
-        services.end_by_hand(performed, completed=form.validated_data["completed"], actor=actor_of(request), at=now())
+        services.end_by_hand(performed, completed=values["completed"], actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -227,11 +222,18 @@ class NoImagesView(APIView):
     @extend_schema(request=ReasonForm, responses={204: None}, operation_id="dicom_exam_no_images")
     def post(self, request: Request, performed_id: int) -> Response:
         """No images of it are expected: it is missed no more."""
-        form = ReasonForm(data=request.data)
-        form.is_valid(raise_exception=True)
+        values = _read(ReasonForm, request)
         performed = _performable(user_of(request), performed_id)
-        services.expect_no_images(performed, reason=form.validated_data["reason"], actor=actor_of(request), at=now())
+        services.expect_no_images(performed, reason=values["reason"], actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _read(form_class: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The body of a request as a form reads it. Raises ValidationError, which names the field."""
+    form = form_class(data=request.data)
+    form.is_valid(raise_exception=True)
+    values: dict[str, Any] = form.validated_data
+    return values
 
 
 def _performable(user: User, performed_id: int) -> PerformedStep:

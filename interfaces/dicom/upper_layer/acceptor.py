@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from threading import Event
 from time import monotonic
 
 import structlog
@@ -35,6 +36,32 @@ SHARE_OF_DESCRIPTORS = 3
 MAX_HELD_BYTES = 134_217_728
 """Of messages of all associations that wait in memory: some sixteen of the longest."""
 TLS_HANDSHAKE_S = 15.0
+SWEEP_EVERY_S = 0.2
+"""How often silent associations are looked for, and whether to stop: the longest that a shutdown waits for it."""
+
+
+async def accept_until(
+    stop: Event,
+    sock: socket.socket,
+    ae_title: str,
+    services: Services,
+    proxies: tuple[str, ...],
+    tls: ssl.SSLContext | None,
+    *,
+    on_listening: Callable[[], None],
+) -> None:
+    """Accept associations on a bound socket until ``stop`` is set, then end all. Arguments as of :class:`Acceptor`."""
+    acceptor = Acceptor(ae_title, services, proxies)
+    server = await acceptor.listen(sock, tls)
+    on_listening()
+    try:
+        while not stop.is_set():
+            await asyncio.sleep(SWEEP_EVERY_S)
+            acceptor.close_idle()
+    finally:
+        server.close()
+        acceptor.close()
+        await asyncio.sleep(0.05)  # for the last PDUs to leave
 
 
 class Acceptor:
