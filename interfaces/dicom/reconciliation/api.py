@@ -184,7 +184,7 @@ class BackFillView(APIView):
         user = user_of(request)
         performed = exam_for(user, performed_id)
         site = Site.objects.filter(code=values["site"]).first()
-        require(user, Can.PLACE_ORDERS, site.pk if site else 0)  # no site has the id 0: Forbidden
+        require(user, Can.PLACE_ORDERS, site.pk if site else 0)  # NotFound: no site has the id 0
         assert site is not None
         patient = services.find_numbered_patient(values["patient"], site=site, viewer=user)
         order = services.place_late_order(
