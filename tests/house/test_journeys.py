@@ -22,8 +22,8 @@ from tests.factories import DeviceFactory, ProcedureFactory, make_order
 from tests.house.source_tree import ROOT, SourceTree
 from tests.house.tracer import Journey, Tracer
 from tests.interfaces.dicom.conftest import running
+from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import begun, create, ended, set_
 from tests.interfaces.dicom.scu import find, mpps, query
-from tests.interfaces.dicom.test_reporting_exams_by_mpps import begun, create, ended, set_
 from tests.interfaces.hl7.emr import destination, emr
 from tests.interfaces.hl7.hl7 import order
 from tests.interfaces.hl7.wire import Client, listening

@@ -14,7 +14,7 @@ from ris.catalog.models import Device, Site
 from ris.orders.models import PerformedStep, RequestedProcedure
 from ris.people.models import User
 from tests.factories import TESTER
-from tests.interfaces.dicom.test_reporting_exams_by_mpps import ended
+from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import ended
 from tests.interfaces.hl7.hl7 import message, msh, obr, orc, order, pid
 from worklist.models import PriorPlan
 

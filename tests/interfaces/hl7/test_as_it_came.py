@@ -16,7 +16,7 @@ from ris.patients.models import AssigningAuthority, Identifier, Merge, Patient, 
 from ris.patients.services import merge_patients, unmerge_patients
 from ris.people.models import User
 from tests.factories import NOON, TESTER, PatientFactory, SiteFactory, make_order, perform
-from tests.interfaces.hl7.test_results_out import deliver_and_prepare
+from tests.interfaces.hl7.outbound.test_results_out import deliver_and_prepare
 from tests.worklist.reading import make_reader
 from worklist import services as worklist
 from worklist.models import ReadingItem

@@ -1,7 +1,8 @@
 """Who asks for the next case, where it is looked for, and the SQL that the statements of both databases share.
 
-The filters are those of ``worklist.rules.eligibility`` once more; ``tests/worklist/test_one_eligibility.py`` holds the
-two equal on both databases. Change one, and that test names the case in which they differ.
+The filters are those of ``worklist.rules.eligibility`` once more;
+``tests/worklist/services/test_one_eligibility.py`` holds the two equal on both databases. Change one, and that test
+names the case in which they differ.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ from ris.orders.models import PerformedStep
 from tests.factories import make_order
 from tests.interfaces.dicom.conftest import running
 from tests.interfaces.dicom.many import many_steps
+from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import begun, create, ended, set_
 from tests.interfaces.dicom.raw import RawScanner, identifier
 from tests.interfaces.dicom.scu import STEP, findscu, mpps
-from tests.interfaces.dicom.test_reporting_exams_by_mpps import begun, create, ended, set_
 
 MPPS = str(ModalityPerformedProcedureStep)
 LIMITS = "interfaces.dicom.upper_layer.message_exchange."

@@ -21,8 +21,8 @@ from ris.orders.models import Order, PerformedStep, Study
 from ris.orders.services import note_images, unlink_exam
 from ris.people.roles import Role
 from tests.factories import NOON, TESTER, PatientFactory, ProcedureFactory, SiteFactory, make_order, make_user, perform
+from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import begun, create, ended, set_
 from tests.interfaces.dicom.scu import mpps
-from tests.interfaces.dicom.test_reporting_exams_by_mpps import begun, create, ended, set_
 from worklist.models import ReadingItem
 from worklist.services import claim
 

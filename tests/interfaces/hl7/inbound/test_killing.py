@@ -21,7 +21,7 @@ from tests.interfaces.hl7.wire import Client, parsed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from interfaces.dicom.mpps.services import apply_changes, start_from_mpps
 from interfaces.dicom.upper_layer.admission import Caller
 from ris.kernel.models import Alarm
 from tests.factories import NOON, make_order
-from tests.interfaces.dicom.test_reporting_exams_by_mpps import begun, ended
+from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import begun, ended
 from tests.racing import race
 
 pytestmark = pytest.mark.django_db

@@ -28,8 +28,8 @@ from ris.orders.services.flags import GROWN_AFTER_READING
 from ris.patients.matching import Traits
 from ris.people.roles import Role
 from tests.factories import TESTER, SiteFactory, make_order, make_user, perform
+from tests.interfaces.dicom.availability.test_images_arriving import notification
 from tests.interfaces.dicom.scu import associate
-from tests.interfaces.dicom.test_images_arriving import notification
 from worklist.models import ReadingItem
 from worklist.services import claim
 from worklist.services.revisions import CHANGED_AFTER_REPORT

@@ -13,7 +13,7 @@ from interfaces.hl7.models import OutboundMessage
 from interfaces.hl7.outbound.sender import DestinationSender
 from ris.kernel.clock import now
 from tests.interfaces.hl7.emr import accept, destination, emr, owed
-from tests.interfaces.hl7.test_killing import ROOT, database_url
+from tests.interfaces.hl7.inbound.test_killing import ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

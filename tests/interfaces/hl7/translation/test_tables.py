@@ -169,7 +169,7 @@ def test_old_messages_are_forgotten_and_those_that_need_somebody_are_not(hospita
 
 
 def test_the_conformance_statement_is_what_the_code_does():
-    written = Path(__file__).parents[3] / "docs/interfaces/hl7.md"
+    written = Path(__file__).parents[4] / "docs/interfaces/hl7.md"
     assert written.read_text(encoding="utf-8") == write_statement(), (
         "run ./bin/ris hl7 conformance > docs/interfaces/hl7.md"
     )

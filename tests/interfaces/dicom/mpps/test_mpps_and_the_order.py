@@ -24,8 +24,8 @@ from ris.orders.services.flags import PERFORMED_UNDER_OTHER_STUDY
 from ris.patients.services import merge_patients
 from ris.people.roles import Role
 from tests.factories import TESTER, PatientFactory, SiteFactory, make_order, make_user
+from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import begun, code, create, ended, set_, steps_of
 from tests.interfaces.dicom.scu import STEP, accessions, findscu, mpps
-from tests.interfaces.dicom.test_reporting_exams_by_mpps import begun, code, create, ended, set_, steps_of
 from worklist.models import ReadingItem
 
 

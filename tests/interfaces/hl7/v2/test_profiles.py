@@ -13,7 +13,7 @@ from interfaces.hl7.v2.validation import structure_as_profile
 from reporting import services
 from ris.kernel.errors import Invalid
 from ris.kernel.models import Alarm
-from tests.interfaces.hl7.test_results_out import deliver_and_prepare
+from tests.interfaces.hl7.outbound.test_results_out import deliver_and_prepare
 from tests.reporting.written import by, signed
 from tests.worklist.reading import make_reader
 

@@ -15,7 +15,7 @@ from ris.orders.models import Study
 from tests.factories import NOON, TESTER, make_order, perform
 from tests.interfaces.dicom.orthanc import orthanc
 
-PAGE = Path(__file__).parents[3] / "docs" / "interfaces" / "dicom.md"
+PAGE = Path(__file__).parents[4] / "docs" / "interfaces" / "dicom.md"
 
 
 def script(server: str, token: str) -> str:

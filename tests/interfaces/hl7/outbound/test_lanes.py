@@ -11,7 +11,7 @@ from interfaces.hl7.v2.header import recover_header
 from ris.kernel.models import Alarm
 from tests.factories import TESTER
 from tests.interfaces.hl7.emr import accept, destination, emr, msa, owed
-from tests.interfaces.hl7.test_sending import Clock, sender_to, state_of
+from tests.interfaces.hl7.outbound.test_sending import Clock, sender_to, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

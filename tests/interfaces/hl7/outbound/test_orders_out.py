@@ -15,7 +15,7 @@ from ris.patients.intents import PatientIntent
 from ris.patients.services import IdentityPolicy, merge_patients, resolve_patient
 from tests.factories import NOON, TESTER, PatientFactory, make_order, perform
 from tests.interfaces.hl7.emr import destination, emr, msa
-from tests.interfaces.hl7.test_results_out import deliver_and_prepare, signed
+from tests.interfaces.hl7.outbound.test_results_out import deliver_and_prepare, signed
 
 pytestmark = pytest.mark.django_db
 WHO = {"actor": TESTER, "at": NOON}
