@@ -1,9 +1,12 @@
-"""Received messages with their dispositions."""
+"""Received messages with what became of them, what they said of each order, early results, and bulk replays."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+
+from ris.kernel.jobs import DONE, HALTED, RUNNING, Job
 
 from .. import states
 from .peers import Peer
@@ -93,3 +96,60 @@ class InboundMessage(models.Model):
     def type(self) -> str:
         """Such as ``ORM^O01``."""
         return f"{self.kind}^{self.event}" if self.event else self.kind
+
+
+class OrderTrail(models.Model):
+    """All that messages have said about one placer order, so that what holds does not depend on their arrival.
+
+    ``said`` keeps the statements; ``inbound.orders.projection`` computes what holds from them, in the order in which
+    they were made. A trail may exist before its order: a cancellation can come first.
+    """
+
+    authority = models.CharField(max_length=64, help_text="Who numbers it (ORC-2.2, else the peer).")
+    number = models.CharField(max_length=64, help_text="Placer number, or accession: number where there is none.")
+    order = models.OneToOneField(
+        "orders.Order", null=True, blank=True, on_delete=models.PROTECT, related_name="hl7_trail"
+    )
+    said = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["authority", "number"], name="trail_once")]
+
+    def __str__(self) -> str:
+        return f"Trail {self.pk}"
+
+
+class EarlyResult(models.Model):
+    """A result that came before there was a case to attach it to. Attached when the case opens."""
+
+    accession = models.CharField(max_length=16, blank=True, db_index=True)
+    study_uid = models.CharField(max_length=64, blank=True, db_index=True)
+    kind = models.CharField(max_length=12, help_text="ai or dictation.")
+    said = models.JSONField()
+    message = models.ForeignKey("hl7.InboundMessage", null=True, on_delete=models.SET_NULL, related_name="+")
+    attached_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} result #{self.pk}"
+
+
+class ReplayJob(Job):
+    """Many messages to be taken again, one after the other, and how far that is. Whoever works at it may die."""
+
+    asked = models.JSONField(help_text="Which messages, as of the start: names and values of a filter.")
+    sites = models.JSONField(null=True, blank=True, help_text="Ids of the sites whose messages; empty: of all.")
+    outcomes = models.JSONField(default=dict, help_text="State → how many ended in it.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    source = models.CharField(max_length=64, blank=True)
+    moved_at = models.DateTimeField(help_text="When the last message was taken.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=[RUNNING, HALTED, DONE]), name="replay_job_state"),
+        ]
+        indexes = [models.Index(fields=["id"], name="replay_job_running", condition=Q(state=RUNNING))]
+
+    def __str__(self) -> str:
+        return f"Replay {self.pk}"

@@ -34,8 +34,12 @@ Fields = dict[int, str | Encoded]
 
 def compose(*values: str | Encoded, by: str = "^") -> Encoded:
     """Components (or, ``by="&"``, sub-components), each escaped; empty ones at the end left out."""
-    written = (v if not v or isinstance(v, Encoded) else escape(v) for v in values)
-    return Encoded(by.join(written).rstrip(by))
+    return Encoded(by.join([_encode(value) for value in values]).rstrip(by))
+
+
+def _encode(value: str | Encoded) -> str:
+    # Most values are codes and numbers; letters and digits alone hold nothing to escape, and asking so is cheap.
+    return value if isinstance(value, Encoded) or not value or value.isalnum() else escape(value)
 
 
 def repeat(values: Iterable[Encoded]) -> Encoded:
@@ -66,7 +70,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 def write_segment(name: str, fields: Mapping[int, str | Encoded]) -> str:
     """A segment; empty fields at the end are left out."""
-    values = {n: v if isinstance(v, Encoded) else escape(v) for n, v in fields.items() if v}
+    values = {n: _encode(v) for n, v in fields.items() if v}
     return "|".join([name, *(values.get(n, "") for n in range(1, max(values, default=0) + 1))])
 
 

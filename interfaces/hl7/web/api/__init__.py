@@ -1,9 +1,8 @@
 """Messages, destinations, senders and their tables over REST, for interface analysts and their scripts."""
 
-from .backfills import BackFillViewSet
+from .jobs import BackFillViewSet, ReplayJobViewSet
 from .messages import DestinationViewSet, InboundViewSet, OutboundViewSet
 from .peers import MapEntryViewSet, PeerViewSet
-from .replays import ReplayJobViewSet
 
 __all__ = [
     "BackFillViewSet",
