@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Model
 
-from ris.kernel.db.bulk import insert_all
+from ris.kernel.db.statements import insert_all
 from ris.kernel.db.transactions import defer
 from ris.kernel.values import check_reason
 

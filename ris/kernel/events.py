@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
 from . import doorbell
-from .db.bulk import insert_all
+from .db.statements import insert_all
 from .db.transactions import defer, lock_name
 from .models import Delivery, Record
 

@@ -17,7 +17,7 @@ from django.db.models import F
 from . import doorbell, events
 from .alarms import clear_alarm, raise_alarm
 from .db.prepared import fetch
-from .db.statements import Kept
+from .db.statements import PreparedQuery
 from .errors import NotFound
 from .models import Delivery
 from .queue import Backoff
@@ -62,9 +62,8 @@ WHERE {_HEAD} ORDER BY d.record_id LIMIT 1
 _SKIPPING = " FOR NO KEY UPDATE OF r SKIP LOCKED"
 _OF_RECORD = f"SELECT d.id FROM kernel_delivery d WHERE d.record_id = %s AND {_HEAD} ORDER BY d.id"  # noqa: S608
 
-_deliveries = Kept[Delivery](
-    lambda *ids: Delivery.objects.select_related("record").filter(pk__in=ids).order_by("pk"),
-)
+# Which deliveries are these, and of what record?
+_DELIVERIES = PreparedQuery(lambda *ids: Delivery.objects.filter(pk__in=ids).order_by("pk"), related=("record",))
 
 
 def _deliver_record(at: datetime, most: int) -> int | None:
@@ -81,7 +80,7 @@ def _deliver_record(at: datetime, most: int) -> int | None:
             return None
         # Asked for again under the lock: another worker may have brought it meanwhile, which makes it none.
         ids = [pk for (pk,) in fetch(_OF_RECORD, [found[0][0], *moments])[:most]]
-        heads = _deliveries.all(*ids) if ids else []
+        heads = _DELIVERIES.all(*ids) if ids else []
         done = [delivery.pk for delivery in heads if _deliver(delivery, at)]
         if done:
             Delivery.objects.filter(pk__in=done).update(state=Delivery.DONE, attempts=F("attempts") + 1, error="")

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.lookups import Exact
 
 from ris.catalog.models import Device, Procedure, Site
-from ris.kernel.db.json_length import JSONLength
+from ris.kernel.db.columns import JSONLength
 from ris.kernel.db.transitions import Stateful
 from ris.patients.models import Patient, Visit
 

@@ -6,36 +6,13 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Value
-from django.db.models.functions import Upper
-
 from ris.catalog.models import Procedure
 from ris.catalog.selectors import procedures_matching
-from ris.kernel.db.statements import Kept
 
 from .intents import Code
 from .models import RequestedProcedure
+from .prepared_queries import PROCEDURES_BY_COLUMN, PROCEDURES_BY_OWN_CODE
 
-# Asked for every order that comes in, so the text of these statements is kept.
-_BY_OWN_CODE = Kept(
-    lambda code: Procedure.objects.alias(folded=Upper("code")).filter(folded=Upper(Value(code)), active=True),
-    steady=True,
-)
-
-
-def _of_column(column: str) -> Kept[Procedure]:
-    """Active procedures by a code in ``column``; one without a side first, since the code does not say one."""
-    return Kept(
-        lambda value: (
-            Procedure.objects.alias(folded=Upper(column))
-            .filter(folded=Upper(Value(value)), active=True)
-            .order_by("laterality", "pk")
-        ),
-        steady=True,
-    )
-
-
-_BY_COLUMN = {column: _of_column(column) for column in ("cpt", "loinc", "radlex")}
 COLUMN_OF_SYSTEM = {
     "C4": "cpt", "C5": "cpt", "CPT": "cpt", "CPT4": "cpt", "HCPCS": "cpt", "HPC": "cpt", "HCPT": "cpt",
     "LN": "loinc", "LOINC": "loinc", "2.16.840.1.113883.6.1": "loinc", "2.16.840.1.113883.6.12": "cpt",
@@ -57,20 +34,20 @@ def find_catalog_procedure(*codes: Code, laterality: str = "") -> Procedure | No
 
 def find_modality(*codes: Code) -> str:
     """The modality of the procedures that have the first of these codes in any column; empty when none has."""
-    rows = (by_column.first(code.value) for code in codes if code.value for by_column in _BY_COLUMN.values())
+    rows = (by_column.first(code.value) for code in codes if code.value for by_column in PROCEDURES_BY_COLUMN.values())
     return next((procedure.modality for procedure in rows if procedure is not None), "")
 
 
 def _find_by_code(code: Code, laterality: str) -> Procedure | None:
     column = COLUMN_OF_SYSTEM.get(code.system.upper().replace("-", ""), "")
-    if column and (procedure := _of_side(_BY_COLUMN[column].all(code.value), laterality)):
+    if column and (procedure := _of_side(PROCEDURES_BY_COLUMN[column].all(code.value), laterality)):
         return procedure
     # The catalog's own codes have a side of their own, so they are not narrowed by the one that was said.
-    if procedures := _BY_OWN_CODE.all(code.value):
+    if procedures := PROCEDURES_BY_OWN_CODE.all(code.value):
         same_system = (procedure for procedure in procedures if procedure.coding_system == code.system)
         return next(same_system, procedures[0])
     in_other_columns = (
-        _of_side(rows.all(code.value), laterality) for name, rows in _BY_COLUMN.items() if name != column
+        _of_side(rows.all(code.value), laterality) for name, rows in PROCEDURES_BY_COLUMN.items() if name != column
     )
     return next((procedure for procedure in in_other_columns if procedure), None)
 

@@ -7,11 +7,7 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
     "shared_module_names": frozenset(),
     "shared_function_names": frozenset({}),
     "cycles": frozenset({}),
-    "small_modules": frozenset(
-        {
-            "ris.kernel.db.json_length",
-        }
-    ),
+    "small_modules": frozenset({}),
     "long_files": frozenset({}),
     "long_functions": frozenset(),
     "untyped_functions": frozenset(),

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from ris.audit.models import AuditEvent
 from ris.audit.services import Actor, record
 from ris.catalog.models import Site
-from ris.kernel.db.statements import Kept
+from ris.kernel.db.statements import PreparedQuery
 from ris.kernel.db.transactions import defer, lock_name, open_batch
 
 pytestmark = pytest.mark.django_db
@@ -58,8 +58,8 @@ def test_a_piece_that_fails_leaves_nothing_owed_and_the_others_theirs(site: Site
 
 
 def test_what_none_of_them_changes_is_read_once(site: Site) -> None:
-    steady = Kept(lambda code: Site.objects.filter(code=code), steady=True)
-    other = Kept(lambda code: Site.objects.filter(code=code))
+    steady = PreparedQuery(lambda code: Site.objects.filter(code=code), steady=True)
+    other = PreparedQuery(lambda code: Site.objects.filter(code=code))
     steady.first("north"), other.first("north")
 
     with transaction.atomic(), open_batch(), CaptureQueriesContext(connection) as asked:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Max, Q
 
-from ris.kernel.db.statements import Kept
 from ris.orders.models import PerformedStep, RequestedProcedure
 from worklist.models import AiFlag, ClockStart, Conflict, ReadingItem, Skip
 from worklist.rules.eligibility import Needs
@@ -22,21 +21,10 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 PRIORS_LOOKED_AT = 5
 
 
-_with_context = Kept[RequestedProcedure](
-    lambda pk: RequestedProcedure.objects.select_related(
-        "order__site", "order__patient", "order__visit", "procedure__subspecialty"
-    ).filter(pk=pk)
-)
-_conflicts = Kept[Conflict](lambda patient_id: Conflict.objects.filter(patient=patient_id))
-_skips = Kept[Skip](lambda item_id: Skip.objects.filter(item=item_id))
-
-
 def procedure_with_context(procedure_id: int) -> RequestedProcedure:
     """The procedure with all of its order that rules ask for, in one query. Raises DoesNotExist."""
-    found = _with_context.first(procedure_id)
-    if found is None:
-        raise RequestedProcedure.DoesNotExist
-    return found
+    context = ("order__site", "order__patient", "order__visit", "procedure__subspecialty")
+    return RequestedProcedure.objects.select_related(*context).get(pk=procedure_id)
 
 
 def facts_of(
@@ -124,8 +112,8 @@ def needs_of(item: ReadingItem, at: datetime) -> Needs:
         reserved_for=item.reserved_for_id,
         teaching=item.teaching,
         ordered_by=order.referrer_id,
-        conflicted=frozenset(row.reader_id for row in _conflicts.all(order.patient_id)),
-        skipped_by=frozenset(row.reader_id for row in _skips.all(item.pk)),
+        conflicted=frozenset(Conflict.objects.filter(patient=order.patient_id).values_list("reader_id", flat=True)),
+        skipped_by=frozenset(Skip.objects.filter(item=item.pk).values_list("reader_id", flat=True)),
         prior_readers=prior_readers(item, order.patient_id),
         holders_of_patient=frozenset(pk for pk in held.values_list("reader", flat=True) if pk),
         team=item.team or _team_of(item),

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from django.db.models import Count, F, Q, QuerySet
 
-from ris.kernel.db.statements import Kept
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -37,19 +36,16 @@ class InForce:
 def rules_in_force(site_id: int, at: datetime) -> InForce:
     """The rules that decided about a site's cases at a moment, past ones too."""
     # False sorts first: a site's own rules before those for everywhere, since the first that sets an effect decides.
-    rows = sorted(_in_force.all(at, at, site_id, RuleSet.DRAFT), key=lambda row: row.site_id is None)
+    rows = sorted(_sets_in_force(site_id, at), key=lambda row: row.site_id is None)
     texts = [json.dumps(row.rules) for row in rows]
     rules = tuple(rule for text in texts for rule in _parse(text))
     facts = frozenset[str]().union(*map(_asked, texts))
     return InForce(",".join(f"{row.site_id or 0}#{row.number}" for row in rows), rules, facts)
 
 
-def _sets_in_force(at: datetime, same: datetime, site_id: int, draft: str) -> QuerySet[RuleSet]:
-    then = Q(in_force_from__lte=at) & (Q(in_force_until__isnull=True) | Q(in_force_until__gt=same))
-    return RuleSet.objects.filter(then & (Q(site=site_id) | Q(site__isnull=True)) & ~Q(state=draft))
-
-
-_in_force = Kept[RuleSet](_sets_in_force)
+def _sets_in_force(site_id: int, at: datetime) -> QuerySet[RuleSet]:
+    then = Q(in_force_from__lte=at) & (Q(in_force_until__isnull=True) | Q(in_force_until__gt=at))
+    return RuleSet.objects.filter(then & (Q(site=site_id) | Q(site__isnull=True)) & ~Q(state=RuleSet.DRAFT))
 
 
 # By text, not by row: the same text is the same rules whatever becomes of its row, so nothing is ever stale.

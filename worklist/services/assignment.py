@@ -15,7 +15,7 @@ from django.db.models import F
 from ris.audit.services import Actor
 from ris.kernel import doorbell
 from ris.kernel.alarms import raise_alarm
-from ris.kernel.db.statements import Kept, insert
+from ris.kernel.db.statements import insert
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.people.models import User
@@ -33,12 +33,11 @@ from .claims.deferral import skip
 # Each suggestion keeps a record for good: in a house of 200 readers all of them would be most of the database.
 MOST_CANDIDATES_KEPT = 12
 
-with_order = Kept[ReadingItem](
-    lambda pk: ReadingItem.objects.select_related("procedure__order__patient", "preliminary_by__reader_profile").filter(
-        pk=pk
-    )
-)
-"""An item with what its needs are read from."""
+
+def with_order(item_id: int) -> ReadingItem | None:
+    """An item with what its needs are read from; None if there is none."""
+    related = ("procedure__order__patient", "preliminary_by__reader_profile")
+    return ReadingItem.objects.select_related(*related).filter(pk=item_id).first()
 
 
 @transaction.atomic
@@ -48,7 +47,7 @@ def suggest_reader(item_id: int, *, at: datetime, readers: list[ReaderNow] | Non
     ``readers`` are those on shift, when the caller has them at hand. Idempotent: the same reader suggested
     again is no new event.
     """
-    item = with_order.first(item_id)
+    item = with_order(item_id)
     if item is None or item.state not in states.WAITING:
         return None
     needs = needs_of(item, at)
@@ -110,7 +109,7 @@ def offer_item(item_id: int, *, at: datetime) -> Offer | None:
     *given* it, though whoever picks it by hand is quicker.
     One offer stands at a time, whoever sweeps.
     """
-    item = with_order.first(item_id)
+    item = with_order(item_id)
     if item is None or item.state not in states.WAITING or item.urgency > MOST_URGENT:
         return None
     if Offer.objects.filter(item=item, outcome=Offer.OPEN).exists():

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from ris.audit.services import Actor, record
 from ris.kernel import doorbell
 from ris.kernel.alarms import clear_alarm, raise_alarm
-from ris.kernel.db.statements import Kept, insert
+from ris.kernel.db.statements import insert
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 from ris.orders.models import RequestedProcedure
@@ -27,8 +27,6 @@ from .urgency.item_price import NO_LANE, lane_columns, price_item
 
 RULES = Actor.job("rules")
 
-_of_procedure = Kept[ReadingItem](lambda procedure_id: ReadingItem.objects.filter(procedure=procedure_id))
-
 TOLD_BY_RULE = "told-by-rule"
 """Alarm: a rule says that somebody is to be told of a case. A person clears it."""
 
@@ -40,7 +38,7 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
     One that was taken off (its exam was another's) is opened again, for anybody. Of two who race one opens it and
     both get it. Raises NotFound when there is no such procedure.
     """
-    existing = _of_procedure.first(procedure_id)
+    existing = ReadingItem.objects.filter(procedure=procedure_id).first()
     if existing:
         return _reopen(existing, at, actor) if existing.state == states.CANCELLED else existing
     try:
@@ -156,14 +154,6 @@ def cancel_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Rea
 IMAGES_MISSING = "images-missing"
 """Alarm: an exam was done, and the images that its site reads from have not come in time."""
 
-_requested = Kept[RequestedProcedure](
-    lambda pk: RequestedProcedure.objects.select_related("order__site", "study").filter(pk=pk)
-)
-_settings = Kept[SiteReading](lambda site_id: SiteReading.objects.filter(site=site_id))
-_awaited = Kept[AwaitedImages](
-    lambda procedure_id: AwaitedImages.objects.select_related("procedure__order").filter(procedure=procedure_id)
-)
-
 
 @transaction.atomic
 def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> ReadingItem | None:
@@ -172,12 +162,10 @@ def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> Rea
     ``exam_done``: it is the exam's end that is told. An exam that is done before its images came is
     written down as awaited, once. Idempotent. A cancelled procedure is not opened.
     """
-    requested = _requested.first(procedure_id)
-    if requested is None:
-        raise RequestedProcedure.DoesNotExist
+    requested = RequestedProcedure.objects.select_related("order__site", "study").get(pk=procedure_id)
     if requested.state == CANCELLED:
         return None
-    setting = _settings.first(requested.order.site_id) or SiteReading()
+    setting = SiteReading.objects.filter(site=requested.order.site_id).first() or SiteReading()
     study = getattr(requested, "study", None)
     readable = {
         SiteReading.COMPLETED: exam_done,
@@ -209,7 +197,7 @@ def start_clock_by_images(procedure_id: int, *, at: datetime) -> bool:
 @transaction.atomic
 def stop_awaiting(procedure_id: int, *, at: datetime) -> bool:
     """Its images came, or are wanted no more; say whether they were awaited. The alarm, if there is one, is over."""
-    row = _awaited.first(procedure_id)
+    row = AwaitedImages.objects.select_related("procedure__order").filter(procedure=procedure_id).first()
     if row is None:
         return False
     clear_alarm(IMAGES_MISSING, missing_images_subject(row), at=at)

@@ -23,7 +23,7 @@ from django.db.models import F
 
 from ris.audit.services import Actor, record
 from ris.kernel.clock import now
-from ris.kernel.db.statements import insert, insert_many
+from ris.kernel.db.statements import insert, insert_all
 from ris.kernel.db.transactions import lock_name
 
 from ..models import MwlQuery, Rejection
@@ -142,7 +142,7 @@ def write_queries(queries: list[MwlQuery]) -> None:
         counts[caller] += 1
         rows[caller] += query.rows
         last[caller] = query
-    insert_many([query for query in queries if query is not last[query.calling_ae, query.address]])
+    insert_all([query for query in queries if query is not last[query.calling_ae, query.address]])
     for caller, query in last.items():
         insert(query)  # the audit row tells its key
         record(Actor.peer(*caller), "worklist.query", query, at=query.at, queries=counts[caller], rows=rows[caller])

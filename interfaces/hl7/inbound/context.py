@@ -11,7 +11,6 @@ from django.db.models import Model
 
 from ris.audit.services import Actor
 from ris.catalog.models import Site
-from ris.kernel.db.statements import Kept
 from ris.kernel.errors import Conflict, Invalid
 
 from ..models import Peer
@@ -20,11 +19,10 @@ from ..v2.datatypes import parse_moment
 from ..v2.header import Header
 from ..v2.parser import Message, Segment
 from .orders.statements import Rank
+from .prepared_queries import SITES_BY_CODE
 
 _MOST_AHEAD = timedelta(days=1)
 """A clock that is wrong by a time zone keeps the order of its own messages; one further ahead is not believed."""
-
-_SITES = Kept(lambda *codes: Site.objects.filter(code__in=codes), steady=True)
 
 
 @dataclass
@@ -75,7 +73,7 @@ class Incoming:
             self.message.get("PV1", 3, 4),
         )
         codes = [self.mapping.meaning("site", name).lower() for name in named if name]
-        sites = {site.code: site for site in _SITES.all(*codes)} if codes else {}
+        sites = {site.code: site for site in SITES_BY_CODE.all(*codes)} if codes else {}
         # The order of the fields decides, not that of the database.
         return next((sites[code] for code in codes if code in sites), None)
 

@@ -20,8 +20,7 @@ import structlog
 from django.db import OperationalError, connection, transaction
 
 from ris.kernel.clock import now
-from ris.kernel.db.bulk import Many
-from ris.kernel.db.statements import Kept
+from ris.kernel.db.statements import BulkInsert
 from ris.kernel.db.threads import ensure_database, run_with_retry, writers_turn
 from ris.kernel.db.transactions import open_batch
 from ris.kernel.errors import is_disk_full
@@ -31,6 +30,7 @@ from ..models import InboundMessage
 from ..v2.acknowledgment import echoes_control_id
 from ..v2.header import Header, recover_header
 from . import processing, responses
+from .prepared_queries import MESSAGES
 from .processing import DecidedMeanwhile
 from .senders import find_peer
 
@@ -59,7 +59,7 @@ class Arrival:
         return recover_header(self.raw)
 
 
-_ARRIVED = Many(
+_ARRIVED = BulkInsert(
     InboundMessage,
     *("address", "received_at", "raw", "sha256", "fault", "kind", "event", "control_id", "version", "certificate"),
 )
@@ -105,9 +105,6 @@ class Exchange:
         return all(echoes_control_id(answer, arrival.header, arrival.raw) for answer in self.answers or ())
 
 
-_STORED = Kept(lambda *pks: InboundMessage.objects.filter(pk__in=pks).order_by("pk"))
-
-
 def process_message(message_id: int, *, at: datetime) -> InboundMessage:
     """Apply a stored message unless that was done, and write down what became of it, in one transaction.
 
@@ -118,10 +115,10 @@ def process_message(message_id: int, *, at: datetime) -> InboundMessage:
     while True:
         try:
             with transaction.atomic():
-                (row,) = _STORED.all(message_id)
+                (row,) = MESSAGES.all(message_id)
                 return processing.process_row(row, at)
         except DecidedMeanwhile:
-            (row,) = _STORED.all(message_id)  # whoever was first has committed
+            (row,) = MESSAGES.all(message_id)  # whoever was first has committed
             return row
         except OperationalError as error:
             deadlocks += 1
@@ -140,7 +137,7 @@ def process_batch(message_ids: Sequence[int], *, at: datetime) -> dict[int, Inbo
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-        rows = _STORED.all(*message_ids)
+        rows = MESSAGES.all(*message_ids)
         processing.lock_control_ids(*{row.control_id for row in rows if row.control_id})
         return {row.pk: processing.process_row(row, at) for row in rows}
 

@@ -8,7 +8,7 @@ import structlog
 from django.db import OperationalError, transaction
 
 from ris.kernel.alarms import raise_alarm
-from ris.kernel.db.statements import Kept, update
+from ris.kernel.db.statements import update
 from ris.kernel.db.transactions import lock_name, open_batch
 from ris.kernel.errors import Refusal
 from ris.patients.services import IdentityDoubt, ask_identity
@@ -21,6 +21,7 @@ from ..v2.acknowledgment import Fault
 from ..v2.header import Header, parse_header, recover_header
 from ..v2.parser import Message, parse_message
 from .context import Incoming, note_clock
+from .prepared_queries import LAST_OF_CONTROL_ID
 from .responses import order_response
 from .routing import apply_message, find_entry
 from .senders import identify
@@ -29,13 +30,6 @@ log = structlog.get_logger(__name__)
 
 FAILED_ALARM = "hl7-message-failed"
 
-_SAME = Kept(
-    lambda control_id, peer_id, *not_in: (
-        InboundMessage.objects.filter(control_id=control_id, peer=peer_id, edit_of=None)
-        .exclude(state__in=not_in)
-        .order_by("-pk")[:1]
-    )
-)
 _NOT_PROCESSED = (*states.OPEN, states.DUPLICATE)
 
 
@@ -108,7 +102,7 @@ def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
 
 def _earlier_message(row: InboundMessage, peer: Peer) -> InboundMessage | None:
     """The last message of the same peer and control id that was processed, within the peer's window."""
-    earlier = _SAME.first(row.control_id, row.peer_id, *_NOT_PROCESSED)
+    earlier = LAST_OF_CONTROL_ID.first(row.control_id, row.peer_id, *_NOT_PROCESSED)
     if earlier is None or not peer.duplicate_days:
         return earlier
     return earlier if (row.received_at - earlier.received_at).days < peer.duplicate_days else None

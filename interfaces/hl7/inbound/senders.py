@@ -10,19 +10,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from ris.audit.services import Actor, record
-from ris.kernel.db.statements import Kept
 from ris.kernel.errors import Conflict, NotFound, Refusal
 
 from ..models import Peer
 from ..translation.code_tables import check_attributes
 from ..v2.header import Header
-
-_NAMED = Kept(
-    lambda application, facility: Peer.objects.select_related("site").filter(
-        application=application, facility=facility
-    ),
-    steady=True,
-)
+from .prepared_queries import PEER
 
 
 class Unwelcome(Refusal):
@@ -40,7 +33,7 @@ def identify(header: Header, address: str, certificate: str | None) -> Peer:
     In a demo a sender that is not known yet, on this machine, gets a row of its own, flagged.
     """
     application, facility = header.sending_application[:199], header.sending_facility[:199]
-    found = _NAMED.first(application, facility)
+    found = PEER.first(application, facility)
     if found is None:
         if not (settings.RIS.demo and is_loopback(address)):
             raise Unwelcome("This sending application is not known here; ask for it to be set up.", at="MSH-3")
@@ -60,7 +53,7 @@ def identify(header: Header, address: str, certificate: str | None) -> Peer:
 
 def find_peer(header: Header) -> Peer | None:
     """Return the peer of MSH-3 and MSH-4, whether or not it may send; None for an unknown one."""
-    return _NAMED.first(header.sending_application[:199], header.sending_facility[:199])
+    return PEER.first(header.sending_application[:199], header.sending_facility[:199])
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""What fits into a column, asked before the database is: PostgreSQL refuses what SQLite would keep."""
+"""Columns: what fits into one, asked before PostgreSQL refuses what SQLite would keep; how long a JSON list is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.sql.compiler import SQLCompiler
 
 from ..errors import Invalid
 
@@ -37,3 +39,13 @@ def _texts_of(model: type[models.Model]) -> dict[str, tuple[int, tuple[str, ...]
         if isinstance(field, models.CharField) and field.max_length:
             found[field.name] = field.max_length, tuple(str(value) for value, _ in field.flatchoices)
     return found
+
+
+class JSONLength(models.Func):
+    """Length of a JSON list on both databases: ``JSONLength("station_aes")`` in a query or a generated column."""
+
+    function = "JSON_ARRAY_LENGTH"
+    output_field = models.IntegerField()
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
+        return super().as_sql(compiler, connection, function="JSONB_ARRAY_LENGTH", **context)

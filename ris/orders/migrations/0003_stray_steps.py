@@ -3,7 +3,7 @@
 import django.db.models.lookups
 from django.db import migrations, models
 
-import ris.kernel.db.json_length
+import ris.kernel.db.columns
 
 
 class Migration(migrations.Migration):
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 expression=models.Case(
                     models.When(device__isnull=True, then=models.Value(True)),
                     models.When(
-                        django.db.models.lookups.Exact(ris.kernel.db.json_length.JSONLength("station_aes"), 1),
+                        django.db.models.lookups.Exact(ris.kernel.db.columns.JSONLength("station_aes"), 1),
                         then=models.Value(False),
                     ),
                     default=models.Value(True),

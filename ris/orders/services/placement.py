@@ -11,9 +11,9 @@ from datetime import datetime
 from django.db import transaction
 
 from ris.audit.services import Actor, record
-from ris.catalog.models import Device, Site
+from ris.catalog.models import Device
 from ris.kernel.db.columns import check_values
-from ris.kernel.db.statements import Kept, insert, update
+from ris.kernel.db.statements import insert, update
 from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
@@ -23,6 +23,7 @@ from .. import states
 from ..events import OrderPlaced
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
+from ..prepared_queries import FIRST_DEVICE, ORDER_BY_PLACER_NUMBER, ORDERS_BY_ACCESSION, SITE
 from ..selectors_catalog import find_catalog_procedure, find_modality
 from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, UNKNOWN_STATION, add_flag
 from .studies import attach_study
@@ -39,19 +40,6 @@ DEFAULT_MODALITY = "OT"
 
 # No I and no O: people read them as digits.
 _SUFFIXES = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-
-# Asked for every order that comes in, so the text of these statements is kept.
-_PLACED = Kept(
-    lambda authority, number: Order.objects.filter(placer_authority=authority, placer_number=number).order_by(
-        "-placer_generation"
-    )[:1]
-)
-_SITE = Kept(lambda site_id: Site.objects.filter(pk=site_id), steady=True)
-_OF_ACCESSION = Kept(lambda *accessions: Order.objects.filter(accession__in=accessions))
-_FIRST_DEVICE = Kept(
-    lambda modality, site_id: Device.objects.filter(modality=modality, site=site_id, active=True).order_by("pk")[:1],
-    steady=True,
-)
 
 
 @transaction.atomic
@@ -117,19 +105,19 @@ def check_accession(accession: str, patient_id: int) -> None:
 
 def issue_accession(order: Order) -> str:
     """The site's prefix and the order's primary key; with a letter where a sender used that number before."""
-    site = _SITE.first(order.site_id)
+    site = SITE.first(order.site_id)
     # A prefix has at most 6 characters, so with a letter the number has 14 of the 16 (SH).
     base = f"{site.accession_prefix if site else ''}{order.pk:07d}"
-    if not _OF_ACCESSION.all(base):
+    if not ORDERS_BY_ACCESSION.all(base):
         return base
     candidates = [base + letter for letter in _SUFFIXES]
-    used = {other.accession for other in _OF_ACCESSION.all(*candidates)}
+    used = {other.accession for other in ORDERS_BY_ACCESSION.all(*candidates)}
     return next(candidate for candidate in candidates if candidate not in used)
 
 
 def find_order(placer_authority: str, placer_number: str) -> Order | None:
     """The order of that placer number, the last one where it was ordered anew; None if there is none."""
-    return _PLACED.first(placer_authority, placer_number)
+    return ORDER_BY_PLACER_NUMBER.first(placer_authority, placer_number)
 
 
 def lock_order(order_id: int) -> Order:
@@ -237,4 +225,4 @@ def find_device(order: Order, modality: str, station_aes: tuple[str, ...]) -> De
         if device is None:
             add_flag(order, UNKNOWN_STATION)
         return device
-    return _FIRST_DEVICE.first(modality, order.site_id)
+    return FIRST_DEVICE.first(modality, order.site_id)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from django.db import transaction
 
 from ris.audit.services import Actor, record
-from ris.kernel.db.bulk import insert_all
 from ris.kernel.db.columns import check_values
-from ris.kernel.db.statements import Kept, insert, save
+from ris.kernel.db.statements import insert, insert_all, save
 from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.events import emit
@@ -18,16 +17,12 @@ from ..events import PatientRevised
 from ..intents import PatientIntent, names_a_person, series_of
 from ..matching import search_name
 from ..models import AssigningAuthority, AuthorityAlias, Identifier, Patient
+from ..prepared_queries import ALIAS, AUTHORITY_BY_OID, IDENTIFIERS
 from ..selectors import survivor
 from .questions import ASK_FIRST, IdentityPolicy, ask_identity, check_identity, traits_said
 
 MOST_NAME = 64
 """Characters of an authority's name in the database."""
-
-# Asked for every message, so the text of these statements is kept.
-_IDENTIFIERS = Kept(lambda *values: Identifier.objects.select_related("patient__merged_into").filter(value__in=values))
-_BY_ALIAS = Kept(lambda alias: AuthorityAlias.objects.select_related("authority").filter(alias=alias)[:1], steady=True)
-_BY_ID = Kept(lambda universal_id: AssigningAuthority.objects.filter(universal_id=universal_id)[:1], steady=True)
 
 
 @transaction.atomic
@@ -96,7 +91,7 @@ def _numbers(intent: PatientIntent) -> list[tuple[Number, str]]:
 def _known(intent: PatientIntent) -> dict[Number, Identifier]:
     """The rows of the numbers that are known, in the order given."""
     numbers = [number for number, _ in _numbers(intent)]
-    rows = _IDENTIFIERS.all(*(value for value, _, _ in numbers))
+    rows = IDENTIFIERS.all(*(value for value, _, _ in numbers))
     by_number = {(row.value, row.authority, row.series): row for row in rows}
     return {number: by_number[number] for number in numbers if number in by_number}
 
@@ -177,9 +172,9 @@ def authority_named(namespace: str, universal_id: str = "", id_type: str = "") -
     themselves ``MRN`` stay two. A namespace alone is looked up among the aliases.
     """
     if universal_id:
-        known = _BY_ID.first(universal_id)
+        known = AUTHORITY_BY_OID.first(universal_id)
         return known.name if known else _note_universal_id(namespace, universal_id, id_type)
-    alias = _BY_ALIAS.first(namespace)
+    alias = ALIAS.first(namespace)
     return alias.authority.name if alias else namespace
 
 

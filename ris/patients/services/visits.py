@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from ris.audit.services import Actor, record
-from ris.kernel.db.statements import Kept, save
+from ris.kernel.db.statements import save
 from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
@@ -17,9 +17,8 @@ from ris.kernel.events import emit
 from ..events import VisitRevised
 from ..intents import VisitIntent
 from ..models import Visit
+from ..prepared_queries import VISIT
 from ..selectors import separation
-
-_VISIT = Kept(lambda authority, number: Visit.objects.filter(authority=authority, number=number)[:1])
 
 
 @transaction.atomic
@@ -31,7 +30,7 @@ def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: date
     """
     # A visit that is new has no row to lock.
     lock_name(f"visit:{intent.authority}:{intent.number}")
-    known = _VISIT.first(intent.authority, intent.number)
+    known = VISIT.first(intent.authority, intent.number)
     if known is not None and known.patient_id != patient_id:
         raise Conflict("This visit number belongs to another patient.", at="PV1-19", code="duplicate")
     visit = known or Visit(

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from ris.audit.services import Actor
 from ris.kernel import errors
 from ris.kernel.db.prepared import fetch
-from ris.kernel.db.statements import Kept, insert
+from ris.kernel.db.statements import insert
 from ris.kernel.db.transactions import lock_name
 from ris.people.models import User
 from worklist.events import ItemClaimed
@@ -40,8 +40,6 @@ FEW, MANY = 4, 160
 CONSIDERED = 8
 """Other cases that are kept with the reason of a claim."""
 
-_item = Kept[ReadingItem](lambda pk: ReadingItem.objects.select_related("procedure__order").filter(pk=pk))
-
 
 def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None:
     """Claim the case that this reader should read now; None when there is none for them.
@@ -61,8 +59,7 @@ def next_case(reader: User, *, actor: Actor, at: datetime) -> ReadingItem | None
         if item_id is None:
             require_room(reader, 0.0)
             return None
-        item = _item.first(item_id)
-        assert item is not None  # it was claimed in this transaction
+        item = ReadingItem.objects.select_related("procedure__order").get(pk=item_id)  # claimed in this transaction
         rest = best_heads(probes, values, most=CONSIDERED)
         insert(_why(item, requester.reader, requester.policy, rest, at))
         publish(item, ItemClaimed(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)

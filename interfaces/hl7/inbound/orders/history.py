@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from interfaces.hl7.models import OrderTrail
-from ris.kernel.db.statements import Kept, save
+from ris.kernel.db.statements import save
 from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.orders import states as order_states
@@ -20,6 +20,7 @@ from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 
 from ..context import Incoming
+from ..prepared_queries import TRAIL
 from .apply import Acting, bring, revise
 from .intents import new_order_intent
 from .projection import NOTHING, Picture, add_statement, content_changes, fold, procedure_changes
@@ -42,11 +43,6 @@ class OrderKeys:
     def name(self) -> tuple[str, str]:
         """What two groups of one message have in common when they are about one order."""
         return self.authority, self.placer or self.filler or self.accession
-
-
-_NUMBERED = Kept(
-    lambda authority, number: OrderTrail.objects.select_for_update().filter(authority=authority, number=number)
-)
 
 
 def trail_of(incoming: Incoming, keys: OrderKeys) -> OrderTrail:
@@ -85,7 +81,7 @@ def find_order_by_other_number(keys: OrderKeys, source: str) -> Order | None:
 
 
 def _trail(authority: str, number: str, known: Callable[[], Order | None]) -> OrderTrail:
-    trail = _NUMBERED.first(authority, number)
+    trail = TRAIL.first(authority, number)
     if trail is not None and trail.order_id is not None:
         return trail
     order = known()
@@ -100,7 +96,7 @@ def _trail(authority: str, number: str, known: Callable[[], Order | None]) -> Or
 
 def _adopt_statements(trail: OrderTrail, keys: OrderKeys) -> None:
     """Take over what was said under the sender's filler number alone before the placer number was known."""
-    orphan = _NUMBERED.first(keys.authority, f"filler:{keys.filler}"[:64])
+    orphan = TRAIL.first(keys.authority, f"filler:{keys.filler}"[:64])
     if orphan is not None and orphan.order_id is None:
         trail.said = [*trail.said, *orphan.said]
         orphan.delete()

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from interfaces.hl7.inbound import intake, processing
 from interfaces.hl7.models import InboundMessage
 from interfaces.hl7.outbound.connection import DestinationConnection
-from ris.kernel.db.bulk import Many
+from ris.kernel.db.statements import BulkInsert
 from ris.orders.models import Order
 from tests.interfaces.hl7.emr import destination
 from tests.interfaces.hl7.hl7 import order
@@ -30,7 +30,7 @@ def test_while_the_database_is_away_no_aa_is_sent_and_it_goes_on_by_itself_after
     with listening() as port, Client(port) as sender:
         assert sender.ask(order(control_id="A"))[1][1] == "AA"
         with monkeypatch.context() as patch:
-            patch.setattr(Many, "insert", away)
+            patch.setattr(BulkInsert, "insert", away)
             assert sender.ask(order(control_id="B", placer="P2"))[1][1] == "AR"
         assert sender.ask(order(control_id="B", placer="P2"))[1][1] == "AA"
     assert Order.objects.count() == 2

@@ -1,4 +1,4 @@
-"""Statements whose text is kept answer as the ORM's own do."""
+"""Statements whose text is built once answer as the ORM's own do."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Device, Procedure, Site, Subspecialty
-from ris.kernel.db.bulk import Many, insert_all
-from ris.kernel.db.statements import Kept, insert, insert_many, save, update
+from ris.kernel.db.statements import BulkInsert, PreparedQuery, insert, insert_all, save, update
 from ris.kernel.models import Record
+from ris.patients.models import Identifier, Patient
 
 pytestmark = pytest.mark.django_db
 
@@ -23,17 +23,17 @@ def site(code: str) -> Site:
     return Site.objects.create(code=code, name=code.title(), accession_prefix=code[:1].upper(), assigning_authority="X")
 
 
-def test_a_kept_select_gives_the_rows_of_each_value() -> None:
-    by_code = Kept(lambda code: Site.objects.filter(code=code)[:1])
+def test_a_prepared_query_gives_the_rows_of_each_value() -> None:
+    by_code = PreparedQuery(lambda code: Site.objects.filter(code=code)[:1])
     north, south = site("north"), site("south")
 
     assert [by_code.first(code) for code in ("north", "south", "north", "west")] == [north, south, north, None]
     assert vars(by_code.first("north"))["name"] == "North"
 
 
-def test_a_kept_select_brings_related_rows_along() -> None:
+def test_a_prepared_query_brings_related_rows_along() -> None:
     Device.objects.create(site=site("north"), ae_title="CT1", name="CT", modality="CT")
-    by_title = Kept(lambda title: Device.objects.select_related("site").filter(ae_title=title))
+    by_title = PreparedQuery(lambda title: Device.objects.filter(ae_title=title), related=("site",))
     by_title.first("CT1")
 
     with CaptureQueriesContext(connection) as asked:
@@ -43,8 +43,8 @@ def test_a_kept_select_brings_related_rows_along() -> None:
 
 
 def test_values_that_are_no_parameters_are_left_to_the_orm() -> None:
-    by_codes = Kept(lambda codes: Site.objects.filter(code__in=codes).order_by("code"))
-    by_order = Kept(lambda user: AuditEvent.objects.filter(user=user))
+    by_codes = PreparedQuery(lambda codes: Site.objects.filter(code__in=codes).order_by("code"))
+    by_order = PreparedQuery(lambda user: AuditEvent.objects.filter(user=user))
     both = [site("north"), site("south")]
     AuditEvent.objects.create(at=AT, actor="x", action="x", subject="x", subject_id="1", detail={})
 
@@ -61,8 +61,8 @@ def test_columns_become_what_they_are_in_the_model() -> None:
         minutes=15, reading_minutes="4.5", rvu="1.25",
     )  # fmt: skip
     AuditEvent.objects.create(at=AT, actor="x", action="x", subject="x", subject_id="1", detail={"a": [1]})
-    procedure = Kept(lambda code: Procedure.objects.filter(code=code))
-    event = Kept(lambda subject: AuditEvent.objects.filter(subject_id=subject))
+    procedure = PreparedQuery(lambda code: Procedure.objects.filter(code=code))
+    event = PreparedQuery(lambda subject: AuditEvent.objects.filter(subject_id=subject))
 
     for _ in range(2):
         assert procedure.all("CTH") == list(Procedure.objects.all())
@@ -124,7 +124,7 @@ def test_many_rows_are_inserted_in_their_order() -> None:
 
 
 def test_of_many_rows_what_is_not_said_is_as_ever() -> None:
-    sites = Many(Site, "code", "name", "accession_prefix", "assigning_authority")
+    sites = BulkInsert(Site, "code", "name", "accession_prefix", "assigning_authority")
     keys = sites.insert([("north", "Nörth", "N", "X"), ("south", "S", "S", "X")])
 
     assert [Site.objects.get(pk=key).name for key in keys] == ["Nörth", "S"]
@@ -138,10 +138,28 @@ def test_many_rows_are_inserted_as_the_orm_inserts_one() -> None:
         )
 
     event("one").save()
-    insert_many([event("many"), event("more")])
-    insert_many([])
+    insert_all([event("many"), event("more")])
+    insert_all([])
 
     one, *many = AuditEvent.objects.order_by("pk")
     assert [row.action for row in many] == ["many", "more"]
     for row in many:
         assert (row.at, row.actor, row.detail, row.user_id) == (one.at, one.actor, one.detail, None)
+
+
+def test_a_prepared_query_follows_a_key_of_a_related_row_and_an_empty_one() -> None:
+    survivor = Patient.objects.create(family_name="ZZTEST")
+    merged = Patient.objects.create(family_name="ZZTEST-OLD", merged_into=survivor)
+    for patient, value in ((survivor, "S"), (merged, "M")):
+        Identifier.objects.create(patient=patient, value=value, authority="NORTH", kind="MR")
+    by_value = PreparedQuery(
+        lambda *values: Identifier.objects.filter(value__in=values).order_by("value"),
+        related=("patient", "patient__merged_into"),
+    )
+    by_value.all("M", "S")
+
+    with CaptureQueriesContext(connection) as asked:
+        of_merged, of_survivor = (row.patient for row in by_value.all("M", "S"))
+        assert of_merged.merged_into == survivor and of_merged.merged_into.family_name == "ZZTEST"
+        assert of_survivor == survivor and of_survivor.merged_into is None
+    assert len(asked) == 1
