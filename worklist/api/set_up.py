@@ -1,20 +1,22 @@
 """What the reading is made of, over REST: readers, skills, privileges, sites' choices, what an AI's flag is worth.
 
 The same rows, guards and audit as in the back office: who may set up changes them, those who lead the reading
-see what concerns their sites' readers.
-"""
+see what concerns their sites' readers."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from rest_framework import mixins, viewsets
+from rest_framework import mixins, serializers, viewsets
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
 
 from ris.audit.services import record
+from ris.kernel.api import ModelForm
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden
 from ris.people.http import actor_of, user_of
@@ -24,15 +26,87 @@ from ris.people.selectors import permissions_of, require, sites_for
 from worklist.models import AiPerformance, ClockStart, EscalationRoute, Privilege, ReaderProfile, SiteReading, Skill
 from worklist.selectors.access import colleagues
 
-from .set_up_serializers import (
-    AiPerformanceSerializer,
-    ClockStartSerializer,
-    EscalationRouteSerializer,
-    PrivilegeSerializer,
-    ReaderProfileSerializer,
-    SiteReadingSerializer,
-    SkillSerializer,
-)
+
+class _SetUpSerializer(ModelForm[Any]):
+    """Refuses what the model refuses, its constraints included, before the database does."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        made: Any = self.Meta.model
+        row = made() if self.instance is None else copy.copy(self.instance)
+        for name, value in attrs.items():
+            setattr(row, name, value)
+        try:
+            row.full_clean()
+        except ValidationError as error:
+            raise serializers.ValidationError(error.message_dict) from None
+        return attrs
+
+
+def _words(help_text: str) -> Any:
+    return serializers.ListField(child=serializers.CharField(max_length=32), required=False, help_text=help_text)
+
+
+class ReaderProfileSerializer(_SetUpSerializer):
+    """How much a reader takes at once, and how fast they read."""
+
+    name = serializers.CharField(source="user.display_name", read_only=True)
+
+    class Meta:
+        model = ReaderProfile
+        fields = [
+            "id", "user", "name", "most_claims", "most_minutes", "pace", "seniority", "trainee", "team", "accepts_push",
+        ]  # fmt: skip
+
+
+class SkillSerializer(_SetUpSerializer):
+    """A reader's skill in a subspecialty."""
+
+    modalities = _words("Empty: all.")
+    regions = _words("Body regions; empty: all.")
+
+    class Meta:
+        model = Skill
+        fields = ["id", "reader", "subspecialty", "level", "modalities", "regions", "youngest", "oldest"]
+
+
+class PrivilegeSerializer(_SetUpSerializer):
+    """A reader's licence or privilege at a site."""
+
+    class Meta:
+        model = Privilege
+        fields = ["id", "reader", "site", "kind", "number", "valid_from", "valid_until"]
+
+
+class AiPerformanceSerializer(_SetUpSerializer):
+    """The predictive value of an AI product at a site."""
+
+    class Meta:
+        model = AiPerformance
+        fields = ["id", "vendor", "code", "site", "urgency", "ppv", "expires_minutes"]
+
+
+class SiteReadingSerializer(_SetUpSerializer):
+    """When cases of a site are opened for reading."""
+
+    class Meta:
+        model = SiteReading
+        fields = ["id", "site", "opens_on", "images_within"]
+
+
+class ClockStartSerializer(_SetUpSerializer):
+    """The event with which the SLA clock starts."""
+
+    class Meta:
+        model = ClockStart
+        fields = ["id", "site", "urgency", "modality", "event"]
+
+
+class EscalationRouteSerializer(_SetUpSerializer):
+    """Who is told of a rung, and how."""
+
+    class Meta:
+        model = EscalationRoute
+        fields = ["id", "site", "rung", "urgency", "way", "address", "active"]
 
 
 class _SetUp(

@@ -28,13 +28,13 @@ from worklist.models import Escalation, Offer, PriorPlan, ReadingItem
 from worklist.selectors.explain import explain
 from worklist.selectors.lead import offers_to, open_escalations
 
-from .item_serializers import ItemSerializer
-from .urgency_serializers import (
+from .item_serializers import (
     AiFlagSerializer,
     AiResultByStudyForm,
     EscalationSerializer,
     HandedOver,
     HandOverForm,
+    ItemSerializer,
     MarkForm,
     OfferSerializer,
     PresenceSerializer,

@@ -1,15 +1,11 @@
 """Rows of the worklist, by aggregate."""
 
 from .escalations import Escalation, EscalationMessage, EscalationRoute
-from .handling import Offer, Skip
 from .items import Lane, ReadingItem
-from .policies import ScorePolicy
-from .readers import Conflict, Presence, Privilege, ReaderProfile, Skill
-from .records import Decision, PriorPlan
-from .roster import Holiday, Shift, ShiftChange
-from .rulesets import RuleSet
+from .readers import Conflict, Holiday, Presence, Privilege, ReaderProfile, Shift, ShiftChange, Skill, Stamp
+from .records import Decision, Offer, PriorPlan, Skip
+from .rules import RuleSet, ScorePolicy
 from .sites import AwaitedImages, SiteReading
-from .stamps import Stamp
 from .urgency import AiFlag, AiPerformance, ClockPause, ClockStart
 
 __all__ = [

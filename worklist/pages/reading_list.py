@@ -104,6 +104,7 @@ def _items(
         items = items.filter(site=site_id)
     if only is not None:
         items = items.filter(pk__in=only)
+        # A live update of single rows shows no total: it is not counted.
         return rows_of(items.values_list("pk", flat=True), at=at), len(only)
     return rows_of(items.values_list("pk", flat=True)[:ROWS], at=at), items.count()
 
@@ -112,8 +113,8 @@ def _deliveries(items: list[ReadingItem], name: str) -> dict[int, dict[str, Any]
     """By procedure, for the list of what is done: to which systems the report went, and the worst state of all."""
     if name != "done":
         return {}
-    found = list_deliveries(item.procedure_id for item in items)
-    return {pk: {"deliveries": sent, "state": summarize(sent)} for pk, sent in found.items()}
+    deliveries = list_deliveries(item.procedure_id for item in items)
+    return {pk: {"deliveries": sent, "state": summarize(sent)} for pk, sent in deliveries.items()}
 
 
 def _row_context(user: User, name: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def due(item: ReadingItem) -> SafeString | str:
 def _phase(opened: datetime, due_at: datetime, at: datetime) -> str:
     if at > due_at:
         return "over"
+    # The same quarter as in static/clocks.js, which goes on from here.
     return "soon" if due_at - at <= (due_at - opened) / 4 else "calm"
 
 
@@ -67,18 +68,20 @@ def total(terms: list[tuple[str, float]]) -> float:
 @register.filter
 def reason(item: ReadingItem) -> str:
     """The reason for its place in a sentence, for a tooltip."""
-    parts = [f"{name} {value:+.1f}" for name, value in why(item)]
-    return f"{item.get_urgency_display()}: score {total(why(item)):.1f} = " + ", ".join(parts)
+    terms = why(item)
+    parts = [f"{name} {value:+.1f}" for name, value in terms]
+    return f"{item.get_urgency_display()}: score {total(terms):.1f} = " + ", ".join(parts)
 
 
 @register.filter
 def merits(order: dict[str, float]) -> list[str]:
     """What spoke for a candidate (see ``worklist.rules.preference``, where lower is better), in words."""
-    found = [name for name in order if name in _YES and order[name] == _YES[name]]
+    names = [name for name in order if name in _YES and order[name] == _YES[name]]
     unread = -order.get("has read least for the time on shift", 0.0)
-    return [*found, f"{unread:.0f} min of the shift not yet read"] if unread > 0 else found
+    return [*names, f"{unread:.0f} min of the shift not yet read"] if unread > 0 else names
 
 
+# The value that is a merit, by name: of the skill its level (1 is primary), of the others 0 for yes.
 _YES = {
     "teaching case to a trainee": 0.0,
     "primary skill": 1.0,
