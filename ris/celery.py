@@ -1,7 +1,7 @@
-"""Celery: the bells' other end, and the clock that looks anyway in case a bell was not heard.
+"""Celery: the tasks that answer doorbells, and the clock that starts them anyway in case a bell was lost.
 
-No task carries data and no result is kept: a message says "look", and the rows
-say at what. So a message that is lost, late or doubled costs time and nothing else.
+No task carries data and no result is kept: a message only starts a task, and the task reads from the rows what is to
+be done. So a message that is lost, late or doubled costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ EVERY = {
     "worklist.tasks.look_ahead": 300.0,
     "worklist.tasks.tell": 10.0,
 }
-"""Seconds between two looks that nobody asked for."""
+"""Seconds between two runs of a task that no bell asked for."""
 
+# expires: while no worker runs, the broker keeps one message of each task and not thousands.
 app.conf.beat_schedule = {
     name: {"task": name, "schedule": seconds, "options": {"expires": max(10.0, seconds)}}
     for name, seconds in EVERY.items()

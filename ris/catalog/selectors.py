@@ -15,16 +15,16 @@ def procedures_matching(text: str, *, modality: str = "") -> QuerySet[Procedure]
     Raises Invalid at ``code`` when the text is longer than any name.
     """
     words = read_words(text, at="code")
-    found = Procedure.objects.filter(active=True)
+    procedures = Procedure.objects.filter(active=True)
     if modality:
-        found = found.filter(modality=modality)
+        procedures = procedures.filter(modality=modality)
     by_words = Q()
     for word in words:
         by_words &= (
             Q(name__icontains=word) | Q(body_region__icontains=word) | Q(modality__iexact=word) | Q(cpt=word)
             | Q(loinc=word)
         )  # fmt: skip
-    return found.filter(by_words | Q(code__istartswith=text.strip())).order_by("name")
+    return procedures.filter(by_words | Q(code__istartswith=text.strip())).order_by("name")
 
 
 def devices_at(site_id: int, modality: str) -> QuerySet[Device]:

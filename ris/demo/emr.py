@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-START, END = b"\x0b", b"\x1c\r"
+START, END = b"\x0b", b"\x1c\r"  # MLLP: VT before a message, FS and CR after it
 
 FAMILIES = ["HERON", "OSPREY", "PLOVER", "AVOCET", "CURLEW", "DUNLIN", "EGRET", "FULMAR", "GANNET", "KESTREL", "MERLIN"]
 GIVENS = ["Alva", "Bram", "Cleo", "Dora", "Emil", "Fern", "Gale", "Hugo", "Iris", "Juno", "Kaya", "Liv", "Milo", "Nell"]
@@ -45,9 +45,9 @@ class DemoPatients:
 
     def name(self, number: str) -> tuple[str, str, str, str]:
         """(family, given, birth date as YYYYMMDD, sex) of the patient of that number: always the same."""
-        who = random.Random(number)
-        born = f"{who.randint(1936, 2018)}{who.randint(1, 12):02d}{who.randint(1, 28):02d}"
-        return f"DEMO-{who.choice(FAMILIES)}", who.choice(GIVENS), born, who.choice("FM")
+        draw = random.Random(number)  # the number is the seed, so nothing about a patient has to be kept
+        born = f"{draw.randint(1936, 2018)}{draw.randint(1, 12):02d}{draw.randint(1, 28):02d}"
+        return f"DEMO-{draw.choice(FAMILIES)}", draw.choice(GIVENS), born, draw.choice("FM")
 
     def pick(self) -> str:
         """A patient number; some come back, so that there are priors."""
@@ -59,7 +59,7 @@ def order_message(order: DemoOrder, control: str = "NW") -> str:
     family, given, born, sex = DemoPatients(random.Random()).name(order.patient_number)
     code, text = order.procedure["code"], order.procedure["name"]
     reason = random.Random(order.placer_number).choice(REASONS[order.procedure["modality"]])
-    priority = {"STAT": "S", "HIGH": "A"}.get(order.priority, "R")
+    priority = {"STAT": "S", "HIGH": "A"}.get(order.priority, "R")  # HL7 table 0027: stat, as soon as possible, routine
     stamp = f"{order.start:%Y%m%d%H%M%S%z}"
     segments = [
         f"MSH|^~\\&|DEMOEMR|{order.site}|RIS|RAD|{stamp}||ORM^O01|{order.placer_number}-{control}|P|2.3.1",

@@ -14,6 +14,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     ModalityWorklistInformationFind,
 )
 
+# PS3.4 K.4.1.1.4: more answers follow; FF01: the provider does not support one of the optional keys.
 PENDING = (0xFF00, 0xFF01)
 
 
@@ -99,6 +100,8 @@ class Scanner:
 
 def _check(status: Dataset) -> None:
     code = status.get("Status")
+    # Warnings of PS3.7 annex C, with which the request was done: optional attributes (0001), attribute list (0107),
+    # value out of range (0116).
     if code is None or (code != 0 and code not in (0x0001, 0x0107, 0x0116)):
         comment = status.get("ErrorComment", "")
         raise DimseFailure(f"status {'none' if code is None else f'{code:04X}'} {comment}".strip())

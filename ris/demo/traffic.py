@@ -50,7 +50,7 @@ class Day:
     say: Callable[[str], None]
     chance: random.Random = field(default_factory=random.Random)
     _todo: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
-    _ticket: Any = field(default_factory=count)
+    _ticket: Any = field(default_factory=count)  # breaks ties in the heap, which cannot compare functions
     _clock: float = 0.0
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class Day:
     def _next_order(self) -> None:
         hour = (self.begin + timedelta(seconds=self._clock)).hour
         rate = self.per_day * HOURS[hour] / sum(HOURS) / 3600
-        self._after(self.chance.expovariate(rate), self._next_order)
+        self._after(self.chance.expovariate(rate), self._next_order)  # arrivals of a Poisson process
         order = self._make_order()
         answer = send(self.ports.mllp, order_message(order))
         code = answer.split("MSA|", 1)[-1][:2]
@@ -89,6 +89,7 @@ class Day:
         modality = self.chance.choices(list(MODALITIES), weights=list(MODALITIES.values()))[0]
         station, _, site, _, _ = self.chance.choice([d for d in DEVICES if d[1] == modality])
         patient_class = self.chance.choices("EIO", weights=[35, 25, 40])[0]
+        # PV1-2: emergency, inpatient, outpatient; in each, the shares of STAT, HIGH and ROUTINE in per cent.
         shares = {"E": [55, 25, 20], "I": [15, 25, 60], "O": [1, 4, 95]}[patient_class]
         return DemoOrder(
             placer_number=f"DP{self.run_id}{next(self._ticket)}",
@@ -102,8 +103,8 @@ class Day:
         )
 
     def _arrive(self, order: DemoOrder) -> None:
-        found = self._api("GET", f"orders/?placer_number={order.placer_number}")["results"]
-        for procedure in found[0]["procedures"]:
+        orders = self._api("GET", f"orders/?placer_number={order.placer_number}")["results"]
+        for procedure in orders[0]["procedures"]:
             for step in procedure["steps"]:
                 self._api("POST", f"steps/{step['id']}/arrive/")
         self.say(f"arrived {order.placer_number}")

@@ -25,14 +25,14 @@ class TokenAuthentication(BaseAuthentication):
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        found = ApiToken.objects.select_related("user").filter(digest=digest(token.strip()), revoked_at=None).first()
-        if found is None or not found.user.is_active:
+        row = ApiToken.objects.select_related("user").filter(digest=digest(token.strip()), revoked_at=None).first()
+        if row is None or not row.user.is_active:  # one refusal for all: it must not tell which tokens once were
             raise AuthenticationFailed("This API token is unknown or revoked.")
         at = now()
-        ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=at - USED_EVERY), pk=found.pk).update(
+        ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=at - USED_EVERY), pk=row.pk).update(
             last_used_at=at
         )
-        return found.user, found
+        return row.user, row
 
     def authenticate_header(self, request: Request) -> str:
-        return "Bearer"
+        return "Bearer"  # WWW-Authenticate (RFC 6750, 3); without it DRF answers 403 instead of 401

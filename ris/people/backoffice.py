@@ -1,7 +1,7 @@
-"""The back office (``/admin/``): Django's forms for what is set up once, behind our roles and into our audit.
+"""The back office (``/admin/``): Django's forms for what is set up once, behind our permissions and with our audit.
 
-Set-up is the whole house's, not one site's: whoever may do it sees every site. What people do (orders, reports,
-messages, audit) is no set-up and is not found here; it changes through services only.
+Who may set up (``Can.SET_UP``) sees every site. What people do (orders, reports, messages, audit) is not set up and is
+not here; it changes through services only.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ else:
     ModelAdmin, SetUpForm = admin.ModelAdmin, forms.ModelForm
 
 HERE_BY_OTHER_MEANS = ("login", "logout", "password_change", "password_change_done")
-"""Django's pages for what our own log-in and profile do."""
+"""Names of Django's admin pages that are not served: our own log-in and profile do the same."""
 
 
 class BackOffice(admin.AdminSite):
-    """Open to who may set up; everybody else gets the refusal, or the log-in, that every page gives."""
+    """Django's admin for who may set up; everybody else gets the refusal, or the log-in, that every page gives."""
 
     site_header = site_title = "Wetread set-up"
     index_title = "What the house is made of"
@@ -46,7 +46,7 @@ class BackOffice(admin.AdminSite):
         self.disable_action("delete_selected")  # it deletes outside of the transaction that it audits in
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Only what is audited: the pages that other packages bring with them are not let in."""
+        """Register subclasses of :class:`SetUp`, which audit. Other packages' admin pages do not, and are left out."""
         if admin_class is not None and issubclass(admin_class, SetUp):
             super().register(model_or_iterable, admin_class, **options)
 
@@ -58,7 +58,8 @@ class BackOffice(admin.AdminSite):
 
         @wraps(guarded)
         def rendered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            """In the user's time zone, in which the page will read what is sent back."""
+            # The template is rendered here, within page(), so that times are shown in the user's zone: what is sent
+            # back is read in that zone.
             response: HttpResponse = guarded(request, *args, **kwargs)
             return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
@@ -70,13 +71,14 @@ class BackOffice(admin.AdminSite):
 
 def may_set_up(request: HttpRequest) -> bool:
     """Whether a role of the user's allows set-up; asked once for each request."""
+    # An index page asks for each model five times.
     if not hasattr(request, "_may_set_up"):
         request._may_set_up = Can.SET_UP in permissions_of(request.user)  # type: ignore[attr-defined]
     return bool(request._may_set_up)  # type: ignore[attr-defined]
 
 
 class Shaped(forms.JSONField):
-    """A list of texts, or a table, as the column's default says: whoever reads the column relies on it."""
+    """A JSON value of the type of the column's default (a list of texts, or an object); code relies on that type."""
 
     def __init__(self, *, shape: type, **options: Any) -> None:
         super().__init__(**options)
@@ -88,16 +90,16 @@ class Shaped(forms.JSONField):
             return self.shape()
         if self.shape is dict and not isinstance(given, dict):
             raise forms.ValidationError('Give a table, as {"one": …}.')
-        if self.shape is list and not (isinstance(given, list) and all(isinstance(one, str) for one in given)):
+        if self.shape is list and not (isinstance(given, list) and all(isinstance(item, str) for item in given)):
             raise forms.ValidationError('Give a list of texts, as ["one", "two"].')
         return given
 
 
 def networks(given: list[str]) -> list[str]:
-    """The same, when each is an address or a network. Raises ValidationError."""
+    """Return the list unchanged when each text is an IP address or a network. Raises ValidationError."""
     try:
-        for one in given:
-            ip_network(one, strict=False)
+        for text in given:
+            ip_network(text, strict=False)
     except ValueError:
         raise forms.ValidationError('Give addresses or networks, as ["10.0.0.5", "10.1.0.0/16"].') from None
     return given

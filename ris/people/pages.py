@@ -26,7 +26,7 @@ from .services import set_preferences
 
 
 class LoginPage(LoginView):
-    """User name and password; a log-in is audited like any other access."""
+    """Log-in by user name and password; audited as ``people.login``."""
 
     template_name = "people/login.html"
     redirect_authenticated_user = True
@@ -54,7 +54,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @page()
 def profile(request: HttpRequest) -> HttpResponse:
-    """Who I am here, and how I like it: theme, zone, keys."""
+    """The user's roles, sites, theme, time zone and keys; POST saves theme and zone."""
     user = user_of(request)
     if request.method == "POST":
         zone, theme = request.POST.get("time_zone", user.time_zone), request.POST.get("theme", user.theme)
@@ -77,7 +77,7 @@ def _sites(user: User) -> list[str]:
 @require_POST
 @page()
 def theme(request: HttpRequest) -> HttpResponse:
-    """Light, dark or as the system: the small button of the rail."""
+    """Set the theme (system, light or dark) from the button in the navigation; 204."""
     user = user_of(request)
     set_preferences(user, theme=request.POST.get("theme", ""), time_zone=user.time_zone, actor=actor_of(request),
                     at=now())  # fmt: skip
@@ -90,7 +90,7 @@ ALARM_CANS = (Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING)
 @require_safe
 @page(*ALARM_CANS)
 def alarms(request: HttpRequest) -> HttpResponse:
-    """What the system wants a person to look at: open alarms first, then those that are over."""
+    """Alarms that are open, or with ``?show=over`` those that are over; and stuck deliveries to subscribers."""
     rows = Alarm.objects.order_by("cleared_at", "-last_at")
     over = request.GET.get("show") == "over"
     rows = rows.filter(cleared_at__isnull=not over)
@@ -109,6 +109,6 @@ def alarms(request: HttpRequest) -> HttpResponse:
 @require_POST
 @page(Can.MEND_MESSAGES, Can.SET_UP)
 def retry_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
-    """Owe a stuck delivery again."""
+    """Queue a stuck delivery to a subscriber again."""
     retry_stuck(delivery_id, at=now())
     return go(request, reverse("people:alarms"), "It will be tried again now.")

@@ -1,4 +1,4 @@
-"""Roles are Django groups; what each may do is this table, and nowhere else.
+"""Roles are Django groups; what each role may do is said in this table only.
 
 A role's permission counts at the sites where the user holds ``work_at`` (a
 django-guardian object permission on the site). Both are asked for together:

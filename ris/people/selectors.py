@@ -1,4 +1,4 @@
-"""Who may do what where: the one answer that pages, API, sockets and selectors all ask for."""
+"""Who may do what at which site. Pages, API, websockets and selectors all ask here."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class _Answers:
     site_ids: dict[int, frozenset[int]] = field(default_factory=dict)
 
 
+# A context variable, not a thread's: under ASGI a request's synchronous code may change its thread.
 _answers: ContextVar[_Answers | None] = ContextVar("permission answers", default=None)
 
 
@@ -42,16 +43,16 @@ def read_permissions_once() -> Iterator[None]:
 
 
 def permissions_of(user: User | AnonymousUser) -> frozenset[Can]:
-    """All that the user's roles allow, somewhere. A superuser may everything."""
+    """All that the user's roles allow, at any site. A superuser may do everything."""
     if not isinstance(user, User) or not user.is_active:
         return frozenset()
     answers = _answers.get()
     if answers is not None and user.pk in answers.permissions:
         return answers.permissions[user.pk]
-    found = frozenset(Can) if user.is_superuser else _permissions_by_roles(user)
+    cans = frozenset(Can) if user.is_superuser else _permissions_by_roles(user)
     if answers is not None:
-        answers.permissions[user.pk] = found
-    return found
+        answers.permissions[user.pk] = cans
+    return cans
 
 
 def _permissions_by_roles(user: User) -> frozenset[Can]:
@@ -69,6 +70,7 @@ def sites_for(user: User | AnonymousUser, can: Can) -> QuerySet[Site]:
     if can not in permissions_of(user):
         return Site.objects.none()
     if _answers.get() is not None:
+        # The ids are known: guardian's joins over content types and permissions need not run once more.
         return Site.objects.filter(pk__in=site_ids_for(user, can))
     return _sites_granted_to(user)
 
@@ -80,13 +82,14 @@ def site_ids_for(user: User | AnonymousUser, can: Can) -> frozenset[int]:
     answers = _answers.get()
     if answers is not None and user.pk in answers.site_ids:
         return answers.site_ids[user.pk]
-    found = frozenset(_sites_granted_to(user).values_list("pk", flat=True))
+    site_ids = frozenset(_sites_granted_to(user).values_list("pk", flat=True))
     if answers is not None:
-        answers.site_ids[user.pk] = found
-    return found
+        answers.site_ids[user.pk] = site_ids  # the same for each ``can``: sites are granted to people, not to roles
+    return site_ids
 
 
 def _sites_granted_to(user: User | AnonymousUser) -> QuerySet[Site]:
+    # No global permissions: who was given work_at without a site would see every site.
     sites: QuerySet[Site] = get_objects_for_user(user, WORK_AT, klass=Site, accept_global_perms=False)
     return sites
 

@@ -1,4 +1,4 @@
-"""What many calls are asked with."""
+"""Request bodies that calls of several apps share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from rest_framework import serializers
 
 
 class ReasonForm(serializers.Serializer[Any]):
-    """Why it is done; kept in the audit."""
+    """The reason for an action; kept in the audit."""
 
     reason = serializers.CharField(max_length=250)

@@ -23,7 +23,7 @@ from .selectors import WORK_AT
 
 @transaction.atomic
 def grant(user: User, *, roles: Iterable[Role] = (), sites: Iterable[Site] = (), actor: Actor, at: datetime) -> None:
-    """Give the user these roles and let them work at these sites, beside what they have."""
+    """Give the user these roles and sites, besides those they have; audited as ``people.grant``."""
     roles, sites = list(roles), list(sites)
     user.groups.add(*(Group.objects.get_or_create(name=role.value)[0] for role in roles))
     for site in sites:
@@ -33,7 +33,7 @@ def grant(user: User, *, roles: Iterable[Role] = (), sites: Iterable[Site] = (),
 
 @transaction.atomic
 def withdraw(user: User, *, roles: Iterable[Role] = (), sites: Iterable[Site] = (), actor: Actor, at: datetime) -> None:
-    """No longer let the user act in these roles, nor work at these sites."""
+    """Take these roles and sites from the user; audited as ``people.withdraw``."""
     roles, sites = list(roles), list(sites)
     user.groups.remove(*Group.objects.filter(name__in=[role.value for role in roles]))
     for site in sites:
@@ -55,12 +55,13 @@ def set_preferences(user: User, *, theme: str, time_zone: str, actor: Actor, at:
 @transaction.atomic
 def issue_token(user: User, *, label: str, actor: Actor, at: datetime) -> str:
     """Make an API token and return it; it cannot be had again, only its digest is kept."""
-    token = f"wet_{secrets.token_urlsafe(32)}"
+    token = f"wet_{secrets.token_urlsafe(32)}"  # the prefix lets scanners for leaked secrets know it
     row = ApiToken.objects.create(user=user, label=label, digest=digest(token), created_at=at)
     record(actor, "people.issue-token", row, at=at)
     return token
 
 
 def digest(token: str) -> str:
-    """What is kept of a token. It has 256 random bits, so a plain hash is enough."""
+    """The SHA-256 of a token, hexadecimal; only this is kept."""
+    # No salt and no slow hash: a token has 256 random bits, so nobody can try them, and each request looks it up.
     return hashlib.sha256(token.encode()).hexdigest()

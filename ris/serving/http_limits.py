@@ -24,8 +24,9 @@ HEAD_S = 15.0
 """From the connection, or the end of the last answer, to the end of a request's head."""
 BODY_S = 60.0
 """For the whole body: 10 MB in it are 1.3 Mbit/s."""
-HEAD_BYTES = 32 * 1024
+HEAD_BYTES = 32 * 1024  # browsers send 1–2 KB; cookies of other applications on the same host name add some
 BODY_BYTES = 10_000_000
+"""From who shows a session or a token: a table of codes or a PDF."""
 STRANGER_BYTES = 64 * 1024
 """From who shows neither a session nor a token: a log-in form has 1 KB."""
 
@@ -71,8 +72,9 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        known = b"authorization" in headers or b"sessionid=" in headers.get(b"cookie", b"")
-        most = BODY_BYTES if known else STRANGER_BYTES
+        # Shown, not checked: that needs the database. A stranger who makes one up is still held to BODY_BYTES.
+        shows_credentials = b"authorization" in headers or b"sessionid=" in headers.get(b"cookie", b"")
+        most = BODY_BYTES if shows_credentials else STRANGER_BYTES
         length = headers.get(b"content-length", b"0").decode("latin-1")
         if number_or_none(length, most=most) is None:
             await _refuse(send, 413, "too-large", f"A body has at most {most} bytes.")
@@ -92,7 +94,7 @@ class _BodyRefused(Exception):
 
 
 class _Body:
-    """Counts and times a body that is read. Chunked ones have no length to look at beforehand."""
+    """Counts and times a body while it is read: a chunked body has no Content-Length to look at before."""
 
     def __init__(self, receive: ASGIReceiveCallable, most: int) -> None:
         self._receive, self._most = receive, most
@@ -104,7 +106,7 @@ class _Body:
     async def receive(self) -> ASGIReceiveEvent:
         """The next piece. Raises _BodyRefused."""
         if self._whole:
-            return await self._receive()  # nothing but a disconnect is to come, whenever that is
+            return await self._receive()  # only http.disconnect can follow, at any time
         try:
             async with asyncio.timeout_at(self._until):
                 event = await self._receive()
@@ -128,7 +130,7 @@ class _Body:
 
 
 async def _refuse(send: ASGISendCallable, status: int, code: str, detail: str) -> None:
-    """Problem details (RFC 9457), and the end of the connection: the rest of the body is not waited for."""
+    """Send problem details (RFC 9457) and close the connection without reading the rest of the body."""
     title = {408: "Request Timeout", 413: "Content Too Large"}[status]
     body = json.dumps(
         {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
@@ -144,6 +146,7 @@ async def _refuse(send: ASGISendCallable, status: int, code: str, detail: str) -
 
 def limit(app: ASGI3Application, descriptors: int) -> tuple[BodyLimits, type[H11Protocol]]:
     """The application with its limits, and the protocol to serve it with: half of the process's descriptors at most."""
+    # The other half is for MLLP, DICOM, the database and files.
     most = max(16, min(4000, descriptors // 2))
     protocol = type("LimitedProtocol", (LimitedProtocol,), {"most_connections": most})
     return BodyLimits(app), protocol

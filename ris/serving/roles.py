@@ -26,7 +26,7 @@ from .sweeps import start_watching
 
 log = structlog.get_logger(__name__)
 
-state: Any = worker_state  # what its stubs say of it is too narrow
+state: Any = worker_state  # its stubs allow should_stop no None
 
 WORKERS = 4
 """Tasks at once: a destination that does not answer must not hold up the relay."""
@@ -58,14 +58,14 @@ class Web:
             h11_max_incomplete_event_size=HEAD_BYTES,
             log_config=None,
             access_log=False,
-            lifespan="off",
-            loop="asyncio",
+            lifespan="off",  # Django has no lifespan events
+            loop="asyncio",  # not "auto": uvloop, where it happens to be installed, would run untested
             ws="websockets-sansio",
-            ws_max_size=64 * 1024,
+            ws_max_size=64 * 1024,  # what a page sends its websocket is far smaller
             server_header=False,
             proxy_headers=bool(settings.RIS.proxy),
             forwarded_allow_ips=list(settings.RIS.proxy),
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=3,  # of the supervisor's PATIENCE_S
         )
         config.load()
         self._server = uvicorn.Server(config)
@@ -90,7 +90,7 @@ class Worker:
     name = "worker"
 
     def prepare(self) -> None:
-        """Nothing can be known before: a broker that is away is waited for."""
+        """Do nothing: a broker that is away is waited for."""
 
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Run Celery tasks until ``stop`` is set."""
@@ -99,7 +99,7 @@ class Worker:
             app=app,
             pool_cls="threads",
             concurrency=WORKERS,
-            without_gossip=True,
+            without_gossip=True,  # workers need not know of each other: rows are claimed in the database
             without_mingle=True,
             without_heartbeat=True,
             ready_callback=lambda consumer: ready(f"{WORKERS} tasks at once"),
@@ -111,19 +111,20 @@ class Worker:
 
     def _end(self, stop: threading.Event) -> None:
         stop.wait()
-        state.should_stop = 0
+        state.should_stop = 0  # the exit code; celery asks "is not None"
 
 
 class Beat:
-    """Celery's clock. Its schedule is in ``ris.celery``; nothing about it is kept."""
+    """Celery's beat, with the schedule of ``ris.celery``; it keeps no state in a file."""
 
     name = "beat"
 
     def prepare(self) -> None:
-        """Nothing can be known before."""
+        """Do nothing: the clock has no port and no file."""
 
     def run(self, stop: threading.Event, ready: Say) -> None:
         """Start the sweeps at their times until ``stop`` is set."""
+        # max_interval: seconds until it looks for stop; Scheduler: no file, every sweep starts anew with the process.
         clock: Any = beat.Service(app, max_interval=1, scheduler_cls=beat.Scheduler)
         threading.Thread(target=lambda: (stop.wait(), clock.stop(wait=False)), daemon=True).start()
         ready(f"{len(app.conf.beat_schedule)} sweeps")
@@ -192,9 +193,9 @@ def listen(variable: str, where: Address) -> socket.socket:
         raise Misconfigured(variable, f"{where.host} is no known address.", cure) from None
     listener = socket.socket(family, kind, protocol)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # despite old connections in TIME_WAIT
         listener.bind(name)
-        listener.listen(1024)
+        listener.listen(1024)  # all browsers of a hospital come back at once after a restart
     except OSError as error:
         listener.close()
         raise _refusal(variable, where, error) from None

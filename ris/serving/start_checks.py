@@ -1,4 +1,4 @@
-"""What must be true before a role starts; each refusal names the command that cures it."""
+"""Checks before a role starts: schema, data folder, file descriptors. Each refusal names the command that cures it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCK_NAME = "lock"
 def check_schema() -> None:
     """Refuse a database that lacks migrations of this version, or has some that only a newer version knows.
 
-    A database that is away is none of both: the roles wait for it. Raises Misconfigured.
+    A database that is away is not refused: the roles wait for it. Raises Misconfigured.
     """
     try:
         executor: Any = MigrationExecutor(connections["default"])
@@ -45,7 +45,7 @@ def check_schema() -> None:
 
 
 def _is_replaced(executor: Any, app: str, name: str) -> bool:
-    """Whether a squashed migration of this version stands for it."""
+    """Whether a squashed migration of this version replaces it."""
     return any((app, name) in migration.replaces for migration in executor.loader.disk_migrations.values())
 
 
@@ -62,6 +62,7 @@ def lock_data_folder(folder: Path) -> int:
         os.close(file)
         problem = f"{folder} is in use by another running system (process {holder})."
         raise Misconfigured("RIS_DATA", problem, "stop that one, or set RIS_DATA to a folder of its own") from None
+    # Only now: before the lock is held, the file has the number of the process that holds it.
     os.truncate(file, 0)
     os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
     return file

@@ -1,7 +1,7 @@
 """Runs roles side by side in one process, and stops them together.
 
-A role runs in a thread until ``stop`` is set. One that ends before, for whatever
-reason, ends the process: half a system that looks alive is worse than none.
+A role runs in a thread until ``stop`` is set. A role that ends before ends the process, so that whoever watches the
+process (systemd, Docker) starts all of it again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ris.requirements import say_missing
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 10.0
+# systemd and Docker kill after 90 and 10 seconds; whatever is cut off is safe, since it was not acknowledged.
+PATIENCE_S = 10.0
 """Seconds that roles get to stop cleanly."""
 
 Say = Callable[[str], None]
@@ -79,7 +80,7 @@ class Supervisor:
             role.run(self._stop, lambda how: self._ready(role.name, how))
             if not self._stop.is_set():
                 self._fail(role.name, "it ended by itself")
-        except BaseException as error:
+        except BaseException as error:  # SystemExit of a library, too: in a thread it would end the role in silence
             log.exception("role.died", role=role.name)
             missing = say_missing(error) if isinstance(error, ModuleNotFoundError) else ""
             self._fail(role.name, missing or type(error).__name__)
@@ -98,11 +99,11 @@ class Supervisor:
 
     def _wind_up(self, threads: list[threading.Thread]) -> int:
         self._say("Stopping …")
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE_S
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         late = [thread.name for thread in threads if thread.is_alive()]
         if late:
-            self._say(f"Did not stop in {PATIENCE:.0f} seconds and was cut off: {', '.join(late)}. Nothing is lost.")
+            self._say(f"Did not stop in {PATIENCE_S:.0f} seconds and was cut off: {', '.join(late)}. Nothing is lost.")
         self._say(self._failed or "Stopped.")
         return 1 if self._failed else 0

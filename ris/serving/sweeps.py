@@ -1,4 +1,4 @@
-"""Watches the sweeps, and does their work where the broker cannot: what is owed waits for no Redis.
+"""Watches the sweeps, and does their work while the broker is away, so that nothing owed waits for Redis.
 
 Celery's clock and workers need the broker. While it is away, the roles that listen look into the tables themselves:
 deliveries to subscribers that are overdue first, and every other sweep once the heartbeat says that nobody sweeps.
@@ -23,23 +23,23 @@ from ris.kernel.relay import deliver_owed
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 2.0
+LOOK_EVERY_S = 2.0  # as often as the clock's own sweep of deliveries (ris.celery.EVERY)
 OVERDUE = timedelta(seconds=4)
-"""A worker delivers within two seconds of the bell or of its clock: what waits twice that long has lost both."""
+"""A worker delivers within two seconds of the bell or of its clock; a delivery twice as late has lost both."""
 SILENT = timedelta(seconds=40)
 """Two and a half heartbeats (15 s each): the sweeps are not only slow."""
 WATCH_EVERY = timedelta(seconds=30)
 
 
 class FallbackSweeps:
-    """One look after the other, each with its time; keeps when each sweep was last done here."""
+    """The sweeps that are overdue; keeps when each was last done by this process."""
 
     def __init__(self, since: datetime) -> None:
         self._since = since
         self._done_at: dict[str, datetime] = {}
 
     def look(self, at: datetime) -> list[str]:
-        """Do what is overdue; return the names of the tasks whose work was done."""
+        """Do the work of overdue tasks; return their names."""
         done = [name for name, run in (("ris.kernel.tasks.deliver", deliver_overdue),) if run(at)]
         if self._nobody_sweeps(at):
             done += [name for name in EVERY if name not in (*done, "ris.kernel.tasks.beat") and self._run_due(name, at)]
@@ -80,13 +80,13 @@ def watch_sweeps(stop: threading.Event, *, every_s: float = LOOK_EVERY_S) -> Non
                 watched_at = at
                 health.watch(since=since, at=at)
                 health.watch_space(settings.RIS.data, at=at)
-            if not settings.RIS.embedded:  # there the broker is in this process and cannot be away
+            if not settings.RIS.embedded:  # embedded: the broker is in this process and cannot be away
                 done = fallback.look(at)
                 if done:
                     log.info("sweep.fallback", tasks=len(done))
             away = False
         except DatabaseError as error:
-            if not away:  # said once an outage, not every two seconds
+            if not away:  # one line an outage, not one every two seconds
                 log.warning("watch.no-database", error=type(error).__name__)
             away = True
         finally:

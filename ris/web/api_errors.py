@@ -32,7 +32,7 @@ def problem_body(status: int, detail: str, *, code: str, at: str = "", **more: A
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler. None (a 500 without details) for what is nobody's fault but ours."""
+    """DRF's exception handler. None (a 500 without details) for an error that the caller did not cause."""
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -44,7 +44,7 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         body, headers = _of_drf(error), _headers_of(error)
     else:
         return None
-    set_rollback()
+    set_rollback()  # as DRF's own handler does: the request's transaction, where ATOMIC_REQUESTS opens one
     return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
 
 

@@ -1,4 +1,4 @@
-"""JSON from outside: what a database cannot hold, or Python cannot walk, is refused with the name of the field."""
+"""JSON bodies of REST calls: values that no column holds, and too deep nesting, are refused with the field's name."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ class PlainJson(JSONParser):
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:
-            said = super().parse(stream, media_type=media_type, parser_context=parser_context)
-        except RecursionError:
+            body = super().parse(stream, media_type=media_type, parser_context=parser_context)
+        except RecursionError:  # Python's own parser recurses, and gives up before it knows the depth
             raise ParseError(_TOO_DEEP) from None
-        for at, fault in faults(said):
+        for at, fault in faults(body):
             raise ValidationError({at: [fault]} if at else [fault])
-        return said
+        return body
 
 
-def faults(said: Any) -> Iterator[tuple[str, str]]:
-    """(place such as ``procedures[0].code``, what is wrong there). Without recursion."""
-    waiting: list[tuple[str, int, Any]] = [("", 1, said)]
+def faults(body: Any) -> Iterator[tuple[str, str]]:
+    """Yield (place such as ``procedures[0].code``, what is wrong there)."""
+    # A list of places to visit, not recursion: the depth of a body is the caller's choice.
+    waiting: list[tuple[str, int, Any]] = [("", 1, body)]
     while waiting:
         at, depth, value = waiting.pop()
         if depth > DEEPEST:
@@ -55,6 +56,7 @@ def _fault(value: Any) -> str:
     if isinstance(value, str):
         if "\x00" in value:
             return "NUL characters are not allowed. Take them out."
+        # JSON may write "\ud83d" alone (RFC 8259, 8.2); neither UTF-8 nor a database has it.
         if any("\ud800" <= sign <= "\udfff" for sign in value):
             return "Half of a surrogate pair is not a character. Send UTF-8."
     elif isinstance(value, float):

@@ -1,4 +1,4 @@
-"""Pages of no app: the health endpoint, and what is shown when nothing answers or something broke."""
+"""Pages of no app: the health endpoint, 404 and 500."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from ris.serving.start_checks import lock_data_folder
 
 class Command(BaseCommand):
     help = "Backups of the database: key, now, list, drill, restore, release. See docs/running.md."
-    requires_system_checks: Any = []
+    requires_system_checks: Any = []  # a failed check must not keep a backup from being restored
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -35,11 +35,11 @@ class Command(BaseCommand):
             ("drill", "restore one aside, check it, say how long it took; the system goes on"),
             ("restore", "put one in the place of the database, in quarantine; the system is stopped"),
         ):
-            found = verbs.add_parser(verb, help=text)
-            found.add_argument("file", nargs="?", type=Path, help="the backup (default: the newest)")
-            found.add_argument("--key", required=True, type=Path, help="the private key")
+            command = verbs.add_parser(verb, help=text)
+            command.add_argument("file", nargs="?", type=Path, help="the backup (default: the newest)")
+            command.add_argument("--key", required=True, type=Path, help="the private key")
             if verb == "restore":
-                found.add_argument("--yes", action="store_true", help="what is in the database now may go")
+                command.add_argument("--yes", action="store_true", help="what is in the database now may go")
         release = verbs.add_parser("release", help="let a restored system send again")
         release.add_argument("--reason", required=True, help="kept in the audit")
 
@@ -81,7 +81,7 @@ class Command(BaseCommand):
             raise CommandError("What is in the database now will be gone. Say --yes if it may.")
         if settings.RIS.embedded:
             lock_data_folder(settings.RIS.data)  # refused while the system runs
-        connections.close_all()
+        connections.close_all()  # an open connection would keep the old database from being replaced
         manifest = backups.restore(current_database(), self._file(options), options["key"])
         self.stdout.write(
             f"Restored as of {manifest.made_at}, in quarantine: nothing is sent and no archive is asked.\n"

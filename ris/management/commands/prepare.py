@@ -39,5 +39,5 @@ class Command(BaseCommand):
             return True
         collected = manifest.stat().st_mtime
         known = json.loads(manifest.read_text())["paths"]
-        found = ((name, storage) for finder in finders.get_finders() for name, storage in finder.list([]))
-        return any(name not in known or Path(store.path(name)).stat().st_mtime > collected for name, store in found)
+        sources = ((name, storage) for finder in finders.get_finders() for name, storage in finder.list([]))
+        return any(name not in known or Path(store.path(name)).stat().st_mtime > collected for name, store in sources)

@@ -42,10 +42,10 @@ class Command(BaseCommand):
         policy = what.add_parser("policy", help="show the score's numbers, or decide about proposed ones")
         policy.add_argument("--put-in-force", type=int, default=0, metavar="NUMBER", help="score by them from now on")
         policy.add_argument("--retire", type=int, default=0, metavar="NUMBER", help="score by the preset numbers again")
-        for one in (check, load):
-            one.add_argument("file", help="a YAML file, or - for the standard input")
-        for one in (export, load):
-            one.add_argument("--site", default="", help="code of the site; without it: everywhere")
+        for command in (check, load):
+            command.add_argument("file", help="a YAML file, or - for the standard input")
+        for command in (export, load):
+            command.add_argument("--site", default="", help="code of the site; without it: everywhere")
         load.add_argument("--in-force", action="store_true", help="put it in force at once")
         load.add_argument("--note", default="")
 
@@ -72,17 +72,17 @@ class Command(BaseCommand):
     def _tune(self, options: dict[str, Any]) -> None:
         sites = list(Site.objects.values_list("pk", flat=True))
         present, at = policy_in_force(), now()
-        found = tune(sites, until=at, weeks=options["weeks"], present=present)
-        if found is None:
+        proposal = tune(sites, until=at, weeks=options["weeks"], present=present)
+        if proposal is None:
             self.stdout.write("Nothing that was tried is surely better than the numbers in force. Nothing is proposed.")
             return
         note, actor = f"by the {options['weeks']} weeks before {at:%Y-%m-%d}", Actor.job("rules tune")
-        row = propose_policy(found.policy, expected=found.kept(), note=note, maker=None, actor=actor, at=at)
-        self.stdout.write(f"{found.cases} cases of {found.weeks} weeks. Expected, with the error of the change:")
-        for name, (before, after, change) in found.expected.items():
+        row = propose_policy(proposal.policy, expected=proposal.kept(), note=note, maker=None, actor=actor, at=at)
+        self.stdout.write(f"{proposal.cases} cases of {proposal.weeks} weeks. Expected, with the error of the change:")
+        for name, (before, after, change) in proposal.expected.items():
             values = {"now": before, "then": after, "change": change.mean, "error": change.error}
             self.stdout.write("  " + _change(name, values))
-        for name, value in found.policy.kept().items():
+        for name, value in proposal.policy.kept().items():
             if value != present.kept()[name]:
                 self.stdout.write(f"  {name}: {present.kept()[name]:g} → {value:g} min")
         self.stdout.write(f"Proposed as number {row.pk}. To score by it: rules policy --put-in-force {row.pk}")

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 def _say_died(died: threading.ExceptHookArgs) -> None:
-    """A thread's last words, like all of the log without the error's text."""
+    """Log that a thread died, with the error's type and place only: its text may quote a row."""
     name = died.thread.name if died.thread else ""
     log.error("thread.died", thread=name, error=died.exc_type.__name__, places=places(died.exc_traceback))
 

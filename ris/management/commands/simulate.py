@@ -92,12 +92,12 @@ class Command(BaseCommand):
         self.stdout.write(f"Mean waits in minutes, theory and simulation ({jobs} cases each):")
         worst = 0.0
         for setting in SETTINGS:
-            found = answer(setting, jobs=jobs, seed=1)
-            worst = max(worst, found.off())
+            result = answer(setting, jobs=jobs, seed=1)
+            worst = max(worst, result.off())
             self.stdout.write(
-                f"  {setting.name:38} AI+ {setting.positive_wait:7.3f} {found.positive_wait:7.3f}   "
-                f"AI- {setting.negative_wait:7.3f} {found.negative_wait:7.3f}   "
-                f"off {100 * found.off():.1f} %   work conserved {found.conserved:.3f}"
+                f"  {setting.name:38} AI+ {setting.positive_wait:7.3f} {result.positive_wait:7.3f}   "
+                f"AI- {setting.negative_wait:7.3f} {result.negative_wait:7.3f}   "
+                f"off {100 * result.off():.1f} %   work conserved {result.conserved:.3f}"
             )
         if worst > 0.05:
             raise CommandError(f"The simulation is {100 * worst:.1f} % off theory; its tables would mean nothing.")
