@@ -14,7 +14,17 @@ from ...v2.parser import Segment
 from ..context import Incoming
 from ..orders.groups import Request
 from ..orders.procedure_segments import STUDY_UID_CODES
-from .roles import POSITIVE, WITHDRAWN, YES
+from .texts import WITHDRAWN
+
+POSITIVE = frozenset({"A", "AA", "H", "HH", "L", "LL", "POS", "ABN"})
+"""OBX-8: abnormal."""
+YES = frozenset({"Y", "YES", "T", "TRUE", "1", "POS", "POSITIVE", "PRESENT", "DETECTED", "10828004", "52101004"})
+"""OBX-5 of a coded finding that is there (the last two: SNOMED CT positive, present)."""
+NO = frozenset({"N", "NO", "F", "FALSE", "0", "NEG", "NEGATIVE", "ABSENT", "NOT DETECTED", "260385009", "2667000"})
+"""OBX-5 of a coded finding that is not there (the last two: SNOMED CT negative, absent)."""
+_CODED = frozenset({"CE", "CWE", "CNE", "CF", "ID", "IS"})
+_AI_SYSTEMS = ("AI", "RADELEMENT", "RADLEX", "99")
+"""Beginnings of coding systems (OBX-3.3) of findings in images; 99: local codes."""
 
 
 @dataclass(slots=True)
@@ -85,3 +95,13 @@ def _number(obx: Segment) -> float:
         return float(obx.text(5))
     except ValueError:
         raise Invalid("This is not a number.", at=obx.place(5), code="data-type") from None
+
+
+def is_finding(obx: Segment) -> bool:
+    """Whether a coded observation says that something is there or not, in a code that no laboratory uses."""
+    if obx.text(2) not in _CODED:
+        return False
+    system = obx.text(3, 3).upper()
+    if system and not system.startswith(_AI_SYSTEMS) and not obx.text(3).upper().startswith("RDE"):
+        return False
+    return obx.text(5).upper() in YES | NO or obx.text(5, 2).upper() in YES | NO

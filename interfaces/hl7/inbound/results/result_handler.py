@@ -1,4 +1,8 @@
-"""ORU^R01 by role: images are available (IHE RAD-132), AI findings, dictated reports, reports made elsewhere."""
+"""ORU^R01 by role: images are available (IHE RAD-132), AI findings, dictated reports, reports made elsewhere.
+
+The role of an OBR is what the sender is set to send, else what its content shows. None of these is laboratory values
+and the like, which are never taken for a finding.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,32 @@ from reporting.outside.documents import keep_document
 from ris.kernel.errors import Invalid
 from ris.orders.services import note_images
 
+from ...outbound.messages.oru import SECTIONS as SECTION_CODES
 from ...v2.parser import Segment
 from ..context import Incoming
 from ..orders.groups import Group, Request, cut_groups
 from ..orders.procedure_segments import STUDY_UID_CODES
 from ..patients import resolve
 from .early_results import attach, author_of, find_author, keep
-from .findings import Finding, read_findings
+from .findings import Finding, is_finding, read_findings
 from .ownership import NO_SUBJECT, Subject, check_patient, find_subject, person_of
-from .roles import AI, DICTATION, IMAGES, OTHER, OUTSIDE, role_of
-from .texts import Dictation, read_dictation, read_documents
+from .texts import DOCUMENT_TYPES, TEXT_TYPES, WITHDRAWN, Dictation, read_dictation, read_documents
+
+IMAGES, AI, DICTATION, OUTSIDE, OTHER = "images", "ai", "dictation", "outside", "other"
+
+# fmt: off
+_LABORATORY = frozenset([
+    "LAB", "CH", "HM", "MB", "MCB", "VR", "IMM", "BLB", "SP", "CP", "GE", "TX", "PAR", "MYC",
+])
+"""OBR-24 (table 0074) of laboratories."""
+_IMAGING = frozenset([
+    "RAD", "CT", "CTH", "CR", "DX", "DR", "MG", "MR", "MRI", "NMR", "NMS", "NM", "PT", "PET", "US", "RUS", "OUS", "VUS",
+    "CUS", "XA", "RF", "XRC", "RX", "RT", "IMG", "ES", "EC",
+])
+"""OBR-24 of imaging: table 0074, and the modalities of DICOM that senders write there."""
+# fmt: on
+_REPORT_CODES = frozenset({"18748-4", "11528-7", "68604-8", "59776-5", "19005-8", "GDT", "IMP", "REPORT", "RPT"})
+"""OBX-3 of a report of imaging, beside the codes of sections."""
 
 _WHOLE = frozenset({"O", "F", "C", ""})
 """OBX-11 or OBR-25 of a study that is whole (IHE RAD-132); R: it has begun to arrive."""
@@ -70,6 +90,37 @@ def _role(request: Request, subject: Subject, incoming: Incoming) -> str:
     if role == DICTATION and not (subject.accession or subject.study_uid):
         return OUTSIDE
     return OTHER if role == AI and not (subject.accession or subject.study_uid) else role
+
+
+def role_of(request: Request, *, is_case_known: bool, is_author_named: bool, has_specimen: bool) -> str:
+    """The role of one OBR with its OBX.
+
+    ``is_case_known``: an order or study of this system is named. ``is_author_named``: OBR-32 says who dictated it.
+    """
+    others = [obx for obx in request.observations if obx.text(3) not in STUDY_UID_CODES]
+    if not others:
+        return IMAGES
+    section = request.obr.text(24).upper() if request.obr else ""
+    if has_specimen or section in _LABORATORY:
+        return OTHER
+    is_imaging = is_case_known or section in _IMAGING or any(_is_report_code(obx) for obx in others)
+    is_report = any(obx.text(2) in DOCUMENT_TYPES or _is_text(obx) for obx in others)
+    findings = [obx for obx in others if is_finding(obx)]
+    if findings and not any(obx.text(2) in TEXT_TYPES for obx in others):
+        return AI
+    if not is_report or not is_imaging:
+        return OTHER
+    return DICTATION if is_author_named and any(map(_is_text, others)) else OUTSIDE
+
+
+def _is_text(obx: Segment) -> bool:
+    """A line of text, or one that is taken back."""
+    return obx.text(2) in TEXT_TYPES and bool(obx.whole(5) or obx.text(11).upper() in WITHDRAWN)
+
+
+def _is_report_code(obx: Segment) -> bool:
+    codes = {obx.text(3).upper(), obx.text(3, 1, 2).upper()}
+    return bool(codes & (_REPORT_CODES | {code for code, _ in SECTION_CODES.values()}))
 
 
 def _apply_images(request: Request, subject: Subject, incoming: Incoming) -> None:

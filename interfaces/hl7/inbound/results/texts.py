@@ -19,8 +19,12 @@ from ...v2.parser import Segment
 from ..context import Incoming
 from ..orders.groups import Group, Request
 from ..patients import person_name
-from .roles import TEXT_TYPES, WITHDRAWN
 
+TEXT_TYPES = frozenset({"TX", "FT", "ST"})
+DOCUMENT_TYPES = frozenset({"ED", "RP"})
+"""OBX-2 of a line of text; of a document, encapsulated or pointed to."""
+WITHDRAWN = frozenset({"D", "W", "X"})
+"""OBX-11 (table 0085): deleted, wrong, cannot be obtained."""
 SECTION_OF_CODE = {code: name for name, (code, _) in SECTION_CODES.items()} | {
     "IMP": "impression",
     "IMPRESSION": "impression",
