@@ -227,15 +227,16 @@ def visit_intent(incoming: Incoming) -> VisitIntent | None:
     if not ids:
         return None
     number, authority, _ = ids[0]
+    given = pv1.given() if pv1 else set()
     return VisitIntent(
         number=number,
         authority=authority,
         site_id=incoming.site.pk,
-        patient_class=pv1.text(2)[:4] if pv1 and pv1.has(2) else None,
-        location=_location(pv1, incoming) if pv1 and pv1.has(3) else None,
-        attending=person_name(pv1, 7, 2) if pv1 and pv1.has(7) else None,
-        referring=person_name(pv1, 8, 2) if pv1 and pv1.has(8) else None,
-        pregnant=_pregnant(pv1) if pv1 and pv1.has(15) else None,
+        patient_class=pv1.text(2)[:4] if pv1 and 2 in given else None,
+        location=_location(pv1, incoming) if pv1 and 3 in given else None,
+        attending=person_name(pv1, 7, 2) if pv1 and 7 in given else None,
+        referring=person_name(pv1, 8, 2) if pv1 and 8 in given else None,
+        pregnant=is_pregnant(pv1) if pv1 and 15 in given else None,
         **_state(incoming),
         message_at=incoming.message_at,
         message_id=incoming.header.control_id,
@@ -243,10 +244,10 @@ def visit_intent(incoming: Incoming) -> VisitIntent | None:
 
 
 def _location(pv1: Segment, incoming: Incoming) -> str:
-    whole = "-".join(filter(None, (pv1.text(3, component) for component in (1, 2, 3))))
+    whole = "-".join(filter(None, pv1.components(3, 3)))
     return _clip(incoming.mapping.meaning("location", whole), 120, "PV1-3", incoming)
 
 
-def _pregnant(pv1: Segment) -> bool:
-    """PV1-15, ambulatory status (table 0009): B6 = pregnant."""
+def is_pregnant(pv1: Segment) -> bool:
+    """Whether PV1-15, ambulatory status (table 0009), says B6: pregnant."""
     return any(repeat.text(1).upper() == "B6" for repeat in pv1.repeats(15))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ris.kernel.errors import Conflict, Forbidden, NotFound, Refusal
 
 from .datatypes import format_moment
-from .encoding import CODECS, codec_named, escape
+from .encoding import CODECS, codec_named, escape, escape_each
 from .header import Header, parse_header, recover_header
 from .parser import parse_message
 
@@ -112,25 +112,27 @@ def build_acknowledgment(
     """
     receiver = DefaultReceiver()
     kind = f"ACK^{header.event}" if structure == "ACK" and header.event else structure
+    # The receiver of the message is the sender of its answer.
+    *addresses, processing_id, version, charset, echoed_id, sentence = escape_each(
+        header.receiving_application or receiver.application,
+        header.receiving_facility or receiver.facility,
+        header.sending_application,
+        header.sending_facility,
+        header.processing_id or "P",
+        header.version or "2.5.1",
+        header.charset,
+        header.control_id,
+        text or (faults[0].text if faults else ""),
+    )
     msh = "|".join(
         [
-            "MSH",
-            "^~\\&",
-            escape(header.receiving_application or receiver.application),
-            escape(header.receiving_facility or receiver.facility),
-            escape(header.sending_application),
-            escape(header.sending_facility),
-            format_moment(at, UTC),
-            "",
-            kind if structure != "ACK" or header.version >= "2.4" else "ACK",
-            control_id,
-            escape(header.processing_id or "P"),
-            escape(header.version or "2.5.1"),
-            *([""] * 5 + [escape(header.charset)] if header.charset else []),
+            *("MSH", "^~\\&", *addresses, format_moment(at, UTC), ""),
+            kind if structure != "ACK" or header.version >= "2.4" else "ACK",  # ACK has an event since 2.4
+            *(control_id, processing_id, version),
+            *([""] * 5 + [charset] if charset else []),  # MSH-18
         ]
     )
-    sentence = text or (faults[0].text if faults else "")
-    segments = [msh, f"MSA|{code}|{escape(header.control_id)}|{escape(sentence)}".rstrip("|")]
+    segments = [msh, f"MSA|{code}|{echoed_id}|{sentence}".rstrip("|")]
     segments += [_err(fault, header) for fault in faults]
     return ("\r".join([*segments, *body]) + "\r").encode(codec_named(header.charset) or "utf-8", "replace")
 

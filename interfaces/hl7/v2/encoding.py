@@ -202,3 +202,8 @@ def escape(text: str) -> str:
     if _HARMLESS.fullmatch(text):
         return text
     return _CONTROLS.sub("", _NEWLINES.sub("\n", text)).translate(_WRITE)
+
+
+def escape_each(*texts: str) -> list[str]:
+    """Return each of the texts escaped."""
+    return [escape(text) for text in texts]

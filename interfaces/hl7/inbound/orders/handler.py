@@ -8,11 +8,12 @@ from ris.catalog.models import Device
 from ris.kernel.errors import Invalid
 from ris.patients.models import Patient, Visit
 
+from ...v2.parser import Segment
 from ..context import Incoming
 from ..patients import resolve, visit_of
 from .groups import Group, cut_groups, other_department
 from .history import OrderKeys, add_to_history, take_number, trail_of
-from .order_segments import filler_number, join_once, read_content
+from .order_segments import join_once, read_content
 from .procedure_segments import join_procedures, named_titles, read_procedures
 from .statements import (
     CANCEL,
@@ -122,11 +123,12 @@ def _apply(utterance: Utterance, incoming: Incoming, patient: Patient, visit: Vi
 def _utterances(groups: list[Group], incoming: Incoming, *, with_visit: bool) -> list[Utterance]:
     """An utterance per order and verb: groups of one placer number are one order with several procedures."""
     joined: dict[tuple[str, ...], Utterance] = {}
-    replaced = {group.orc.text(2) for group in groups if group.orc and group.orc.text(1).upper() == "RO"}
+    controls = [group.orc.values(1, 2) if group.orc else ["", ""] for group in groups]
+    replaced = {placer for control, placer in controls if control.upper() == "RO"}
     named = set().union(*map(named_titles, groups))
     titles = frozenset(Device.objects.filter(ae_title__in=named).values_list("ae_title", flat=True) if named else ())
-    for group in groups:
-        if group.orc and group.orc.text(1).upper() == "RP" and group.orc.text(2) in replaced:
+    for group, (control, placer) in zip(groups, controls, strict=True):
+        if control.upper() == "RP" and placer in replaced:
             continue  # replaced under its own number: RO says all
         utterance = _read(group, incoming, titles, with_visit=with_visit)
         key = (utterance.statement.verb, *utterance.keys.name)
@@ -162,9 +164,10 @@ def _read(group: Group, incoming: Incoming, titles: frozenset[str], *, with_visi
     obr, orc = group.obr, group.orc
     if orc is None:
         incoming.warn("ORC is missing; taken as a new order.")
-    verb, progress = _verb(group)
-    numbers = next((s for s in (orc, obr) if s is not None and s.text(2)), None)
-    placer = numbers.text(2) if numbers else ""
+    control, status = (text.upper() for text in orc.values(1, 5)) if orc else ("", "")
+    verb, progress = _verb(orc, control, status) if orc else (NEW, "")
+    entities = (segment.components(2, 2) for segment in (orc, obr) if segment is not None)
+    placer, namespace = next((entity for entity in entities if entity[0]), ["", ""])
     if len(placer) > MOST_NUMBER:
         raise Invalid("A placer order number has at most 64 characters here.", at="ORC-2", code="data-type")
     content = read_content(group, incoming, with_visit=with_visit)
@@ -172,7 +175,7 @@ def _read(group: Group, incoming: Incoming, titles: frozenset[str], *, with_visi
         rank=incoming.rank,
         verb=verb,
         placer=placer,
-        status=orc.text(5).upper() if orc else "",
+        status=status,
         progress=progress,
         reason=orc.whole(16)[:250] if orc and verb in (CANCEL, HOLD) else "",
         content=content if verb in TELLS_CONTENT else Content(),
@@ -180,20 +183,17 @@ def _read(group: Group, incoming: Incoming, titles: frozenset[str], *, with_visi
         full=incoming.peer.full_picture and verb == CHANGE,
     )
     keys = OrderKeys(
-        authority=(numbers.text(2, 2)[:MOST_NUMBER] if numbers else "") or incoming.peer.name,
+        authority=namespace[:MOST_NUMBER] or incoming.peer.name,
         placer=placer,
-        filler=filler_number(group, incoming)[:MOST_NUMBER],
+        filler=content.sender_filler_number,
         accession=content.accession,
     )
     return Utterance(keys, statement)
 
 
-def _verb(group: Group) -> tuple[str, str]:
+def _verb(orc: Segment, control: str, status: str) -> tuple[str, str]:
     """(what is done, how far the exam is) from ORC-1 and ORC-5. Raises Invalid for a code that is not known."""
-    if group.orc is None:
-        return NEW, ""
-    control, status = group.orc.text(1).upper(), group.orc.text(5).upper()
-    place = group.orc.place(1)
+    place = orc.place(1)
     if not control:
         raise Invalid("The order control code is missing.", at=place, code="required")
     if control not in CONTROL:
@@ -202,7 +202,7 @@ def _verb(group: Group) -> tuple[str, str]:
     if not verb:
         raise Invalid(REFUSED[control], at=place, code="table-value")
     if verb in (STATUS, CHANGE):
-        return _by_status(verb, status, group.orc.place(5))
+        return _by_status(verb, status, orc.place(5))
     return verb, ""
 
 

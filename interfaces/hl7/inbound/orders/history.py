@@ -134,7 +134,8 @@ def add_to_history(
     before = fold(statements)
     statements = add_statement(statements, statement)
     after = fold(statements)
-    if trail.order is None or _is_ordered_anew(trail.order, statement, after, incoming):
+    is_new = trail.order is None or _is_ordered_anew(trail.order, statement, after, incoming)
+    if trail.order is None or is_new:
         _place(trail, after, patient, visit, incoming)
     else:
         _revise(trail.order, before, after, statement, patient, visit, incoming)
@@ -145,6 +146,8 @@ def add_to_history(
         incoming.did("kept", trail)
         return
     incoming.accession = trail.order.accession
+    if is_new and after.is_plain:
+        return  # as nearly always: what was placed is what holds
     if bring(trail.order, before, after, incoming):
         incoming.unable.add(statement.placer)
 

@@ -11,10 +11,9 @@ from interfaces.hl7.v2.parser import Message, Repeat, Segment
 from ris.orders.intents import Code, Diagnosis, Entity, Recipient
 
 from ..context import Incoming
-from ..patients import person_name
+from ..patients import is_pregnant
 from .groups import Group, Request
 from .observations import body_height_m, body_weight_kg, observation_text, read_observations
-from .procedure_segments import name_of
 from .statements import Content
 
 PRIORITIES = ("STAT", "HIGH", "MEDIUM", "ROUTINE")
@@ -30,32 +29,34 @@ _MODALITIES = frozenset(
 def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Content:
     """Return what a group says about its order. ``with_visit``: PV1 is kept with the visit, so not with the order."""
     orc, obr = group.orc, group.obr
-    requests = [r for r in group.requests if r.obr]
-    provider = _provider(orc, 12) or _provider(obr, 16)
+    # Each OBR with the numbers of the fields that it has: most fields are empty, and are not asked for.
+    obrs = [(r.obr, r.obr.given()) for r in group.requests if r.obr]
+    provider = _provider(orc, 12) or _provider(obr, 16) or [""] * 13
     placed = incoming.moment(orc, 9) if orc else None
     observations = [o for r in group.requests if r.observations for o in read_observations(r)]
-    filler = filler_number(group, incoming)
+    reasons = [repeat.components(3) for segment, given in obrs if 31 in given for repeat in segment.repeats(31)]
+    segments = incoming.message.segments
     content = Content(
         accession=accession_number(group, incoming),
-        sender_filler_number=filler[:64],
+        sender_filler_number=filler_number(group, incoming)[:64],
         placer_entity=_entity((orc, 2), (obr, 2)),
         filler_entity=_entity((orc, 3), (obr, 3)),
         group_entity=_entity((orc, 4)),
         priority=_priority(group, incoming),
-        ordering_provider=person_name(provider, start=2) if provider else "",
-        ordering_provider_id=provider.text(1)[:32] if provider else "",
-        ordering_provider_authority=(provider.text(9) or provider.text(13))[:64] if provider else "",
-        reason=join_once(name_of(repeat) for r in requests if r.obr for repeat in r.obr.repeats(31)),
-        reason_codes=tuple(_code(repeat) for r in requests if r.obr for repeat in r.obr.repeats(31) if repeat.text(1)),
+        ordering_provider=_name(provider),
+        ordering_provider_id=provider[0][:32],
+        ordering_provider_authority=(provider[8] or provider[12])[:64],
+        reason=join_once(text or code for code, text, _ in reasons),
+        reason_codes=tuple(Code(code[:64], text[:200], system[:64]) for code, text, system in reasons if code),
         clinical_info=join_once(
-            [r.obr.whole(13) for r in requests if r.obr]
+            [segment.whole(13) for segment, given in obrs if 13 in given]
             + [observation_text(observation) for observation in observations]
-            + values_of(incoming.peer, "order.clinical_info", incoming.message.segments)
+            + values_of(incoming.peer, "order.clinical_info", segments)
         ),
         comments="\n".join(
             [
-                *(n.whole(3) for r in group.requests for n in r.notes if n.has(3)),
-                *values_of(incoming.peer, "order.comments", incoming.message.segments),
+                *(text for r in group.requests for note in r.notes if (text := note.whole(3))),
+                *values_of(incoming.peer, "order.comments", segments),
             ]
         ),
         diagnoses=tuple(dict.fromkeys(_diagnosis(d) for r in group.requests for d in r.diagnoses)),
@@ -63,9 +64,9 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
         weight_kg=body_weight_kg(observations, incoming) if observations else None,
         height_m=body_height_m(observations, incoming) if observations else None,
         call_back_phone=_call_back_phone(orc, obr, incoming),
-        copies_to=_copies(requests, incoming),
-        transport=next((_text(r.obr, 30) for r in requests if r.obr and r.obr.has(30)), "")[:64],
-        patient_state=next((_text(r.obr, 12) for r in requests if r.obr and r.obr.has(12)), "")[:64],
+        copies_to=_copies(obrs, incoming),
+        transport=next((_text(segment, 30) for segment, given in obrs if 30 in given), "")[:64],
+        patient_state=next((_text(segment, 12) for segment, given in obrs if 12 in given), "")[:64],
         placed_at=placed.astimezone(UTC) if placed else None,
     )
     return content if with_visit else _with_pv1(content, incoming.message.first("PV1"))
@@ -114,43 +115,51 @@ def value_at(place: str, group: Group, message: Message) -> str:
     return next((value for s in segments if s and (value := s.text(number, component))), "")
 
 
-def _provider(segment: Segment | None, number: int) -> Repeat | None:
-    repeats = segment.repeats(number) if segment else []
-    return next((repeat for repeat in repeats if repeat.text(1) or repeat.text(2)), None)
+def _provider(segment: Segment | None, number: int) -> list[str]:
+    """The 13 components of the first person (XCN) of a field who has an identifier or a name; none for nobody."""
+    for repeat in segment.repeats(number) if segment else []:
+        parts = repeat.components(13)
+        if parts[0] or parts[1]:
+            return parts
+    return []
+
+
+def _name(person: list[str]) -> str:
+    """XCN.2 and .3 as ``FAMILY^GIVEN``."""
+    return "^".join(person[1:3]).strip("^")[:194]
 
 
 def _entity(*places: tuple[Segment | None, int]) -> Entity | None:
     """An entity identifier (EI) with all that came of it, of the first place that has one."""
     for segment, number in places:
-        if segment is not None and segment.text(number):
-            return Entity(*(segment.text(number, component)[:199] for component in (1, 2, 3, 4)))
+        parts = segment.components(number, 4) if segment is not None else [""]
+        if parts[0]:
+            return Entity(*(part[:199] for part in parts))
     return None
-
-
-def _code(repeat: Repeat) -> Code:
-    return Code(repeat.text(1)[:64], repeat.text(2)[:200], repeat.text(3)[:64])
 
 
 def _diagnosis(dg1: Segment) -> Diagnosis:
     """DG1-3, described by DG1-4; the system may stand in DG1-2 (before 2.3)."""
-    text = dg1.text(3, 2) or dg1.text(4) or dg1.text(3)
-    return Diagnosis(dg1.text(3)[:64], text[:250], (dg1.text(3, 3) or dg1.text(2))[:64], dg1.text(6)[:8])
+    code, text, system = dg1.components(3, 3)
+    former_system, description, kind = dg1.values(2, 4, 6)
+    return Diagnosis(code[:64], (text or description or code)[:250], (system or former_system)[:64], kind[:8])
 
 
 def _recipient(repeat: Repeat) -> Recipient:
-    authority = repeat.text(9) or repeat.text(13)
-    return Recipient(repeat.text(1)[:64], person_name(repeat, start=2), authority[:64])
+    parts = repeat.components(13)
+    return Recipient(parts[0][:64], _name(parts), (parts[8] or parts[12])[:64])
 
 
 def _call_back_phone(orc: Segment | None, obr: Segment | None, incoming: Incoming) -> str:
     """ORC-14, else OBR-17. Senders that count fields from the name of the segment put it one field further."""
     if phone := _phone(orc, 14) or _phone(obr, 17):
         return phone
-    shifted = (s for s, number in ((orc, 15), (obr, 18)) if s and not s.text(number) and _phone(s, number))
-    for segment in shifted:
-        number = 15 if segment is orc else 18
-        incoming.warn(f"{segment.place(number)} holds a telephone number; taken as the call-back phone.")
-        return _phone(segment, number)
+    for segment, number in ((orc, 15), (obr, 18)):
+        phone = _phone(segment, number)
+        # What the standard has there, a time and a number of the placer, has a first component.
+        if segment and phone and not segment.text(number):
+            incoming.warn(f"{segment.place(number)} holds a telephone number; taken as the call-back phone.")
+            return phone
     return ""
 
 
@@ -168,35 +177,33 @@ _FEWEST_DIGITS = 3
 """An extension has three digits; what has fewer is something else that a sender put there."""
 
 
-def _copies(requests: list[Request], incoming: Incoming) -> tuple[Recipient, ...]:
+def _copies(obrs: list[tuple[Segment, set[int]]], incoming: Incoming) -> tuple[Recipient, ...]:
     """OBR-28. A person in OBR-29 is taken for one only where the telephone shows that all fields are one further.
 
     Elsewhere it is a person of another kind: a report must not go to somebody who was never to have it.
     """
-    people = [person for request in requests if request.obr for person in request.obr.repeats(28)]
-    for obr in (request.obr for request in requests if request.obr):
-        if obr.has(28) or not (obr.text(29, 3) and obr.text(29, 2).isalpha()):
+    people = [person for obr, given in obrs if 28 in given for person in obr.repeats(28)]
+    for obr, given in obrs:
+        if 28 in given or 29 not in given or not (obr.text(29, 3) and obr.text(29, 2).isalpha()):
             continue
         if not obr.text(18) and _phone(obr, 18):
             incoming.warn(f"{obr.place(29)} holds a person, as its fields are one further; taken as a copy (OBR-28).")
             people += obr.repeats(29)
         else:
             incoming.warn(f"{obr.place(29)} holds a person; who is to get a copy belongs in OBR-28. Not taken.")
-    return tuple(dict.fromkeys(_recipient(person) for person in people))
+    return tuple(dict.fromkeys(map(_recipient, people)))
 
 
 def _with_pv1(content: Content, pv1: Segment | None) -> Content:
     """Add PV1-2, 3, 8 and 15 of a message that numbers no visit."""
     if pv1 is None:
         return content
-    location = "-".join(filter(None, (pv1.text(3, component) for component in (1, 2, 3))))
-    referring = _provider(pv1, 8)
     return replace(
         content,
         patient_class=pv1.text(2)[:4],
-        patient_location=location[:120],
-        referring_provider=person_name(referring, start=2) if referring else "",
-        pregnant=any(repeat.text(1).upper() == "B6" for repeat in pv1.repeats(15)) if pv1.has(15) else None,
+        patient_location="-".join(filter(None, pv1.components(3, 3)))[:120],
+        referring_provider=_name(_provider(pv1, 8)),
+        pregnant=is_pregnant(pv1) if pv1.has(15) else None,
     )
 
 

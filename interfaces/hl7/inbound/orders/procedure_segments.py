@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from interfaces.hl7.v2.parser import Repeat, Segment
+from interfaces.hl7.v2.parser import Segment
 from ris.kernel.errors import Conflict, Invalid
 from ris.orders.intents import Code
 
@@ -79,13 +79,14 @@ def named_titles(group: Group) -> set[str]:
 def _of_request(group: Group, request: Request, incoming: Incoming, titles: frozenset[str]) -> list[Procedure]:
     obr, uid = request.obr, _study_uid(request)
     code, alternates, protocols = _codes(obr, incoming) if obr else (None, (), ())
+    number, section = obr.values(19, 24) if obr else ("", "")
     base = Procedure(
         code=code,
         alternates=alternates,
-        number=obr.text(19)[:16] if obr else "",
+        number=number[:16],
         study_uid=uid,
         laterality=_side(obr) if obr else "",
-        modality=_modality(obr.text(24), incoming, obr.place(24)) if obr else "",
+        modality=_modality(section, incoming, obr, 24) if obr else "",
     )
     if not request.steps:
         step = _obr_step(group, request, protocols, base, incoming, titles)
@@ -115,7 +116,8 @@ def _obr_step(
     obr, orc = request.obr, group.orc
     if obr is None:
         return Step()
-    title = next((t for t in (obr.text(21), orc.text(18) if orc else "") if t), "")
+    step_number, obr_title = obr.values(20, 21)
+    title = obr_title or (orc.text(18) if orc else "")
     if title not in titles:
         title = incoming.mapping.station(
             code=procedure.code.value if procedure.code else "",
@@ -123,7 +125,7 @@ def _obr_step(
             modality=procedure.modality,
         )
     return Step(
-        number=obr.text(20)[:16],
+        number=step_number[:16],
         start=_start(group, request, incoming),
         protocols=protocols,
         performing_physician=_physician(obr),
@@ -135,7 +137,7 @@ def _ipc_step(group: Group, request: Request, ipc: Segment, protocols: tuple[Cod
     own = tuple(Code(r.text(1)[:64], r.text(2)[:120], r.text(3)[:64]) for r in ipc.repeats(6) if r.text(1))
     return Step(
         number=ipc.text(4)[:16],
-        modality=_modality(ipc.text(5), incoming, ipc.place(5)),
+        modality=_modality(ipc.text(5), incoming, ipc, 5),
         protocols=own or protocols,
         station_names=tuple(r.text(1)[:64] for r in ipc.repeats(7)),
         location=(ipc.text(8, 2) or ipc.text(8))[:64],
@@ -173,14 +175,16 @@ def _codes(obr: Segment, incoming: Incoming) -> tuple[Code | None, tuple[Code, .
 
 def _code(segment: Segment, number: int, start: int) -> Code | None:
     """Code, text, system of a CE, cut to what fits; a text alone serves as the code. None when neither is said."""
-    value, text, system = (segment.text(number, start + n) for n in range(3))
+    value, text, system = segment.components(number, 3, start=start)
     return Code((value or text)[:64], text[:120], system[:64]) if value or text else None
 
 
-def _modality(given: str, incoming: Incoming, place: str) -> str:
+def _modality(given: str, incoming: Incoming, segment: Segment, number: int) -> str:
+    if not given:
+        return ""
     meant = incoming.mapping.meaning("modality", given).upper()
     if meant and not _MODALITY.fullmatch(meant):
-        incoming.warn(f"{place} is not a modality; ignored.")
+        incoming.warn(f"{segment.place(number)} is not a modality; ignored.")
         incoming.note_unknown("modality", given)
         return ""
     return meant
@@ -211,13 +215,15 @@ def _uid(segment: Segment, number: int) -> str:
 
 def _side(obr: Segment) -> str:
     """Laterality from OBR-15 (any component), or from the modifiers OBR-45, OBR-46."""
-    for number in (15, 45, 46):
-        for repeat in obr.repeats(number):
-            for part in range(1, 8):
-                side = _SIDES.get(repeat.text(part).upper())
-                if side:
-                    return side
-    return ""
+    given = obr.given()
+    parts = (
+        part
+        for number in (15, 45, 46)
+        if number in given
+        for repeat in obr.repeats(number)
+        for part in repeat.components(7)  # SPS has seven; the site modifier may stand in any
+    )
+    return next((side for part in parts if (side := _SIDES.get(part.upper()))), "")
 
 
 def _physician(obr: Segment) -> str:
@@ -228,8 +234,3 @@ def _physician(obr: Segment) -> str:
     family, given = obr.text(34, 1, 2), obr.text(34, 1, 3)
     name = f"{family}^{given}".strip("^")[:194] if family else person_name(obr, 34, 2)
     return "" if re.search(r"\d", name) else name
-
-
-def name_of(repeat: Repeat) -> str:
-    """Return the text of a coded value, or its code."""
-    return repeat.text(2) or repeat.text(1)

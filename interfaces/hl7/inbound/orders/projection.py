@@ -51,9 +51,18 @@ class Picture:
     cancelled_at: Rank | None = None
     """The rank of what cancelled it as a whole, as said last."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is cancelled, held or under way: the content is all."""
+        return not (self.cancelled or self.held or self.progress or any(_is_cut(p) for p in self.procedures))
+
     def progress_of(self, number: str) -> str:
         """Return how far the procedure of that number is."""
         return max(self.progress.get("", ""), self.progress.get(number, ""), key=_FURTHER.__getitem__)
+
+
+def _is_cut(procedure: Procedure) -> bool:
+    return bool(procedure.cancelled) or any(step.cancelled for step in procedure.steps)
 
 
 NOTHING = Picture()
