@@ -19,7 +19,7 @@ from ris.orders import states
 from ris.orders.models import PerformedStep, RequestedProcedure, Study
 from ris.orders.services import note_images
 
-from ..reconciliation.patient_check import SaidPatient, find_patient_doubts
+from ..reconciliation.patient_check import DescribedPatient, find_patient_doubts
 from ..scu.query_retrieve import FoundStudy
 from .by_images import complete_by_images, match_by_accession
 
@@ -40,7 +40,7 @@ class Notice:
     retrieve_ae: str = ""
     found: FoundStudy | None = None
     """What the archive has on it, where it was asked."""
-    patient: SaidPatient = field(default_factory=SaidPatient)
+    patient: DescribedPatient = field(default_factory=DescribedPatient)
 
 
 @transaction.atomic
@@ -101,15 +101,15 @@ def count_expected(study_uid: str) -> int:
     return sum(series.get("images", 0) + series.get("others", 0) for exam in performed for series in exam)
 
 
-def _keep_description(study: Study, found: FoundStudy, patient: SaidPatient) -> None:
+def _keep_description(study: Study, in_archive: FoundStudy, patient: DescribedPatient) -> None:
     """Keep what the archive has on a study, so that a person can see whose it may be."""
     name = "^".join(filter(None, (patient.traits.family, patient.traits.given)))
     Study.objects.filter(pk=study.pk).update(
         patient_number=patient.number[:64],
         patient_name=name[:194],
-        accession=found.accession[:16],
-        modality=next(iter(found.modalities), "")[:16],
-        performed_on=found.on,
+        accession=in_archive.accession[:16],
+        modality=next(iter(in_archive.modalities), "")[:16],
+        performed_on=in_archive.on,
     )
     study.refresh_from_db()
 

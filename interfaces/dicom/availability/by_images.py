@@ -13,7 +13,7 @@ from ris.orders.models import PerformedStep, ScheduledStep, Study
 from ris.orders.selectors_performed import StepReference, match_steps
 from ris.orders.services import complete_exam, start_exam
 
-from ..reconciliation.patient_check import SaidPatient, find_patient_doubts
+from ..reconciliation.patient_check import DescribedPatient, find_patient_doubts
 
 LOOK_BACK, LOOK_AHEAD = timedelta(days=3), timedelta(hours=2)
 """Images of a step are asked for from a while before its planned start until days after it."""
@@ -27,7 +27,7 @@ def find_awaited_steps(*, at: datetime) -> QuerySet[ScheduledStep]:
     return unfinished.select_related("procedure__order").order_by("start", "pk")
 
 
-def match_by_accession(study: Study, patient: SaidPatient, *, actor: Actor, at: datetime) -> bool:
+def match_by_accession(study: Study, patient: DescribedPatient, *, actor: Actor, at: datetime) -> bool:
     """Start the exam of the step that a study of the device's own names by its accession number.
 
     Only for a device that completes by images, and only where the archive names the patient of the order and nothing

@@ -69,7 +69,9 @@ def note_instances(
     lock_name(f"study:{study_uid}")  # two notifications of one study count one after the other
     known = AvailableInstance.objects.filter(study_uid=study_uid)
     AvailableInstance.objects.bulk_create(
-        [AvailableInstance(study_uid=study_uid, sop_uid=uid, at=at) for uid in at_hand], ignore_conflicts=True
+        # An archive repeats a notification whose answer it missed: an object is counted once.
+        [AvailableInstance(study_uid=study_uid, sop_uid=uid, at=at) for uid in at_hand],
+        ignore_conflicts=True,
     )
     withdrawn, _ = known.filter(sop_uid__in=gone).delete()
     count = known.count()

@@ -111,19 +111,19 @@ def poll_archives(*, at: datetime) -> int:
     an order. The first failure ends an archive's turn and raises an alarm; other archives are asked all the same.
     """
     questions = _list_questions(at)
-    found = 0
+    study_count = 0
     for archive in Archive.objects.filter(enabled=True).exclude(poll="") if questions else []:
         try:
             for question in questions:
                 for study in find_studies(archive, **question):
-                    note_found(archive, study, at=at)
-                    found += 1
+                    note_archive_study(archive, study, at=at)
+                    study_count += 1
         except Unreachable as error:
             raise_alarm(ALARM, archive.name, detail=str(error), at=at)
             log.warning("dicom.archive-unreachable", archive=archive.name)
         else:
             clear_alarm(ALARM, archive.name, at=at)
-    return found
+    return study_count
 
 
 def _list_questions(at: datetime) -> list[dict[str, str]]:
@@ -138,18 +138,18 @@ def _list_questions(at: datetime) -> list[dict[str, str]]:
     return by_uid + [{"AccessionNumber": accession} for accession in dict.fromkeys(accessions)]
 
 
-def note_found(archive: Archive, found: FoundStudy, *, at: datetime) -> Study:
+def note_archive_study(archive: Archive, study: FoundStudy, *, at: datetime) -> Study:
     """Write down what an archive has of a study.
 
     It shows that a study is all there when the number of its objects has not grown since the last look.
     """
-    before = Study.objects.filter(study_uid=found.uid).values_list("instances", flat=True).first()
+    before = Study.objects.filter(study_uid=study.uid).values_list("instances", flat=True).first()
     notice = Notice(
-        study_uid=found.uid,
-        instances=found.instances,
-        says_complete=before == found.instances and found.instances > 0,
+        study_uid=study.uid,
+        instances=study.instances,
+        says_complete=before == study.instances and study.instances > 0,
         retrieve_ae=archive.ae_title,
-        found=found,
-        patient=found.patient,
+        found=study,
+        patient=study.patient,
     )
     return note_arrival(notice, actor=Actor.peer(archive.name, archive.host), at=at)

@@ -40,6 +40,8 @@ NAMES = {
 """What people write for a defined term, without blanks, hyphens and underscores."""
 
 _CODECS = {term: python_encoding[term] for term in (*SINGLE_BYTE, *UTF_8, "GB18030", "GBK")}
+# CR, LF, TAB, FF and the backslash: after each the first set is in force again
+# (PS3.5 6.1.2.5.3); in a PN after ^ and = too.
 _DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C, 0x5C}
 
 
@@ -89,6 +91,7 @@ def decode_text(raw: bytes, of: tuple[str, ...]) -> str:
     try:
         return decode_bytes(raw, codecs_of(of), _DELIMITERS)
     except (LookupError, UnicodeError, ValueError):
+        # Wrong bytes still make a key: it matches nothing, where an error would refuse the whole query.
         return raw.decode("utf-8", "replace")
 
 

@@ -18,7 +18,7 @@ from ris.orders.selectors_performed import StepReference
 from ris.patients.matching import Traits
 
 from ..mwl import date_matching
-from ..reconciliation.patient_check import SaidPatient
+from ..reconciliation.patient_check import DescribedPatient
 
 IN_PROGRESS, COMPLETED, DISCONTINUED = "IN PROGRESS", "COMPLETED", "DISCONTINUED"
 
@@ -35,21 +35,21 @@ REQUIRED = {
 
 NOT_IN_SET = frozenset(
     [
-        0x00080005,
-        0x00080060,
-        0x00100010,
-        0x00100020,
-        0x00100030,
-        0x00100040,
-        0x00081120,
-        0x00200010,
-        0x00400241,
-        0x00400242,
-        0x00400243,
-        0x00400244,
-        0x00400245,
-        0x00400253,
-        0x00400270,
+        0x00080005,  # Specific Character Set
+        0x00080060,  # Modality
+        0x00100010,  # Patient's Name
+        0x00100020,  # Patient ID
+        0x00100030,  # Patient's Birth Date
+        0x00100040,  # Patient's Sex
+        0x00081120,  # Referenced Patient Sequence
+        0x00200010,  # Study ID
+        0x00400241,  # Performed Station AE Title
+        0x00400242,  # Performed Station Name
+        0x00400243,  # Performed Location
+        0x00400244,  # Performed Procedure Step Start Date
+        0x00400245,  # Performed Procedure Step Start Time
+        0x00400253,  # Performed Procedure Step ID
+        0x00400270,  # Scheduled Step Attributes Sequence
     ]
 )
 """Fixed by N-CREATE (same table): in an N-SET they are not taken over."""
@@ -98,6 +98,7 @@ def read_references(dataset: Dataset) -> list[StepReference]:
     """The scheduled steps that it refers to (0040,0270), one reference an item."""
     return [
         StepReference(
+            # As long as a UI and an SH may be (PS3.5 6.2): longer ones match nothing, and must not fail the insert.
             study_uid=text(item, "StudyInstanceUID")[:64],
             step_number=text(item, "ScheduledProcedureStepID"),
             procedure_number=text(item, "RequestedProcedureID"),
@@ -173,10 +174,10 @@ def read_protocols(dataset: Dataset) -> tuple[Code, ...]:
     return tuple(code for code in codes if code.value or code.text)
 
 
-def read_patient(dataset: Dataset) -> SaidPatient:
+def read_patient(dataset: Dataset) -> DescribedPatient:
     """What it says of the patient: number, issuer, name, birth date, sex."""
     number, issuer = text(dataset, "PatientID"), text(dataset, "IssuerOfPatientID")
-    return SaidPatient(number=number, issuer=issuer, traits=_read_traits(dataset))
+    return DescribedPatient(number=number, issuer=issuer, traits=_read_traits(dataset))
 
 
 def _read_traits(dataset: Dataset) -> Traits:

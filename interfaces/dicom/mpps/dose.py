@@ -87,8 +87,8 @@ def read_dlp_comment(comment: str) -> float | None:
     """The dose-length product that a comment says; None when it says none, or several without a total."""
     if not re.search(r"\bDLP\b", comment, re.IGNORECASE):
         return None
-    totals = {found.group(1) for found in _TOTAL.finditer(comment)}
-    values = totals or {found.group(1) for found in _ANY.finditer(comment)}
+    totals = {match.group(1) for match in _TOTAL.finditer(comment)}
+    values = totals or {match.group(1) for match in _ANY.finditer(comment)}
     numbers = {_parse_number(value) for value in values}
     return numbers.pop() if len(numbers) == 1 else None
 

@@ -27,7 +27,7 @@ from ris.orders.services import complete_exam, discontinue_exam, start_exam
 
 from ..models import Mpps, MppsForward, MppsTarget
 from ..mwl.date_matching import parse_utc_offset
-from ..reconciliation.patient_check import SaidPatient, find_patient_doubts
+from ..reconciliation.patient_check import DescribedPatient, find_patient_doubts
 from ..states import OWED
 from ..upper_layer.admission import Caller
 from . import dataset as reading
@@ -50,9 +50,10 @@ def start_from_mpps(uid: str, dataset: Dataset, caller: Caller, *, at: datetime)
     violations = [] if started else ["start date or time unreadable"]
     references = reading.read_references(dataset)
     matched = match_steps(references)
-    said = reading.read_patient(dataset)
-    linked, doubts = _split_by_patient(matched, said)
+    described = reading.read_patient(dataset)
+    linked, doubts = _split_by_patient(matched, described)
     violations += doubts or ([] if linked else [UNSCHEDULED])
+    # There is one at least: an empty sequence was refused with 0121. The exam is filed under the first.
     first = references[0]
     performed = start_exam(
         PerformedIntent(
@@ -75,7 +76,7 @@ def start_from_mpps(uid: str, dataset: Dataset, caller: Caller, *, at: datetime)
         uid=uid,
         dataset=encode_dataset(dataset),
         calling_ae=caller.ae_title[:16],
-        patient_id=said.number[:64],
+        patient_id=described.number[:64],
         violations=violations,
         updated_at=at,
     )
@@ -96,14 +97,14 @@ def _enqueue_forwards(mpps: Mpps, dataset: Dataset, *, creates: bool, at: dateti
         ring(FORWARD)
 
 
-def _split_by_patient(matched: list[MatchedStep], said: SaidPatient) -> tuple[list[MatchedStep], list[str]]:
+def _split_by_patient(matched: list[MatchedStep], described: DescribedPatient) -> tuple[list[MatchedStep], list[str]]:
     """The steps whose patient is the one whom the device names, and why others are not linked."""
     linked, doubts = [], []
     for match in matched:
         order = match.step.procedure.order
-        found = find_patient_doubts(said, order.patient)
-        if found:
-            doubts.append(f"order {order.accession} not linked: {', '.join(found)}")
+        differences = find_patient_doubts(described, order.patient)
+        if differences:
+            doubts.append(f"order {order.accession} not linked: {', '.join(differences)}")
         else:
             linked.append(match)
     return linked, doubts
@@ -132,6 +133,7 @@ def apply_changes(uid: str, changes: Dataset, status: str, caller: Caller, *, at
 
     Raises Mpps.DoesNotExist; Conflict when the exam is over (PS3.4 F.7.2.2.2).
     """
+    # Of the MPPS alone: N-SETs of one instance take turns, and nobody else waits for them.
     mpps = Mpps.objects.select_for_update(of=("self",)).select_related("performed").get(uid=uid)
     if mpps.performed.state != states.IN_PROGRESS:
         raise Conflict("The performed procedure step is over.")

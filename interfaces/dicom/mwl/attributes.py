@@ -64,6 +64,7 @@ def code_item(value: str, scheme: str, meaning: str) -> list[Item]:
         return []
     code: tuple[int, str, Plain] = (0x00080100, "SH", value)
     if len(value) > 16:
+        # Code Value is an SH of 16 characters; a longer code goes into Long Code Value (PS3.3 8.1).
         code = (0x00080119, "UC", value)
     return [sorted([code, (0x00080102, "SH", scheme or "L"), (0x00080104, "LO", meaning or value)])]
 
@@ -80,6 +81,7 @@ def _alerts(e: Entry) -> list[str]:
 
 def _decimal(number: float | str) -> str:
     """A DS of at most three places after the point; empty when it is not known."""
+    # A DS has 16 characters; three places are grams and millimetres.
     return "" if number == "" else f"{round(float(number), 3):.10g}"
 
 
@@ -105,6 +107,7 @@ ROOT: tuple[Attribute, ...] = (
     Attribute(TIMEZONE, "SH", "Timezone Offset From UTC", _offset),
     Attribute(0x00081080, "LO", "Admitting Diagnoses Description", lambda e: [d[1] for d in e.diagnoses if d[1]]),
     Attribute(0x00081084, "SQ", "Admitting Diagnoses Code Sequence", lambda e: code_items(e.diagnoses)),
+    # Type 2 (PS3.4 table K.6-1), returned empty: its items would be instances of retired study management classes.
     Attribute(0x00081110, "SQ", "Referenced Study Sequence", _empty_sequence),
     Attribute(0x00081120, "SQ", "Referenced Patient Sequence", _empty_sequence),
     Attribute(0x00100010, "PN", "Patient's Name", lambda e: e.patient_name, "patient_names"),
@@ -128,6 +131,7 @@ ROOT: tuple[Attribute, ...] = (
     Attribute(0x00102154, "SH", "Patient's Telephone Numbers", lambda e: e.phone),
     Attribute(0x00102160, "SH", "Ethnic Group", _empty),
     Attribute(0x001021B0, "LT", "Additional Patient History", lambda e: e.clinical_info),
+    # 3 is "definitely pregnant" (PS3.3 C.2.4); nothing is said of all others, since not known is not "no".
     Attribute(0x001021C0, "US", "Pregnancy Status", lambda e: 3 if e.pregnant else None),
     Attribute(0x00104000, "LT", "Patient Comments", _empty),
     Attribute(0x0020000D, "UI", "Study Instance UID", lambda e: e.study_uid, "study_uids"),

@@ -46,6 +46,7 @@ def parse_time(text: str) -> tuple[time, time] | None:
 def _halves(text: str) -> tuple[str, str]:
     """The two ends of a range; a single value is both of them. An end may be empty."""
     text = text.strip()
+    # An ISO date has two hyphens, a range one: 2026-03-01 is a day, 20260301-20260302 two.
     iso = re.fullmatch(r"(\d{4}-\d{2}-\d{2}).*", text)
     if iso and text.count("-") == 2:
         return iso.group(1), iso.group(1)
@@ -58,6 +59,7 @@ def _halves(text: str) -> tuple[str, str]:
 def parse_utc_offset(text: str) -> tzinfo | None:
     """``+0100`` as a time zone; None when it is none."""
     match = re.fullmatch(r"([+-])(\d{2})(\d{2})", text.strip())
+    # No zone is further from UTC than 14 hours (PS3.3 C.12.1.1.8: -1200 to +1400).
     if not match or int(match.group(2)) > 14:
         return None
     minutes = int(match.group(2)) * 60 + int(match.group(3))
@@ -68,6 +70,7 @@ def parse_utc_offset(text: str) -> tzinfo | None:
 def build_interval(dates: str, times: str, zone: tzinfo) -> Mapping[str, datetime | time | None]:
     """The fields of MwlQuestion that date and time keys ask: aware bounds, or a time of day without a date."""
     dates, times = dates.strip("* "), times.strip("* ")
+    # Both combined (PS3.4 C.2.2.2.5): the first time belongs to the first day, the last time to the last day.
     early, late = time.min, time.max
     if times:
         first, last = _halves(times)

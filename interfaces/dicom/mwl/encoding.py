@@ -28,8 +28,10 @@ _IMPLICIT = Struct("<HHL").pack
 _SHORT = Struct("<HH2sH").pack
 _LONG = Struct("<HH2sHL").pack
 _US = Struct("<H").pack
+# Explicit VRs with two reserved bytes and a length of 32 bits (PS3.5 table 7.1-1).
 _LONG_HEADERS = frozenset(["SQ", "UC", "UR", "UT", "UN", "OB", "OD", "OF", "OL", "OV", "OW", "SV", "UV"])
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+# LT and UT keep TAB, LF, FF and CR (PS3.5 6.1.3). ESC goes everywhere: texts are encoded anew.
 _CONTROLS_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 _ODD = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -71,6 +73,7 @@ def encode_entry(
     charset = charsets.choose_charset(list(_texts(elements)), preferred)
     if charset or shape.character_set:
         elements.append((CHARACTER_SET, "CS", "\\".join(charset)))
+    # Ascending tags (PS3.5 7.1): the character set and the step sequence were put behind the others.
     elements.sort(key=itemgetter(0))
     encoded = _encode(elements, charset, implicit)
     other = bool(preferred) and preferred != charsets.ASCII_ONLY and charset != preferred
@@ -160,6 +163,7 @@ def _encode(elements: Iterable[Flat], charset: tuple[str, ...], implicit: bool) 
         else:
             raw = charsets.encode_text(value, vr, charset)
             if len(raw) & 1:
+                # Values have even lengths: NUL for a UID, a blank for a text (PS3.5 6.2).
                 raw += b"\0" if vr == "UI" else b" "
         parts += [_header(tag, vr, len(raw), implicit), raw]
     return b"".join(parts)
@@ -167,6 +171,7 @@ def _encode(elements: Iterable[Flat], charset: tuple[str, ...], implicit: bool) 
 
 def _item(item: list[Flat], charset: tuple[str, ...], implicit: bool) -> bytes:
     raw = _encode(item, charset, implicit)
+    # Item of explicit length, without a VR in every transfer syntax (PS3.5 7.5).
     return _IMPLICIT(0xFFFE, 0xE000, len(raw)) + raw
 
 

@@ -113,6 +113,7 @@ def _take(
 ) -> list[int]:
     """Note each element's value as a key; return the tags that the answer is to hold, in order."""
     wanted = []
+    # Ascending, as the response has them (PS3.5 7.1).
     for tag, element in sorted(dataset.items()):  # as they were read: nothing is converted that nobody needs
         number = int(tag)
         if number in (CHARACTER_SET, SPS):
@@ -120,6 +121,7 @@ def _take(
         if number == LEVEL:
             reading.habits.append("query/retrieve level")
             continue
+        # Group lengths are retired (PS3.5 7.2); odd groups are private. Neither narrows a list.
         if number & 0xFFFF == 0 or number >> 16 & 1:
             reading.habits.append("private or group length keys")
             continue
@@ -130,6 +132,7 @@ def _take(
         elif attribute.vr == "SQ":
             _note_value(tag, attribute, _code_values(dataset, tag, charset), reading)
         elif raw := _raw(element):
+            # An LT may hold a backslash, and a range of DA or TM is one value.
             single = attribute.vr in ("LT", "DA", "TM")
             values = _values(raw, charset, single=single, universal="*^=" if attribute.vr == "PN" else "*")
             _note_value(tag, attribute, values, reading)
@@ -155,6 +158,7 @@ def _same(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _statuses(values: tuple[str, ...]) -> tuple[str, ...]:
+    # READY is a defined term (PS3.3 C.4.10) for which we have no state: ARRIVED is the nearest. CANCELED is met too.
     words = {word: state for state, word in STATUS_WORDS.items()} | {"CANCELED": "cancelled", "READY": "arrived"}
     return tuple(words.get(value.upper(), value) for value in values)
 

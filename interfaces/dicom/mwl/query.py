@@ -19,6 +19,7 @@ from .date_matching import build_interval
 from .encoding import EncodedEntry, encode_entry
 from .identifier import ReturnKeys, WorklistQuery, parse_identifier
 
+# Statuses of PS3.4 table K.4-1. FF01: matches go on, but a key was not supported.
 SUCCESS, PENDING, PENDING_WARNING, CANCEL = 0x0000, 0xFF00, 0xFF01, 0xFE00
 OUT_OF_RESOURCES, NO_WORKLIST_QUERY, UNABLE = 0xA700, 0xA900, 0xC001
 
@@ -68,6 +69,8 @@ class _EncodingCache:
         self._most, self._count = most, 0
 
     def of(self, options: EncodingOptions) -> dict[Row, EncodedEntry]:
+        # 500 combinations of shape and settings: a fleet of scanners has some dozens, so more are made up by
+        # somebody.
         if self._count > self._most or len(self._by) > 500:
             self._by, self._count = {}, 0
         return self._by.setdefault(options, {})
@@ -147,6 +150,7 @@ def build_question(query: WorklistQuery, caller: Caller, at: datetime) -> MwlQue
     )
     if caller.hours_ahead is None:
         return question
+    # A device that asks for a month is still not shown what lies beyond its profile.
     horizon = at + timedelta(hours=min(caller.hours_ahead, MAX_HOURS))
     until = min(question.start_until, horizon) if question.start_until else horizon
     return replace(question, start_until=until)

@@ -87,6 +87,7 @@ class QueryLog:
 
     def close(self) -> None:
         """Write what is waiting and stop."""
+        # The thread writes once more after this, so nothing that was added before is lost.
         self._ended.set()
         self._thread.join(timeout=10)
 
@@ -143,6 +144,7 @@ def write_queries(queries: list[MwlQuery]) -> None:
         rows[caller] += query.rows
         last[caller] = query
     insert_all([query for query in queries if query is not last[query.calling_ae, query.address]])
+    # One audit row for a caller, on its last query of this batch.
     for caller, query in last.items():
         insert(query)  # the audit row tells its key
         record(Actor.peer(*caller), "worklist.query", query, at=query.at, queries=counts[caller], rows=rows[caller])

@@ -24,7 +24,7 @@ from .planning import PREFETCH
 from .study_description import describe_study
 
 
-def sort_out(wish: Prefetch, studies: list[FoundStudy], *, at: datetime) -> tuple[list[FoundStudy], list[str]]:
+def separate_doubtful(wish: Prefetch, studies: list[FoundStudy], *, at: datetime) -> tuple[list[FoundStudy], list[str]]:
     """The studies that are the patient's, and the UIDs of those that may not be, which are written down to be shown.
 
     Name, birth date and sex are compared, and the issuer of the number. What a person accepted before is the
@@ -58,10 +58,10 @@ def sort_out(wish: Prefetch, studies: list[FoundStudy], *, at: datetime) -> tupl
 def _find_doubts(study: FoundStudy, patient: Patient, *, ordered_for_another: bool) -> list[str]:
     doubts = ["ordered here for another patient"] if ordered_for_another else []
     doubts += find_patient_doubts(study.patient, patient)
-    said = study.patient
-    issuers = {row.authority for row in patient.identifiers.all() if row.value == said.number}
-    named = said.traits.family and said.traits.birth_date
-    if said.issuer and issuers and said.issuer not in issuers and not named:
+    described = study.patient
+    issuers = {row.authority for row in patient.identifiers.all() if row.value == described.number}
+    named = described.traits.family and described.traits.birth_date
+    if described.issuer and issuers and described.issuer not in issuers and not named:
         # Archives write issuers in many ways. Where they also name the person that decides; else nothing does.
         doubts.append("another issuer of the patient number")
     return doubts

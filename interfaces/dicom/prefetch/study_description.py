@@ -48,6 +48,7 @@ _NO_IMAGES = ("SR", "PR", "KO", "OT", "SC")
 
 def find_region(description: str) -> str:
     """The body region of a study description, or empty."""
+    # Archives write CT_HEAD and CT^HEAD; an underscore is a word character, which would hide the boundary.
     spoken = description.replace("_", " ").replace("^", " ")
     return next((region for region, words in _REGIONS.items() if words.search(spoken)), "")
 

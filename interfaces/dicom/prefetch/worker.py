@@ -19,7 +19,7 @@ from ..availability.polling import ALARM
 from ..models import Archive, Prefetch, PriorMove
 from ..scu.association import Unreachable
 from ..scu.query_retrieve import FoundStudy, find_studies, move_study
-from .doubts import sort_out
+from .doubts import separate_doubtful
 from .planning import list_destinations, queue_moves_to_readers
 from .study_description import describe_study
 
@@ -72,9 +72,9 @@ def _search(wish: Prefetch, at: datetime, *, claimed_at: datetime) -> int:
     with transaction.atomic():
         if not SEARCHES.complete(wish, found=len(studies)):  # stopped in the meantime
             return 0
-        studies, doubted = sort_out(wish, studies, at=at)
-        found = [describe_study(study) for study in studies]
-        plans = plan_priors(wish.procedure_id, at=at, found=found, doubted=doubted)
+        studies, doubted = separate_doubtful(wish, studies, at=at)
+        descriptions = [describe_study(study) for study in studies]
+        plans = plan_priors(wish.procedure_id, at=at, found=descriptions, doubted=doubted)
         here = {study.uid for study in studies}
         chosen = [plan for plan in plans if plan.study_uid in here]
         for destination in list_destinations(wish.procedure, wish.archive):
@@ -102,6 +102,7 @@ def _patients_studies(wish: Prefetch) -> list[FoundStudy]:
     studies: dict[str, FoundStudy] = {}
     for value in numbers.values_list("value", flat=True):
         studies |= {study.uid: study for study in find_studies(archive, PatientID=value) if study.uid}
+    # An archive may have images of this exam already: they are no priors.
     for uid in (wish.procedure.study_uid, wish.procedure.image_study_uid):
         studies.pop(uid, None)
     return list(studies.values())
@@ -135,10 +136,10 @@ def _move_some(archive: Archive, at: datetime, limit: int) -> int:
     moved = 0
     clock = start_clock(at)
     for _ in range(limit):
-        begun = _begin(archive, clock())
-        if begun is None:
+        move = _begin(archive, clock())
+        if move is None:
             return moved
-        moved += _bring(archive, begun, at)
+        moved += _move(archive, move, at)
     return moved
 
 
@@ -159,16 +160,16 @@ def _begin(archive: Archive, at: datetime) -> PriorMove | None:
     return first if MOVES.claim(first, at) else None  # stopped in the meantime
 
 
-def _bring(archive: Archive, begun: PriorMove, at: datetime) -> int:
+def _move(archive: Archive, move: PriorMove, at: datetime) -> int:
     try:
-        instances = move_study(archive, begun.study_uid, begun.destination)
+        instances = move_study(archive, move.study_uid, move.destination)
     except Unreachable as error:
-        if MOVES.postpone(begun, str(error), subject=f"{archive.name}: move {begun.pk}", at=at):
-            note_fetched(begun.study_uid, ok=False, at=at)
+        if MOVES.postpone(move, str(error), subject=f"{archive.name}: move {move.pk}", at=at):
+            note_fetched(move.study_uid, ok=False, at=at)
         return 0
-    if not MOVES.complete(begun, instances=instances, done_at=at):
+    if not MOVES.complete(move, instances=instances, done_at=at):
         return 0
-    note_fetched(begun.study_uid, ok=True, at=at)
+    note_fetched(move.study_uid, ok=True, at=at)
     return 1
 
 
@@ -178,4 +179,5 @@ def is_quiet(archive: Archive, at: datetime) -> bool:
     if first is None or last is None:
         return False
     clock = at.time()
+    # The quiet time may cross midnight.
     return first <= clock < last if first <= last else clock >= first or clock < last

@@ -27,7 +27,7 @@ from ris.people.selectors import permissions_of, require, sites_for
 
 from ..mpps.dataset import decode_dataset, read_patient
 from . import services
-from .patient_check import SaidPatient, find_patient_doubts
+from .patient_check import DescribedPatient, find_patient_doubts
 from .selectors import (
     exam_for,
     image_study_for,
@@ -74,7 +74,7 @@ def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
         "performed": performed,
         "mpps": mpps,
         "linked": performed.steps.select_related("procedure__order__patient", "device"),
-        "suggestions": _with_doubts(here, read_patient(decode_dataset(mpps.dataset)) if mpps else SaidPatient()),
+        "suggestions": _with_doubts(here, read_patient(decode_dataset(mpps.dataset)) if mpps else DescribedPatient()),
         "may_end": performed.state == IN_PROGRESS and Can.PERFORM_EXAMS in permissions_of(user),
         "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
         **_to_order(user, performed),
@@ -91,9 +91,9 @@ class DoubtedSuggestion:
     doubts: list[str]
 
 
-def _with_doubts(suggestions: list[Suggestion], said: SaidPatient) -> list[DoubtedSuggestion]:
+def _with_doubts(suggestions: list[Suggestion], described: DescribedPatient) -> list[DoubtedSuggestion]:
     return [
-        DoubtedSuggestion(row.step, row.why, find_patient_doubts(said, row.step.procedure.order.patient))
+        DoubtedSuggestion(row.step, row.why, find_patient_doubts(described, row.step.procedure.order.patient))
         for row in suggestions
     ]
 
@@ -120,10 +120,10 @@ def images(request: HttpRequest, study_id: int) -> HttpResponse:
     sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
     suggested = [row for row in suggest_for_images(study) if row.step.procedure.order.site_id in sites]
     family, _, given = study.patient_name.partition("^")
-    said = SaidPatient(number=study.patient_number, traits=Traits(family=family, given=given))
+    described = DescribedPatient(number=study.patient_number, traits=Traits(family=family, given=given))
     context = {
         "study": study,
-        "suggestions": _with_doubts(suggested, said),
+        "suggestions": _with_doubts(suggested, described),
         "may_link": bool(permissions_of(user) & {Can.PLACE_ORDERS, Can.PERFORM_EXAMS}),
     }
     return render(request, "dicom/images.html", context)

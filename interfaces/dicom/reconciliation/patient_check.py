@@ -13,7 +13,7 @@ SHORTEST_CUT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class SaidPatient:
+class DescribedPatient:
     """A patient as a device or an archive describes them. Empty: not said."""
 
     number: str = ""
@@ -23,30 +23,31 @@ class SaidPatient:
     traits: Traits = field(default_factory=Traits)
 
 
-def find_patient_doubts(said: SaidPatient, patient: Patient) -> list[str]:
+def find_patient_doubts(described: DescribedPatient, patient: Patient) -> list[str]:
     """Why this may not be the patient, in words for a person; empty: nothing that was said speaks against it.
 
     Every number of the patient counts as theirs, also those that were given up in a merge.
     """
     living = survivor(patient)
-    doubts = [] if _is_number_of(said, living) else ["another patient number"]
+    doubts = [] if _is_number_of(described, living) else ["another patient number"]
     known = _known_traits(living)
-    comparison = compare(known, said.traits)
-    if comparison.verdict is not Verdict.SAME and not _is_cut(known, said.traits, comparison):
+    comparison = compare(known, described.traits)
+    # The comparison takes a cut name for another one, though the device only had no room for it.
+    if comparison.verdict is not Verdict.SAME and not _is_cut(known, described.traits, comparison):
         words = ["name" if comparison.name is Fit.NEAR else "", *comparison.differing]
         doubts += [f"another {word}" for word in dict.fromkeys(filter(None, words))] or ["a person described otherwise"]
     return doubts
 
 
-def _is_number_of(said: SaidPatient, patient: Patient) -> bool:
-    if not said.number:
+def _is_number_of(described: DescribedPatient, patient: Patient) -> bool:
+    if not described.number:
         return True
-    number = _normalize(said.number)
+    number = _normalize(described.number)
     authorities = [row.authority for row in patient.identifiers.all() if _normalize(row.value) == number]
-    if not authorities or not said.issuer or said.issuer in authorities:
+    if not authorities or not described.issuer or described.issuer in authorities:
         return bool(authorities)
     # Devices put odd words into the issuer. It counts where it names somebody else who has this number from there.
-    other = Identifier.objects.filter(value=said.number, authority=said.issuer).exclude(patient=patient)
+    other = Identifier.objects.filter(value=described.number, authority=described.issuer).exclude(patient=patient)
     return not other.exists()
 
 
@@ -65,10 +66,11 @@ def _known_traits(patient: Patient) -> Traits:
     )
 
 
-def _is_cut(known: Traits, said: Traits, comparison: Comparison) -> bool:
+def _is_cut(known: Traits, described: Traits, comparison: Comparison) -> bool:
     """Whether the names differ only because a device cut them, and nothing else that was said differs."""
     if Fit.OTHER in (comparison.birth_date, comparison.sex):
         return False
-    short, long = sorted((fold(known.family).strip(), fold(said.family).strip()), key=len)
-    given, longer = sorted((fold(known.given).strip(), fold(said.given).strip()), key=len)
-    return len(short) >= SHORTEST_CUT and long.startswith(short) and longer.startswith(given)
+    shorter_family, longer_family = sorted((fold(known.family).strip(), fold(described.family).strip()), key=len)
+    shorter_given, longer_given = sorted((fold(known.given).strip(), fold(described.given).strip()), key=len)
+    is_family_cut = len(shorter_family) >= SHORTEST_CUT and longer_family.startswith(shorter_family)
+    return is_family_cut and longer_given.startswith(shorter_given)

@@ -57,6 +57,7 @@ def place_late_order(
     if performed.steps.exists():
         raise Conflict("This exam is linked already; unlink it first.", at="exam")
     uid = performed.study_uid
+    # A UID that is the study of another procedure stays there: two procedures never share one.
     free = uid and not RequestedProcedure.objects.filter(study_uid=uid).exists()
     step = StepIntent(start=performed.started_at, station_aes=(performed.station_ae,) if performed.station_ae else ())
     procedure = ProcedureIntent(

@@ -30,6 +30,7 @@ def build_pdf(object_: ReportObject, version: ReportVersion) -> Dataset:
     """The PDF of the version, whose patient's name is burned in."""
     dataset = start_dataset(object_, version, sop_class=EncapsulatedPDFStorage, modality="DOC")
     paper = render_pdf(version)
+    # WSD: made by a workstation (PS3.3 C.8.6.1). The pages show the name and number of the patient.
     dataset.ConversionType, dataset.BurnedInAnnotation = "WSD", "YES"
     dataset.AcquisitionDateTime = ""
     dataset.DocumentTitle = TITLES[version.kind]
@@ -38,6 +39,7 @@ def build_pdf(object_: ReportObject, version: ReportVersion) -> Dataset:
     dataset.RequestAttributesSequence = Sequence([_build_request_attributes(version)])
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
     dataset.EncapsulatedDocumentLength = len(paper)
+    # OB has an even length; the true one is said beside it (PS3.3 C.24.2).
     dataset.EncapsulatedDocument = paper + b"\0" * (len(paper) % 2)
     return finish_dataset(dataset)
 
@@ -90,6 +92,7 @@ def load_file(object_id: int) -> bytes:
             "author", "report__item", "report__procedure__order__site", "report__procedure__order__patient"
         ).get(pk=row.version_id)
         file = _as_file(_MAKERS[row.form](row, version))
+        # Only where there is none: the first of two who made it wins, and both go on with that one.
         ReportObject.objects.filter(pk=object_id, file=None).update(file=file)
         row.refresh_from_db(fields=["file"])
     return bytes(row.file or b"")

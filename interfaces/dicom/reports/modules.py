@@ -22,7 +22,9 @@ from ..upper_layer import pdu
 MANUFACTURER = "Wetread"
 SERIES = {ReportObject.SR: 9001, ReportObject.PDF: 9002}
 """Series Number by form: far above what devices count."""
+# Characters (PS3.5 table 6.2-1).
 LENGTH = {"SH": 16, "LO": 64, "ST": 1024}
+# TAB, LF, FF and CR stay: texts may hold them (PS3.5 6.1.3).
 _CONTROLS = dict.fromkeys(set(range(32)) - {9, 10, 12, 13})
 
 
@@ -49,6 +51,7 @@ def strip_controls(text: str) -> str:
 
 def format_user_name(person: User) -> str:
     """A user as Person Name: family^given^^^title."""
+    # A user with one name only has it as family name.
     given = person.first_name if person.last_name else ""
     parts = (person.last_name or person.username, given, "", "", person.title)
     return "^".join(shorten_line(part, "LO").replace("^", " ").replace("=", " ") for part in parts).rstrip("^")
@@ -78,6 +81,7 @@ def start_dataset(object_: ReportObject, version: ReportVersion, *, sop_class: s
         object_.series_uid,
         SERIES[object_.form],
     )
+    # By the signature, not by the time of sending: an instance that is made anew is the same.
     dataset.SeriesDate, dataset.SeriesTime = dataset.InstanceCreationDate, dataset.InstanceCreationTime
     dataset.ContentDate, dataset.ContentTime = dataset.InstanceCreationDate, dataset.InstanceCreationTime
     dataset.InstanceNumber = version.number
@@ -117,6 +121,7 @@ def _number(patient: Patient, authority: str) -> Identifier | None:
 def _study(dataset: Dataset, procedure: RequestedProcedure, zone: ZoneInfo) -> None:
     order = procedure.order
     on = _performed_at(procedure)
+    # Of the images, which may be in another study than was ordered: the report lies beside them.
     dataset.StudyInstanceUID = procedure.image_study_uid
     dataset.StudyDate = f"{on.astimezone(zone):%Y%m%d}" if on else ""
     dataset.StudyTime = f"{on.astimezone(zone):%H%M%S}" if on else ""
@@ -136,6 +141,7 @@ def build_request_item(procedure: RequestedProcedure) -> Dataset:
     order, item = procedure.order, Dataset()
     item.AccessionNumber = order.accession
     item.ReferencedStudySequence = Sequence()
+    # Here the study that was ordered: this item describes the request.
     item.StudyInstanceUID = procedure.study_uid
     item.RequestedProcedureDescription = shorten_line(str(procedure), "LO")
     coded = build_code(
@@ -153,6 +159,8 @@ def finish_dataset(dataset: Dataset) -> Dataset:
     """Name the character set: the smallest that holds every text, else UTF-8."""
     dataset.SpecificCharacterSet = list(choose_charset(list(_texts(dataset)), PLAIN)) or None
     if not dataset.SpecificCharacterSet:
+        # The element may not be empty in an instance: the default repertoire is said by leaving it out (PS3.3
+        # C.12.1.1.2).
         del dataset.SpecificCharacterSet
     return dataset
 

@@ -22,6 +22,7 @@ from .services import QUEUE, clear_alarm_if_done
 
 log = structlog.get_logger(__name__)
 
+# 0111 is what an archive answers that had it from an earlier try: our note of that was lost.
 STORED_STATUSES = frozenset({0x0000, 0xB000, 0xB006, 0xB007, 0x0111})
 """C-STORE statuses with which the archive has it: success, its warnings (PS3.4 B.2.3), duplicate SOP instance."""
 

@@ -74,11 +74,14 @@ def build_sr(object_: ReportObject, version: ReportVersion) -> Dataset:
     """The SR document. It replaces the one before it: what was added to comes along whole."""
     procedure, content = version.report.procedure, build_content(version)
     dataset = start_dataset(object_, version, sop_class=BasicTextSRStorage, modality="SR")
+    # Type 2 (PS3.3 C.17.1): present, and empty where nothing is known. So are the other empty sequences here.
     dataset.ReferencedPerformedProcedureStepSequence = Sequence()
+    # Three independent facts (PS3.3 C.17.2): all said, signed by a person, not preliminary.
     dataset.CompletionFlag = "COMPLETE" if content.final else "PARTIAL"
     dataset.VerificationFlag = "VERIFIED" if content.signatures else "UNVERIFIED"
     dataset.PreliminaryFlag = "FINAL" if content.final else "PRELIMINARY"
     if content.signatures:
+        # Required where VERIFIED, forbidden where UNVERIFIED.
         dataset.VerifyingObserverSequence = Sequence(_verifiers(content, procedure))
     dataset.AuthorObserverSequence = Sequence(
         _author(format_user_name(author), procedure) for author in content.authors
@@ -147,6 +150,7 @@ def _of_study(uid: str, series: list[Dataset]) -> Dataset:
 
 def _predecessor(object_: ReportObject, version: ReportVersion) -> Dataset | None:
     """The SR of the version before, if there is one: a preliminary that was not sent has none."""
+    # Only in the same form: a PDF is no predecessor of an SR.
     earlier = ReportObject.objects.filter(
         version__report=version.report_id, version__number__lt=version.number, form=object_.form
     )
@@ -171,8 +175,10 @@ def _content(dataset: Dataset, content: ReportContent, procedure: RequestedProce
     """The document's root and what it holds: TID 2000 with TID 1204, 1001 (1002, 1003) and 2002."""
     dataset.ValueType = "CONTAINER"
     dataset.ConceptNameCodeSequence = Sequence([build_code(*REPORT)])
+    # SEPARATE: sections are items of their own, not one running text (PS3.3 C.17.3).
     dataset.ContinuityOfContent = "SEPARATE"
     template = Dataset()
+    # The template is named at its container, which is the root (PS3.3 C.18.8).
     template.MappingResource, template.TemplateIdentifier = "DCMR", "2000"
     dataset.ContentTemplateSequence = Sequence([template])
     procedure_code = build_code(
@@ -196,6 +202,7 @@ def _observers(content: ReportContent, procedure: RequestedProcedure) -> list[Da
     items = []
     for author in content.authors:
         items.append(
+            # Each observer begins with the type, so that a reader can tell where the next one begins (TID 1002).
             _coded("HAS OBS CONTEXT", ("121005", "DCM", "Observer Type"), build_code("121006", "DCM", "Person"))
         )
         name = _item("HAS OBS CONTEXT", "PNAME", ("121008", "DCM", "Person Observer Name"))
@@ -211,6 +218,7 @@ def _section(name: str, text: str) -> Dataset:
     section = _item("CONTAINS", "CONTAINER", heading)
     section.ContinuityOfContent = "SEPARATE"
     inside = _item("CONTAINS", "TEXT", concept)
+    # A UT parts lines with CR LF (PS3.5 6.1.3).
     inside.TextValue = "\r\n".join(strip_controls(text).splitlines())
     section.ContentSequence = Sequence([inside])
     return section

@@ -46,6 +46,7 @@ def open_association(remote: Remote | RemoteAddress, *sop_classes: str, wait_s: 
     refuse_in_quarantine()
     keep_identifiers_out_of_logs()
     ae = AE(ae_title=remote.calling_ae or settings.RIS.ae_title)
+    # TCP and negotiation are short; an answer and the silence between two may take as long as a search.
     ae.connection_timeout = ae.acse_timeout = wait_s or CONNECT_S
     ae.dimse_timeout = ae.network_timeout = wait_s or ANSWER_S
     for sop_class in sop_classes:

@@ -23,11 +23,13 @@ from ris.kernel.values import number_or_none
 from ..models import Archive
 from ..mpps.dataset import read_patient, text
 from ..mwl import date_matching
-from ..reconciliation.patient_check import SaidPatient
+from ..reconciliation.patient_check import DescribedPatient
 from .association import Unreachable, open_association, read_status, refuse_in_quarantine
 
+# More than a patient has; an archive that ignores a key would send its whole index.
 MAX_STUDIES = 500
 HTTP_S = 60
+# The hook takes the move over and answers at once.
 HOOK_S = 30
 _RETURNED = {
     "StudyInstanceUID": "",
@@ -54,7 +56,7 @@ class FoundStudy:
     modalities: tuple[str, ...]
     instances: int
     accession: str = ""
-    patient: SaidPatient = field(default_factory=SaidPatient)
+    patient: DescribedPatient = field(default_factory=DescribedPatient)
 
 
 def find_studies(archive: Archive, **keys: str) -> list[FoundStudy]:
@@ -132,7 +134,9 @@ def move_study(archive: Archive, study_uid: str, destination: str) -> int:
     with open_association(archive, model) as association:
         for response, _ in association.send_c_move(identifier, destination, model):
             status = read_status(response)
+            # Some archives leave the count out of the final response.
             moved = int(response.get("NumberOfCompletedSuboperations") or moved)
+            # Also B000, where some sub-operations failed (PS3.4 table C.4-2): the move is made again.
             if status not in (0xFF00, 0x0000):
                 raise Unreachable(f"C-MOVE answered with status {status:04X}")
     return moved

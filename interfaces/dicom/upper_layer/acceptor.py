@@ -26,6 +26,7 @@ from .service_provider import Services
 
 log = structlog.get_logger(__name__)
 
+# Far more than a hospital has scanners, some of which keep one association open all day.
 MAX_ASSOCIATIONS = 400
 MAX_PER_CALLER = 64
 """One device that leaks associations leaves room for the others."""
@@ -83,6 +84,7 @@ class Acceptor:
         return await self.loop.create_server(
             lambda: Association(self, encrypted=tls is not None),
             sock=sock,
+            # All scanners call at once after a restart.
             backlog=512,
             ssl=tls,
             ssl_handshake_timeout=TLS_HANDSHAKE_S if tls else None,
@@ -95,6 +97,7 @@ class Acceptor:
             return
         silent = [other for other in self.associations if other.state == AWAIT_REQUEST]
         if len(silent) > MAX_SILENT or len(self.associations) > self.max_connections:
+            # The oldest: a new connection has had no time yet to send its request.
             silent[0].transport.abort()  # there is one: the new connection at least
             self.associations.pop(silent[0], None)
 

@@ -130,7 +130,7 @@ class Association(asyncio.Protocol):
                     self._receive_unit(kind, body)
         except MalformedPdu as error:
             log.info("dicom.malformed", address=self.address, error=str(error))
-            self.abort("malformed PDU", reason=6)
+            self.abort("malformed PDU", reason=6)  # invalid PDU parameter value (PS3.8 table 9-26)
         except LimitExceeded as error:
             log.warning("dicom.limit", address=self.address, error=str(error))
             self.abort(str(error))
@@ -153,6 +153,7 @@ class Association(asyncio.Protocol):
             self.close(pdu.encode_reject(verdict.result, verdict.source, verdict.reason))
             return
         self.caller = verdict
+        # The request stayed in the buffer until now, so that nothing behind it was read before the caller was known.
         _, length = pdu.parse_header(self._buffer)
         del self._buffer[: 6 + length]
         self.state = ESTABLISHED
@@ -169,7 +170,7 @@ class Association(asyncio.Protocol):
         elif kind == pdu.ABORT:
             self.close(b"")
         else:
-            self.abort("PDU out of turn", reason=2)
+            self.abort("PDU out of turn", reason=2)  # unexpected PDU
 
     # -- for the exchange and the owner ----------------------------------------------------------
 
@@ -223,6 +224,7 @@ class Association(asyncio.Protocol):
 
     def hang_up(self) -> None:
         """End the association from our side: we shut down, or the peer was idle for too long."""
+        # Source 0: the service user ends it, not the provider for a fault (PS3.8 table 9-26).
         self.close(pdu.encode_abort(0, 0) if self.state == ESTABLISHED else b"")
 
     def close(self, last_pdu: bytes) -> None:

@@ -74,6 +74,7 @@ class CFind:
         try:
             rest = self._send_all_but_last(outcome)
         except DatabaseError as error:
+            # The next message on this thread must not get the broken connection.
             connections.close_all()
             outcome.status = OUT_OF_RESOURCES
             log.error("dicom.worklist-unavailable", error=type(error).__name__)

@@ -34,6 +34,7 @@ def parse_command(raw: bytes) -> dict[int, bytes]:
         if at + 8 > len(raw):
             raise MalformedPdu("the command is cut short")
         group, element, length = _ELEMENT.unpack_from(raw, at)
+        # A command set has elements of group 0000 alone (PS3.7 6.3.1); anything else is a dataset in the wrong place.
         if group != 0 or at + 8 + length > len(raw):
             raise MalformedPdu("the command is no command")
         elements[element] = raw[at + 8 : at + 8 + length]
@@ -57,6 +58,7 @@ def read_uid(elements: dict[int, bytes], element: int) -> str:
 def read_tags(elements: dict[int, bytes], element: int) -> tuple[int, ...]:
     """The tags of an AT element, each ``group << 16 | element``; none when it is not there."""
     raw = elements.get(element, b"")
+    # Three bytes less than the length: a tail that is no whole tag is not read.
     pairs = (Struct("<HH").unpack_from(raw, at) for at in range(0, len(raw) - 3, 4))
     return tuple(group << 16 | number for group, number in pairs)
 
@@ -81,6 +83,7 @@ def encode_response(
         + _encode_us(0x0900, status)
     )
     if comment:
+        # A command set names no character set, so the comment is ASCII.
         text = comment.encode("ascii", "replace")[:MAX_COMMENT_CHARACTERS]
         text += b" " * (len(text) & 1)
         body += _ELEMENT.pack(0, 0x0902, len(text)) + text
@@ -88,6 +91,7 @@ def encode_response(
         body += _encode_us(0x0903, error_id)
     if instance_uid:
         body += _encode_uid(AFFECTED_INSTANCE, instance_uid)
+    # The group length (0000,0000) counts what follows it.
     return _ELEMENT.pack(0, 0, 4) + _UL(len(body)) + body
 
 
@@ -97,5 +101,6 @@ def _encode_us(element: int, value: int) -> bytes:
 
 def _encode_uid(element: int, uid: str) -> bytes:
     raw = uid.encode("ascii", "replace")
+    # Lengths are even; a UID is padded with NUL, a text with a blank (PS3.5 6.2).
     raw += b"\0" * (len(raw) & 1)
     return _ELEMENT.pack(0, element, len(raw)) + raw

@@ -12,11 +12,14 @@ from .n_services import NRequest, NService
 from .pdu import MalformedPdu
 from .service_provider import Connection, LimitExceeded, Services
 
+# A command set has a dozen short elements; an identifier with every key of table K.6-1 takes a few kilobytes.
 MAX_COMMAND_BYTES, MAX_IDENTIFIER_BYTES = 4_096, 65_536
 MAX_DATASET_BYTES = 8_388_608
 """Of one N-CREATE or N-SET. An MPPS needs some 200 bytes an image: this is enough for forty thousand of them."""
 MAX_HELD_BYTES = 2 * MAX_DATASET_BYTES
 """Of all messages of one association that are not answered yet."""
+# No asynchronous window is negotiated (PS3.7 D.3.3.3), so a peer should wait for each answer; those that do not are
+# let send a few ahead.
 MAX_WAITING_MESSAGES = 16
 
 _TRANSFERS = (pdu.IMPLICIT_LE, pdu.EXPLICIT_LE)
@@ -78,6 +81,8 @@ class MessageExchange:
             else:
                 result = ACCEPTED
                 self._contexts[context.id] = (context.abstract, transfer == pdu.IMPLICIT_LE)
+            # Of a context that is not accepted the transfer syntax says nothing, yet the item must be there (PS3.8
+            # 9.3.3.2).
             decisions.append((context.id, result, transfer or pdu.IMPLICIT_LE))
         return pdu.encode_accept(self._request, decisions)
 
@@ -141,6 +146,8 @@ class MessageExchange:
             raise LimitExceeded("too many bytes wait for an answer")
 
     def _receive_message(self, message: _Message) -> None:
+        # A cancellation overtakes what waits, and has no response of its own (PS3.7 9.3.2.3): the C-FIND ends with
+        # FE00.
         if message.kind == dimse.C_CANCEL_RQ:
             responded_to = dimse.read_us(message.elements, dimse.RESPONDED_TO)
             if self._current and self._current.message_id == responded_to:

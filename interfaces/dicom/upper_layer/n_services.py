@@ -43,6 +43,7 @@ class NRequest:
     @property
     def attribute_list(self) -> Dataset:
         """The dataset of an N-CREATE or N-SET."""
+        # True: little endian; big endian is retired and never accepted.
         return decode(BytesIO(self.dataset), self.implicit, True)
 
 
@@ -85,6 +86,7 @@ class NService:
             data = self._encode(self._answer())
         except Exception as error:
             if isinstance(error, DatabaseError):
+                # The next message on this thread must not get the broken connection.
                 connections.close_all()
             log.error("dicom.service-failed", service=self._service.__name__, error=type(error).__name__)
             data = self._encode((dimse.PROCESSING_FAILURE, None))

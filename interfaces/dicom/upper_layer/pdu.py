@@ -23,8 +23,11 @@ IMPLEMENTATION_NAME = "WETREAD"
 MAX_PDU_BYTES = 131_072
 """The maximum length that we announce (PS3.8 D.1); a longer PDU ends the association."""
 
+# Numbers of the upper layer are big endian (PS3.8 9.3.1); those of the commands and datasets inside are little
+# endian.
 _HEADER = Struct(">BxL")
 _PDV = Struct(">LBB")
+# Header of a P-DATA-TF and of its only data value in one call: a list of a thousand lines needs two thousand of them.
 _DATA = Struct(">BxLLBB").pack
 
 
@@ -81,10 +84,13 @@ def _uid(raw: bytes) -> str:
 
 def parse_associate_request(body: bytes) -> AssociateRequest:
     """The body of an A-ASSOCIATE-RQ (PS3.8 table 9-11)."""
+    # Version 2 bytes, reserved 2, two titles of 16 each, reserved 32; only then come items of variable length.
     if len(body) < 68:
         raise MalformedPdu("the association request is cut short")
     contexts, longest = [], 0
     for kind, item in _items(body[68:]):
+        # 0x20: presentation context; 0x50: user information, whose sub-item 0x51 is the longest PDU that the peer
+        # takes.
         if kind == 0x20:
             contexts.append(_proposed(item))
         elif kind == 0x50:
@@ -94,9 +100,11 @@ def parse_associate_request(body: bytes) -> AssociateRequest:
 
 
 def _proposed(item: bytes) -> PresentationContext:
+    # The id is odd and below 256 (PS3.8 table 9-13).
     if len(item) < 4 or not item[0] & 1:
         raise MalformedPdu("a presentation context has no odd id")
     subs = list(_items(item[4:]))
+    # 0x30: abstract syntax, exactly one; 0x40: transfer syntaxes, in the order of the peer's preference.
     abstracts = [_uid(raw) for kind, raw in subs if kind == 0x30]
     if len(abstracts) != 1:
         raise MalformedPdu("a presentation context has no single abstract syntax")
@@ -122,6 +130,7 @@ def encode_accept(request: AssociateRequest, decided: Iterable[tuple[int, int, s
         + _item(0x52, IMPLEMENTATION_UID.encode())
         + _item(0x55, IMPLEMENTATION_NAME.encode())
     )
+    # Protocol version 1, then the titles byte for byte as they came: table 9-17 asks for that.
     fixed = b"\0\1\0\0" + request.raw_titles + bytes(32)
     return _unit(ASSOCIATE_AC, fixed + _item(0x10, APPLICATION_CONTEXT.encode()) + contexts + _item(0x50, user))
 
@@ -148,8 +157,10 @@ def parse_data_values(body: bytes) -> Iterator[tuple[int, bool, bool, bytes]]:
         if at + 6 > len(body):
             raise MalformedPdu("a data value is cut short")
         length, number, control = _PDV.unpack_from(body, at)
+        # The length counts the context id and the control byte too (PS3.8 table 9-23).
         if length < 2 or at + 4 + length > len(body):
             raise MalformedPdu("a data value is longer than its unit")
+        # Bit 0: a command, else a dataset; bit 1: the last fragment of it (PS3.8 E.2).
         yield number, bool(control & 1), bool(control & 2), body[at + 6 : at + 4 + length]
         at += 4 + length
 
@@ -162,6 +173,8 @@ class MessageEncoder:
 
     def __init__(self, context: int, command_set: bytes, longest: int) -> None:
         self._context = context
+        # Six bytes go to the length, the id and the control byte. A peer that announces next to nothing gets 64 bytes
+        # all the same: else an answer would be all headers.
         self._room = max((longest or MAX_PDU_BYTES) - 6, 64)
         self._command = b"".join(_values(context, command_set, 1, self._room))
 

@@ -36,6 +36,7 @@ _TEXTS = {
     "placer_numbers": "o.placer_number",
     "filler_numbers": "o.filler_number",
     "priorities": "o.priority",
+    # Of the number that the answer shows, not of any other number of the patient.
     "issuers": "pid.authority",
     "sexes": "p.sex",
     "admission_ids": "v.number",
@@ -159,6 +160,7 @@ def _name_check(of: Callable[[Entry], str], asked: tuple[str, ...]) -> Callable[
     """Whether a name fits one of those asked for in any of its component groups. Each name is read once."""
     patterns = [Wildcard(fold(name).rstrip("^")) for name in asked]
 
+    # A list names the same few physicians in each of its lines.
     @lru_cache(maxsize=4096)
     def fits(name: str) -> bool:
         groups = [fold(group).rstrip("^") for group in name.split("=")]

@@ -16,6 +16,7 @@ from django.db import connection
 
 from ris.patients.matching import fold
 
+# Greek begins here; all letters before it are Latin, with or without accents.
 FIRST_NON_LATIN = "\u0370"
 
 
@@ -80,16 +81,20 @@ def match_text(column: str, text: str) -> Clause:
 
 def _fits(column: str, text: str) -> Clause:
     if connection.vendor == "postgresql":
+        # LIKE has wildcards of its own, which stand for themselves in a DICOM value.
         escaped = re.sub(r"([%_\\])", r"\\\1", text)
         return Clause(f"{column} LIKE %s", (escaped.replace("*", "%").replace("?", "_"),))
+    # GLOB has the wildcards of DICOM; only its bracket must stand for itself.
     return Clause(f"{column} GLOB %s", (text.replace("[", "[[]"),))
 
 
 def _begins(column: str, beginning: str) -> Clause:
     """The column begins with the text, as a range that a (pattern) index can walk."""
     last = ord(beginning[-1]) + 1
+    # The character after the last one; from D800 to DFFF lie surrogates, which are no characters of a text.
     after = beginning[:-1] + chr(0xE000 if 0xD800 <= last < 0xE000 else min(last, 0x10FFFF))
     if connection.vendor == "postgresql":
+        # Operators of text_pattern_ops: bytes are compared, whatever the collation of the database.
         return Clause(f"{column} ~>=~ %s AND {column} ~<~ %s", (beginning, after))
     return Clause(f"{column} >= %s AND {column} < %s", (beginning, after))
 

@@ -14,7 +14,7 @@ from interfaces.dicom.availability import polling
 from interfaces.dicom.availability.arrivals import OTHER_PATIENT, QUIET, complete_quiet_studies
 from interfaces.dicom.availability.webhook import note_stable_study
 from interfaces.dicom.models import Archive, DeviceProfile
-from interfaces.dicom.reconciliation.patient_check import SaidPatient
+from interfaces.dicom.reconciliation.patient_check import DescribedPatient
 from interfaces.dicom.scu.query_retrieve import FoundStudy
 from reporting.services import save_draft, sign
 from ris.audit.services import Actor
@@ -116,7 +116,7 @@ def archive() -> Archive:
 
 def found_for(procedure: RequestedProcedure, uid: str = "", **changes: object) -> FoundStudy:
     order, patient = procedure.order, procedure.order.patient
-    said = SaidPatient(
+    said = DescribedPatient(
         number=patient.identifiers.get().value,
         traits=Traits(family=patient.family_name, given=patient.given_name, birth_date=patient.birth_date),
     )
@@ -180,7 +180,7 @@ class TestDevicesWithoutMpps:
 class TestAnotherPatient:
     @pytest.fixture
     def strange(self, silent_device: RequestedProcedure) -> FoundStudy:
-        return found_for(silent_device, patient=SaidPatient(number="ZZ999", traits=Traits(family="ZZOTHER")))
+        return found_for(silent_device, patient=DescribedPatient(number="ZZ999", traits=Traits(family="ZZOTHER")))
 
     @pytest.fixture
     def desk(self) -> Client:
@@ -192,7 +192,7 @@ class TestAnotherPatient:
         self, silent_device: RequestedProcedure, archive: Archive, strange: FoundStudy, desk: Client
     ) -> None:
         for _ in range(2):
-            study = polling.note_found(archive, strange, at=now())
+            study = polling.note_archive_study(archive, strange, at=now())
         deliver_owed(at=now())
         assert study.procedure is None and silent_device.steps.get().state == states.SCHEDULED
         assert not ReadingItem.objects.exists()
@@ -209,14 +209,14 @@ class TestAnotherPatient:
         assert step.reread().state == states.COMPLETED and ReadingItem.objects.get().procedure == silent_device
         assert not Alarm.objects.filter(kind=OTHER_PATIENT, cleared_at=None).exists()
         assert page not in desk.get(reverse("dicom:exceptions")).content.decode()
-        polling.note_found(archive, strange, at=now())
+        polling.note_archive_study(archive, strange, at=now())
         assert not Alarm.objects.filter(kind=OTHER_PATIENT, cleared_at=None).exists(), "a person has decided"
 
     def test_images_that_nobody_ordered_are_alarmed_and_may_be_given_to_an_order(
         self, archive: Archive, desk: Client
     ) -> None:
         procedure = make_order(at=now()).procedures.get()
-        study = polling.note_found(archive, found_for(procedure, generate_uid(), accession=""), at=now())
+        study = polling.note_archive_study(archive, found_for(procedure, generate_uid(), accession=""), at=now())
         polling.alarm_missing(at=now() + timedelta(minutes=11))
         assert Alarm.objects.get(kind=polling.NO_ORDER, cleared_at=None).detail == "studies without an order: 1"
         assert procedure.order.accession in desk.get(reverse("dicom:images", args=[study.pk])).content.decode()

@@ -13,7 +13,7 @@ from interfaces.dicom import states
 from interfaces.dicom.models import Archive, DoubtfulPrior, PriorMove
 from interfaces.dicom.prefetch import worker
 from interfaces.dicom.prefetch.worker import run_due
-from interfaces.dicom.reconciliation.patient_check import SaidPatient
+from interfaces.dicom.reconciliation.patient_check import DescribedPatient
 from interfaces.dicom.scu.query_retrieve import FoundStudy
 from ris.audit.models import AuditEvent
 from ris.kernel.relay import deliver_owed
@@ -29,7 +29,7 @@ SAME: dict[str, Any] = {"family": "ZZKAPPA", "given": "ALPHA", "birth_date": dat
 
 
 def study(uid: str, *, number: str = "N1", issuer: str = "NORTH", **traits: Any) -> FoundStudy:
-    said = SaidPatient(number=number, issuer=issuer, traits=Traits(**traits))
+    said = DescribedPatient(number=number, issuer=issuer, traits=Traits(**traits))
     return FoundStudy(uid, NOON.date() - timedelta(days=90), "CT HEAD", ("CT",), 100, patient=said)
 
 
