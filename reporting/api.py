@@ -126,8 +126,8 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @action(detail=True)
     def versions(self, request: Request, pk: str) -> Response:
         """All that was released, in order; seeing it is audited."""
-        found = selectors.versions_of(self._seen("report.view"))
-        return Response(VersionSerializer(found, many=True, context={"request": request}).data)
+        versions = selectors.versions_of(self._seen("report.view"))
+        return Response(VersionSerializer(versions, many=True, context={"request": request}).data)
 
     @extend_schema(request=AddendumForm, responses={201: VersionSerializer})
     @action(detail=True, methods=["post"])
@@ -138,10 +138,10 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         user = user_of(request)
         require(user, Can.SIGN_REPORTS)
         report = self.get_object()
-        said = dict(form.validated_data)
-        said["critical_finding_text"] = said.pop("critical_finding", "")
+        fields = dict(form.validated_data)
+        fields["critical_finding_text"] = fields.pop("critical_finding", "")
         return _version(
-            request, services.add_addendum(report.pk, reader=user, actor=actor_of(request), at=now(), **said)
+            request, services.add_addendum(report.pk, reader=user, actor=actor_of(request), at=now(), **fields)
         )
 
     @extend_schema(request=CorrectionForm, responses={201: VersionSerializer})
@@ -153,9 +153,9 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         user = user_of(request)
         require(user, Can.SIGN_REPORTS)
         report = self.get_object()
-        said = dict(form.validated_data)
-        upon = {name: said.pop(name) for name in ("revision", "reason", "overrides")}
-        version = services.correct(report.pk, reader=user, sections=said, actor=actor_of(request), at=now(), **upon)
+        fields = dict(form.validated_data)
+        upon = {name: fields.pop(name) for name in ("revision", "reason", "overrides")}
+        version = services.correct(report.pk, reader=user, sections=fields, actor=actor_of(request), at=now(), **upon)
         return _version(request, version)
 
     def _seen(self, action_name: str) -> Report:

@@ -51,13 +51,13 @@ def prior(request: HttpRequest, report_id: int) -> HttpResponse:
 def results(request: HttpRequest) -> HttpResponse:
     """Released reports that the viewer may see, newest first. A referrer: those of their own orders."""
     user = user_of(request)
-    found = selectors.visible_reports(user).filter(state__in=selectors.RELEASED)
+    reports = selectors.visible_reports(user).filter(state__in=selectors.RELEASED)
     text = request.GET.get("accession", "").strip()
     if text:
-        found = found.filter(item__accession__istartswith=text)
-    found = found.select_related("item__site", "procedure").order_by("-item__finished_at", "-pk")
+        reports = reports.filter(item__accession__istartswith=text)
+    reports = reports.select_related("item__site", "procedure").order_by("-item__finished_at", "-pk")
     record(actor_of(request), "results.view", user, at=now())
-    shown = Paginator(found, 50).get_page(request.GET.get("page"))
+    shown = Paginator(reports, 50).get_page(request.GET.get("page"))
     deliveries = list_deliveries(report.procedure_id for report in shown)
     rows = [(report, sent := deliveries[report.procedure_id], summarize(sent)) for report in shown]
     return render(request, "reporting/results.html", {"page": shown, "rows": rows, "text": text})
@@ -111,12 +111,12 @@ def correct(request: HttpRequest, report_id: int) -> HttpResponse:
     status = 200
     if request.method == "POST":
         typed, reason = texts_in(request), request.POST.get("reason", "")
-        overrides = {name[9:]: str(said) for name, said in request.POST.items() if name.startswith("override:")}
+        overrides = {name[9:]: str(given) for name, given in request.POST.items() if name.startswith("override:")}
         try:
             services.correct(report.pk, reader=user, revision=revision_read(request), sections=typed, reason=reason,
                              overrides=overrides, actor=actor_of(request), at=at)  # fmt: skip
-            said = "The correction is signed, and sent to all who were told of the report."
-            return go(request, reverse("reporting:result", args=[report.pk]), said)
+            notice = "The correction is signed, and sent to all who were told of the report."
+            return go(request, reverse("reporting:result", args=[report.pk]), notice)
         except (Invalid, Conflict) as refusal:
             status = STATUS[Conflict if isinstance(refusal, Conflict) else Invalid]
             context = {"typed": typed, "revision": revision_read(request), "reason": reason, "refusal": refusal,

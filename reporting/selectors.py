@@ -45,10 +45,10 @@ def visible_reports(viewer: User) -> QuerySet[Report]:
 
 def report_for(viewer: User, report_id: int) -> Report:
     """One visible report. Raises NotFound."""
-    found = visible_reports(viewer).filter(pk=report_id).first()
-    if found is None:
+    report = visible_reports(viewer).filter(pk=report_id).first()
+    if report is None:
         raise NotFound("There is no such report.")
-    return found
+    return report
 
 
 def report_of_item(viewer: User, item_id: int) -> Report | None:
@@ -137,16 +137,16 @@ def _priors(procedure: RequestedProcedure) -> tuple[PriorExam, ...] | None:
     order = procedure.order
     others = RequestedProcedure.objects.filter(order__patient=order.patient_id).exclude(pk=procedure.pk)
     done = others.annotate(at=Min("steps__performed__started_at")).exclude(at=None).select_related("order__site")
-    found = [
+    priors = [
         PriorExam(
             row.at.astimezone(ZoneInfo(row.order.site.time_zone)).date(), row.modality, str(row), row.order.accession
         )
         for row in done.order_by(F("at").desc())[:MOST_PRIORS]
     ]
     plans = PriorPlan.objects.filter(procedure=procedure, prior=None)[:MOST_PRIORS]
-    found += [PriorExam(plan.day, plan.modality, plan.description or plan.region) for plan in plans]
-    found += _outside(order.patient)
-    return tuple(found) or None
+    priors += [PriorExam(plan.day, plan.modality, plan.description or plan.region) for plan in plans]
+    priors += _outside(order.patient)
+    return tuple(priors) or None
 
 
 def _outside(patient: Patient) -> list[PriorExam]:

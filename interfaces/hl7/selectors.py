@@ -47,10 +47,10 @@ def needing_attention(rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage
 
 def inbound_message(viewer: User, message_id: int) -> InboundMessage:
     """One such message with its bytes. Raises NotFound."""
-    found = InboundMessage.objects.filter(_here(viewer), pk=message_id).select_related("peer", "patient").first()
-    if found is None:
+    message = InboundMessage.objects.filter(_here(viewer), pk=message_id).select_related("peer", "patient").first()
+    if message is None:
         raise NotFound("There is no such message.")
-    return found
+    return message
 
 
 def outbound_for(
@@ -79,10 +79,10 @@ def outbound_for(
 
 def outbound_message(viewer: User, message_id: int) -> OutboundMessage:
     """One such message with its bytes. Raises NotFound."""
-    found = OutboundMessage.objects.filter(_here(viewer), pk=message_id).select_related("destination").first()
-    if found is None:
+    message = OutboundMessage.objects.filter(_here(viewer), pk=message_id).select_related("destination").first()
+    if message is None:
         raise NotFound("There is no such message.")
-    return found
+    return message
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +197,10 @@ def entry_for(viewer: User, entry_id: int) -> MapEntry:
 
 def one_of(rows: QuerySet[M], pk: int) -> M:
     """The row with this id. Raises NotFound."""
-    found = rows.filter(pk=pk).first()
-    if found is None:
+    row = rows.filter(pk=pk).first()
+    if row is None:
         raise NotFound("There is no such thing.")
-    return found
+    return row
 
 
 def replay_jobs(viewer: User) -> list[ReplayJob]:

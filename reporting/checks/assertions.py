@@ -67,15 +67,15 @@ class Mention:
 @lru_cache(maxsize=2048)
 def triggers_in(text: str) -> tuple[Trigger, ...]:
     """The triggers of a sentence, by place; of two that overlap the longer one."""
-    found: list[tuple[int, int, str, bool]] = []
+    hits: list[tuple[int, int, str, bool]] = []
     for kind in KINDS:
         for direction, forward in (("before", True), ("after", False)):
             for hit in pattern(kind, direction).finditer(text):
-                found.append((hit.start(), hit.end(), kind, forward))
-    found += [(hit.start(), hit.end(), "", True) for hit in pattern(NEGATED, "pseudo").finditer(text)]
-    found.sort(key=lambda trigger: (trigger[0] - trigger[1], trigger[0]))
+                hits.append((hit.start(), hit.end(), kind, forward))
+    hits += [(hit.start(), hit.end(), "", True) for hit in pattern(NEGATED, "pseudo").finditer(text)]
+    hits.sort(key=lambda trigger: (trigger[0] - trigger[1], trigger[0]))
     taken: list[Trigger] = []
-    for start, end, kind, forward in found:
+    for start, end, kind, forward in hits:
         same = [t for t in taken if start < t.end and t.start < end]
         # The same words may reach both ways ("absent"), so only another place or a hidden one is in the way.
         if any((t.start, t.end) != (start, end) or not t.kind for t in same):
@@ -127,7 +127,7 @@ def unlike(mentions: list[Mention]) -> list[Mention]:
 def mentions_in(sentence: Sentence) -> tuple[Mention, ...]:
     """The findings of one sentence, by place; of two that overlap the longer one."""
     hits = [
-        (hit.start(), hit.end(), name) for name, found in terms("findings") for hit in found.finditer(sentence.text)
+        (hit.start(), hit.end(), name) for name, words in terms("findings") for hit in words.finditer(sentence.text)
     ]
     hits.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))
     taken: list[tuple[int, int, str]] = []
@@ -184,15 +184,15 @@ def _around(text: str, start: int, end: int, ends: re.Pattern[str]) -> tuple[int
 def side_hits(text: str) -> list[tuple[int, int, str]]:
     """(start, end, side) of every word for a side; not "right-handed", "left in place" or "right and left"."""
     hidden = [hit.span() for hit in pattern("sides", "pseudo").finditer(text)]
-    found: list[tuple[int, int, str]] = []
+    hits: list[tuple[int, int, str]] = []
     for side in (BOTH, LEFT, RIGHT):
         for hit in pattern("sides", side).finditer(text):
             if any(start < hit.end() and hit.start() < end for start, end in hidden):
                 continue
-            if any(start < hit.end() and hit.start() < end for start, end, _ in found):
+            if any(start < hit.end() and hit.start() < end for start, end, _ in hits):
                 continue
-            found.append((hit.start(), hit.end(), side))
-    return sorted(found)
+            hits.append((hit.start(), hit.end(), side))
+    return sorted(hits)
 
 
 @lru_cache(maxsize=4096)

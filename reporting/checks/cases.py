@@ -121,8 +121,8 @@ def _age(value: Any) -> float | None:
         return None
     if isinstance(value, (int, float)):
         return float(value)
-    found = re.match(r"\s*(\d{1,3}(?:\.\d+)?)\s*([A-Za-z]*)", str(value))
-    return float(found.group(1)) / _PER_YEAR.get(found.group(2).lower(), 1) if found else None
+    match = re.match(r"\s*(\d{1,3}(?:\.\d+)?)\s*([A-Za-z]*)", str(value))
+    return float(match.group(1)) / _PER_YEAR.get(match.group(2).lower(), 1) if match else None
 
 
 def _contrast(value: Any) -> bool | None:
@@ -157,8 +157,8 @@ def _prior(value: Any) -> PriorExam:
         modality = _words(value.get("modality")).upper()
         return PriorExam(read_day(day), modality, description, _words(value.get("accession")))
     text = _words(value)
-    found = re.search(r"\d{4}-\d{2}-\d{2}|\d{8}|\d{2}\.\d{2}\.\d{4}|\d{2}/\d{2}/\d{4}", text)
-    return PriorExam(read_day(found.group()) if found else None, "", text)
+    match = re.search(r"\d{4}-\d{2}-\d{2}|\d{8}|\d{2}\.\d{2}\.\d{4}|\d{2}/\d{2}/\d{4}", text)
+    return PriorExam(read_day(match.group()) if match else None, "", text)
 
 
 def _communications(value: Any) -> tuple[Communication, ...]:

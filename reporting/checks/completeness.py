@@ -61,8 +61,8 @@ def unfilled_field(facts: Facts, text: Text) -> Iterator[Remark]:
     for section in SECTIONS:
         hit = _UNFILLED.search(getattr(text, section))
         if hit:
-            said = f"The field “{hit.group()}” in {section} is not filled in."
-            yield Remark("unfilled field", section, said, hit.group(), hit.start(), hit.end(), SURE, BLOCK)
+            message = f"The field “{hit.group()}” in {section} is not filled in."
+            yield Remark("unfilled field", section, message, hit.group(), hit.start(), hit.end(), SURE, BLOCK)
 
 
 def dangling_field(facts: Facts, text: Text) -> Iterator[Remark]:
@@ -70,8 +70,8 @@ def dangling_field(facts: Facts, text: Text) -> Iterator[Remark]:
     for section in SECTIONS:
         body = getattr(text, section)
         for start, end, label in _empty_labels(body):
-            said = f"Nothing follows “{label}:” in {section}."
-            yield Remark("dangling field", section, said, f"{label}:", start, end, 0.8)
+            message = f"Nothing follows “{label}:” in {section}."
+            yield Remark("dangling field", section, message, f"{label}:", start, end, 0.8)
     for sentence in sentences(text):
         if _UNFILLED.search(sentence.text):
             continue  # said already
@@ -118,10 +118,10 @@ def missing_comparison(facts: Facts, text: Text) -> Iterator[Remark]:
     if not said_none and (text.comparison.strip().rstrip(":.") or _compares(text)):
         return
     day = f" of {alike[0].day:%Y-%m-%d}" if alike[0].day else ""
-    said = f"There is a prior exam{day} of the same region, and the report compares with none."
+    message = f"There is a prior exam{day} of the same region, and the report compares with none."
     certainty = 0.9 if said_none else 0.8
     yield Remark(
-        "missing comparison", "comparison", said, text.comparison.strip(), 0, len(text.comparison), certainty, HINT
+        "missing comparison", "comparison", message, text.comparison.strip(), 0, len(text.comparison), certainty, HINT
     )
 
 
@@ -171,9 +171,9 @@ def _remark(sentence: Sentence) -> Remark | None:
             continue
         if _is_only_excluded(sentence.text):
             continue
-        said = f"“{hit.group()}” is critical, and nobody is said to have been told."
+        message = f"“{hit.group()}” is critical, and nobody is said to have been told."
         return remark_on(
-            "critical without communication", sentence, said, hit.span(), certainty=UNSURE if kinds else LIKELY
+            "critical without communication", sentence, message, hit.span(), certainty=UNSURE if kinds else LIKELY
         )
     return None
 

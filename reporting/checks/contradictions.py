@@ -36,9 +36,9 @@ def laterality(facts: Facts, text: Text) -> Iterator[Remark]:
     found: dict[str, list[Remark]] = {}
     for sentence in sentences(text, "technique", "findings", "impression"):
         for start, end in _wrong_sides(sentence, wrong, facts):
-            said = f"The {ordered} side was ordered, and “{sentence.text[start:end]}” is reported."
+            message = f"The {ordered} side was ordered, and “{sentence.text[start:end]}” is reported."
             found.setdefault(sentence.section, []).append(
-                remark_on("laterality", sentence, said, (start, end), certainty=LIKELY)
+                remark_on("laterality", sentence, message, (start, end), certainty=LIKELY)
             )
     yield from (remark for remarks in found.values() for remark in remarks[:3])
 
@@ -131,9 +131,9 @@ def findings_vs_impression(facts: Facts, text: Text) -> Iterator[Remark]:
         seen.add((mention.concept, side))
         span = (mention.start, mention.end)
         where = next((hit[:2] for hit in side_hits(mention.sentence.text) if hit[2] == side), span)
-        said = f"The findings have this on the {_OTHER[side]} only; the impression says {side}."
+        message = f"The findings have this on the {_OTHER[side]} only; the impression says {side}."
         yield remark_on(
-            "findings vs impression", mention.sentence, said, (min(where[0], span[0]), max(where[1], span[1]))
+            "findings vs impression", mention.sentence, message, (min(where[0], span[0]), max(where[1], span[1]))
         )
     yield from _moved_organs(text, seen)
 
@@ -174,8 +174,8 @@ def _moved_organs(text: Text, seen: set[tuple[str, str]]) -> Iterator[Remark]:
         organs = _first_anatomy(sentence.text[end : end + _WORDS_AFTER])
         is_moved = organs and all(described.get(organ) == {_OTHER[side]} for organ in organs)
         if is_moved and not kinds_at(sentence.text, start, end) - {"possible"}:
-            said = f"The findings name this on the {_OTHER[side]} only; the impression says {side}."
-            yield remark_on("findings vs impression", sentence, said, (start, end), certainty=0.8)
+            message = f"The findings name this on the {_OTHER[side]} only; the impression says {side}."
+            yield remark_on("findings vs impression", sentence, message, (start, end), certainty=0.8)
 
 
 def negation_flip(facts: Facts, text: Text) -> Iterator[Remark]:
@@ -191,15 +191,15 @@ def negation_flip(facts: Facts, text: Text) -> Iterator[Remark]:
             denies = [m for m in alike if NEGATED in m.kinds and not m.qualifiers]
             if has and not denies and any(_covers(mention, m) for m in has):
                 seen.add(mention.concept)
-                said = "The impression denies what the findings describe."
-                yield remark_on("negation flip", mention.sentence, said, (mention.start, mention.end))
+                message = "The impression denies what the findings describe."
+                yield remark_on("negation flip", mention.sentence, message, (mention.start, mention.end))
         else:
             denies = [m for m in alike if NEGATED in m.kinds and _covers(m, mention)]
             has = [m for m in alike if NEGATED not in m.kinds]
             if denies and not has:
                 seen.add(mention.concept)
-                said = "The findings deny what the impression says."
-                yield remark_on("negation flip", mention.sentence, said, (mention.start, mention.end))
+                message = "The findings deny what the impression says."
+                yield remark_on("negation flip", mention.sentence, message, (mention.start, mention.end))
 
 
 def _same_place(one: Mention, other: Mention) -> bool:

@@ -28,8 +28,8 @@ def procedure(facts: Facts, text: Text) -> Iterator[Remark]:
         if hit is not None:
             sentence, span = hit
             certainty = 0.65 if facts.contrast_given else 0.9
-            said = "Contrast is described, and the exam was ordered without."
-            yield remark_on("procedure", sentence, said, span, certainty=certainty)
+            message = "Contrast is described, and the exam was ordered without."
+            yield remark_on("procedure", sentence, message, span, certainty=certainty)
     yield from _other_exam(facts, text)
 
 
@@ -38,13 +38,13 @@ def contrast(facts: Facts, text: Text) -> Iterator[Remark]:
     if facts.contrast_given is None:
         return
     if facts.contrast_given:
-        hit, said = _first(text, _contrast_denial), "Contrast was given, and the report says that it was not."
+        hit, message = _first(text, _contrast_denial), "Contrast was given, and the report says that it was not."
         if hit is not None and _first(text, _contrast_use) is not None:
             hit = None  # without and with
     else:
-        hit, said = _first(text, _contrast_use), "Contrast is described, and none was given."
+        hit, message = _first(text, _contrast_use), "Contrast is described, and none was given."
     if hit is not None:
-        yield remark_on("contrast", hit[0], said, hit[1], certainty=0.9)
+        yield remark_on("contrast", hit[0], message, hit[1], certainty=0.9)
 
 
 def contrast_of_procedure(name: str) -> bool | None:

@@ -54,4 +54,4 @@ def terms(table: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
 @lru_cache(maxsize=4096)
 def names_in(table: str, text: str) -> frozenset[str]:
     """The entries of a table that are mentioned in ``text``."""
-    return frozenset(key for key, found in terms(table) if found.search(text))
+    return frozenset(key for key, words in terms(table) if words.search(text))

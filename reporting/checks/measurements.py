@@ -93,8 +93,8 @@ def units(facts: Facts, text: Text) -> Iterator[Remark]:
         others = [other for other in measured["findings"] if other.number == size.number]
         is_other_unit = others and all(other.unit != size.unit for other in others)
         if is_other_unit and not any(other.most_mm == size.most_mm for other in measured["findings"]):
-            said = f"The findings have {size.number} {others[0].unit}, the impression {size.number} {size.unit}."
-            yield remark_on("units", size.sentence, said, size.span, certainty=SURE)
+            message = f"The findings have {size.number} {others[0].unit}, the impression {size.number} {size.unit}."
+            yield remark_on("units", size.sentence, message, size.span, certainty=SURE)
 
 
 def measures_in(sentence: Sentence) -> Iterator[Measure]:
@@ -120,8 +120,8 @@ def _impossible(size: Measure) -> Remark | None:
                 re.I,
             ):
                 continue
-            said = f"“{text[slice(*size.span)]}” cannot be the size of {name}."
-            return remark_on("units", size.sentence, said, size.span, certainty=LIKELY)
+            message = f"“{text[slice(*size.span)]}” cannot be the size of {name}."
+            return remark_on("units", size.sentence, message, size.span, certainty=LIKELY)
     if size.most_mm > 600:
         return remark_on(
             "units", size.sentence, f"“{text[slice(*size.span)]}” is too large.", size.span, certainty=LIKELY
@@ -130,8 +130,8 @@ def _impossible(size: Measure) -> Remark | None:
 
 
 def _without_unit(sentence: Sentence) -> Remark | None:
-    for found, certainty in ((_BARE, 0.9), (_PRODUCT, 0.85)):
-        for hit in found.finditer(sentence.text):
+    for expression, certainty in ((_BARE, 0.9), (_PRODUCT, 0.85)):
+        for hit in expression.finditer(sentence.text):
             rest = sentence.text[hit.end("size") :]
             if (
                 _UNITS.match(rest)

@@ -57,8 +57,8 @@ def sex(facts: Facts, text: Text) -> Iterator[Remark]:
             if ANOTHER in kinds_at(sentence.text, *hit.span()) or _is_on_record(hit.group(), facts):
                 continue
             person = "a man" if facts.sex == "M" else "a woman"
-            said = f"“{hit.group()}” is reported of {person}."
-            yield remark_on("sex", sentence, said, hit.span(), certainty=0.9)
+            message = f"“{hit.group()}” is reported of {person}."
+            yield remark_on("sex", sentence, message, hit.span(), certainty=0.9)
             break
 
 
@@ -96,8 +96,8 @@ def _other_names(facts: Facts, sentence: Sentence) -> Iterator[Remark]:
         if not names or not known:
             continue
         if not {_fold(name.removesuffix("'s").removesuffix("’s")) for name in names} & known:
-            said = f"“{hit.group().strip()}” is not the name of this patient."
-            yield remark_on("wrong patient", sentence, said, hit.span(), certainty=0.9)
+            message = f"“{hit.group().strip()}” is not the name of this patient."
+            yield remark_on("wrong patient", sentence, message, hit.span(), certainty=0.9)
 
 
 def _other_numbers(facts: Facts, sentence: Sentence) -> Iterator[Remark]:
@@ -120,8 +120,8 @@ def _other_age(facts: Facts, sentence: Sentence) -> Iterator[Remark]:
             continue
         # A birthday may lie between order and report.
         if abs(said_age - facts.age) >= 2:
-            said = f"The patient is {facts.age:g} years old, and “{hit.group()}” is reported."
-            yield remark_on("wrong patient", sentence, said, hit.span(), certainty=0.9)
+            message = f"The patient is {facts.age:g} years old, and “{hit.group()}” is reported."
+            yield remark_on("wrong patient", sentence, message, hit.span(), certainty=0.9)
 
 
 def _other_sex(facts: Facts, sentence: Sentence, section: str) -> Iterator[Remark]:
@@ -130,8 +130,8 @@ def _other_sex(facts: Facts, sentence: Sentence, section: str) -> Iterator[Remar
     other = _OTHER[facts.sex]
     titled = next((hit for hit in _TITLED.finditer(sentence.text) if _TITLE_SEX.get(hit.group(1)) == other), None)
     if titled and not facts.patient_name:
-        said = f"“{titled.group(1)}” does not fit the sex of this patient."
-        yield remark_on("wrong patient", sentence, said, titled.span(1), certainty=LIKELY)
+        message = f"“{titled.group(1)}” does not fit the sex of this patient."
+        yield remark_on("wrong patient", sentence, message, titled.span(1), certainty=LIKELY)
         return
     for words, certainty in ((_SEX_WORDS[other], LIKELY), (_PRONOUNS[other], 0.75)):
         hit = words.search(sentence.text)
@@ -143,8 +143,8 @@ def _other_sex(facts: Facts, sentence: Sentence, section: str) -> Iterator[Remar
             or re.match(r"\s+patient", sentence.text[hit.end() :], re.I)
         ):
             certainty = UNSURE
-        said = f"“{hit.group()}” does not fit the sex of this patient."
-        yield remark_on("wrong patient", sentence, said, hit.span(), certainty=certainty)
+        message = f"“{hit.group()}” does not fit the sex of this patient."
+        yield remark_on("wrong patient", sentence, message, hit.span(), certainty=certainty)
         return
 
 

@@ -34,7 +34,7 @@ _ACCESSION = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class MentionedDate:
     """A date in a text: its readings (day, month or year only as the first of it), and how exact it is."""
 
     readings: tuple[date, ...]
@@ -59,48 +59,54 @@ def prior_date(facts: Facts, text: Text) -> Iterator[Remark]:
         if sentence.section != "comparison" and not pattern("elsewhere", "compared").search(sentence.text):
             continue
         is_elsewhere = pattern("elsewhere", "words").search(sentence.text) is not None
-        for said in dates_in(sentence.text):
-            remark = _remark(facts, sentence, said, is_elsewhere)
+        for mentioned in dates_in(sentence.text):
+            remark = _remark(facts, sentence, mentioned, is_elsewhere)
             if remark is not None:
                 yield remark
         if not is_elsewhere:
             yield from _other_accessions(facts, sentence)
 
 
-def _remark(facts: Facts, sentence: Sentence, said: Said, is_elsewhere: bool) -> Remark | None:
-    quoted = sentence.text[slice(*said.span)]
+def _remark(facts: Facts, sentence: Sentence, mentioned: MentionedDate, is_elsewhere: bool) -> Remark | None:
+    quoted = sentence.text[slice(*mentioned.span)]
     exam = facts.exam_date
-    future = exam is not None and said.exact == "day" and all(reading > exam for reading in said.readings)
-    future = future or (exam is not None and said.exact == "y" and said.readings[0].year > exam.year)
-    if exam is not None and said.exact == "my":
-        future = (said.readings[0].year, said.readings[0].month) > (exam.year, exam.month)
+    future = exam is not None and mentioned.exact == "day" and all(reading > exam for reading in mentioned.readings)
+    future = future or (exam is not None and mentioned.exact == "y" and mentioned.readings[0].year > exam.year)
+    if exam is not None and mentioned.exact == "my":
+        future = (mentioned.readings[0].year, mentioned.readings[0].month) > (exam.year, exam.month)
     if future and not re.search(
         r"\b(?:follow|recommend|next|scheduled|kontrolle|due)\w*", sentence.text, re.IGNORECASE
     ):
-        return remark_on("prior date", sentence, f"“{quoted}” is after the exam.", said.span, certainty=SURE)
+        return remark_on("prior date", sentence, f"“{quoted}” is after the exam.", mentioned.span, certainty=SURE)
     if facts.priors is None or is_elsewhere:
         return None
     dated = [prior for prior in facts.priors if prior.day is not None]
     if len(dated) != len(facts.priors):
         return None  # a prior whose date is not known may be the one that is meant
-    fitting = [prior for prior in dated if prior.day is not None and said.fits(prior.day)]
+    fitting = [prior for prior in dated if prior.day is not None and mentioned.fits(prior.day)]
     if not fitting:
-        if exam is not None and said.fits(exam) and sentence.section != "comparison":
+        if exam is not None and mentioned.fits(exam) and sentence.section != "comparison":
             return None
         return remark_on(
-            "prior date", sentence, f"The patient has no prior exam of “{quoted}”.", said.span, certainty=LIKELY
+            "prior date", sentence, f"The patient has no prior exam of “{quoted}”.", mentioned.span, certainty=LIKELY
         )
-    return _other_modality(sentence, said, fitting, dated)
+    return _other_modality(sentence, mentioned, fitting, dated)
 
 
-def _other_modality(sentence: Sentence, said: Said, fitting: list[PriorExam], dated: list[PriorExam]) -> Remark | None:
+def _other_modality(
+    sentence: Sentence, mentioned: MentionedDate, fitting: list[PriorExam], dated: list[PriorExam]
+) -> Remark | None:
     """The prior of that date is of another modality than the one that is named just before it."""
-    before = sentence.text[max(0, said.span[0] - 40) : said.span[0]]
+    before = sentence.text[max(0, mentioned.span[0] - 40) : mentioned.span[0]]
     named = names_in("modalities", re.split(r"[,;]| and ", before)[-1])
     known = {name for prior in fitting for name in _modalities(prior)}
     if len(named) == 1 and known and not named & known and all(_modalities(prior) for prior in fitting):
         return remark_on(
-            "prior date", sentence, "The prior exam of that date is of another modality.", said.span, certainty=0.75
+            "prior date",
+            sentence,
+            "The prior exam of that date is of another modality.",
+            mentioned.span,
+            certainty=0.75,
         )
     return None
 
@@ -122,9 +128,9 @@ def _other_accessions(facts: Facts, sentence: Sentence) -> Iterator[Remark]:
             )
 
 
-def dates_in(text: str) -> list[Said]:
+def dates_in(text: str) -> list[MentionedDate]:
     """The dates of a sentence. One with slashes has two readings where both can be."""
-    found = []
+    dates = []
     for hit in _DATES.finditer(text):
         kind = hit.lastgroup or ""
         readings = tuple(dict.fromkeys(day for day in _readings(kind, hit.group()) if day is not None))
@@ -132,8 +138,8 @@ def dates_in(text: str) -> list[Said]:
         if kind == "y":
             span = (hit.end() - 4, hit.end())
         if readings:
-            found.append(Said(readings, kind if kind in ("my", "y") else "day", span))
-    return found
+            dates.append(MentionedDate(readings, kind if kind in ("my", "y") else "day", span))
+    return dates
 
 
 def _readings(kind: str, text: str) -> Iterator[date | None]:

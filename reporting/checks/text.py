@@ -145,14 +145,14 @@ class Remark:
 
 
 def remark_on(
-    check: str, sentence: Sentence, said: str, span: tuple[int, int] | None = None, *, certainty: float = LIKELY
+    check: str, sentence: Sentence, message: str, span: tuple[int, int] | None = None, *, certainty: float = LIKELY
 ) -> Remark:
     """A remark on words of a sentence. ``span`` counts in the sentence; None: the whole of it."""
     start, end = span or (0, len(sentence.text))
     return Remark(
         check,
         sentence.section,
-        said,
+        message,
         sentence.text[start:end],
         sentence.start + start,
         sentence.start + end,

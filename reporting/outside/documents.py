@@ -94,10 +94,10 @@ def documents_of(viewer: User, patient: Patient) -> QuerySet[OutsideDocument]:
 
 def document_for(viewer: User, document_id: int) -> OutsideDocument:
     """One visible document with its bytes. Raises NotFound."""
-    found = visible_documents(viewer).filter(pk=document_id).first()
-    if found is None:
+    document = visible_documents(viewer).filter(pk=document_id).first()
+    if document is None:
         raise NotFound("There is no such document.")
-    return found
+    return document
 
 
 def visible_documents(viewer: User) -> QuerySet[OutsideDocument]:
@@ -116,8 +116,8 @@ def visible_documents(viewer: User) -> QuerySet[OutsideDocument]:
 
 def _records_of(patient: Patient) -> list[int]:
     """The patient, and all who were merged into them, however often."""
-    found, new = {patient.pk}, [patient.pk]
+    records, new = {patient.pk}, [patient.pk]
     while new:
-        new = list(Patient.objects.filter(merged_into__in=new).exclude(pk__in=found).values_list("pk", flat=True))
-        found.update(new)
-    return list(found)
+        new = list(Patient.objects.filter(merged_into__in=new).exclude(pk__in=records).values_list("pk", flat=True))
+        records.update(new)
+    return list(records)

@@ -36,30 +36,30 @@ def documents(request: HttpRequest, patient_id: int) -> HttpResponse:
     patient whom only foreign sites know."""
     user = user_of(request)
     patient = Patient.objects.filter(pk=patient_id).first()
-    found = list(documents_of(user, patient)) if patient else []
+    shown = list(documents_of(user, patient)) if patient else []
     is_known = Can.SEE_ORDERS in permissions_of(user) and visible_patients(user).filter(pk=patient_id).exists()
-    if not found and not is_known:
+    if not shown and not is_known:
         raise NotFound("There is no such patient.")
-    return render(request, "reporting/documents_card.html", {"documents": found})
+    return render(request, "reporting/documents_card.html", {"documents": shown})
 
 
 @require_safe
 @page(Can.SEE_REPORTS)
 def document(request: HttpRequest, document_id: int) -> HttpResponse:
     """A text as a page; a PDF or picture as it is; anything else as a download. Audited."""
-    found = document_for(user_of(request), document_id)
-    record(actor_of(request), "document.view", found, patient_id=found.patient_id, at=now())
-    content = bytes(found.content)
-    if found.media_type == "text/plain":
-        context = {"document": found, "text": content.decode(errors="replace"), "patient": found.patient}
+    shown = document_for(user_of(request), document_id)
+    record(actor_of(request), "document.view", shown, patient_id=shown.patient_id, at=now())
+    content = bytes(shown.content)
+    if shown.media_type == "text/plain":
+        context = {"document": shown, "text": content.decode(errors="replace"), "patient": shown.patient}
         return render(request, "reporting/document.html", context)
-    suffix = _SUFFIXES.get(found.media_type, "bin")
-    how = "inline" if found.media_type in _SHOWN else "attachment"
-    media_type = found.media_type if found.media_type in _SHOWN else "application/octet-stream"
+    suffix = _SUFFIXES.get(shown.media_type, "bin")
+    how = "inline" if shown.media_type in _SHOWN else "attachment"
+    media_type = shown.media_type if shown.media_type in _SHOWN else "application/octet-stream"
     # Browsers show no PDF in a sandbox; their viewer runs apart from the page.
     sandbox = "" if suffix == "pdf" else "; sandbox"
     headers = {
-        "Content-Disposition": f'{how}; filename="document-{found.pk}.{suffix}"',
+        "Content-Disposition": f'{how}; filename="document-{shown.pk}.{suffix}"',
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": f"default-src 'none'; frame-ancestors 'none'{sandbox}",
         "Cache-Control": "no-store",

@@ -42,27 +42,27 @@ def holding(version: ReportVersion) -> list[ReportVersion]:
     if version.kind == ReportVersion.PRELIMINARY:
         return [version]
     so_far = version.report.versions.filter(number__lte=version.number).select_related("author", "first_author")
-    said = list(so_far.exclude(kind=ReportVersion.PRELIMINARY).order_by("number"))
-    text = [v for v in said if v.kind != ReportVersion.ADDENDUM][-1:]
-    return [*text, *(v for v in said if v.kind == ReportVersion.ADDENDUM)]
+    signed = list(so_far.exclude(kind=ReportVersion.PRELIMINARY).order_by("number"))
+    text = [v for v in signed if v.kind != ReportVersion.ADDENDUM][-1:]
+    return [*text, *(v for v in signed if v.kind == ReportVersion.ADDENDUM)]
 
 
 def parts_of(version: ReportVersion) -> Iterator[Part]:
     """The sections that hold with ``version``; empty ones are left out."""
-    for one in holding(version):
+    for released in holding(version):
         for section in (*SECTIONS, "addendum"):
-            text = getattr(one, section).strip()
+            text = getattr(released, section).strip()
             if text:
-                yield Part(section, text, one)
+                yield Part(section, text, released)
 
 
 def critical_of(version: ReportVersion) -> ReportVersion | None:
     """The version that says what is critical as of ``version``: the newest addendum that brings a critical
     finding since the text, or else the text if it holds one."""
-    for one in sorted(holding(version), key=lambda v: v.number, reverse=True):
-        if one.critical_level:
-            return one
-        if one.kind != ReportVersion.ADDENDUM:
+    for released in sorted(holding(version), key=lambda v: v.number, reverse=True):
+        if released.critical_level:
+            return released
+        if released.kind != ReportVersion.ADDENDUM:
             return None
     return None
 

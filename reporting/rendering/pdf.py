@@ -44,16 +44,16 @@ def render_pdf(version: ReportVersion) -> bytes:
 
 def _remarks(version: ReportVersion) -> list[str]:
     """What a reader must know before the text."""
-    said = []
+    remarks = []
     if version.kind == ReportVersion.PRELIMINARY:
-        said.append("Not yet signed by a radiologist; it may change.")
+        remarks.append("Not yet signed by a radiologist; it may change.")
     text = holding(version)[0]
     if text.kind == ReportVersion.CORRECTED:
-        said.append(f"Takes the place of what was signed before. Corrected because: {clean(text.reason)}")
+        remarks.append(f"Takes the place of what was signed before. Corrected because: {clean(text.reason)}")
     critical = critical_of(version)
     if critical:
-        said.append(f"Critical finding ({critical.critical_level}): {clean(critical.critical_finding)}")
-    return said
+        remarks.append(f"Critical finding ({critical.critical_level}): {clean(critical.critical_finding)}")
+    return remarks
 
 
 def _signature(version: ReportVersion) -> str:
@@ -128,8 +128,8 @@ class _Paper(FPDF):
         """On each page: whose report, which version, which page of how many."""
         self.set_y(-MARGIN)
         name = clean(survivor(self.version.report.procedure.order.patient).display_name)
-        said = f"{name} · {self.version.report.item.accession} · version {self.version.number}"
-        self._line(f"{said} · page {self.page_no()} of {PAGES}", size=8, grey=True)
+        origin = f"{name} · {self.version.report.item.accession} · version {self.version.number}"
+        self._line(f"{origin} · page {self.page_no()} of {PAGES}", size=8, grey=True)
 
     def _shown(self, text: str) -> str:
         """The text with what no font can write as ``[U+0E01]``: a letter that is lost in silence can hurt."""
@@ -169,7 +169,7 @@ def _facts(patient: Patient, order: Order, exam: str, version: ReportVersion) ->
     ids = [f"{row.value} ({row.authority})" for row in patient.identifiers.order_by("pk") if not row.retired]
     born = _day(patient.birth_date) if patient.birth_date else "unknown"
     names = [patient.display_name, patient.ideographic_name.replace("^", " ").strip()]
-    said = [
+    rows = [
         ("Patient", "  ".join(filter(None, names))),
         ("Born, sex", f"{born}, {patient.get_sex_display().lower()}"),
         ("Identifiers", ", ".join(ids)),
@@ -178,7 +178,7 @@ def _facts(patient: Patient, order: Order, exam: str, version: ReportVersion) ->
         ("Ordered by", order.ordering_provider.replace("^", " ").strip()),
         ("Released", _moment(version.signed_at, version)),
     ]
-    return [(label, clean(value)) for label, value in said if value.strip()]
+    return [(label, clean(value)) for label, value in rows if value.strip()]
 
 
 def _from_the_right(text: str) -> bool:

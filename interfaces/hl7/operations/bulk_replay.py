@@ -47,11 +47,11 @@ def start(asked: MessageFilter, sites: list[int] | None, *, reason: str, actor: 
     Raises Invalid without a reason, or when there are none.
     """
     read_reason(reason)
-    found = select_to_replay(asked, sites).aggregate(total=Count("pk"), last=Max("pk"))
-    if not found["total"]:
+    selected = select_to_replay(asked, sites).aggregate(total=Count("pk"), last=Max("pk"))
+    if not selected["total"]:
         raise Invalid("No message is like that; widen what you ask for.", at="state")
     job = ReplayJob.objects.create(
-        state=RUNNING, asked=asked.to_json(), sites=sites, last_id=found["last"], total=found["total"],
+        state=RUNNING, asked=asked.to_json(), sites=sites, last_id=selected["last"], total=selected["total"],
         reason=reason.strip()[:250], actor=actor.name, user_id=actor.user_id, source=actor.source, created_at=at,
         moved_at=at,
     )  # fmt: skip

@@ -67,8 +67,8 @@ class MessageFilter:
 
     def to_json(self) -> dict[str, Any]:
         """For a JSON column, or the address of a page; :meth:`of` reads it again. Ids and names of machines only."""
-        said = {name: value for name, value in asdict(self).items() if value}
-        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
+        given = {name: value for name, value in asdict(self).items() if value}
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
 
 
 def _moment(value: Any, name: str) -> datetime:

@@ -86,10 +86,10 @@ def settle(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Inbou
 
 
 def _original(message_id: int) -> InboundMessage:
-    found = InboundMessage.objects.select_related("edit_of").filter(pk=message_id).first()
-    if found is None:
+    message = InboundMessage.objects.select_related("edit_of").filter(pk=message_id).first()
+    if message is None:
         raise NotFound("There is no such message.")
-    return found.edit_of or found
+    return message.edit_of or message
 
 
 @transaction.atomic
@@ -173,10 +173,10 @@ def try_now(destination_id: int, *, actor: Actor, at: datetime) -> Destination:
 
 
 def _outbound(message_id: int) -> OutboundMessage:
-    found = OutboundMessage.objects.filter(pk=message_id).first()
-    if found is None:
+    message = OutboundMessage.objects.filter(pk=message_id).first()
+    if message is None:
         raise NotFound("There is no such message.")
-    return found
+    return message
 
 
 def _with_control_id(raw: bytes, control_id: str) -> bytes:

@@ -78,12 +78,12 @@ def start(
     """
     read_reason(reason)
     destination = _destination(destination_id)
-    found = _facts(since, until).aggregate(total=Count("pk"), last=Max("pk"))
-    if not found["total"]:
+    known = _facts(since, until).aggregate(total=Count("pk"), last=Max("pk"))
+    if not known["total"]:
         raise Invalid("Nothing happened in that time that is told to anybody.", at="since")
     job = BackFill.objects.create(
-        state=RUNNING, destination=destination, since=since, until=until, last_id=found["last"],
-        total=found["total"], reason=reason.strip()[:250], actor=actor.name, created_at=at,
+        state=RUNNING, destination=destination, since=since, until=until, last_id=known["last"],
+        total=known["total"], reason=reason.strip()[:250], actor=actor.name, created_at=at,
     )  # fmt: skip
     record(actor, "hl7.back-fill", destination, reason=reason, at=at, back_fill=job.pk, facts=job.total,
            since=since.isoformat(), until=until.isoformat())  # fmt: skip
@@ -127,7 +127,7 @@ def _facts(since: datetime, until: datetime) -> QuerySet[Record]:
 
 
 def _destination(destination_id: int) -> Destination:
-    found = Destination.objects.filter(pk=destination_id).first()
-    if found is None:
+    destination = Destination.objects.filter(pk=destination_id).first()
+    if destination is None:
         raise NotFound("There is no such destination.")
-    return found
+    return destination

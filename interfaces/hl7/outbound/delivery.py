@@ -35,10 +35,10 @@ def deliveries_of(procedure_ids: Sequence[int]) -> dict[int, list[ResultDelivery
         newest[key] = row
         if row.state in (states.STOPPED, states.INVALID):
             held.setdefault(key, row)
-    found: dict[int, list[ResultDelivery]] = {}
+    deliveries: dict[int, list[ResultDelivery]] = {}
     for key, row in newest.items():
-        found.setdefault(key[0], []).append(_delivery(row, held.get(key)))
-    return found
+        deliveries.setdefault(key[0], []).append(_delivery(row, held.get(key)))
+    return deliveries
 
 
 def _of_reports() -> QuerySet[OutboundMessage]:

@@ -47,32 +47,32 @@ def peers(request: HttpRequest) -> HttpResponse:
 def peer(request: HttpRequest, peer_id: int) -> HttpResponse:
     """GET: settings and tables (``?table=`` one of them). POST: the settings."""
     user = user_of(request)
-    one = selectors.peer_for(user, peer_id) if peer_id != ALL else None
-    form = PeerSettings(request.POST or None, instance=one) if one else None
+    sender = selectors.peer_for(user, peer_id) if peer_id != ALL else None
+    form = PeerSettings(request.POST or None, instance=sender) if sender else None
     if request.method == "POST":
         _may_mend(request, peer_id)
-        if one is None or form is None:
+        if sender is None or form is None:
             raise Invalid("There are no settings for all peers.", at="peer")
         if form.is_valid():
             version = read_number(request.POST.get("version", ""), at="version")
-            set_up(one.pk, form.cleaned_data, version=version, actor=actor_of(request), at=now())
-            return go(request, reverse("hl7:peer", args=[one.pk]), "Saved. It holds from the next message on.")
+            set_up(sender.pk, form.cleaned_data, version=version, actor=actor_of(request), at=now())
+            return go(request, reverse("hl7:peer", args=[sender.pk]), "Saved. It holds from the next message on.")
     return render(
-        request, "hl7/peer.html", _shown(request, user, one, form), status=400 if form and form.errors else 200
+        request, "hl7/peer.html", _shown(request, user, sender, form), status=400 if form and form.errors else 200
     )
 
 
-def _shown(request: HttpRequest, user: User, one: Peer | None, form: Any) -> dict[str, Any]:
-    entries = selectors.entries_for(user, one.pk if one else None)
+def _shown(request: HttpRequest, user: User, sender: Peer | None, form: Any) -> dict[str, Any]:
+    entries = selectors.entries_for(user, sender.pk if sender else None)
     table = request.GET.get("table", "")
     return {
-        "peer": one,
-        "peer_id": one.pk if one else ALL,
+        "peer": sender,
+        "peer_id": sender.pk if sender else ALL,
         "form": form,
         "tables": MapEntry.TABLES,
         "table": table,
         "entries": entries.filter(table=table) if table in dict(MapEntry.TABLES) else entries,
-        "unknown": unknown_values_of(one)[:100] if one else [],
+        "unknown": unknown_values_of(sender)[:100] if sender else [],
         "attributes": ATTRIBUTES.items(),
         "procedures": Procedure.objects.filter(active=True).order_by("code")[:2000],
         "sites": Site.objects.order_by("code"),
@@ -85,8 +85,8 @@ def _shown(request: HttpRequest, user: User, one: Peer | None, form: Any) -> dic
 def set_entry(request: HttpRequest, peer_id: int) -> HttpResponse:
     """Write one line; also how a value that nobody mapped is mapped."""
     _may_mend(request, peer_id)
-    said = {name: request.POST.get(name, "") for name in table_entries.COLUMNS}
-    entry = table_entries.set_entry(peer_id or None, **said, actor=actor_of(request), at=now())
+    line = {name: request.POST.get(name, "") for name in table_entries.COLUMNS}
+    entry = table_entries.set_entry(peer_id or None, **line, actor=actor_of(request), at=now())
     where = reverse("hl7:peer", args=[peer_id]) + f"?table={entry.table}"
     return go(request, where, "Mapped. It holds from the next message on; replay those that came before.")
 
@@ -108,7 +108,7 @@ def drop_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
 def as_csv(request: HttpRequest, peer_id: int) -> HttpResponse:
     """GET: the tables as a file. POST: a file takes their place; a bad row is named, and then nothing changes."""
     user = user_of(request)
-    one = selectors.peer_for(user, peer_id) if peer_id != ALL else None
+    sender = selectors.peer_for(user, peer_id) if peer_id != ALL else None
     if request.method == "GET":
         selectors.entries_for(user, peer_id or None)
         name = f"tables-{peer_id or 'all'}.csv"
@@ -123,8 +123,8 @@ def as_csv(request: HttpRequest, peer_id: int) -> HttpResponse:
     try:
         count = table_entries.import_csv(peer_id or None, _text(file.read()), actor=actor_of(request), at=now())
     except BadTable as bad:
-        form = PeerSettings(instance=one) if one else None
-        context = _shown(request, user, one, form) | {"bad": bad.faults[:200], "more": len(bad.faults) - 200}
+        form = PeerSettings(instance=sender) if sender else None
+        context = _shown(request, user, sender, form) | {"bad": bad.faults[:200], "more": len(bad.faults) - 200}
         return render(request, "hl7/peer.html", context, status=400)
     return go(request, reverse("hl7:peer", args=[peer_id]), f"{count} lines taken. They hold from the next message on.")
 

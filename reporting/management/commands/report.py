@@ -28,12 +28,12 @@ class Command(BaseCommand):
         try:
             raw = file.read_bytes() if file and str(file) != "-" else sys.stdin.buffer.read()
             case = json.loads(raw.decode("utf-8-sig"))
-            found = [print_case(one) for one in case] if isinstance(case, list) else print_case(case)
+            results = [print_case(entry) for entry in case] if isinstance(case, list) else print_case(case)
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise CommandError(f"The case cannot be read as JSON: {error}") from None
         except Invalid as refusal:
             raise CommandError(str(refusal)) from None
-        self.stdout.write(json.dumps(found, ensure_ascii=False, indent=2))
+        self.stdout.write(json.dumps(results, ensure_ascii=False, indent=2))
 
 
 def print_case(case: Any) -> list[dict[str, Any]]:

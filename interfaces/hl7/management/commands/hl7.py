@@ -166,25 +166,25 @@ class Command(BaseCommand):
         self.stdout.write(write_statement(), ending="")
 
     def lint(self, file: Path, **options: Any) -> None:
-        found = preview_message(as_message(file.read_bytes()), at=now())
-        self._show(found)
-        if found.answer_code != "AA":
+        preview = preview_message(as_message(file.read_bytes()), at=now())
+        self._show(preview)
+        if preview.answer_code != "AA":
             raise CommandError("This system would refuse it.")
 
-    def _show(self, found: Preview) -> None:
-        lines = [f"{found.answer_code}  {found.state}{': ' + found.reason if found.reason else ''}"]
-        lines += [f"  refused at {place or 'the message'}: {text} ({code})" for code, place, text in found.faults]
-        lines += [f"  warning: {warning}" for warning in found.warnings]
-        lines += [f"  {verb} {kind} {pk}" for verb, kind, pk in found.effects]
-        lines += [f"  would audit: {c.action} {c.subject} {c.detail or ''}".rstrip() for c in found.changes]
+    def _show(self, preview: Preview) -> None:
+        lines = [f"{preview.answer_code}  {preview.state}{': ' + preview.reason if preview.reason else ''}"]
+        lines += [f"  refused at {place or 'the message'}: {text} ({code})" for code, place, text in preview.faults]
+        lines += [f"  warning: {warning}" for warning in preview.warnings]
+        lines += [f"  {verb} {kind} {pk}" for verb, kind, pk in preview.effects]
+        lines += [f"  would audit: {c.action} {c.subject} {c.detail or ''}".rstrip() for c in preview.changes]
         self.stdout.write("\n".join(lines))
 
 
 def _id(text: str) -> int:
-    found = id_or_none(text)
-    if found is None:
+    number = id_or_none(text)
+    if number is None:
         raise ArgumentTypeError(f"{text[:20]!r} is no id: a whole number above 0")
-    return found
+    return number
 
 
 def _names() -> list[str]:

@@ -145,9 +145,9 @@ def _lines(text: str, fields: Mapping[int, str | Encoded]) -> list[Fields]:
 
 
 def _agreement(version: ReportVersion) -> list[Fields]:
-    said: Fields = {3: AGREEMENT, 14: write_timestamp(version.signed_at)}
+    common: Fields = {3: AGREEMENT, 14: write_timestamp(version.signed_at)}
     coded: Fields = {2: "CE", 5: compose(*AGREEMENTS[version.agreement], OURS)}
-    return [coded | said, *(_lines(version.agreement_note, said) if version.agreement_note else [])]
+    return [coded | common, *(_lines(version.agreement_note, common) if version.agreement_note else [])]
 
 
 def interpreter_parts(version: ReportVersion) -> tuple[str, str, str]:

@@ -56,9 +56,9 @@ class ReplayJobViewSet(viewsets.ViewSet):
     def create(self, request: Request) -> Response:
         """Take them again, oldest first."""
         require(user_of(request), Can.MEND_MESSAGES)
-        said = valid(ReplayManyForm(data=request.data))
-        reason, sites = said.pop("reason"), selectors.sites_seen(user_of(request))
-        job = bulk_replay.start(MessageFilter(**said), sites, reason=reason, actor=actor_of(request), at=now())
+        form = valid(ReplayManyForm(data=request.data))
+        reason, sites = form.pop("reason"), selectors.sites_seen(user_of(request))
+        job = bulk_replay.start(MessageFilter(**form), sites, reason=reason, actor=actor_of(request), at=now())
         return Response(ReplayJobSerializer(job).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=ReasonForm, responses=ReplayJobSerializer)
@@ -163,6 +163,6 @@ class BackFillViewSet(viewsets.ViewSet):
 
     def _range(self, request: Request, form: RangeForm) -> tuple[int, dict[str, datetime]]:
         require(user_of(request), Can.MEND_MESSAGES)
-        said = valid(form)
-        to = selectors.destination_for(user_of(request), said["destination"])
-        return to.pk, {"since": said["since"], "until": said["until"]}
+        given = valid(form)
+        to = selectors.destination_for(user_of(request), given["destination"])
+        return to.pk, {"since": given["since"], "until": given["until"]}

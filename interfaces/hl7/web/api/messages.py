@@ -68,8 +68,8 @@ class InboundViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[InboundMessa
         """What a replay (with this text) would change. Changes nothing."""
         message = self._mendable(pk)
         form = valid(PreviewForm(data=request.data))
-        found = services.preview_replay(message.pk, text=form.get("text"), at=now())
-        return Response(PreviewSerializer(found).data)
+        preview = services.preview_replay(message.pk, text=form.get("text"), at=now())
+        return Response(PreviewSerializer(preview).data)
 
     @extend_schema(request=ReplayForm, responses={201: InboundSerializer})
     @action(detail=True, methods=["post"])

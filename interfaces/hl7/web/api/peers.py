@@ -97,8 +97,8 @@ class PeerViewSet(viewsets.ViewSet):
         """Change settings, all at once or none. ``version`` is the one they were read in."""
         peer = self._mendable(request, pk)
         given: dict[str, Any] = dict(request.data)
-        said = {name: given.get(name, getattr(peer, name)) for name in FIELDS}
-        form = PeerSettings(said, instance=peer)
+        settings = {name: given.get(name, getattr(peer, name)) for name in FIELDS}
+        form = PeerSettings(settings, instance=peer)
         if not form.is_valid():
             raise serializers.ValidationError({name: [str(e) for e in errors] for name, errors in form.errors.items()})
         version = read_number(given.get("version", ""), at="version")
@@ -174,10 +174,10 @@ class MapEntryViewSet(viewsets.ViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _set(self, request: Request) -> dict[str, Any]:
-        said = valid(MapEntrySerializer(data=request.data))
-        peer: Peer | None = said.pop("peer", None)
+        line = valid(MapEntrySerializer(data=request.data))
+        peer: Peer | None = line.pop("peer", None)
         self._may_mend(request, peer.pk if peer else None)
-        written = set_entry(peer.pk if peer else None, **said, actor=actor_of(request), at=now())
+        written = set_entry(peer.pk if peer else None, **line, actor=actor_of(request), at=now())
         return dict(MapEntrySerializer(written).data)
 
     def _may_mend(self, request: Request, peer_id: int | None) -> None:
