@@ -66,6 +66,7 @@ def may_correct(viewer: User, report: Report) -> bool:
     site = report.item.site_id
     if not sites_for(viewer, Can.SIGN_REPORTS).filter(pk=site).exists():
         return False
+    # Who signed an addendum only is no author of the text.
     texts = report.versions.filter(kind__in=[ReportVersion.FINAL, ReportVersion.CORRECTED])
     return texts.filter(author=viewer).exists() or sites_for(viewer, Can.LEAD_READING).filter(pk=site).exists()
 
@@ -136,6 +137,7 @@ def _priors(procedure: RequestedProcedure) -> tuple[PriorExam, ...] | None:
     then an archive may still have some."""
     order = procedure.order
     others = RequestedProcedure.objects.filter(order__patient=order.patient_id).exclude(pk=procedure.pk)
+    # An exam that never began has no images to compare with.
     done = others.annotate(at=Min("steps__performed__started_at")).exclude(at=None).select_related("order__site")
     priors = [
         PriorExam(
@@ -143,6 +145,7 @@ def _priors(procedure: RequestedProcedure) -> tuple[PriorExam, ...] | None:
         )
         for row in done.order_by(F("at").desc())[:MOST_PRIORS]
     ]
+    # Plans with a prior are exams of this system and stand above already.
     plans = PriorPlan.objects.filter(procedure=procedure, prior=None)[:MOST_PRIORS]
     priors += [PriorExam(plan.day, plan.modality, plan.description or plan.region) for plan in plans]
     priors += _outside(order.patient)

@@ -61,6 +61,7 @@ def remarks(text: Text, facts: Facts | None = None) -> list[Remark]:
 
 def remarks_to_answer(text: Text, facts: Facts | None = None) -> list[Remark]:
     """Those that want a reason before the report is signed: the first of each check. Hints want none."""
+    # One reason for a check is enough: nobody writes the same sentence twice.
     first: dict[str, Remark] = {}
     for remark in remarks(text, facts):
         if remark.level != HINT:

@@ -73,6 +73,7 @@ def triggers_in(text: str) -> tuple[Trigger, ...]:
             for hit in pattern(kind, direction).finditer(text):
                 hits.append((hit.start(), hit.end(), kind, forward))
     hits += [(hit.start(), hit.end(), "", True) for hit in pattern(NEGATED, "pseudo").finditer(text)]
+    # start - end is the negative length: longer ones first, then by place.
     hits.sort(key=lambda trigger: (trigger[0] - trigger[1], trigger[0]))
     taken: list[Trigger] = []
     for start, end, kind, forward in hits:
@@ -129,6 +130,7 @@ def mentions_in(sentence: Sentence) -> tuple[Mention, ...]:
     hits = [
         (hit.start(), hit.end(), name) for name, words in terms("findings") for hit in words.finditer(sentence.text)
     ]
+    # Longer ones first, so that “pleural effusion” hides “effusion”.
     hits.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))
     taken: list[tuple[int, int, str]] = []
     for start, end, name in hits:

@@ -122,6 +122,7 @@ def _age(value: Any) -> float | None:
     if isinstance(value, (int, float)):
         return float(value)
     match = re.match(r"\s*(\d{1,3}(?:\.\d+)?)\s*([A-Za-z]*)", str(value))
+    # Without a unit, or with years (Y), the number is years already.
     return float(match.group(1)) / _PER_YEAR.get(match.group(2).lower(), 1) if match else None
 
 
@@ -138,6 +139,7 @@ def _contrast(value: Any) -> bool | None:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return bool(value)
     text = str(value).strip().lower()
+    # “With and without” says that contrast was given; oral contrast is not intravenous.
     denied = text.startswith(("no ", "without", "non", "ohne", "nativ", "oral")) and " with " not in f"{text} "
     return text not in _NO_CONTRAST and not denied
 

@@ -40,6 +40,7 @@ def laterality(facts: Facts, text: Text) -> Iterator[Remark]:
             found.setdefault(sentence.section, []).append(
                 remark_on("laterality", sentence, message, (start, end), certainty=LIKELY)
             )
+    # Three of a section are enough to see that the side was mixed up.
     yield from (remark for remarks in found.values() for remark in remarks[:3])
 
 
@@ -50,6 +51,7 @@ def _wrong_sides(sentence: Sentence, wrong: str, facts: Facts) -> Iterator[tuple
         clause = clause_around(sentence.text, start)[1]
         if side != wrong or pattern("comparison", "words").search(sentence.text):
             continue
+        # A sentence about both sides may name either of them.
         if any(other == BOTH for _, _, other in hits):
             continue
         if {"historical", "another"} & kinds_at(sentence.text, start, end):
@@ -74,6 +76,7 @@ def _is_elsewhere(after: str, clause: str, facts: Facts) -> bool:
     if not ordered:
         return False
     near = _first_anatomy(after) or names_in("anatomy", after) or names_in("anatomy", clause)
+    # A joint or the pleura belongs to many parts of the body and does not decide alone.
     near = near - {"joint", "pleura"} if near & set(_part_names(ordered)) else near
     return bool(near) and not near & set(_part_names(ordered))
 
@@ -173,6 +176,7 @@ def _moved_organs(text: Text, seen: set[tuple[str, str]]) -> Iterator[Remark]:
         start, end, side = hits[0]
         organs = _first_anatomy(sentence.text[end : end + _WORDS_AFTER])
         is_moved = organs and all(described.get(organ) == {_OTHER[side]} for organ in organs)
+        # A possible finding is still on the wrong side; a denied or an old one says nothing.
         if is_moved and not kinds_at(sentence.text, start, end) - {"possible"}:
             message = f"The findings name this on the {_OTHER[side]} only; the impression says {side}."
             yield remark_on("findings vs impression", sentence, message, (start, end), certainty=0.8)

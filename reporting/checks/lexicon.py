@@ -39,9 +39,12 @@ def pattern(table: str, key: str) -> re.Pattern[str]:
 
 def compile_words(expressions: Iterable[str]) -> re.Pattern[str]:
     """A pattern of any of these, longer ones first. One without expressions matches nothing."""
+    # An alternation takes the first that fits, so longer expressions stand first.
     parts = sorted(expressions, key=len, reverse=True)
     if not parts:
+        # (?!) never matches; an empty alternation would match everywhere.
         return re.compile(r"(?!)")
+    # A hyphen before a word makes it another word: “non-displaced” is not “displaced”.
     return re.compile(r"(?<![\w-])(?:" + "|".join(parts) + r")(?![\w])", re.IGNORECASE)
 
 

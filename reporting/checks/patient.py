@@ -137,6 +137,7 @@ def _other_sex(facts: Facts, sentence: Sentence, section: str) -> Iterator[Remar
         hit = words.search(sentence.text)
         if hit is None or ANOTHER in kinds_at(sentence.text, *hit.span()) or _is_of_others(section):
             continue
+        # A single word such as “male” may be of a relative; beside an age or “patient” it is of this one.
         if words is _SEX_WORDS[other] and not (
             _AGE.search(sentence.text)
             or re.search(r"\b(?:this|patient|the)\b[^.]{0,12}$", sentence.text[: hit.start()], re.I)

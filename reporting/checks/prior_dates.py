@@ -151,6 +151,7 @@ def _readings(kind: str, text: str) -> Iterator[date | None]:
         yield _day(numbers[2], numbers[1], numbers[0])
     elif kind == "slashes":
         yield _day(numbers[2], numbers[0], numbers[1])
+        # Day and month first are both usual with slashes; what fits either way is no fault.
         yield _day(numbers[2], numbers[1], numbers[0])
     elif kind == "dmy" or kind == "mdy":
         yield _day(numbers[1], month, numbers[0])

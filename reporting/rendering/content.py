@@ -43,6 +43,7 @@ def holding(version: ReportVersion) -> list[ReportVersion]:
         return [version]
     so_far = version.report.versions.filter(number__lte=version.number).select_related("author", "first_author")
     signed = list(so_far.exclude(kind=ReportVersion.PRELIMINARY).order_by("number"))
+    # The newest text counts alone: a correction takes the place of all texts before it.
     text = [v for v in signed if v.kind != ReportVersion.ADDENDUM][-1:]
     return [*text, *(v for v in signed if v.kind == ReportVersion.ADDENDUM)]
 
@@ -67,6 +68,7 @@ def critical_of(version: ReportVersion) -> ReportVersion | None:
     return None
 
 
+# U+202A to U+202E embed and override a direction, U+2066 to U+2069 isolate one (Unicode UAX #9, 2.1 to 2.4).
 _BIDI_CONTROLS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 
 
@@ -80,4 +82,5 @@ def clean(text: str) -> str:
 def _kept(char: str) -> str:
     if char == "\t":
         return "    "
+    # Cc: controls; Cs: half of a pair; Co: private use, which each font draws otherwise; Cn: not assigned.
     return "" if char in _BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") else char

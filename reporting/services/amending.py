@@ -41,6 +41,7 @@ def add_addendum(
         raise Invalid("An addendum needs a text.", at="text")
     check_texts({"findings": text, "critical_level": critical_level, "critical_finding": critical_finding_text})
     report = _amendable(report_id, reader)
+    # The guarded UPDATE locks the report's row before the version gets its number.
     report = Report.objects.take(states.ADD, report_id)
     critical = critical_finding(critical_level, critical_finding_text, at)
     version = append_version(report, ReportVersion.ADDENDUM, reader, at, addendum=text.strip(), **critical)
@@ -77,6 +78,7 @@ def correct(
         raise Forbidden("Who signed a report corrects it, or who leads reading at its site.", code="not-author")
     if report.revision != revision:
         raise stale()
+    # White space at the ends is no correction: receivers would be told of a report that reads the same.
     if all(getattr(report, name).strip() == text.strip() for name, text in sections.items()):
         raise Invalid("Nothing is different from what was signed. To add something, write an addendum.", at="sections")
     try:

@@ -35,6 +35,7 @@ def take_dictation(
     unknown = next((name for name in sections if name not in SECTIONS), None)
     if unknown:
         raise Invalid(f"A report has no section “{unknown}”.", at=unknown)
+    # The lock comes before the report is looked for: two dictations of a case must not both create its draft.
     item = ReadingItem.objects.select_for_update().filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")
@@ -51,6 +52,7 @@ def take_dictation(
             item=item, procedure=item.procedure, author=author, state=states.DRAFT, revision=1, saved_at=at,
             dictated_sha256=_digest(text), **text,
         )  # fmt: skip
+    # A dictation system resends its text with every change of status.
     elif {name: getattr(report, name) for name in SECTIONS} == text:
         return report
     else:

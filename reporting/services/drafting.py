@@ -47,6 +47,7 @@ def save_draft(
     if revision == 0 and not Report.objects.filter(item=item).exists():
         return _begin(item, reader, sections, actor, at)
     mine = Report.objects.filter(item=item, revision=revision, item__reader=reader, item__state=CLAIMED)
+    # Holder, revision and state are conditions of the UPDATE itself: nothing changes between a check and the write.
     open_ = mine.filter(state__in=[states.DRAFT, states.PRELIMINARY])
     if not open_.update(author=reader, revision=F("revision") + 1, saved_at=at, **sections, **found_at(sections, at)):
         raise stale()
@@ -66,6 +67,7 @@ def _begin(item: ReadingItem, reader: User, sections: Mapping[str, str], actor: 
                 critical_at=at if sections.get("critical_level") else None,
                 **sections,
             )
+    # A case has one report (a unique constraint): another save was first.
     except IntegrityError:
         raise stale() from None
     record(actor, "report.draft", report, patient_id=item.procedure.order.patient_id, at=at)

@@ -127,7 +127,9 @@ def append_text(
     critical = critical_finding(report.critical_level, report.critical_finding, report.critical_at or at)
     version = append_version(report, kind, author, at, **sections, **critical, **more)
     Override.objects.bulk_create(
-        Override(version=version, check_name=name, reason=reason[:250]) for name, reason in needed.items()
+        # The column holds 250 characters.
+        Override(version=version, check_name=name, reason=reason[:250])
+        for name, reason in needed.items()
     )
     return version
 
@@ -144,6 +146,7 @@ def critical_finding(level: str, finding: str, found_at: datetime) -> dict[str, 
 
 def append_version(report: Report, kind: str, author: User, at: datetime, **columns: Any) -> ReportVersion:
     """Append a version. The caller's guarded UPDATE of the report holds its row, so numbers do not collide."""
+    # Number and seal follow those of the newest version, whatever its kind: one chain a report.
     before = report.versions.order_by("-number").first()
     version = ReportVersion(
         report=report, number=before.number + 1 if before else 1, kind=kind, author=author, signed_at=at, **columns

@@ -69,6 +69,7 @@ def take_next(job_id: int, *, at: datetime) -> InboundMessage | None:
     job = ReplayJob.lock_running(job_id)
     if job is None:
         return None
+    # Copies that the replay itself makes have higher ids and are never taken.
     rest = select_to_replay(MessageFilter.from_values(job.asked), job.sites).filter(
         pk__gt=job.cursor, pk__lte=job.last_id
     )

@@ -37,6 +37,7 @@ def delete_messages(*, before: datetime, limit: int = 1000) -> int:
     done = [states.APPLIED, states.IGNORED, states.DUPLICATE]
     with transaction.atomic():
         old = InboundMessage.objects.filter(received_at__lt=before, state__in=done)
+        # A message that another refers to is protected; it goes in the round after that one.
         free = old.filter(resends=None, edits=None).order_by("pk").values_list("pk", flat=True)
         gone = InboundMessage.objects.filter(pk__in=list(free[:limit])).delete()[0]
         over = OutboundMessage.objects.filter(created_at__lt=before, state__in=[states.SENT, states.SKIPPED])

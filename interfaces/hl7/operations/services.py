@@ -27,6 +27,7 @@ def encode_edited_text(original: InboundMessage, text: str) -> bytes:
     Raises Invalid when that character set has no place for a character.
     """
     codec = original.charset or codec_named(recover_header(bytes(original.raw)).charset) or "utf-8"
+    # Browsers send CR LF, files LF; segments end in CR alone (2.5.3).
     body = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").replace("\n", "\r") + "\r"
     try:
         return body.encode(codec)
@@ -52,6 +53,7 @@ def replay(message_id: int, *, text: str | None = None, reason: str, actor: Acto
     original = _original(message_id)
     raw = bytes(original.raw) if text is None else encode_edited_text(original, text)
     copy = store_copy(original, raw, at)
+    # In this transaction: a replay that fails leaves no copy behind.
     decided = intake.process_message(copy.pk, at=at)
     record(
         actor,
@@ -74,6 +76,7 @@ def settle(message_id: int, *, reason: str, actor: Actor, at: datetime) -> Inbou
     Raises NotFound; Conflict for a message that is not to mend; Invalid without a reason.
     """
     read_reason(reason)
+    # The state is a condition of the UPDATE: of two who settle it one gets Conflict.
     settled = InboundMessage.objects.filter(pk=message_id, state=states.TO_MEND)
     changed = settled.update(state=states.APPLIED, reason=f"Seen to: {reason.strip()}"[:250])
     message = InboundMessage.objects.filter(pk=message_id).first()
@@ -182,5 +185,6 @@ def _outbound(message_id: int) -> OutboundMessage:
 def _with_control_id(raw: bytes, control_id: str) -> bytes:
     header, separator, rest = raw.partition(b"\r")
     fields = header.split(b"|")
+    # MSH-1 is the separator itself, so MSH-10 stands at index 9.
     fields[9] = control_id.encode("ascii")
     return b"|".join(fields) + separator + rest

@@ -105,6 +105,7 @@ def take_some(job_id: int, *, at: datetime) -> bool:
     if not facts:
         job.finish(at)
         return False
+    # A fact that was queued before counts as nothing: the unique source tells.
     owed = sum(enqueue_event(revive(fact), [job.destination]) for fact in facts)
     job.advance(facts[-1].pk, len(facts), owed=F("owed") + owed)
     return True

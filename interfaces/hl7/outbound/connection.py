@@ -65,6 +65,7 @@ def parse_answer(raw: bytes, control_id: str) -> Answer | None:
     except Exception:  # whatever the peer sent is not an acknowledgment
         return None
     msa = message.first("MSA")
+    # A late answer to an earlier message must not count for this one (MSA-2 echoes MSH-10; 2.9.2).
     if msa is None or msa.text(2) != control_id:
         return None
     code = msa.text(1).upper()
@@ -112,6 +113,7 @@ class DestinationConnection:
         A connection that the peer closed while it was idle is opened anew, once. Raises :class:`NoAnswer`,
         after which the connection is closed.
         """
+        # A peer may close an idle connection at any time; a fresh one that closes is an answer of its own.
         reused = self._socket is not None
         try:
             return self._exchange(raw, control_id)
@@ -173,6 +175,7 @@ class DestinationConnection:
         sock = socket.create_connection(address, timeout=min(destination.timeout, CONNECT_TIMEOUT_S))
         # Messages are written whole, so waiting for more data (Nagle) would only add its delay.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A peer that lost its power sends no FIN; keep-alive notices while the connection is idle.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if destination.tls:
             own = destination.cert_file if destination.tls == "mutual" else ""

@@ -34,6 +34,7 @@ def deliveries_of(procedure_ids: Sequence[int]) -> dict[int, list[ResultDelivery
         key = _procedure_id(row), row.destination.name
         newest[key] = row
         if row.state in (states.STOPPED, states.INVALID):
+            # The first held message of a lane keeps all that follow.
             held.setdefault(key, row)
     deliveries: dict[int, list[ResultDelivery]] = {}
     for key, row in newest.items():

@@ -80,6 +80,7 @@ def prepare_message(message: OutboundMessage, *, at: datetime) -> OutboundMessag
     """
     if message.prepared_at is not None or message.state != states.QUEUED:
         return message
+    # “replace” keeps a message that was queued before the destination's character set was changed from failing here.
     codec = codec_named(message.destination.charset) or "utf-8"
     text = bytes(message.raw).decode(codec, "replace")
     raw = bytes(message.raw)
@@ -129,6 +130,7 @@ def find_fault(destination: Destination, text: str) -> str:
     """What is wrong with a message: by the destination's own profile, else by its version's structure if the
     destination is set to ``strict``, else by what every receiver needs. Empty: nothing."""
     structure = _structure_of(text)
+    # What the receiver itself asks for goes before any general rule.
     own = destination.profiles.filter(structure=structure).first()
     if own is not None:
         return why_invalid(text, read_profile(own.xml).reference)
@@ -140,6 +142,7 @@ def find_fault(destination: Destination, text: str) -> str:
 def _add_pdf(text: str, message: OutboundMessage) -> str:
     if message.report_version is None or not _PDF_PLACE.search(text):
         return text
+    # One line without breaks: a CR in a field would end the segment (2.7.5).
     data = b64encode(render_pdf(message.report_version)).decode("ascii")
     return _PDF_PLACE.sub(lambda place: f"{place.group(1)}^{data}", text)
 

@@ -119,6 +119,7 @@ def encode_message(text: str, destination: Destination) -> tuple[bytes, list[str
     destination's option ``unencodable`` says ``escape``. A warning counts and places; it holds no text.
     """
     codec = codec_named(destination.charset) or "utf-8"
+    # Nearly every text fits; only then is it looked at sign by sign.
     try:
         return text.encode(codec), []
     except UnicodeEncodeError:
@@ -127,6 +128,7 @@ def encode_message(text: str, destination: Destination) -> tuple[bytes, list[str
         return b"".join(_encode_or_escape(char, codec) for char in text), []
     text, lost = transliterate(text, codec)
     names = [line[:3] for line in text.split("\r")]
+    # Segments only: what was lost may be a name, and a warning is seen by people who may not see patients.
     where = ", ".join(sorted({names[line] for line in lost}))
     warning = f"{len(lost)} characters are not in {destination.charset or codec}; written as ? in {where}."
     return text.encode(codec), [warning] if lost else []
@@ -163,6 +165,7 @@ def next_message(destination: Destination, at: datetime) -> OutboundMessage | No
         message = _first_of_lanes(destination, at)
         if message is None or message.prepared_at is not None:
             return message
+        # It may be held as invalid now, or skipped by a person meanwhile: which is first is asked anew.
         prepare_message(message, at=at)
 
 

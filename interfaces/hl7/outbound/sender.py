@@ -77,6 +77,7 @@ class DestinationSender:
                 if message is None or not self._send(destination, message):
                     return sent
                 sent += 1
+                # The throttle waits after each message, so a burst never exceeds the rate.
                 if destination.most_a_second:
                     self._sleep(1 / destination.most_a_second)
         except (LeaseLost, Conflict):
@@ -120,6 +121,7 @@ class DestinationSender:
         self._note_answer(destination, at)
         if answer.code in ACCEPTED:
             self._mark(message, states.MARK_SENT, answer, error="", sent_at=at, failures=0, retry_at=None)
+            # A first try has raised no alarm; asking for one costs a query a message.
             if message.attempts:
                 clear_lane_alarms(destination, message, at=at)
             if message.kind == ASKS_FOR_NUMBER:
@@ -149,6 +151,7 @@ class DestinationSender:
 
     def _mark(self, message: OutboundMessage, step: Step, answer: Answer, **changes: object) -> None:
         """Under our lease only: raises Conflict when it is another's by now."""
+        # The lease is a condition of the UPDATE: a sender that was suspended for longer than its lease changes nothing.
         ours = OutboundMessage.objects.filter(destination__lease_holder=self._lease.holder)
         tried: dict[str, object] = {"attempts": F("attempts") + 1, "tried_at": self._clock()}
         ours.take(step, message.pk, answer_code=answer.code, answer=answer.raw or None, **tried, **changes)
@@ -168,6 +171,7 @@ class DestinationSender:
             retry_at=at + DESTINATION_BACKOFF.delay(failures),
         )
         log.warning("hl7.destination-down", destination=self._id, failures=failures)
+        # A single failure is often a restart of the peer; the second is an outage.
         if failures >= 2:
             raise_alarm(DOWN_ALARM, destination.name, detail=why[:250], at=at)
 
@@ -224,6 +228,7 @@ class SenderPool:
 
     def _leave(self, destination_id: int, bell: threading.Event) -> bool:
         """Let the next call start another sender; False if one came since the wait ended, which is this one's work."""
+        # call() and this look at the bell under one lock: a ring between wait and leaving is not lost.
         with self._lock:
             if bell.is_set():
                 return False

@@ -149,8 +149,10 @@ def _plan_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[Planned
         return
     version = ReportVersion.objects.select_related("report__procedure__order__site", "author").get(pk=event.version_id)
     order, source = version.report.procedure.order, f"report-version:{version.pk}"
+    # Who was told of a critical finding is also told when a later version has none.
     so_far = version.report.versions.filter(number__lte=version.number).exclude(critical_level="")
     critical = frozenset(so_far.values_list("critical_level", flat=True))
+    # An exam is charged once: addenda and corrections change nothing of it.
     if "charge" in kinds and isinstance(event, ReportSigned):
         build: MessageBuilder = lambda d, control_id, at: charges.build_charge(d, version, control_id, at)  # noqa: E731
         yield replace(_plan_for_order(order, "charge", build, source), critical=critical)

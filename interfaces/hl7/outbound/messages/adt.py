@@ -22,6 +22,7 @@ def build_patient_update(destination: Destination, patient: Patient, control_id:
     """ADT^A08: demographics, names of every writing, identifiers in use, allergies."""
     head = write_msh(destination, "ADT^A08^ADT_A01", control_id, at)
     evn = write_segment("EVN", {1: "A08", 2: write_timestamp(at)})
+    # PV1 is required in ADT_A01 and ADT_A37; class U, since no visit is meant.
     return [head, evn, write_pid(patient, destination), write_pv1(None), *write_allergies(patient)]
 
 

@@ -36,6 +36,7 @@ def build_charge(destination: Destination, version: ReportVersion, control_id: s
     service_at = write_timestamp(performed_at(procedure))
     reader, modifier = compose(*interpreter_parts(version)), compose(MODIFIERS.get(procedure.laterality, ""))
     diagnoses = repeat(diagnosis for diagnosis, _ in list_diagnoses(order))
+    # An order of something that the catalog lacks has no relative value units.
     known = procedure.procedure
     transaction: Fields = {
         1: "1",

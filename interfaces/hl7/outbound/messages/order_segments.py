@@ -66,6 +66,7 @@ def write_obr(
 
 def write_notes(order: Order) -> list[str]:
     """NTE: the comments of the order, a segment for each line."""
+    # An NTE without text is refused by some receivers.
     lines = [line for line in split_lines(order.comments) if line.strip()]
     return [write_segment("NTE", {1: str(n), 3: escape_text(line)}) for n, line in enumerate(lines, start=1)]
 
@@ -112,6 +113,7 @@ def escape_lines(text: str) -> Encoded:
 
 def _reasons(order: Order) -> Encoded:
     """OBR-31: the coded reasons, else the text."""
+    # Receivers show the codes; the text goes only where there are none.
     coded = repeat(compose(*_cells(row, 3)) for row in order.reason_codes)
     return coded or compose("", Encoded(escape_lines(order.reason)))
 

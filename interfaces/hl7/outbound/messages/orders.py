@@ -53,6 +53,7 @@ def _orm(order: Order, control: str) -> list[str]:
                 write_obr(order, procedure, _step_fields(order, step)),
                 *_details(order),
             ]
+        # ZDS-1 is an RP: the UID as pointer, type “Application”, subtype “DICOM” (IHE RAD TF-2, 4.4).
         lines.append(write_segment("ZDS", {1: compose(procedure.study_uid, APPLICATION, "Application", "DICOM")}))
     return lines
 
@@ -75,6 +76,7 @@ def _details(order: Order) -> list[str]:
 
 
 def _ipc(order: Order, procedure: RequestedProcedure, step: ScheduledStep) -> str:
+    # A step without protocol codes has at most one, in its own columns.
     protocols = step.protocol_codes or [[step.protocol_code, step.protocol_text, step.protocol_system]]
     protocol = repeat(compose(*(str(cell or "") for cell in row[:3])) for row in protocols)
     return write_segment(

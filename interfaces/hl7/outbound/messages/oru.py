@@ -85,6 +85,7 @@ def build_result(destination: Destination, version: ReportVersion, control_id: s
         25: status,
         32: compose(compose(*interpreter_parts(version), by="&")),
     }
+    # A destination may want addenda as corrections (OBR-25 C); then its lines say so too.
     line_status = "C" if status == "C" else LINE_STATUS.get(version.kind, "F")
     return [
         write_msh(destination, "ORU^R01^ORU_R01", control_id, at),
