@@ -34,7 +34,7 @@ class Site(models.Model):
 
     class Meta:
         ordering = ["code"]
-        permissions = [("work_at", "Works at this site")]
+        permissions = [("work_at", "Works at this site")]  # granted for each site: ris.people.selectors
 
     def __str__(self) -> str:
         return self.name
@@ -57,7 +57,9 @@ class Subspecialty(models.Model):
 class Device(models.Model):
     """A scanner: what the DICOM side calls a station."""
 
+    # PROTECT: orders and exams of years refer to it. What is out of use is switched off (``active``).
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="devices")
+    # Unique over all sites: a worklist query names its device by the calling AE title alone (VR AE: 16 characters).
     ae_title = models.CharField("AE title", max_length=16, unique=True)
     name = models.CharField(max_length=64, help_text="Station Name (0008,1010), shown to people.")
     modality = models.CharField(max_length=16, help_text="DICOM modality, such as CT.")
@@ -82,7 +84,7 @@ class Procedure(models.Model):
     radlex = models.CharField("RadLex", max_length=12, blank=True, help_text="RadLex playbook identifier (RPID).")
     modality = models.CharField(max_length=16)
     body_region = models.CharField(max_length=32, help_text="Such as HEAD, CHEST, ABDOMEN, KNEE.")
-    laterality = models.CharField(max_length=1, blank=True, help_text="L, R, B or empty.")
+    laterality = models.CharField(max_length=1, blank=True, help_text="L, R, B or empty.")  # (0020,0060) has L and R
     subspecialty = models.ForeignKey(Subspecialty, on_delete=models.PROTECT, related_name="procedures")
     minutes = models.PositiveSmallIntegerField(help_text="Room time, minutes.")
     reading_minutes = models.DecimalField(max_digits=5, decimal_places=1, help_text="Median reading time, minutes.")
@@ -92,6 +94,7 @@ class Procedure(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
+            # The index that ris.orders.prepared_queries asks: an order's code matches in either case.
             models.UniqueConstraint(Upper("code"), "coding_system", name="procedure_code"),
             models.CheckConstraint(condition=Q(laterality__in=["", "L", "R", "B"]), name="procedure_laterality"),
         ]

@@ -19,7 +19,7 @@ def procedures_matching(text: str, *, modality: str = "") -> QuerySet[Procedure]
     if modality:
         procedures = procedures.filter(modality=modality)
     by_words = Q()
-    for word in words:
+    for word in words:  # names are searched in any place; CPT and LOINC as a whole, since parts of numbers mean nothing
         by_words &= (
             Q(name__icontains=word) | Q(body_region__icontains=word) | Q(modality__iexact=word) | Q(cpt=word)
             | Q(loinc=word)

@@ -81,6 +81,7 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
         if not change:  # the form for a new user has no boxes for roles and sites
             return
         person, actor, at = form.instance, actor_of(request), now()
+        # Groups that are no role of ours (another package's, an old version's) stay as they are.
         had_roles = {Role(name) for name in person.groups.values_list("name", flat=True) if name in set(Role)}
         had_sites = set(granted_sites(person))
         roles = {Role(name) for name in form.cleaned_data["roles"]}

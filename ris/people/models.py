@@ -29,6 +29,7 @@ class User(AbstractUser):
         return f"{name}, {self.title}" if self.title else name
 
 
+# Direct tables: guardian's generic ones keep the object's id as a text, which joins to no primary key by index.
 class SiteUserPermission(UserObjectPermissionBase):
     """django-guardian's direct table: this user may do this at this site."""
 
@@ -52,6 +53,7 @@ class ApiToken(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     label = models.CharField(max_length=80)
+    # Unique, so indexed: each API request looks its token up by it.
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, hexadecimal.")
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -30,10 +30,10 @@ class LoginPage(LoginView):
 
     template_name = "people/login.html"
     redirect_authenticated_user = True
-    next_page = "/"
+    next_page = "/"  # where no ?next= is given; :func:`home` goes on from there
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        response = super().form_valid(form)
+        response = super().form_valid(form)  # logs in; only then is there a user to audit
         user = user_of(self.request)
         record(actor_of(self.request), "people.login", user, at=now())
         return response

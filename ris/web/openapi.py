@@ -7,6 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 
+# drf-spectacular finds these classes by being imported (ris.apps), not by a setting.
 class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """API tokens are bearer tokens (RFC 6750)."""
 

@@ -27,6 +27,7 @@ def health(request: HttpRequest) -> JsonResponse:
         quiet = kernel_health.silence(kernel_health.SWEEPS, at=now())
     except DatabaseError:
         return JsonResponse({"database": "away", "disk": space}, status=503)
+    # Silent sweeps are told but are no 503: taking this process out of the balancer would start none of them.
     seconds = round(quiet.total_seconds()) if quiet is not None else None
     body = {"database": "ok", "disk": space, "sweeps_silent_seconds": seconds}
     return JsonResponse(body, status=503 if space == "full" else 200)

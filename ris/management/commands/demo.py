@@ -87,7 +87,7 @@ class Command(BaseCommand):
 
     def _say(self, line: str) -> None:
         self.stdout.write(f"{time.strftime('%H:%M:%S')} {line}")
-        self.stdout.flush()
+        self.stdout.flush()  # a pipe is buffered, and who watches wants each line at once
 
     def _show(self, message: str) -> None:
         self.stdout.write(message.replace("\r", "\n") + "\n")

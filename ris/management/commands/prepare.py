@@ -19,11 +19,13 @@ class Command(BaseCommand):
     help = "Make ready to serve: migrate, collect static files, fill an empty database with the demo hospital."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # The grants follow the migrations, which may have made new tables.
         call_command("migrate", interactive=False, verbosity=options["verbosity"] - 1)
         if settings.RIS.database_role:
             growing = grant_application(settings.RIS.database_role)
             self.stdout.write(f"{settings.RIS.database_role} may serve; it can only append to {', '.join(growing)}.")
         if self._static_is_old():
+            # clear: each version's files have hashes in their names, so old ones would pile up.
             call_command("collectstatic", interactive=False, clear=True, verbosity=0)
         if settings.RIS.demo and not User.objects.exists():
             call_command("demo", "seed")
