@@ -188,23 +188,23 @@ def separate(incoming: Incoming) -> str:
         raise Invalid("A37 names two patients: it needs PID twice.", at="PID[2]", code="100")
     former = PatientIntent(identifiers=identifiers(pids[1], 3, incoming))
     keep, other = write_pid(pids[0], incoming), find_patient(former.identifiers)
-    said: Any = {"reason": "ADT A37", "actor": incoming.actor, "at": incoming.at, "said_at": incoming.message_at}
+    cause: Any = {"reason": "ADT A37", "actor": incoming.actor, "at": incoming.at, "said_at": incoming.message_at}
     if other is not None and other == keep:
-        return _unmerge([*identifiers(pids[0], 3, incoming), *former.identifiers], keep, said, incoming)
+        return _unmerge([*identifiers(pids[0], 3, incoming), *former.identifiers], keep, cause, incoming)
     if other is None:
         other = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
         incoming.did("created", other)
-    note_separation(keep.pk, other.pk, **said)
+    note_separation(keep.pk, other.pk, **cause)
     return "" if incoming.effects else "These patients are two here."
 
 
-def _unmerge(named: list[tuple[str, str, str]], keep: Patient, said: Any, incoming: Incoming) -> str:
+def _unmerge(named: list[tuple[str, str, str]], keep: Patient, cause: Any, incoming: Incoming) -> str:
     merge = merge_that_moved(named, keep)
     if merge is None:
         raise Invalid("These are identifiers of one patient, who was not merged here.", at="PID[2]-3", code="204")
     if merge.said_at > incoming.message_at:
         return "They were merged by what was said later."
-    unmerge_patients(merge.pk, **said)
+    unmerge_patients(merge.pk, **cause)
     incoming.did("separated", merge.retired)
     incoming.did("kept", keep)
     return ""

@@ -70,6 +70,7 @@ def write_allergies(incoming: Incoming) -> str:
     patient = write_pid(pid, incoming)
     known: list[str] = list(patient.allergies)
     rows = incoming.message.all("IAM")
+    # No action code: the message is a snapshot (HL7 3.4.7), so what it does not name is gone.
     if not any(row.text(6) for row in rows):
         known = []
     for row in rows:
@@ -112,9 +113,9 @@ def _visit_numbers(pid: Segment, mrg: Segment, incoming: Incoming) -> tuple[Iden
 
 def _visit(numbers: Identifiers) -> Visit | None:
     for number, authority, _ in numbers:
-        found = Visit.objects.select_related("patient").filter(number=number, authority=authority).first()
-        if found:
-            return found
+        visit = Visit.objects.select_related("patient").filter(number=number, authority=authority).first()
+        if visit:
+            return visit
     return None
 
 

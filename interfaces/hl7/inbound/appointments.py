@@ -65,9 +65,9 @@ def _find_order(sch: Segment, patient: Patient, incoming: Incoming) -> Order | N
     orders = Order.objects.filter(patient=patient).exclude(state=order_states.CANCELLED)
     numbers = [number for number in (sch.text(1), sch.text(2)) if number]
     named = Q(placer_number__in=numbers) | Q(filler_number__in=numbers) | Q(accession__in=numbers)
-    found = list(orders.filter(named)[:2]) if numbers else []
-    if len(found) == 1:
-        return found[0]
+    matches = list(orders.filter(named)[:2]) if numbers else []
+    if len(matches) == 1:
+        return matches[0]
     given = [ais.text(3) for ais in incoming.message.all("AIS") if ais.text(3)]
     codes = {*given, *(incoming.mapping.meaning("procedure", code) for code in given)}
     waiting = RequestedProcedure.objects.filter(
@@ -81,8 +81,8 @@ def _device_at(location: str, incoming: Incoming) -> Device | None:
     """The only active device that a location names: by AE title, name or room."""
     meant = incoming.mapping.meaning("location", location)
     named = Q(ae_title__iexact=meant) | Q(name__iexact=meant) | Q(room__iexact=meant)
-    found = list(Device.objects.filter(named, active=True)[:2]) if meant else []
-    return found[0] if len(found) == 1 else None
+    devices = list(Device.objects.filter(named, active=True)[:2]) if meant else []
+    return devices[0] if len(devices) == 1 else None
 
 
 def _booked(sch: Segment, incoming: Incoming) -> list[Procedure]:

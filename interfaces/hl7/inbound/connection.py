@@ -75,7 +75,9 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         sock = transport.get_extra_info("socket")
         if sock is not None:
+            # An answer is smaller than a segment: Nagle would hold it back for the ACK of the one before.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # A peer whose firewall dropped the connection sends no FIN.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         peername = transport.get_extra_info("peername")
         self._address = str(peername[0]) if peername else ""
@@ -98,6 +100,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer has said all; without TLS it may still be listening for its answers."""
         self._end()
+        # asyncio cannot keep a TLS connection half open.
         return self._transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
@@ -112,6 +115,7 @@ class Connection(asyncio.Protocol):
             self._exchanges.append(exchange)
             self._waiting_bytes += len(body)
             self._store(exchange)
+        # TCP slows the sender down; nothing is dropped.
         if frames and self._full:
             self._transport.pause_reading()
 

@@ -21,8 +21,8 @@ from ..v2.parser import Message, Segment
 from .orders.statements import Rank
 from .prepared_queries import SITES_BY_CODE
 
+# A clock that is wrong by a time zone keeps the order of its own messages; one further ahead is not believed.
 _MOST_AHEAD = timedelta(days=1)
-"""A clock that is wrong by a time zone keeps the order of its own messages; one further ahead is not believed."""
 
 
 @dataclass
@@ -162,8 +162,8 @@ class Incoming:
         return moment
 
 
+# What the column holds, about 63 years.
 _MOST_AHEAD_S = 2_000_000_000
-"""What the column holds, about 63 years."""
 CLOCK_TOLERANCE_S = 60
 """Seconds by which a sender's clock may be ahead before people are told: clocks that are kept right differ by less."""
 

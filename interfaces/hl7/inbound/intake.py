@@ -36,10 +36,10 @@ from .senders import find_peer
 
 log = structlog.get_logger(__name__)
 
+# Tries in all: a victim of a deadlock nearly always succeeds at its second.
 _DEADLOCKS = 3
-"""Tries in all: a victim of a deadlock nearly always succeeds at its second."""
+# How long a batch waits for a lock that somebody else holds: all its senders wait with it.
 _LOCK_TIMEOUT = "200ms"
-"""How long a batch waits for a lock that somebody else holds: all its senders wait with it."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def _row(arrival: Arrival, header: Header) -> tuple[Any, ...]:
         arrival.fault,
         header.kind[:16],
         header.event[:16],
+        # recover_header has cut the control id to the 199 characters of the column.
         header.control_id,
         header.version[:16],
         arrival.certificate[:200],
@@ -138,6 +139,7 @@ def process_batch(message_ids: Sequence[int], *, at: datetime) -> dict[int, Inbo
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
         rows = MESSAGES.all(*message_ids)
+        # All at once and sorted, so that two batches never wait for each other.
         processing.lock_control_ids(*{row.control_id for row in rows if row.control_id})
         return {row.pk: processing.process_row(row, at) for row in rows}
 

@@ -39,10 +39,10 @@ log = structlog.get_logger(__name__)
 
 MISMATCH_ALARM = "hl7-answer-mismatch"
 
+# Batch size for background messages on SQLite: each batch blocks the only writer.
 _LATER_ON_SQLITE = 4
-"""Batch size for background messages on SQLite: each batch blocks the only writer."""
+# Orders in a message beyond which it is processed by itself: all senders of its batch would wait for it.
 _BULK = 16
-"""Orders in a message beyond which it is processed by itself: all senders of its batch would wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,7 @@ class Listener:
 
     def _serving(self) -> bool:
         """Whether messages are pouring in, or wait to be stored behind what nobody waits for."""
+        # 50 ms without a message: the burst is over.
         return self._storing.busy or time.monotonic() - self._served_at < 0.05
 
     def _stored(self, batch: list[Exchange], error: Exception | None) -> None:
@@ -169,6 +170,7 @@ class Listener:
 
     async def close(self) -> None:
         """Let messages in work finish, then end all connections and threads."""
+        # 100 × 50 ms: five seconds for what is in work; what is not answered then is sent again.
         for _ in range(100):
             if not any(connection.busy for connection in self._connections):
                 break
@@ -227,12 +229,14 @@ async def _serve(
 ) -> None:
     listener = Listener(limits)
     try:
+        # backlog: a hospital whose network comes back connects all its senders at once.
         server = await asyncio.get_running_loop().create_server(
             listener.new_connection, host, port, ssl=tls, backlog=512, ssl_handshake_timeout=10.0 if tls else None
         )
         listener.begin()
         on_listening(server.sockets[0].getsockname()[1])
         while not stop.is_set():
+            # The stop event is of threads: the loop can only look at it.
             await asyncio.sleep(0.1)
             listener.check_timeouts()
         server.close()

@@ -80,6 +80,7 @@ def resolve_intent(intent: PatientIntent, incoming: Incoming, *, authoritative: 
 def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
     """PID and AL1. A field that is empty was not said; ``""`` says that it is empty (HL7 2.5.3)."""
     ids = identifiers(pid, 3, incoming)
+    # PID-2 and PID-4 hold the identifiers of senders before 2.3.1.
     if not ids:
         ids = identifiers(pid, 2, incoming) or identifiers(pid, 4, incoming)
         if ids:
@@ -99,11 +100,11 @@ def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
     )
 
 
+# Types of names (table 0200) in the order in which one is taken as the patient's: legal, not said, display, adopted,
+# birth; any other (nickname, alias, pseudonym, maiden) only where nothing better is there.
 _NAME_TYPES = ("L", "", "U", "D", "C", "B")
-"""Types of names (table 0200) in the order in which one is taken as the patient's: legal, not said, display, adopted,
-birth; any other (nickname, alias, pseudonym, maiden) only where nothing better is there."""
+# Maiden and birth name: the person's, from before.
 _FORMER = ("M", "B")
-"""Maiden and birth name: the person's, from before."""
 # Characters that the columns hold: family, given, middle name, suffix, prefix (XPN.1 to .5).
 _MOST_OF_NAME = (194, 120, 120, 32, 32)
 
@@ -194,15 +195,15 @@ def _state(incoming: Incoming) -> dict[str, Any]:
     event, pv1 = incoming.header.event, incoming.message.first("PV1")
     if incoming.header.kind != "ADT":
         return {}
-    said: dict[str, Any] = {"state": STATES.get(event), "discharge_pending": PENDING.get(event)}
+    fields: dict[str, Any] = {"state": STATES.get(event), "discharge_pending": PENDING.get(event)}
     if event == "A13":
         back = pv1 is not None and pv1.text(2).upper() in OUTPATIENT_CLASSES
-        said["state"] = "outpatient" if back else "admitted"
-    if said["discharge_pending"] is None and _leaves_today(incoming):
-        said["discharge_pending"] = True
+        fields["state"] = "outpatient" if back else "admitted"
+    if fields["discharge_pending"] is None and _leaves_today(incoming):
+        fields["discharge_pending"] = True
     evn = incoming.message.first("EVN")
     happened = incoming.moment(evn, 6) if evn else None
-    return said | ({"state_at": happened} if happened else {})
+    return fields | ({"state_at": happened} if happened else {})
 
 
 def _leaves_today(incoming: Incoming) -> bool:

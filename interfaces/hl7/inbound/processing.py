@@ -55,6 +55,7 @@ def process_row(row: InboundMessage, at: datetime) -> InboundMessage:
     except Refusal as refusal:
         header = recover_header(raw)
         return _refuse(row, header, acknowledgment.fault_from(refusal), at)
+    # A resend may arrive on another connection while the first is applied.
     if header.control_id:
         lock_control_ids(header.control_id)
     row.peer, row.charset = peer, message.codec
@@ -95,6 +96,7 @@ def _open(row: InboundMessage, raw: bytes) -> tuple[Message, Header, Peer]:
     peer = identify(recovered, row.address, certificate)
     message = parse_message(raw, charset=peer.charset)
     header = parse_header(message)
+    # The recovered header lacks escapes and other characters than ASCII; the parsed one is what the sender is known by.
     if (header.sending_application, header.sending_facility) != (peer.application, peer.facility):
         peer = identify(header, row.address, certificate)
     return message, header, peer
@@ -134,6 +136,7 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
         if isinstance(refusal, IdentityDoubt):
             _ask_identity(refusal, incoming, at)
         return _refuse(row, incoming.header, acknowledgment.fault_from(refusal), at, incoming)
+    # A lock or a lost database: the caller tries again, so it is no failure of the message.
     except OperationalError:
         raise
     except Exception as error:  # our own mistake: kept, shown, alarmed; the listener goes on
@@ -167,6 +170,7 @@ def _refuse(
 
 
 def _fail(row: InboundMessage, incoming: Incoming, error: Exception, at: datetime) -> InboundMessage:
+    # File and line only: the text of an error may hold patient data.
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

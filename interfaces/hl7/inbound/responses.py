@@ -18,8 +18,8 @@ BUSY = Fault("207", "", "The message could not be taken now; please send it agai
 
 ALWAYS, NEVER, ON_ERROR, ON_SUCCESS = "AL", "NE", "ER", "SU"
 """Conditions of table 0155."""
+# Condition → whether an acknowledgment is wanted for (success, error).
 _WANTED = {ALWAYS: (True, True), NEVER: (False, False), ON_ERROR: (False, True), ON_SUCCESS: (True, False)}
-"""Condition → whether an acknowledgment is wanted for (success, error)."""
 
 
 def is_enhanced(header: Header, peer: Peer | None) -> bool:
@@ -92,8 +92,8 @@ RESPONSES = {"ORM^O01": "ORR^O02", "OMG^O19": "ORG^O20", "OMI^O23": "ORI^O24"}
 """Order message → its response, for peers who expect more than ACK."""
 
 _OK = {"NW": "OK", "CA": "CR", "DC": "DR", "HD": "HR", "RL": "OK", "XO": "XR", "RP": "RQ", "RO": "OK", "SN": "NA"}
+# ORC-1 of the answer to each control code (HL7 table 0119).
 _UNABLE = {"NW": "UA", "CA": "UC", "DC": "UD", "HD": "UH", "RL": "UR", "XO": "UX", "RP": "UM", "RO": "UM"}
-"""ORC-1 of the answer to each control code (HL7 table 0119)."""
 
 
 def order_response(header: Header, incoming: Incoming, code: str) -> tuple[str, tuple[str, ...]]:
@@ -110,6 +110,7 @@ def order_response(header: Header, incoming: Incoming, code: str) -> tuple[str, 
     if incoming.peer.ack_style != "order" and not (asks_for_a_number and code == ACCEPT):
         return "ACK", ()
     table = _OK if code == ACCEPT else _UNABLE
+    # In the same transaction as the order: the answer tells a number that is committed with it.
     fillers = dict(Order.objects.filter(accession=incoming.accession).values_list("placer_number", "filler_number"))
     segments = []
     for group in cut_groups(incoming.message):
@@ -118,7 +119,7 @@ def order_response(header: Header, incoming: Incoming, code: str) -> tuple[str, 
             continue
         placer, control = orc.text(2), orc.text(1).upper()
         ours = _UNABLE if placer in incoming.unable else table
-        said = "^".join(escape(orc.text(2, component)) for component in (1, 2, 3, 4)).rstrip("^")
+        entity = "^".join(escape(orc.text(2, component)) for component in (1, 2, 3, 4)).rstrip("^")
         filler = escape(fillers.get(placer) or orc.text(3))
-        segments.append(f"ORC|{ours.get(control, 'OK' if code == ACCEPT else 'UA')}|{said}|{filler}")
+        segments.append(f"ORC|{ours.get(control, 'OK' if code == ACCEPT else 'UA')}|{entity}|{filler}")
     return response, tuple(segments)

@@ -82,8 +82,8 @@ VERSIONS = frozenset(
 )
 PROCESSING_IDS = frozenset({"", "P", "T", "D"})
 ORDER_SEGMENTS = frozenset({"ORC", "OBR"})
+# Events of table 0003 that an EMR's feed has beside those that are applied here.
 _EVENTS = {"ADT": re.compile(r"A(0[1-9]|[1-5]\d|6[0-2])"), "SIU": re.compile(r"S(1[2-9]|2[0-6])")}
-"""Events of table 0003 that an EMR's feed has beside those that are applied here."""
 
 
 def find_entry(header: Header, message: Message, peer: Peer) -> Entry | Fault | str:
@@ -94,6 +94,7 @@ def find_entry(header: Header, message: Message, peer: Peer) -> Entry | Fault | 
         return Fault("203", "MSH-12", "HL7 versions 2.1 to 2.8 are taken.")
     if header.processing_id not in PROCESSING_IDS:
         return Fault("202", "MSH-11", "The processing id is one of P, T, D.")
+    # After version and processing id: what is malformed is refused even where it would be ignored.
     if header.type in peer.ignored_events:
         return f"{header.type} of this sender is ignored, as its settings say."
     entry = MESSAGES.get(header.type)
@@ -121,6 +122,7 @@ def apply_message(entry: Entry, incoming: Incoming) -> str:
 
     One labelled ADT that holds an order is applied as both, with a warning.
     """
+    # The patient first: the order of a mislabelled message is of that patient.
     ignored = entry.handler(incoming)
     mislabelled = incoming.header.kind == "ADT" and entry.handler is write_patient
     if mislabelled and any(segment.name in ORDER_SEGMENTS for segment in incoming.message.segments):

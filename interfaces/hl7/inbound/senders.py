@@ -33,22 +33,22 @@ def identify(header: Header, address: str, certificate: str | None) -> Peer:
     In a demo a sender that is not known yet, on this machine, gets a row of its own, flagged.
     """
     application, facility = header.sending_application[:199], header.sending_facility[:199]
-    found = PEER.first(application, facility)
-    if found is None:
+    peer = PEER.first(application, facility)
+    if peer is None:
         if not (settings.RIS.demo and is_loopback(address)):
             raise Unwelcome("This sending application is not known here; ask for it to be set up.", at="MSH-3")
-        found = _first_seen(application, facility)
-    if not found.enabled:
+        peer = _first_seen(application, facility)
+    if not peer.enabled:
         raise Unwelcome("This sending application is switched off here.", at="MSH-3")
-    if not _may_send_from(found, address):
+    if not _may_send_from(peer, address):
         raise Unwelcome("This sending application may not send from this address.", at="MSH-3")
-    if certificate is not None and found.certificate and found.certificate != certificate:
+    if certificate is not None and peer.certificate and peer.certificate != certificate:
         shown = f"“{certificate}”" if certificate else "none"
-        cure = f"send with the certificate “{found.certificate}”, or have it changed in this sender's settings"
+        cure = f"send with the certificate “{peer.certificate}”, or have it changed in this sender's settings"
         raise Unwelcome(
             f"This sending application must show its own TLS certificate; shown was {shown}: {cure}.", at="MSH-3"
         )
-    return found
+    return peer
 
 
 def find_peer(header: Header) -> Peer | None:
@@ -74,6 +74,7 @@ def set_up(peer_id: int, changes: dict[str, Any], *, version: int, actor: Actor,
 
 
 def _first_seen(application: str, facility: str) -> Peer:
+    # 58 characters, so that " (99)" still fits in the 64 of the column.
     base = ("@".join(filter(None, [application, facility])) or "unnamed")[:58]
     for number in ("", *(f" ({n})" for n in range(2, 100))):
         try:
@@ -94,6 +95,7 @@ def is_loopback(address: str) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return address == ""
+    # A dual-stack socket shows 127.0.0.1 as ::ffff:127.0.0.1.
     mapped = getattr(ip, "ipv4_mapped", None)
     return (mapped or ip).is_loopback
 

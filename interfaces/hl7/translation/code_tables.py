@@ -51,15 +51,16 @@ class Mapping:
     def __init__(self, peer_id: int) -> None:
         self._tables: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         ours = Q(peer=peer_id) | Q(peer=None)
+        # The lines for all peers first: the peer's own overwrite them.
         for entry in MapEntry.objects.filter(ours).order_by(F("peer").asc(nulls_first=True)):
             self._tables[entry.table][entry.given.upper()] = (entry.meant, entry.text)
 
     def find(self, table: str, given: str) -> tuple[str, str] | None:
         """(meaning, its name) of a value; None when no line says anything about it."""
-        found = self._tables[table].get(given.upper())
-        if found is None and given.upper() in COMMON.get(table, {}):
+        entry = self._tables[table].get(given.upper())
+        if entry is None and given.upper() in COMMON.get(table, {}):
             return COMMON[table][given.upper()], ""
-        return found
+        return entry
 
     def values(self, table: str) -> Container[str]:
         """Return the values, in upper case, to which the lines of a table give a meaning."""
@@ -67,8 +68,8 @@ class Mapping:
 
     def meaning(self, table: str, given: str) -> str:
         """The meaning of a value; the value itself when no line says anything about it."""
-        found = self.find(table, given) if given else None
-        return given if found is None else found[0]
+        entry = self.find(table, given) if given else None
+        return given if entry is None else entry[0]
 
     def station(self, *, code: str, location: str, modality: str) -> str:
         """The AE title of the rule that says most about this exam; empty when none fits."""
@@ -77,6 +78,7 @@ class Mapping:
         for rule, (title, _) in self._tables["station"].items():
             terms = dict(part.strip().partition("=")[::2] for part in rule.split("&"))
             fits = all(facts.get(name.strip().lower()) == value.strip() for name, value in terms.items())
+            # Of two rules of as many terms the first that was read stays.
             if fits and len(terms) > best_terms:
                 best, best_terms = title, len(terms)
         return best

@@ -51,9 +51,9 @@ class BadTable(Invalid):
 
     def __init__(self, faults: list[tuple[str, str, str]]) -> None:
         line, column, _ = faults[0]
-        said = [f"{line}, {column}: {text}" if column else f"{line}: {text}" for line, column, text in faults[:20]]
+        sentences = [f"{line}, {column}: {text}" if column else f"{line}: {text}" for line, column, text in faults[:20]]
         more = f" And {len(faults) - 20} more." if len(faults) > 20 else ""
-        super().__init__(" ".join(said) + more, at=f"{line}, {column}" if column else line)
+        super().__init__(" ".join(sentences) + more, at=f"{line}, {column}" if column else line)
         self.faults = faults
 
 
@@ -87,6 +87,7 @@ def import_csv(peer_id: int | None, text: str, *, actor: Actor, at: datetime) ->
 
 def _rows(text: str) -> Iterator[tuple[str, dict[str, str]]]:
     """(``line N``, cells by column). Raises BadTable for a head that names no columns."""
+    # Excel writes a byte-order mark and, in many countries, semicolons.
     text = text.lstrip("\ufeff")
     head = text.split("\n", 1)[0]
     reader = csv.DictReader(io.StringIO(text), delimiter=";" if head.count(";") > head.count(",") else ",")
@@ -151,6 +152,7 @@ def drop_entry(entry_id: int, *, actor: Actor, at: datetime) -> None:
 def _tell(peer_id: int | None, action: str, actor: Actor, at: datetime, **detail: Any) -> None:
     """Let the peers concerned grow a version, which their kept tables are keyed by; and audit."""
     peers = Peer.objects.all() if peer_id is None else Peer.objects.filter(pk=peer_id)
+    # Every process keeps the tables by peer and version: a new version is read anew.
     if not peers.update(version=F("version") + 1) and peer_id is not None:
         raise NotFound("There is no such peer.")
     for peer in peers:

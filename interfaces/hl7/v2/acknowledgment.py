@@ -137,8 +137,8 @@ def build_acknowledgment(
     return ("\r".join([*segments, *body]) + "\r").encode(codec_named(header.charset) or "utf-8", "replace")
 
 
+# Within which MSH stands, as in ``header.recover_header``.
 _HEAD_BYTES = 8192
-"""Within which MSH stands, as in ``header.recover_header``."""
 
 
 def echoes_control_id(answer: bytes, header: Header, raw: bytes) -> bool:
@@ -182,6 +182,7 @@ def _err(fault: Fault, header: Header) -> str:
     err_1 = (
         f"{'^'.join(location[i] for i in (0, 1, 2))}^{fault.code}&{meaning}&HL70357" if header.version < "2.5" else ""
     )
+    # ERR-2 (ERL) came with 2.5; before, ERR-1 (ELD) held place and code together.
     where = "^".join(location).rstrip("^")
     return f"ERR|{err_1}|{where}|{fault.code}^{meaning}^HL70357|E||||{escape(fault.text)}"
 

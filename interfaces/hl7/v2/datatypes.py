@@ -24,6 +24,7 @@ def parse_moment(text: str, default: tzinfo) -> datetime | None:
     try:
         start = datetime(year or 0, month or 1, day or 1, tzinfo=_offset(match.group(8)) or default)
         elapsed = timedelta(
+            # 24:00 and a leap second are written by some systems; both are the next moment.
             hours=_upto(hour, 24),
             minutes=_upto(minute, 59),
             seconds=_upto(second, 60),

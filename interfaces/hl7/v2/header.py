@@ -70,8 +70,8 @@ def _header(values: list[str], kind: str, event: str) -> Header:
     return Header(*[*names[:5], kind, event, *names[5:], *acknowledgments, charset])
 
 
+# Within which MSH is looked for: a message that is too long or garbled must not cost a scan of all of it.
 _HEAD_BYTES = 8192
-"""Within which MSH is looked for: a message that is too long or garbled must not cost a scan of all of it."""
 _MSH = re.compile(rb"MSH([^\w\s][^\r\n]*)")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 

@@ -54,6 +54,7 @@ class Deframer:
                 data = self._seek_start(data)
                 continue
             body, end, data = data.partition(END)
+            # A start byte in a frame: the sender lost its connection in the middle and began again.
             *given_up, body = body.split(START)
             for part in given_up:
                 self._grow(part, frames)

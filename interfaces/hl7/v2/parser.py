@@ -185,6 +185,7 @@ def parse_message(raw: bytes, *, charset: str = "") -> Message:
         fields = [name, delimiters[0], *rest] if name == "MSH" else [name, *rest]
         segments.append(Segment(name, fields, counts[name], delimiters, escapes))
     message = Message(segments, decoded)
+    # One frame gets one answer.
     if counts["MSH"] > 1:
         raise Unreadable("Two messages came in one frame.", at="MSH[2]")
     if text[3:8] != DEFAULT_DELIMITERS:

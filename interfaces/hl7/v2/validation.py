@@ -21,8 +21,8 @@ VERSIONS = ("2.3.1", "2.4", "2.5", "2.5.1")
 """Versions that we write. (hl7apy's group tables of 2.6 and later refuse a second COMMON_ORDER.)"""
 
 
+# Encapsulated data beyond its beginning: hl7apy knows a largest size for it, where the standard has none.
 _DATA = re.compile(r"(\rOBX\|\d*\|ED\|[^\r]*?\^Base64\^[A-Za-z0-9+/]{0,64})[A-Za-z0-9+/=]*")
-"""Encapsulated data beyond its beginning: hl7apy knows a largest size for it, where the standard has none."""
 
 
 def why_invalid(text: str, profile: tuple[Any, ...] | None = None) -> str:

@@ -115,6 +115,7 @@ def _numbered(order: Order, before: Picture, changes: list[Change], acting: Acti
     """
     if all(change.was is None for change in changes):
         return [(change, "") for change in changes]
+    # By identity: two procedures of a picture may be equal.
     rows = dict(zip(map(id, before.procedures), pair_rows(order, before.procedures), strict=True))
     numbered = []
     for change in changes:

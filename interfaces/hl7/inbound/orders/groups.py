@@ -68,10 +68,10 @@ def cut_groups(message: Message) -> list[Group]:
             _share_study(groups, segment)
         else:
             _add_segment(current, segment)
-    found = [group for group in groups if group.orc or group.obr or any(r.steps for r in group.requests)]
-    for group in found:
+    orders = [group for group in groups if group.orc or group.obr or any(r.steps for r in group.requests)]
+    for group in orders:
         group.request().diagnoses[:0] = for_all
-    return found
+    return orders
 
 
 def _add_request(groups: list[Group], obr: Segment) -> None:
@@ -80,6 +80,7 @@ def _add_request(groups: list[Group], obr: Segment) -> None:
     current = group.request()
     if current.obr is not None:
         numbered = group.orc is not None and group.orc.text(2)
+        # An ORC without ORC-2 that stands for several orders: OBR-2 tells them apart.
         if not numbered and obr.text(2) and current.obr.text(2) and obr.text(2) != current.obr.text(2):
             group = Group(orc=group.orc, timing=group.timing)
             groups.append(group)

@@ -146,16 +146,16 @@ def _join(standing: Utterance, more: Utterance) -> Utterance:
     Its procedures are its own: none is merged with another here.
     """
     first, second = standing.statement, more.statement
-    one, other = first.content, second.content
+    former, added = first.content, second.content
     content = replace(
-        overlay(other, one),
-        reason=join_once([one.reason, other.reason]),
-        clinical_info=join_once([one.clinical_info, other.clinical_info]),
-        comments=join_once([one.comments, other.comments]),
-        reason_codes=tuple(dict.fromkeys(one.reason_codes + other.reason_codes)),
-        diagnoses=tuple(dict.fromkeys(one.diagnoses + other.diagnoses)),
-        observations=tuple(dict.fromkeys(one.observations + other.observations)),
-        copies_to=tuple(dict.fromkeys(one.copies_to + other.copies_to)),
+        overlay(added, former),
+        reason=join_once([former.reason, added.reason]),
+        clinical_info=join_once([former.clinical_info, added.clinical_info]),
+        comments=join_once([former.comments, added.comments]),
+        reason_codes=tuple(dict.fromkeys(former.reason_codes + added.reason_codes)),
+        diagnoses=tuple(dict.fromkeys(former.diagnoses + added.diagnoses)),
+        observations=tuple(dict.fromkeys(former.observations + added.observations)),
+        copies_to=tuple(dict.fromkeys(former.copies_to + added.copies_to)),
     )
     return Utterance(standing.keys, replace(first, content=content, procedures=first.procedures + second.procedures))
 

@@ -52,6 +52,7 @@ def trail_of(incoming: Incoming, keys: OrderKeys) -> OrderTrail:
     names no order.
     """
     if keys.placer:
+        # The lock comes before the read: the second of two first messages must find the trail of the first.
         lock_placer(keys.authority, keys.placer)
         trail = _trail(keys.authority, keys.placer, lambda: find_order(keys.authority, keys.placer))
         if keys.filler and trail.order is None:
@@ -76,8 +77,8 @@ def find_order_by_other_number(keys: OrderKeys, source: str) -> Order | None:
         lookups += [{"filler_number": keys.filler}, {"sender_filler_number": keys.filler, "source": source}]
     if keys.accession:
         lookups.append({"accession": keys.accession})
-    found = (Order.objects.filter(**lookup).order_by("-pk").first() for lookup in lookups)
-    return next((order for order in found if order is not None), None)
+    orders = (Order.objects.filter(**lookup).order_by("-pk").first() for lookup in lookups)
+    return next((order for order in orders if order is not None), None)
 
 
 def _trail(authority: str, number: str, known: Callable[[], Order | None]) -> OrderTrail:
@@ -98,6 +99,7 @@ def _adopt_statements(trail: OrderTrail, keys: OrderKeys) -> None:
     """Take over what was said under the sender's filler number alone before the placer number was known."""
     orphan = TRAIL.first(keys.authority, f"filler:{keys.filler}"[:64])
     if orphan is not None and orphan.order_id is None:
+        # The order does not matter: the projection sorts statements by rank.
         trail.said = [*trail.said, *orphan.said]
         orphan.delete()
 

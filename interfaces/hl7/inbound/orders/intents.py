@@ -15,10 +15,10 @@ from ..context import Incoming
 from .projection import Change, Picture
 from .statements import Content, Procedure, Step, said
 
+# Name space of Study Instance UIDs derived from accession numbers (uuid5 under 2.25).
 _UID_ROOT = uuid.UUID("6f1d2f3c-6f0e-4b7c-9a53-8b1b1c0f2a77")
-"""Name space of Study Instance UIDs derived from accession numbers (uuid5 under 2.25)."""
+# Fields that a new order is given and a change does not change.
 _FIXED = frozenset({"accession", "placed_at"})
-"""Fields that a new order is given and a change does not change."""
 
 
 def new_order_intent(

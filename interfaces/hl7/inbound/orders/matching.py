@@ -13,22 +13,22 @@ def pair(standing: Sequence[Procedure], named: Sequence[Procedure]) -> list[int 
     By number, by Study UID, by code and side, by code; then the only one left, where as many are named as stand.
     Numbers that differ are of different procedures. Each standing procedure is meant once.
     """
-    found: list[int | None] = [None] * len(named)
+    meant: list[int | None] = [None] * len(named)
     free = set(range(len(standing)))
     for alike in (_same_number, _same_study, _same_exam, _same_code):
         for position, procedure in enumerate(named):
-            if found[position] is not None:
+            if meant[position] is not None:
                 continue
             index = next((n for n in sorted(free) if alike(standing[n], procedure)), None)
             if index is not None:
-                found[position] = index
+                meant[position] = index
                 free.discard(index)
-    left = [position for position, index in enumerate(found) if index is None]
+    left = [position for position, index in enumerate(meant) if index is None]
     if len(standing) == len(named) and len(left) == 1 == len(free):
         (index,) = free
         if not _conflict(standing[index], named[left[0]]):
-            found[left[0]] = index
-    return found
+            meant[left[0]] = index
+    return meant
 
 
 def _same_number(standing: Procedure, named: Procedure) -> bool:

@@ -16,8 +16,8 @@ HEIGHT_CODES = frozenset({"8302-2", "3137-7", "3138-5", "8301-4", "50373000"})
 _WEIGHT_NAMES = frozenset({"WEIGHT", "BODY WEIGHT", "PATIENT WEIGHT", "WT"})
 _HEIGHT_NAMES = frozenset({"HEIGHT", "BODY HEIGHT", "PATIENT HEIGHT", "HT"})
 _KILOGRAMS = {"KG": 1.0, "G": 0.001, "LB": 0.45359237, "LBS": 0.45359237, "[LB_AV]": 0.45359237, "OZ": 0.028349523}
+# Unit → how many of the unit that DICOM wants ((0010,1030) kg, (0010,1020) m).
 _METRES = {"M": 1.0, "CM": 0.01, "MM": 0.001, "IN": 0.0254, "[IN_I]": 0.0254, "FT": 0.3048, "[FT_I]": 0.3048}
-"""Unit → how many of the unit that DICOM wants ((0010,1030) kg, (0010,1020) m)."""
 _MOST_KG, _MOST_M = 700.0, 3.0
 """No patient is heavier or taller: the unit must be wrong then."""
 

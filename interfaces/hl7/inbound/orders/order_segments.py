@@ -173,8 +173,8 @@ def _phone(segment: Segment | None, number: int) -> str:
     return ""
 
 
+# An extension has three digits; what has fewer is something else that a sender put there.
 _FEWEST_DIGITS = 3
-"""An extension has three digits; what has fewer is something else that a sender put there."""
 
 
 def _copies(obrs: list[tuple[Segment, set[int]]], incoming: Incoming) -> tuple[Recipient, ...]:

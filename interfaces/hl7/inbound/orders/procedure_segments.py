@@ -19,10 +19,10 @@ STUDY_UID_CODES = frozenset({"110180", "113014"})
 """OBX-3.1 (DCM): Study Instance UID; DICOM Study."""
 _UID = re.compile(r"\d+(\.\d+)+")
 _MODALITY = re.compile(r"[A-Z][A-Z0-9]{1,15}")
+# OBR-15 in words, and modifiers of CPT (50: both sides).
 _SIDES = {"L": "L", "LEFT": "L", "LT": "L", "R": "R", "RIGHT": "R", "RT": "R", "B": "B", "BILATERAL": "B", "50": "B"}
-"""OBR-15 in words, and modifiers of CPT (50: both sides)."""
+# Characters of an AE title (PS3.5 6.2).
 _MOST_AE = 16
-"""Characters of an AE title (PS3.5 6.2)."""
 
 
 def read_procedures(group: Group, incoming: Incoming, titles: frozenset[str]) -> list[Procedure]:
@@ -92,17 +92,18 @@ def _of_request(group: Group, request: Request, incoming: Incoming, titles: froz
         step = _obr_step(group, request, protocols, base, incoming, titles)
         procedure = replace(base, steps=(step,) if step != Step() else ())
         return [procedure] if procedure != Procedure() else []
-    found: dict[tuple[str, str], Procedure] = {}
+    procedures: dict[tuple[str, str], Procedure] = {}
     for ipc in request.steps:
         key = ipc.text(2), ipc.text(3)
-        standing = found.get(key) or replace(
+        standing = procedures.get(key) or replace(
             base, number=key[0][:16] or base.number, study_uid=_uid(ipc, 3) or base.study_uid
         )
         step = _ipc_step(group, request, ipc, protocols, incoming)
-        found[key] = replace(standing, modality=standing.modality or step.modality, steps=(*standing.steps, step))
-    if uid and any(p.study_uid not in (uid, "") for p in found.values()) and len(found) == 1:
+        procedures[key] = replace(standing, modality=standing.modality or step.modality, steps=(*standing.steps, step))
+    # Several IPC may be several studies; ZDS then speaks of none of them in particular.
+    if uid and any(p.study_uid not in (uid, "") for p in procedures.values()) and len(procedures) == 1:
         raise _disagree(request.steps[0].place(3))
-    return list(found.values())
+    return list(procedures.values())
 
 
 def _obr_step(

@@ -30,8 +30,8 @@ from .statements import (
     said,
 )
 
+# How far an exam is: of two statuses the one with the higher value counts.
 _FURTHER = {"": 0, STARTED: 1, DISCONTINUED: 2, COMPLETED: 3}
-"""How far an exam is: of two statuses the one with the higher value counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ def fold(statements: Iterable[Statement]) -> Picture:
     """Return the picture that the statements make, in whatever order they are given."""
     draft = _Draft()
     for statement in sorted(statements, key=lambda statement: statement.place):
+        # Ordered anew under its number: nothing of what was cancelled holds for the new order.
         if statement.verb == NEW and draft.cancelled:
             draft = _Draft(generation=draft.generation + 1)
         _apply(draft, statement)

@@ -27,12 +27,12 @@ def keep(
     result: Finding | Dictation, person: Person | None, *, accession: str, study_uid: str, message_id: int | None
 ) -> EarlyResult:
     """Keep a result, and who PID says it is of, for the case to come."""
-    said: dict[str, Any] = result.to_json()
+    content: dict[str, Any] = result.to_json()
     if person is not None:
-        said["person"] = person.to_json()
+        content["person"] = person.to_json()
     kind = "dictation" if isinstance(result, Dictation) else "ai"
     return EarlyResult.objects.create(
-        kind=kind, said=said, accession=accession, study_uid=study_uid, message_id=message_id
+        kind=kind, said=content, accession=accession, study_uid=study_uid, message_id=message_id
     )
 
 
@@ -67,16 +67,17 @@ def find_author(number: str) -> User | None:
 
 def author_of(number: str) -> User:
     """The same. Raises NotFound."""
-    found = find_author(number)
-    if found is None:
+    author = find_author(number)
+    if author is None:
         raise NotFound("Nobody here has the identifier of who dictated it.", at="OBR-32", code="204")
-    return found
+    return author
 
 
 def attach_early(item: ReadingItem, *, at: datetime) -> None:
     """Attach what was kept for this case. What is another patient's, or can no longer be attached, stays kept, and an
     alarm tells people of it."""
     about = Q(study_uid=item.procedure.study_uid) | Q(study_uid="", accession=item.accession)
+    # In the order in which they came: a later one may correct or withdraw an earlier one.
     for early in EarlyResult.objects.filter(about, attached_at=None).order_by("pk"):
         reason = _attach_kept(early, item, at)
         if reason:

@@ -23,8 +23,8 @@ YES = frozenset({"Y", "YES", "T", "TRUE", "1", "POS", "POSITIVE", "PRESENT", "DE
 NO = frozenset({"N", "NO", "F", "FALSE", "0", "NEG", "NEGATIVE", "ABSENT", "NOT DETECTED", "260385009", "2667000"})
 """OBX-5 of a coded finding that is not there (the last two: SNOMED CT negative, absent)."""
 _CODED = frozenset({"CE", "CWE", "CNE", "CF", "ID", "IS"})
+# Beginnings of coding systems (OBX-3.3) of findings in images; 99: local codes.
 _AI_SYSTEMS = ("AI", "RADELEMENT", "RADLEX", "99")
-"""Beginnings of coding systems (OBX-3.3) of findings in images; 99: local codes."""
 
 
 @dataclass(slots=True)

@@ -99,9 +99,9 @@ def _item(accession: str, uid: str) -> ReadingItem | None:
     """The case of that Study UID; else the first of that accession number."""
     items = ReadingItem.objects.select_related("procedure__order__patient")
     if uid:
-        found = items.filter(Q(procedure__study_uid=uid) | Q(procedure__performed_study_uid=uid)).first()
-        if found is not None or RequestedProcedure.objects.filter(study_uid=uid).exists():
-            return found
+        item = items.filter(Q(procedure__study_uid=uid) | Q(procedure__performed_study_uid=uid)).first()
+        if item is not None or RequestedProcedure.objects.filter(study_uid=uid).exists():
+            return item
     return items.filter(accession=accession).order_by("pk").first() if accession else None
 
 
@@ -110,13 +110,13 @@ def person_of(incoming: Incoming) -> Person | None:
     pid = incoming.message.first("PID")
     if pid is None:
         return None
-    said = patient_intent(pid, incoming)
-    born = said.birth_date if isinstance(said.birth_date, date) else None
+    intent = patient_intent(pid, incoming)
+    born = intent.birth_date if isinstance(intent.birth_date, date) else None
     traits = Traits(
-        family=said.family_name or "", given=said.given_name or "", ideographic=said.ideographic_name or "",
-        birth_date=born, sex=said.sex or "",
+        family=intent.family_name or "", given=intent.given_name or "", ideographic=intent.ideographic_name or "",
+        birth_date=born, sex=intent.sex or "",
     )  # fmt: skip
-    return Person(said.identifiers, traits)
+    return Person(intent.identifiers, traits)
 
 
 def is_patient(person: Person, patient: Patient) -> bool:

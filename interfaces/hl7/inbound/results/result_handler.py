@@ -34,11 +34,11 @@ _IMAGING = frozenset([
 ])
 """OBR-24 of imaging: table 0074, and the modalities of DICOM that senders write there."""
 # fmt: on
+# OBX-3 of a report of imaging, beside the codes of sections.
 _REPORT_CODES = frozenset({"18748-4", "11528-7", "68604-8", "59776-5", "19005-8", "GDT", "IMP", "REPORT", "RPT"})
-"""OBX-3 of a report of imaging, beside the codes of sections."""
 
+# OBX-11 or OBR-25 of a study that is whole (IHE RAD-132); R: it has begun to arrive.
 _WHOLE = frozenset({"O", "F", "C", ""})
-"""OBX-11 or OBR-25 of a study that is whole (IHE RAD-132); R: it has begun to arrive."""
 NOT_OURS = "No result of imaging: it holds neither a report, nor images, nor a finding in images."
 
 
@@ -48,11 +48,11 @@ def apply_results(incoming: Incoming) -> str:
     Raises Conflict where PID is of another patient than the exam. What is no result of imaging (laboratory values) is
     ignored or refused by name, as the sender's setting for orders of other departments says.
     """
-    found = [(group, request) for group in cut_groups(incoming.message) for request in group.requests]
-    if not found:
+    requests = [(group, request) for group in cut_groups(incoming.message) for request in group.requests]
+    if not requests:
         raise Invalid("A result message needs OBR.", at="OBR", code="100")
     others = 0
-    for group, request in found:
+    for group, request in requests:
         subject = find_subject(group, request)
         role = _role(request, subject, incoming)
         if role == IMAGES:

@@ -158,6 +158,7 @@ def _intent(group: Group, request: Request, incoming: Incoming, media_type: str,
 
 def _decode(obx: Segment) -> tuple[str, bytes]:
     """(media type, bytes) of an ED value. What it says it is, is checked against what it is."""
+    # ED.4 (table 0299). Senders that leave it out send Base64.
     if obx.text(5, 4).upper() not in ("BASE64", "A", "HEX", ""):
         raise Invalid("This encoding is not known; Base64, Hex or A.", at=obx.place(5), code="data-type")
     encoding, data = obx.text(5, 4).upper(), "".join(obx.text(5, 5).split())
@@ -182,6 +183,6 @@ def _media_type(obx: Segment, content: bytes) -> str:
     beginnings = ((b"%PDF-", "application/pdf"), (b"{\\rtf", "application/rtf"), (b"\xff\xd8\xff", "image/jpeg"),
                   (b"\x89PNG", "image/png"))  # fmt: skip
     known = next((media_type for start, media_type in beginnings if content.lstrip()[:8].startswith(start)), "")
-    said = MEDIA_TYPES.get(obx.text(5, 3).lower(), "")
+    named = MEDIA_TYPES.get(obx.text(5, 3).lower(), "")
     checked = {media_type for _, media_type in beginnings}
-    return known or (said if said not in checked else "") or "application/octet-stream"
+    return known or (named if named not in checked else "") or "application/octet-stream"
