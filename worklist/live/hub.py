@@ -39,6 +39,7 @@ DEEPEST = 64
 """Messages that wait for one client; further ones are dropped and the client re-reads."""
 
 
+# 4000 to 4999 are free for applications (RFC 6455 7.4.2).
 SIGNED_OUT, FORBIDDEN = 4401, 4403
 """Close codes, after the HTTP statuses."""
 
@@ -100,7 +101,7 @@ class Hub:
             self._feed = Feed()
             loops: tuple[Callable[[], Any], ...] = (self._hand_out, self._listen, self._watch_sessions)
             self._tasks = [asyncio.create_task(self._forever(loop)) for loop in loops]
-            await database_sync_to_async(self._feed.news)()
+            await database_sync_to_async(self._feed.news)()  # the first call only finds the place to read from
         self.clients.add(client)
 
     def leave(self, client: Client) -> None:
@@ -136,6 +137,7 @@ class Hub:
             for client in self.clients:
                 client.breathe()
             return
+        # One text for all clients of the same sites: JSON is made once, not once a client.
         texts: dict[frozenset[int], str] = {}
         for client in self.clients:
             if client.sites not in texts:
@@ -148,7 +150,7 @@ class Hub:
         """Bells of other processes, through the channel layer."""
         layer = get_channel_layer()
         if layer is None or isinstance(layer, InMemoryChannelLayer):
-            await asyncio.Event().wait()
+            await asyncio.Event().wait()  # for ever: no other process can be heard, and hubs of this one are woken
             return
         channel = await layer.new_channel()
         await layer.group_add(GROUP, channel)
@@ -198,8 +200,8 @@ class _Announcer:
         self._ring = threading.Event()
 
     def announce(self) -> None:
-        for one in list(_hubs.values()):
-            one.wake()
+        for hub_of_loop in list(_hubs.values()):  # a copy: another thread may start its hub meanwhile
+            hub_of_loop.wake()
         layer = get_channel_layer()
         if layer is None or isinstance(layer, InMemoryChannelLayer):
             return

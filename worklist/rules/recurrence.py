@@ -66,6 +66,7 @@ def check(duty: Duty) -> None:
     if "INTERVAL=0" in upper.replace("=00", "=0"):
         raise Invalid("An interval of nothing would never end.", at="rrule")
     try:
+        # Without COUNT, _rule ends it by UNTIL: one that never takes place would be looked for until the year 9999.
         parts = [part for part in upper.split(";") if not part.startswith("COUNT=")]
         if duty.rrule and not any(True for _ in _rule(";".join(parts), duty.first_day)):
             raise Invalid("This recurrence never takes place.", at="rrule")
@@ -77,7 +78,7 @@ def check(duty: Duty) -> None:
 def spans(duty: Duty, since: datetime, until: datetime) -> Iterator[Span]:
     """Occurrences that overlap the interval of aware moments, in order."""
     zone = ZoneInfo(duty.zone)
-    first = since.astimezone(zone).date() - timedelta(days=1)
+    first = since.astimezone(zone).date() - timedelta(days=1)  # a night shift began the day before
     last = until.astimezone(zone).date()
     for day in _days(duty, first, last):
         span = _span(duty, day)
@@ -93,11 +94,12 @@ def _days(duty: Duty, first: date, last: date) -> Iterator[date]:
             yield from (d for d in [duty.first_day] if d not in duty.off)
         return
     rule = _rule(duty.rrule, duty.first_day)
-    for found in rule.between(datetime.combine(first, time()), datetime.combine(last, time()), inc=True):
-        if found.date() not in duty.off:
-            yield found.date()
+    for midnight in rule.between(datetime.combine(first, time()), datetime.combine(last, time()), inc=True):
+        if midnight.date() not in duty.off:
+            yield midnight.date()
 
 
+# Kept, since each hour of the roster asks every shift's rule; some thousand shifts are a large house's.
 @lru_cache(maxsize=4096)
 def _rule(rrule: str, first_day: date) -> rruleset:
     # Naive local midnights: an UNTIL in UTC is cut to its date, since days are all that the rule says.

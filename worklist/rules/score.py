@@ -74,7 +74,7 @@ def _reading_points(case: Case, policy: Policy) -> float:
     return -policy.short_first_points(case.class_points) * math.log(ratio)
 
 
-# Never to be moved: the ranks of all rows count from it. Near the present, so that a float keeps the thousandths.
+# Never to be moved: the ranks of all rows count from it.
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 SECONDARY_AFTER, POOL_AFTER = 0.5, 0.75
@@ -119,7 +119,7 @@ def place(case: Case, at: datetime, *, reach: int = PRIMARY, policy: Policy = PR
     rank = base(case, policy) - SLOPE * minutes(late_from)
     if at >= late_from:
         return Place(LATE, rank - policy.too_late_points(case.class_points), SLOPE, None)
-    sla = timedelta(minutes=max(case.sla_minutes, 1.0))  # a rule may set 0: the turns must still differ
+    sla = timedelta(minutes=max(case.sla_minutes, 1.0))  # a minute at least, however short a rule makes it
     pool_after = POOL_AFTER_URGENT if case.class_points >= URGENT_FROM else POOL_AFTER
     secondary_from, pool_from = case.due_at - sla * (1 - SECONDARY_AFTER), case.due_at - sla * (1 - pool_after)
     lane = max(reach, POOL if at >= pool_from else SECONDARY if at >= secondary_from else PRIMARY)

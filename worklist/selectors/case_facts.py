@@ -18,6 +18,7 @@ from worklist.rules.score import reach_of
 from worklist.states import CLAIMED, FINAL, PRELIMINARY
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# Who read the last few knows the patient; a reader of years ago is no reason to prefer anybody.
 PRIORS_LOOKED_AT = 5
 
 
@@ -102,6 +103,7 @@ def needs_of(item: ReadingItem, at: datetime) -> Needs:
         pool=item.pool,
         modality=item.modality,
         region=item.region,
+        # By the date in UTC, as in the next-case statement (values["today"]): the two must agree at midnight.
         age=age_on(order.patient.birth_date, at.date()),
         urgency=item.urgency,
         reading_minutes=item.reading_minutes,
@@ -148,6 +150,7 @@ def clock_of(requested: RequestedProcedure, opened_at: datetime) -> Callable[[in
 
     def began(urgency: int) -> Began:
         fit = [row for row in rows if row.urgency in (None, urgency)]
+        # The most specific row: a site counts for more than a class, a class for more than a modality.
         row = max(fit, key=lambda r: (r.site_id is not None, r.urgency is not None, r.modality != ""), default=None)
         if row is None or row.event == ClockStart.OPENED:
             return Began(ClockStart.OPENED, opened_at)

@@ -22,6 +22,7 @@ ListName = Literal["mine", "subspecialty", "all", "parked", "unassigned", "overd
 LISTS: tuple[ListName, ...] = ("mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done")
 
 
+# What waits is what somebody can act on, so it stands before what is held, and parked cases come last.
 _HELD_LAST = Case(When(state__in=WAITING, then=0), When(state=CLAIMED, then=1), default=2)
 
 
@@ -37,10 +38,10 @@ def visible_items(viewer: User) -> QuerySet[ReadingItem]:
 
 def item_for(viewer: User, item_id: int) -> ReadingItem:
     """One visible item. Raises NotFound, also for one at a foreign site."""
-    found = with_context(visible_items(viewer)).filter(pk=item_id).first()
-    if found is None:
+    item = with_context(visible_items(viewer)).filter(pk=item_id).first()
+    if item is None:
         raise NotFound("There is no such reading item.")
-    return found
+    return item
 
 
 _CONTEXT = (
@@ -80,7 +81,7 @@ def _membership(viewer: User, list_name: str, at: datetime) -> Q:
         return Q(reader=viewer, state=CLAIMED) | waiting & (Q(assigned_to=viewer) | Q(reserved_for=viewer))
     if list_name == "subspecialty":
         pools = list(Skill.objects.filter(reader=viewer).values_list("subspecialty", flat=True))
-        return Q(pool__in=[*pools, 0])
+        return Q(pool__in=[*pools, 0])  # 0: no subspecialty is known of the procedure, so it is everybody's
     if list_name == "parked":
         return Q(state=PARKED)
     if list_name == "unassigned":
@@ -98,11 +99,11 @@ def rows_of(ids: Iterable[int], *, at: datetime) -> list[ReadingItem]:
     A page is cut out by its ids: to join all tables before that takes twice the time at 100,000 open items.
     """
     ids = list(ids)
-    found = with_context(ReadingItem.objects.filter(pk__in=ids)).annotate(score=score_now(at)).in_bulk()
+    rows = with_context(ReadingItem.objects.filter(pk__in=ids)).annotate(score=score_now(at)).in_bulk()
     policy = policy_in_force()  # once: each row shows the terms of its score
-    for item in found.values():
+    for item in rows.values():
         item.policy = policy
-    return [found[pk] for pk in ids if pk in found]
+    return [rows[pk] for pk in ids if pk in rows]  # one may have gone between the two queries
 
 
 _COUNTED = tuple(name for name in LISTS if name != "done")

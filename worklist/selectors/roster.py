@@ -49,14 +49,14 @@ class Roster:
         for entry in self._entries:
             for span in spans(entry.duty, since, until):
                 stand_in = entry.substitutes.get(span.day)
-                found = replace(entry.proto, span=span)
-                yield replace(found, reader_id=stand_in, substitute_for=found.reader_id) if stand_in else found
+                duty = replace(entry.proto, span=span)
+                yield replace(duty, reader_id=stand_in, substitute_for=duty.reader_id) if stand_in else duty
 
     def at(self, at: datetime) -> dict[int, OnShift]:
         """Who is on shift at that moment, breaks apart. Of two shifts the one that ends later counts."""
         hour = self._hour(at)
-        found = ((pk, _covering(duties, at)) for pk, duties in hour.items())
-        return {pk: duty for pk, duty in found if duty}
+        covering = ((pk, _covering(duties, at)) for pk, duties in hour.items())
+        return {pk: duty for pk, duty in covering if duty}
 
     def of(self, reader_id: int, at: datetime) -> OnShift | None:
         """The same for one reader; None when they are not on shift."""
@@ -69,7 +69,7 @@ class Roster:
             kept = {}
             for duty in self.between(hour, hour + timedelta(hours=1)):
                 kept.setdefault(duty.reader_id, []).append(duty)
-            if len(self._hours) > 500:
+            if len(self._hours) > 500:  # three weeks of hours: more than a page or a sweep looks at
                 self._hours.clear()
             self._hours[hour] = kept
         return kept
@@ -81,7 +81,7 @@ class Roster:
 
 
 def _covering(duties: Iterable[OnShift], at: datetime) -> OnShift | None:
-    return max((one for one in duties if one.span.covers(at)), key=lambda one: one.span.end, default=None)
+    return max((duty for duty in duties if duty.span.covers(at)), key=lambda duty: duty.span.end, default=None)
 
 
 def roster(known: Stamps | None = None) -> Roster:
@@ -95,6 +95,7 @@ def on_shift(at: datetime) -> dict[int, OnShift]:
     return roster().at(at)
 
 
+# The arguments are only keys: the stamp changes with every table that is read here (worklist.change_stamps).
 @lru_cache(maxsize=4)
 def _load(database: str, stamp: str | None) -> Roster:
     everywhere: set[date] = set()
@@ -111,6 +112,7 @@ def _load(database: str, stamp: str | None) -> Roster:
     entries = []
     for shift in Shift.objects.filter(active=True).prefetch_related("sites", "subspecialties").order_by("pk"):
         sites = frozenset(site.pk for site in shift.sites.all()) or None
+        # Shifts that are worked on holidays ignore them; one of several sites is off when any of these is closed.
         closed = set() if shift.holidays else everywhere.union(*(by_site[s] for s in sites or ()))
         duty = duty_of(shift, off=frozenset(off[shift.pk] | closed))
         pools = frozenset(s.pk for s in shift.subspecialties.all()) or None

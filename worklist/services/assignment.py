@@ -30,7 +30,7 @@ from worklist.selectors.readers import note_suggested, readers_now, readers_rece
 from .claims.claim import claim
 from .claims.deferral import skip
 
-# Each suggestion keeps a record for good: in a house of 200 readers all of them would be most of the database.
+# Each suggestion keeps such a record: in a large house not with every reader.
 MOST_CANDIDATES_KEPT = 12
 
 
@@ -98,7 +98,7 @@ def _record_body(needs: Needs, readers: list[ReaderNow], ruled_out_by: dict[int,
 # A critical case is due in 20 minutes (CLASS_SLA): many readers can be asked one after another in that time.
 ANSWER_WITHIN = timedelta(seconds=60)
 UNANSWERED_ALARM = "offer-unanswered"
-"""Alarm: nobody who may read a most urgent case took it. A person clears it."""
+"""Alarm: everybody who was asked to read a most urgent case declined or did not answer."""
 
 
 @transaction.atomic

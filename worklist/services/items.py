@@ -102,7 +102,7 @@ def reprice(item_id: int, *, at: datetime, cause: str, actor: Actor = RULES) -> 
 
     An item that is over stays as it is. Raises NotFound.
     """
-    # Locked, not guarded by its version: pricing must not be lost because a heartbeat came between.
+    # Locked rather than guarded by its version: a claim at the same moment must not make the pricing fail.
     item = ReadingItem.objects.select_for_update(of=("self",)).select_related("subspecialty").filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")

@@ -25,7 +25,7 @@ from worklist.rules.language.flaws import Flaw, check
 from worklist.rules.language.parser import Rule, parse
 from worklist.rules.policy import PRESET, URGENT_FROM, Policy, read_policy
 
-# Thousands of rules; a text beyond that is parsed for seconds.
+# Thousands of rules: it bounds how long a request can spend on parsing.
 MOST_BYTES = 500_000
 
 

@@ -32,7 +32,8 @@ SUGGEST_AGAIN = timedelta(minutes=5)
 
 def sweep_all(*, at: datetime) -> dict[str, int]:
     """One round; how many of each there were."""
-    readers = readers_now(at)
+    readers = readers_now(at)  # once for the three steps that need them
+    # In this order: what a lease or a parking gives back is suggested to somebody in the same round.
     done = {
         "expired": expire_leases(at),
         "resumed": resume_due(at),
@@ -64,6 +65,7 @@ def moments_ahead(at: datetime, within: timedelta) -> list[datetime]:
         *items.filter(turns_at__gt=at, turns_at__lte=until).values_list("turns_at", flat=True)[:MOST_MOMENTS],
         *Offer.objects.filter(outcome=Offer.OPEN, until__gt=at, until__lte=until).values_list("until", flat=True),
     ]
+    # Rounded up: a task that runs within the second before its moment would find nothing due.
     second = timedelta(seconds=1)
     return sorted({moment.replace(microsecond=0) + second for moment in rows if moment is not None})
 
@@ -85,16 +87,16 @@ def reassign_from_leaving_readers(at: datetime, readers: list[ReaderNow]) -> int
 
     What nobody else is there for is without a suggestion until it is looked at again.
     """
-    ends = {one.id: at + timedelta(minutes=one.minutes_left) for one in readers if one.minutes_left is not None}
+    ends = {row.id: at + timedelta(minutes=row.minutes_left) for row in readers if row.minutes_left is not None}
     leaving = {pk: end - LEAVING for pk, end in ends.items() if end - LEAVING <= at}
-    staying = [one for one in readers if one.id not in leaving]
-    found = 0
+    staying = [row for row in readers if row.id not in leaving]
+    moved = 0
     for reader_id, since in leaving.items():
         theirs = ReadingItem.objects.filter(assigned_to=reader_id, state__in=states.WAITING, assigned_at__lt=since)
         waiting = theirs.exclude(reserved_for=reader_id).order_by("urgency", "due_at")
         for pk in list(waiting.values_list("pk", flat=True)):
-            found += suggest_reader(pk, at=at, readers=staying) is not None
-    return found
+            moved += suggest_reader(pk, at=at, readers=staying) is not None
+    return moved
 
 
 UNCOVERED_ALARM = "uncovered"
@@ -126,10 +128,10 @@ def suggest_unassigned(at: datetime, readers: list[ReaderNow], *, limit: int = 2
     without = Q(assigned_to__isnull=True) | ~Q(assigned_to__in=here)
     old = Q(assigned_at__isnull=True) | Q(assigned_at__lte=at - SUGGEST_AGAIN)
     waiting = ReadingItem.objects.filter(without & old, state__in=states.WAITING, lane__isnull=False)
-    found = 0
+    suggested = 0
     for pk in list(waiting.order_by("urgency", "due_at").values_list("pk", flat=True)[:limit]):
-        found += suggest_reader(pk, at=at, readers=readers) is not None
-    return found
+        suggested += suggest_reader(pk, at=at, readers=readers) is not None
+    return suggested
 
 
 MOST_EXAMS = 200

@@ -35,6 +35,7 @@ def hand_over(reader: User, *, to: User | None, reason: str, actor: Actor, at: d
     Suggestions and reservations for the reader go too. All or nothing. Returns the ids of the items held.
     """
     read_reason(reason, "Say why the cases change hands.")
+    # In the order of ids, as heartbeats and linked exams lock them, so that none waits for another in a ring.
     held = list(ReadingItem.objects.filter(reader=reader, state=states.CLAIMED).order_by("pk"))
     if to is not None:
         theirs = set(sites_for(to, Can.READ_CASES).values_list("pk", flat=True))
@@ -54,6 +55,7 @@ def hand_over(reader: User, *, to: User | None, reason: str, actor: Actor, at: d
             publish(taken, moved, actor, reason=reason)
     waiting = ReadingItem.objects.filter(state__in=states.WAITING)
     waiting.filter(reserved_for=reader).update(reserved_for=to, version=F("version") + 1)
+    # assigned_at None: what goes back to everybody is looked at by the next sweep.
     waiting.filter(assigned_to=reader).update(assigned_to=to, assigned_at=None, version=F("version") + 1)
     return [item.pk for item in held]
 
@@ -64,8 +66,8 @@ def redistribute(items: list[int], *, cause: str, actor: Actor, at: datetime) ->
 
     For a sick call or a change of shift. The most urgent choose first. Cases that nobody may read stay without.
     """
-    found = ReadingItem.objects.filter(pk__in=items, state__in=states.WAITING)
-    rows = list(found.select_related("procedure__order__patient", "preliminary_by__reader_profile"))
+    waiting = ReadingItem.objects.filter(pk__in=items, state__in=states.WAITING)
+    rows = list(waiting.select_related("procedure__order__patient", "preliminary_by__reader_profile"))
     rows.sort(key=lambda item: (item.urgency, item.due_at, item.pk))
     needs = {item.pk: needs_of(item, at) for item in rows}
     chosen = distribute(needs, readers_now(at))

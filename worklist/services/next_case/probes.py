@@ -22,7 +22,7 @@ from worklist.selectors.readers import shift_fields, standing_readers
 from worklist.selectors.roster import roster
 from worklist.selectors.rules_in_force import policy_in_force
 
-# One statement for all that a question of the next case depends on: each one more would be a tenth of its time.
+# One statement for all that decides where to look: each further one would be a round trip before the claim.
 _ASKING = """
 SELECT (SELECT value FROM worklist_stamp WHERE name = %s), (SELECT value FROM worklist_stamp WHERE name = %s),
  (SELECT MIN(turns_at) FROM worklist_readingitem) <= %s,

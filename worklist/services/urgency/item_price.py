@@ -57,7 +57,7 @@ def price_item(item: ReadingItem, requested: RequestedProcedure, at: datetime) -
     began = clock(pricing.urgency)
     item.reach = max(item.reach if item.pk else PRIMARY, REACHES.get(outcome.effects.get("pool", ""), PRIMARY))
     columns: dict[str, Any] = {
-        # A place is noted in worklist_lane even for a held item, whose lane reprice() empties: that costs nothing.
+        # A place is noted in worklist_lane even for a held item, whose lane reprice() empties: that does no harm.
         **place_columns(place(pricing.case, at, reach=item.reach, policy=policy)),
         "urgency": pricing.urgency,
         "weight": pricing.case.class_points,

@@ -20,6 +20,7 @@ from worklist.models import AiFlag, AiPerformance, ClockPause, ReadingItem
 from ..items import reprice
 
 MARKS = ("patient waiting", "discharge pending")
+# The middle window of AI_WINDOW (45 minutes): neither trusted as measured nor ignored.
 UNMEASURED_PPV = 0.2
 """What a positive is worth where nobody has measured it."""
 UNMEASURED_EXPIRY = timedelta(hours=12)
@@ -44,6 +45,7 @@ def note_ai_result(
     A positive can make a case more urgent by the PPV known for this site and class; a negative never makes
     it less so. Raises Invalid for a result from the future, NotFound.
     """
+    # Clocks of other systems differ by minutes; a wrong time zone, which this is to find, by half an hour or more.
     if result_at > at + timedelta(minutes=5):
         raise Invalid("This result is from the future.", at="result_at")
     item = ReadingItem.objects.select_related("procedure__order").filter(pk=item_id).first()
@@ -108,6 +110,7 @@ def set_mark(item_id: int, mark: str, *, on: bool, actor: Actor, at: datetime) -
     if (mark in item.marks) is on:
         return item
     marks = [*item.marks, mark] if on else [m for m in item.marks if m != mark]
+    # Guarded by the version: marks are one list, and of two changes at once the second would undo the first.
     still = ReadingItem.objects.filter(pk=item_id, version=item.version, state__in=states.OPEN)
     if not still.update(marks=marks, version=F("version") + 1):
         raise Conflict("This case changed meanwhile, or is over.")
@@ -151,6 +154,7 @@ def pause_clock(item_id: int, *, reason: str, actor: Actor, at: datetime) -> Clo
             pause = ClockPause.objects.create(item=item, reason=reason.strip()[:250], since=at)
     except IntegrityError:
         raise Conflict("The clock of this case stands still already.") from None
+    # No rung is reached while the clock stands still; pricing sets the next one when it goes on.
     ReadingItem.objects.filter(pk=item_id).update(next_rung_at=None)
     record(actor, "item.clock-pause", item, patient_id=item.procedure.order.patient_id, reason=reason, at=at)
     return pause
