@@ -41,6 +41,17 @@ def test_a_range_to_the_end_of_time_is_open(dates: str, zone: str) -> None:
     assert found(query(step__ScheduledProcedureStepStartDate=dates), device=device) == [order.accession]
 
 
+def test_the_same_identifier_asks_each_caller_by_its_own_clock() -> None:
+    """What was read of an identifier is kept; whose day is meant must not be kept with it."""
+    order = make_order(at=NOON)
+    asked = query(step__ScheduledProcedureStepStartDate=NOON.strftime("%Y%m%d"))
+    start = order.procedures.get().steps.get().start.astimezone(UTC)
+    for zone in ("America/Chicago", "Pacific/Kiritimati", "America/Chicago"):
+        is_today = start.astimezone(ZoneInfo(zone)).date() == NOON.date()
+        assert found(asked, time_zone=zone) == ([order.accession] if is_today else []), zone
+    assert start.astimezone(ZoneInfo("Pacific/Kiritimati")).date() != NOON.date()
+
+
 @pytest.mark.parametrize(
     "dates", ["0", "-", "--", "20260230", "2026", "99999999", "abc", "20260310-20260309", "²", "20260310-", "1" * 64]
 )
