@@ -63,9 +63,9 @@ def encode_entry(
 ) -> EncodedEntry:
     """Encode what was asked of the entry, little endian, in the preferred character set or one that fits."""
     too_long: list[str] = []
-    elements = [_flat(tag, ROOT_BY_TAG, e, cut, too_long) for tag in shape.root]
+    elements = [_build_element(tag, ROOT_BY_TAG, e, cut, too_long) for tag in shape.root]
     if shape.item is not None:
-        item = [_flat(tag, ITEM_BY_TAG, e, cut, too_long) for tag in shape.item]
+        item = [_build_element(tag, ITEM_BY_TAG, e, cut, too_long) for tag in shape.item]
         elements.append((SPS, "SQ", [item]))
     transliterated = preferred == charsets.ASCII_ONLY and any(not text.isascii() for _, text in _texts(elements))
     if transliterated:
@@ -87,7 +87,7 @@ def _in_ascii(element: Flat) -> Flat:
     return tag, vr, charsets.transliterate(value, vr) if isinstance(value, str) else value
 
 
-def _flat(tag: int, known: dict[int, Attribute], e: Entry, cut: bool, too_long: list[str]) -> Flat:
+def _build_element(tag: int, known: dict[int, Attribute], e: Entry, cut: bool, too_long: list[str]) -> Flat:
     attribute = known.get(tag)
     if attribute is None:  # asked for, unknown here: returned empty
         return tag, vr_of(tag), ""
@@ -103,13 +103,13 @@ def _text(tag: int, vr: str, value: Plain, cut: bool, too_long: list[str]) -> st
     if not value and value != 0:
         return ""
     if isinstance(value, str):
-        return _one(tag, vr, value, cut, too_long)
+        return _clean_value(tag, vr, value, cut, too_long)
     if isinstance(value, int):
         return value
-    return "\\".join(_one(tag, vr, text, cut, too_long) for text in value or ())
+    return "\\".join(_clean_value(tag, vr, text, cut, too_long) for text in value or ())
 
 
-def _one(tag: int, vr: str, text: str, cut: bool, too_long: list[str]) -> str:
+def _clean_value(tag: int, vr: str, text: str, cut: bool, too_long: list[str]) -> str:
     if _ODD.search(text):
         text = remove_controls(text, vr)
     longest = MAX_CHARACTERS.get(vr)

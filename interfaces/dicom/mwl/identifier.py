@@ -82,10 +82,10 @@ def _read(dataset: Dataset) -> WorklistQuery:
     items = _items(dataset, SPS)
     if items is not None and len(items) > 1:
         raise Invalid("The Scheduled Procedure Step Sequence holds exactly one item.", at="(0040,0100)")
-    root = _take(dataset, ROOT_BY_TAG, charset, reading, at_root=True)
+    root = _read_keys(dataset, ROOT_BY_TAG, charset, reading, at_root=True)
     item: list[int] | None = None
     if items is not None:
-        item = _take(items[0], ITEM_BY_TAG, charset, reading, at_root=False) if items else list(ITEM_BY_TAG)
+        item = _read_keys(items[0], ITEM_BY_TAG, charset, reading, at_root=False) if items else list(ITEM_BY_TAG)
         item = item or list(ITEM_BY_TAG)
     lifted = [tag for tag in root if tag in ITEM_BY_TAG and tag not in ROOT_BY_TAG]
     if lifted:
@@ -108,7 +108,7 @@ def _read(dataset: Dataset) -> WorklistQuery:
     )
 
 
-def _take(
+def _read_keys(
     dataset: Dataset, known: dict[int, Attribute], charset: tuple[str, ...], reading: _Reading, *, at_root: bool
 ) -> list[int]:
     """Note each element's value as a key; return the tags that the answer is to hold, in order."""
@@ -148,12 +148,12 @@ def _note_value(tag: BaseTag, attribute: Attribute, values: tuple[str, ...], rea
         if attribute.asks == "birth_dates" and any(_is_date_range(value) for value in values):
             reading.unsupported.append(str(tag))  # matched on one day only: a range hides nobody
         elif attribute.asks:
-            reading.texts[attribute.asks] = _KINDS.get(attribute.asks, _same)(values)
+            reading.texts[attribute.asks] = _KINDS.get(attribute.asks, _unchanged)(values)
         else:
             reading.unsupported.append(str(tag))
 
 
-def _same(values: tuple[str, ...]) -> tuple[str, ...]:
+def _unchanged(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
