@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from .db.transitions import StatefulQuerySet
+
 
 class Record(models.Model):
     """A fact as it was written down. Never changed."""
@@ -35,6 +37,8 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
     error = models.TextField(blank=True, help_text="Type and place of the last failure; no patient data.")
+
+    objects = StatefulQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "deliveries"

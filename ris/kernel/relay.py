@@ -18,15 +18,23 @@ from . import doorbell, events
 from .alarms import clear_alarm, raise_alarm
 from .db.prepared import fetch
 from .db.statements import PreparedQuery
-from .errors import NotFound
+from .errors import Conflict, NotFound
 from .models import Delivery
 from .queue import Backoff
+from .states import step
 
 log = structlog.get_logger(__name__)
 
+# With the delays below the tenth attempt comes after nine minutes: longer than a restart of the database or a failover.
 MOST_ATTEMPTS = 10
+# The first retry after a second ends most lock timeouts; five minutes are what a person waits for a mended cause.
 BACKOFF = Backoff(first_s=1, longest_s=300)
 STUCK_ALARM = "delivery-stuck"
+
+DELIVER = step("deliver", [Delivery.OWED], Delivery.DONE)
+POSTPONE = step("postpone", [Delivery.OWED], Delivery.OWED)
+GIVE_UP = step("give up", [Delivery.OWED], Delivery.STUCK)
+RETRY = step("retry", [Delivery.STUCK], Delivery.OWED)
 
 
 def deliver_owed(*, at: datetime, limit: int = 500) -> int:
@@ -37,10 +45,10 @@ def deliver_owed(*, at: datetime, limit: int = 500) -> int:
     """
     tried = 0
     while tried < limit:
-        some = _deliver_record(at, limit - tried)
-        if some is None:
+        number = _deliver_record(at, limit - tried)
+        if number is None:
             break
-        tried += some
+        tried += number
     return tried
 
 
@@ -59,6 +67,7 @@ _RECORD = f"""
 SELECT d.record_id FROM kernel_delivery d JOIN kernel_record r ON r.id = d.record_id
 WHERE {_HEAD} ORDER BY d.record_id LIMIT 1
 """  # noqa: S608  (pieces of ours)
+# Of the record alone, whose row nobody else writes; NO KEY: new deliveries may refer to it meanwhile.
 _SKIPPING = " FOR NO KEY UPDATE OF r SKIP LOCKED"
 _OF_RECORD = f"SELECT d.id FROM kernel_delivery d WHERE d.record_id = %s AND {_HEAD} ORDER BY d.id"  # noqa: S608
 
@@ -75,15 +84,16 @@ def _deliver_record(at: datetime, most: int) -> int | None:
     moments = [connection.ops.adapt_datetimefield_value(moment) for moment in (at, latest)]
     skipping = _SKIPPING if connection.features.has_select_for_update_skip_locked else ""
     with transaction.atomic():
-        found = fetch(_RECORD + skipping, moments)
-        if not found:
+        records = fetch(_RECORD + skipping, moments)
+        if not records:
             return None
         # Asked for again under the lock: another worker may have brought it meanwhile, which makes it none.
-        ids = [pk for (pk,) in fetch(_OF_RECORD, [found[0][0], *moments])[:most]]
+        ids = [pk for (pk,) in fetch(_OF_RECORD, [records[0][0], *moments])[:most]]
         heads = _DELIVERIES.all(*ids) if ids else []
+        # Done is written once for all of them: one statement a record, not one a subscriber.
         done = [delivery.pk for delivery in heads if _deliver(delivery, at)]
         if done:
-            Delivery.objects.filter(pk__in=done).update(state=Delivery.DONE, attempts=F("attempts") + 1, error="")
+            Delivery.objects.filter(pk__in=done).take_all(DELIVER, attempts=F("attempts") + 1, error="")
     return len(heads)
 
 
@@ -101,12 +111,14 @@ def _deliver(delivery: Delivery, at: datetime) -> bool:
 def _note_failure(delivery: Delivery, error: Exception, at: datetime) -> None:
     attempts = delivery.attempts + 1
     stuck = attempts >= MOST_ATTEMPTS
-    Delivery.objects.filter(pk=delivery.pk).update(
+    taken = Delivery.objects.filter(pk=delivery.pk).take_all(
+        GIVE_UP if stuck else POSTPONE,
         attempts=attempts,
-        state=Delivery.STUCK if stuck else Delivery.OWED,
         due_at=at + BACKOFF.delay(attempts),
         error=_describe(error),
     )
+    if not taken:  # not owed any more: what failed was done otherwise
+        return
     log.warning("delivery.failed", delivery=delivery.pk, attempts=attempts, error=type(error).__name__)
     if stuck:
         raise_alarm(STUCK_ALARM, str(delivery), detail=_describe(error), at=at)
@@ -124,9 +136,9 @@ def _describe(error: Exception) -> str:
 @transaction.atomic
 def retry_stuck(delivery_id: int, *, at: datetime) -> None:
     """Owe a stuck delivery again and close its alarm. Raises NotFound when none of that id is stuck."""
-    delivery = Delivery.objects.filter(pk=delivery_id, state=Delivery.STUCK).first()
-    if delivery is None:
-        raise NotFound("There is no such stuck delivery.")
-    Delivery.objects.filter(pk=delivery_id).update(state=Delivery.OWED, attempts=0, due_at=at)
+    try:
+        delivery = Delivery.objects.take(RETRY, delivery_id, attempts=0, due_at=at)
+    except Conflict:  # somebody else retried it first
+        raise NotFound("There is no such stuck delivery.") from None
     clear_alarm(STUCK_ALARM, str(delivery), at=at)
     doorbell.ring(doorbell.RELAY)

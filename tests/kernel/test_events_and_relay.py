@@ -13,6 +13,7 @@ import pytest
 from django.db import connection, transaction
 
 from ris.kernel import doorbell, events, relay
+from ris.kernel.errors import NotFound
 from ris.kernel.events import Event, emit, subscribe
 from ris.kernel.models import Alarm, Delivery, Record
 from tests.factories import NOON
@@ -189,4 +190,17 @@ def test_what_failed_while_the_clock_was_an_hour_ahead_is_due_once_it_is_right(l
     assert relay.deliver_owed(at=NOON + timedelta(hours=1)) == 1
     assert listener.heard == []
     relay.deliver_owed(at=NOON + timedelta(seconds=1))
+    assert listener.heard == [1]
+
+
+@pytest.mark.django_db
+def test_a_delivery_that_is_done_is_neither_owed_again_nor_stuck(listener: Listener) -> None:
+    boil(1)
+    stale = Delivery.objects.get()
+    relay.deliver_owed(at=NOON)
+    relay._note_failure(stale, RuntimeError(), NOON)
+    with pytest.raises(NotFound):
+        relay.retry_stuck(stale.pk, at=NOON)
+    stale.refresh_from_db()
+    assert (stale.state, stale.attempts, stale.error) == (Delivery.DONE, 1, "")
     assert listener.heard == [1]

@@ -6,7 +6,7 @@ changes the row and the other changes nothing, on any database.
 
 from __future__ import annotations
 
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from django.db import models
 from django.db.models import F
@@ -14,11 +14,11 @@ from django.db.models import F
 from ..errors import Conflict, NotFound
 from ..states import Step
 
-M = TypeVar("M", bound="Stateful")
+M = TypeVar("M", bound=models.Model)
 
 
 class StatefulQuerySet(models.QuerySet[M]):
-    """A queryset whose rows change state by guarded updates only."""
+    """A queryset whose rows change state by guarded updates only. Rows that nobody caches need no ``version``."""
 
     def take(self, step: Step, pk: Any, **changes: Any) -> M:
         """Take ``step`` on the row ``pk``, writing ``changes`` with it; return the row as it now is.
@@ -27,10 +27,8 @@ class StatefulQuerySet(models.QuerySet[M]):
         ``objects.filter(reader=reader).take(FINISH, item_id)``. Raises :class:`NotFound` when no such
         row exists and :class:`Conflict` when the row is there but the guard does not hold.
         """
-        taken = self.filter(pk=pk, state__in=step.sources).update(
-            state=step.target, version=F("version") + 1, **changes
-        )
-        row = self.model._default_manager.filter(pk=pk).first()
+        taken = self.filter(pk=pk).take_all(step, **changes)
+        row: Any = self.model._default_manager.filter(pk=pk).first()
         if row is None:
             raise NotFound(f"There is no such {self.model._meta.verbose_name}.")
         if not taken:
@@ -38,7 +36,7 @@ class StatefulQuerySet(models.QuerySet[M]):
                 f"Cannot {step.name}: this {self.model._meta.verbose_name} is {row.state}"
                 + (" and not yours to change." if row.state in step.sources else ".")
             )
-        return row  # type: ignore[return-value]
+        return cast(M, row)
 
     def take_all(self, step: Step, **changes: Any) -> int:
         """Take ``step`` on each of these rows that is in one of its sources; return how many moved.
@@ -46,7 +44,9 @@ class StatefulQuerySet(models.QuerySet[M]):
         The guard is in the statement, as in :meth:`take`. Rows in another state stay as they are: for callers
         to whom a row that was moved by somebody else meanwhile is no error.
         """
-        return self.filter(state__in=step.sources).update(state=step.target, version=F("version") + 1, **changes)
+        if issubclass(self.model, Stateful):
+            changes["version"] = F("version") + 1
+        return self.filter(state__in=step.sources).update(state=step.target, **changes)
 
 
 class Stateful(models.Model):
