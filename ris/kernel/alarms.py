@@ -18,6 +18,7 @@ def raise_alarm(kind: str, subject: str, *, detail: str = "", at: datetime) -> N
     if _count_again(kind, subject, detail, at):
         return
     try:
+        # A savepoint: after an IntegrityError PostgreSQL refuses every statement until it is rolled back.
         with transaction.atomic():
             Alarm.objects.create(kind=kind, subject=subject, detail=detail, raised_at=at, last_at=at)
     except IntegrityError:  # somebody opened it between the two statements

@@ -29,6 +29,7 @@ def answer(bell: str, ringer: Ringer) -> None:
 
 def ring(bell: str) -> None:
     """Ring ``bell`` once the present transaction has committed (at once, outside of one)."""
+    # robust: what was committed stands, so a ringer's failure must not look like one of the transaction
     transaction.on_commit(lambda: _ring_now(bell), robust=True)
 
 

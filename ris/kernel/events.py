@@ -93,7 +93,7 @@ def emit(event: Event) -> Record:
 
 
 def _write_down(records: list[Record]) -> None:
-    """The streams are locked first, so that id order is commit order within each."""
+    # Locked before ids are given: the relay delivers a stream by id, and so in the order of its commits.
     lock_name(*{f"stream:{record.stream}" for record in records})
     insert_all(records)
     insert_all(

@@ -51,12 +51,14 @@ class Job(Stateful):
     @classmethod
     def lock_running(cls, job_id: int) -> Self | None:
         """The job, locked until the end of the transaction; None when it does not run (any more)."""
+        # of self: rows of other tables that are read along stay free (PostgreSQL refuses to lock an outer join's)
         rows = cls._default_manager.select_for_update(of=("self",))
         job: Any = rows.filter(pk=job_id, state=RUNNING).first()
         return job  # type: ignore[no-any-return]
 
     def advance(self, cursor: int, done: int, **changes: Any) -> None:
         """Note, in the transaction of the piece, that so many rows up to ``cursor`` are done."""
+        # No change of state: the row is locked by lock_running, and version tells the screen that there is news
         row = type(self)._default_manager.filter(pk=self.pk)
         row.update(cursor=cursor, done=F("done") + done, version=F("version") + 1, **changes)
 

@@ -125,6 +125,7 @@ class Queue(Generic[R]):
         """
         if is_quarantined():
             return self.owed().none()
+        # Only a hint: the guard of the claim decides. Here a lane is judged by what waits for its time, not by claims.
         rows = self.owed().filter(self._is_due(at))
         if self.lane:
             rows = rows.exclude(Exists(self._earlier().exclude(self._is_due(at))))
@@ -144,6 +145,7 @@ class Queue(Generic[R]):
             )
         except (Conflict, NotFound):
             return False
+        # version is the receipt of the claim: complete and postpone change nothing once another has it
         row.state, row.version, row.due_at, row.attempts = now.state, now.version, now.due_at, now.attempts
         return True
 

@@ -26,6 +26,7 @@ def build_server_context(files: TlsFiles | None) -> ssl.SSLContext | None:
     if files is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # BCP 195 (RFC 9325 3.1.1): no TLS 1.0 or 1.1; OpenSSL's own default may be lower.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(files.cert, files.key)
     if files.ca:

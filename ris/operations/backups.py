@@ -119,10 +119,13 @@ def _opened(backup: Path, key: Path) -> Iterator[tuple[Manifest, Path]]:
             for member in ("manifest.json", "copy"):
                 tar.extract(member, work, filter="data")
         (work / "plain.tar").unlink()
-        said = json.loads((work / "manifest.json").read_text())
-        if said["format"] != FORMAT:
-            raise RestoreError(f"The backup has format {said['format']}; this version reads format {FORMAT}.")
-        yield Manifest(said["format"], said["made_at"], said["kind"], Census(**said["census"])), work / "copy"
+        manifest = json.loads((work / "manifest.json").read_text())
+        if manifest["format"] != FORMAT:
+            raise RestoreError(f"The backup has format {manifest['format']}; this version reads format {FORMAT}.")
+        yield (
+            Manifest(manifest["format"], manifest["made_at"], manifest["kind"], Census(**manifest["census"])),
+            work / "copy",
+        )
 
 
 @contextmanager

@@ -39,12 +39,12 @@ class Census:
     def differences(self, other: Census) -> list[str]:
         """What of ``other`` is not as here, in words; none when they are the same."""
         names = sorted(set(self.rows) | set(other.rows))
-        found = [
+        differing = [
             f"{name}: {self.rows.get(name, 'none')} rows, restored {other.rows.get(name, 'none')}"
             for name in names
             if self.rows.get(name) != other.rows.get(name)
         ]
-        return found + (["the audit trail is another one"] if self.audit_digest != other.audit_digest else [])
+        return differing + (["the audit trail is another one"] if self.audit_digest != other.audit_digest else [])
 
 
 class Database(Protocol):

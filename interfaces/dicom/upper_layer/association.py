@@ -12,12 +12,11 @@ from typing import cast
 
 import structlog
 
-from ris.kernel.values.proxy_protocol import is_proxy, parse_proxy_header
-
 from . import pdu
 from .admission import TOO_MANY, AssociateReject, Caller
 from .message_exchange import MessageExchange
 from .pdu import MalformedPdu
+from .proxy_protocol import is_proxy, parse_proxy_header
 from .service_provider import AssociationOwner, LimitExceeded
 
 log = structlog.get_logger(__name__)

@@ -34,11 +34,11 @@ def check_values(model: type[models.Model], values: Mapping[str, Any], *, at: st
 @lru_cache(maxsize=64)
 def _texts_of(model: type[models.Model]) -> dict[str, tuple[int, tuple[str, ...]]]:
     """Name of each column of limited text → characters at most, and its choices (empty: any)."""
-    found = {}
+    texts = {}
     for field in model._meta.concrete_fields:
         if isinstance(field, models.CharField) and field.max_length:
-            found[field.name] = field.max_length, tuple(str(value) for value, _ in field.flatchoices)
-    return found
+            texts[field.name] = field.max_length, tuple(str(value) for value, _ in field.flatchoices)
+    return texts
 
 
 class JSONLength(models.Func):

@@ -119,9 +119,9 @@ class Background(Generic[T]):
             until_s = time.monotonic() + self._patience_s
             while (busy := self._busy()) and time.monotonic() < until_s and not self._closing:
                 time.sleep(0.01)  # a hundredth: short beside the patience, long beside a commit
-            some = items[: 1 if busy else self._most]
-            del items[: len(some)]
+            batch = items[: 1 if busy else self._most]
+            del items[: len(batch)]
             try:
-                self._handle(some)
+                self._handle(batch)
             except Exception as error:  # the sweep finds them
                 log.warning("threads.background", error=type(error).__name__)

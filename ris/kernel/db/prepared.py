@@ -45,14 +45,14 @@ def fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
             return list(cursor.fetchall())
     with wrapper.wrap_database_errors:
         _plan_once(wrapper)
-    found: list[tuple[Any, ...]] = _run(wrapper, sql, params, _rows)
-    return found
+    rows: list[tuple[Any, ...]] = _run(wrapper, sql, params, _rows)
+    return rows
 
 
 def ask(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """The rows that a plain statement answers with, planned as the database sees fit."""
-    found: list[tuple[Any, ...]] = _plain(sql, params, _rows)
-    return found
+    rows: list[tuple[Any, ...]] = _plain(sql, params, _rows)
+    return rows
 
 
 def change(sql: str, params: Sequence[Any]) -> int:
@@ -90,6 +90,7 @@ def _plain(sql: str, params: Sequence[Any], answer: Answer) -> Any:
         with wrapper.wrap_database_errors:
             prepared = not _session(wrapper).one_plan
     if not prepared:
+        # Django's own cursor tells the wrappers and the log of queries; ours below would pass them by.
         with wrapper.cursor() as cursor:
             cursor.execute(sql, params)
             return answer(cursor)

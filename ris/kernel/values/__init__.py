@@ -31,10 +31,10 @@ _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 def read_id(text: object, *, at: str) -> int:
     """The id of a row, 1 to 2**63 - 1. Raises Invalid at the field ``at``."""
-    found = id_or_none(text)
-    if found is None:
+    identifier = id_or_none(text)
+    if identifier is None:
         raise Invalid("An id is wanted: a whole number above 0, in digits.", at=at)
-    return found
+    return identifier
 
 
 def id_or_none(text: object) -> int | None:
@@ -44,10 +44,10 @@ def id_or_none(text: object) -> int | None:
 
 def read_number(text: object, *, at: str, least: int = 0, most: int = MOST_NUMBER) -> int:
     """A whole number from ``least`` (not negative) to ``most``. Raises Invalid at the field ``at``."""
-    found = number_or_none(text, least=least, most=most)
-    if found is None:
+    number = number_or_none(text, least=least, most=most)
+    if number is None:
         raise Invalid(f"A whole number from {least} to {most} is wanted, in digits.", at=at)
-    return found
+    return number
 
 
 def number_or_none(text: object, *, least: int = 0, most: int = MOST_NUMBER) -> int | None:
@@ -75,23 +75,23 @@ def is_possible(value: date) -> bool:
 def read_moment(text: str, *, at: str) -> datetime:
     """A date and a time, aware; without an offset they are in the present zone. Raises Invalid at the field ``at``."""
     try:
-        found = parse_datetime(text.strip())
+        moment = parse_datetime(text.strip())
     except (ValueError, OverflowError):
-        found = None
-    if found is None or not is_possible(found):
+        moment = None
+    if moment is None or not is_possible(moment):
         raise Invalid(
             f"Give a date and a time such as 2026-03-10T14:30, in a year from {FIRST_YEAR} to {LAST_YEAR}.", at=at
         )
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
 def day_or_none(text: str) -> date | None:
     """A date such as 2026-03-10; None for anything else."""
     try:
-        found = parse_date(text.strip())
+        day = parse_date(text.strip())
     except ValueError:
         return None
-    return found if found is not None and is_possible(found) else None
+    return day if day is not None and is_possible(day) else None
 
 
 # Short texts that people type: what they search for, and why they do something.

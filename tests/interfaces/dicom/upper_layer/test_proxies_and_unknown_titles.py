@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from interfaces.dicom.models import DeviceProfile, Rejection
 from interfaces.dicom.upper_layer import admission
+from interfaces.dicom.upper_layer.proxy_protocol import SIGNATURE, parse_proxy_header
 from ris.config import read_config
 from ris.kernel.clock import now
-from ris.kernel.values.proxy_protocol import SIGNATURE, parse_proxy_header
 from tests.factories import DeviceFactory, SiteFactory, make_order
 from tests.interfaces.dicom.conftest import running
 from tests.interfaces.dicom.raw import RawScanner, identifier
