@@ -17,7 +17,7 @@ from ris.kernel.relay import deliver_owed
 from ris.patients.models import Patient
 from tests.factories import PatientFactory, make_order, perform
 from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, pid, seg, take
-from tests.interfaces.hl7.inbound.test_more_messages_in import AI, dictated, patient_of, pid_of
+from tests.interfaces.hl7.inbound.results.test_results_in import AI, dictated, patient_of, pid_of
 from tests.worklist.reading import make_item, make_reader
 from worklist.models import AiFlag, ReadingItem
 
