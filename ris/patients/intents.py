@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Literal
 
+Number = tuple[str, str, str]
+"""(value, authority, series) of an identifier."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PatientIntent:
@@ -30,6 +33,16 @@ class PatientIntent:
     message_at: datetime | None = None
     message_id: str = ""
     """Decides between two messages of one moment, so that neither their arrival nor a repeat does."""
+
+    def numbers(self) -> dict[Number, str]:
+        """The numbers that name a person, each once in the order given, with their types."""
+        # Reversed, so that of a number that is given twice the first type counts.
+        named = {
+            (value, authority, series_of(kind)): kind
+            for value, authority, kind in reversed(self.identifiers)
+            if names_a_person(kind)
+        }
+        return dict(reversed(named.items()))
 
     def demographics(self) -> dict[str, Any]:
         """The model fields that were said, by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.events import emit
 
 from ..events import PatientRevised
-from ..intents import PatientIntent, names_a_person, series_of
+from ..intents import Number, PatientIntent
 from ..matching import search_name
 from ..models import AssigningAuthority, AuthorityAlias, Identifier, Patient
 from ..prepared_queries import ALIAS, AUTHORITY_BY_OID, IDENTIFIERS
@@ -47,14 +48,11 @@ def resolve_patient(
     Raises Invalid when no identifier is given that names a person, or for what does not fit; Conflict when the
     identifiers belong to different patients; IdentityDoubt, a Conflict, when the description is held.
     """
-    if not any(names_a_person(kind) for _, _, kind in intent.identifiers):
-        raise Invalid("A patient needs at least one identifier; a visit or account number is none.", at="PID-3")
+    numbers = _check_numbers(intent)
     check_values(Patient, intent.demographics())
-    for value, authority, kind in intent.identifiers:
-        check_values(Identifier, {"value": value, "authority": authority, "kind": kind}, at="identifiers")
     # The names are locked, since a number that nobody has yet has no row: who sends it at once waits here.
     lock_name(*(f"identifier:{authority}:{value}" for value, authority, _ in intent.identifiers))
-    known = _known(intent)
+    known = _known(numbers)
     patient = _whose(known)
     created = patient is None
     patient = patient or Patient()
@@ -65,7 +63,7 @@ def resolve_patient(
     if doubt is not None:
         ask_identity(patient.pk, said, doubt, source=actor.name, message_id=message_id, held=False, at=at)
     changed = set() if silent else _write_demographics(patient, intent, authoritative, at)
-    added = _add_identifiers(patient, intent, known, silent)
+    added = _add_identifiers(patient, numbers, known, silent)
     if created:
         record(actor, "patient.create", patient, patient_id=patient.pk, at=at)
     elif added or changed:
@@ -74,23 +72,18 @@ def resolve_patient(
     return patient
 
 
-Number = tuple[str, str, str]
-"""(value, authority, series) of an identifier."""
+def _check_numbers(intent: PatientIntent) -> dict[Number, str]:
+    """The numbers that name a person, with their types. Raises Invalid for none, or one that does not fit."""
+    numbers = intent.numbers()
+    if not numbers:
+        raise Invalid("A patient needs at least one identifier; a visit or account number is none.", at="PID-3")
+    for value, authority, kind in intent.identifiers:
+        check_values(Identifier, {"value": value, "authority": authority, "kind": kind}, at="identifiers")
+    return numbers
 
 
-def _numbers(intent: PatientIntent) -> list[tuple[Number, str]]:
-    """The numbers that name a person, each once in the order given, with their types."""
-    named = {
-        (value, authority, series_of(kind)): kind
-        for value, authority, kind in reversed(intent.identifiers)
-        if names_a_person(kind)
-    }
-    return list(reversed(named.items()))
-
-
-def _known(intent: PatientIntent) -> dict[Number, Identifier]:
+def _known(numbers: Iterable[Number]) -> dict[Number, Identifier]:
     """The rows of the numbers that are known, in the order given."""
-    numbers = [number for number, _ in _numbers(intent)]
     rows = IDENTIFIERS.all(*(value for value, _, _ in numbers))
     by_number = {(row.value, row.authority, row.series): row for row in rows}
     return {number: by_number[number] for number in numbers if number in by_number}
@@ -104,13 +97,15 @@ def _whose(known: dict[Number, Identifier]) -> Patient | None:
     return next(iter(owners.values()), None)
 
 
-def _add_identifiers(patient: Patient, intent: PatientIntent, known: dict[Number, Identifier], silent: bool) -> bool:
+def _add_identifiers(
+    patient: Patient, numbers: dict[Number, str], known: dict[Number, Identifier], silent: bool
+) -> bool:
     new = [
         Identifier(
             patient=patient, value=value, authority=authority, series=series, kind=kind or "MR", retired=silent,
             silent=silent,
         )
-        for (value, authority, series), kind in _numbers(intent)
+        for (value, authority, series), kind in numbers.items()
         if (value, authority, series) not in known
     ]  # fmt: skip
     insert_all(new)
