@@ -52,6 +52,7 @@ def keep_document(
     The same number of the same sender again takes the place of the earlier one, which stays as a row; an older one that
     comes late does not. Status D withdraws all of that number. Raises NotFound for a withdrawal of nothing.
     """
+    # Two copies of a document at once would both find nothing and both be kept.
     lock_name(f"document:{intent.source}:{intent.number}")
     standing = OutsideDocument.objects.filter(
         source=intent.source, number=intent.number, patient=patient, replaced_at=None, withdrawn_at=None
@@ -62,6 +63,7 @@ def keep_document(
     same_kind = standing.filter(media_type=intent.media_type)
     if same_kind.filter(sha256=digest, status=intent.status).exists():
         return None
+    # Without a number there is no telling which document it replaces.
     later = same_kind.filter(dated_at__gt=intent.dated_at).exists() if intent.number else False
     if intent.number and not later:
         same_kind.update(replaced_at=at)

@@ -81,11 +81,14 @@ class _Paper(FPDF):
         self.version = version
         self.add_font(TEXT, "", FONTS / "DejaVuSansCondensed.ttf")
         self.add_font(TEXT, "B", FONTS / "DejaVuSansCondensed-Bold.ttf")
+        # The letters of the first font: what it lacks is looked for in the second.
         self._known = self._letters(TEXT)
+        # Arabic letters join and Hebrew runs from the right only with shaping.
         self.set_text_shaping(True)
         self.set_margins(MARGIN, MARGIN)
         self.set_auto_page_break(True, margin=MARGIN + 4)
         self.alias_nb_pages(PAGES)
+        # Not the present time: the same version gives the same bytes.
         self.set_creation_date(version.signed_at)
         self.set_title(f"{STATUS[version.kind]} {version.report.item.accession}")
         self.set_producer("Wetread")
@@ -96,6 +99,7 @@ class _Paper(FPDF):
         self._line(clean(order.site.name), size=9, grey=True)
         self._line(STATUS[self.version.kind], size=16, bold=True)
         self.ln(1)
+        # After a merge the order still refers to the record that was merged.
         patient = survivor(order.patient)
         for label, value in _facts(patient, order, str(procedure), self.version):
             self._fact(label, value)

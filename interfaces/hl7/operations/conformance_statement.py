@@ -93,6 +93,7 @@ def _values() -> list[str]:
     tables = ", ".join(f"{label} (`{name}`)" for name, label in MapEntry.TABLES)
     lines += [f"Tables a peer can have: {tables}.", ""]
     lines += [*table("MSH-18", "read as"), *(row(name, codec) for name, codec in CODECS.items()), ""]
+    # Only settings that explain themselves: a help text, or choices.
     fields = [f for f in Peer._meta.get_fields() if getattr(f, "help_text", "") or getattr(f, "choices", None)]
     choices = [row(f.verbose_name, ", ".join(str(v) for _, v in f.choices or ()) or f.help_text) for f in fields]  # type: ignore[union-attr]
     return [*lines, *table("set for each peer", "choices or meaning"), *choices, ""]

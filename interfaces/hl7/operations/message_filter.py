@@ -35,11 +35,11 @@ class MessageFilter:
     until: datetime | None = None
 
     @classmethod
-    def from_values(cls, said: Mapping[str, Any]) -> Self:
+    def from_values(cls, given: Mapping[str, Any]) -> Self:
         """From text, such as a query string. A ``type`` like ``ORM^O01`` is taken apart; times without an
         offset are in the present zone. Raises Invalid at the name of a value that is none."""
-        values: dict[str, Any] = {f.name: said.get(f.name) for f in fields(cls) if said.get(f.name) not in (None, "")}
-        kind, _, event = str(said.get("type") or "").strip().upper().partition("^")
+        values: dict[str, Any] = {f.name: given.get(f.name) for f in fields(cls) if given.get(f.name) not in (None, "")}
+        kind, _, event = str(given.get("type") or "").strip().upper().partition("^")
         values |= {name: text for name, text in (("kind", kind), ("event", event)) if text}
         for name in ("patient_id", "peer_id"):
             if name in values:
@@ -56,6 +56,7 @@ class MessageFilter:
         exact = {
             "kind": self.kind.upper(), "event": self.event.upper(), "control_id": self.control_id,
             "accession": self.accession, "patient_id": self.patient_id, "peer_id": self.peer_id,
+            # “attention” is no state of a row: it is asked for below, by a query of its own.
             "state": "" if self.state == "attention" else self.state,
         }  # fmt: skip
         rows = rows.filter(**{name: value for name, value in exact.items() if value})
@@ -79,6 +80,8 @@ def _moment(value: Any, name: str) -> datetime:
 
 def select_to_replay(asked: MessageFilter, sites: list[int] | None) -> QuerySet[InboundMessage]:
     """The originals among them, oldest first, of these sites or of none (None: of all)."""
+    # Originals only, since a replay makes a copy of its own. A received message waits for its first decision, and a
+    # duplicate was answered as its original was.
     rows = InboundMessage.objects.filter(edit_of=None).exclude(state__in=(states.RECEIVED, states.DUPLICATE))
     if sites is not None:
         rows = rows.filter(site__in=sites) | rows.filter(site=None)

@@ -58,6 +58,7 @@ def preview_message(
             events = AuditEvent.objects.filter(pk__in=[event.pk for event in recorded if event.pk]).order_by("pk")
             changes = [Change(e.action, e.subject, e.subject_id, e.detail) for e in events]
             previews.append(_preview_of(decided, changes))
+            # The only way out: whatever was decided, nothing of it is committed.
             raise _RollBack
     except _RollBack:
         return previews[0]
@@ -67,6 +68,7 @@ def _as_its_sender(raw: bytes, address: str, at: datetime) -> intake.Arrival:
     """The message as if its sender had sent it, with the certificate that it must show."""
     arrival = intake.Arrival(raw, address, at)
     peer = find_peer(arrival.header)
+    # A person who previews has no client certificate; the peer's own would otherwise be missed.
     return replace(arrival, certificate=peer.certificate if peer else "")
 
 

@@ -37,6 +37,7 @@ KEPT_IF_LEFT_OUT = (
 )
 
 
+# Both fields take what a box gives (text) and what REST gives (a mapping, a list).
 class Attributes(forms.Field):
     """``ZPI-3 = patient.alerts``, a line each."""
 
@@ -74,6 +75,7 @@ class MessageTypes(forms.Field):
         given = value if isinstance(value, list) else re.split(r"[\s,]+", str(value or ""))
         types = [str(kind).strip().upper() for kind in given if str(kind).strip()]
         for kind in types:
+            # MSH-9.1 and MSH-9.2: three signs each (tables 0076 and 0003).
             if not re.fullmatch(r"[A-Z]{3}\^[A-Z0-9]{3}", kind):
                 raise forms.ValidationError(f"{kind[:10]} is no message type: write it as ADT^A31.")
         return types

@@ -42,6 +42,7 @@ def show_inbound(request: HttpRequest, message_id: int) -> HttpResponse:
 
 def _message_context(raw: bytes, charset: str = "") -> dict[str, Any]:
     text = message_view.decode_for_display(raw, charset)
+    # MLLP's block characters (0x0B, 0x1C) stand alone in their line where framing was at fault.
     lines = [(line[:3], line[3:]) for line in text.split("\n") if line.strip("\x1c\x0b ")]
     return {"lines": lines, "segments": message_view.parse_for_display(raw, charset)}
 
@@ -54,6 +55,7 @@ def _linked(effects: list[Any]) -> list[dict[str, Any]]:
     for verb, kind, pk in (effect[:3] for effect in effects if len(effect) >= 3):
         try:
             url = reverse(LINKS[kind], args=[pk]) if kind in LINKS else ""
+        # An effect may be on something that was deleted or has no page; it is named without a link.
         except NoReverseMatch:
             url = ""
         links.append({"verb": verb, "kind": kind, "pk": pk, "url": url})
