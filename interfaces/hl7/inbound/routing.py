@@ -72,7 +72,9 @@ MESSAGES: dict[str, Entry] = {
     "SIU^S15": Entry(apply_appointment, ("SCH", "PID"), "Appointment cancelled; the order waits"),
     "SIU^S17": Entry(apply_appointment, ("SCH", "PID"), "Appointment deleted; the order waits"),
     "ORU^R01": Entry(
-        apply_results, (), "Images available (IHE RAD-132), AI findings, dictated reports, reports made elsewhere"
+        apply_results,
+        (),
+        "Images available (IHE RAD-132), AI findings, dictated reports, reports made elsewhere, exam status",
     ),
 }
 """MSH-9 → entry."""

@@ -1,4 +1,4 @@
-"""ORU^R01 by role: images are available (IHE RAD-132), AI findings, dictated reports, reports made elsewhere.
+"""ORU^R01 by role: images are available (IHE RAD-132), AI findings, dictated reports, reports made elsewhere, status.
 
 The role of an OBR is what the sender is set to send, else what its content shows. None of these is laboratory values
 and the like, which are never taken for a finding.
@@ -8,45 +8,41 @@ from __future__ import annotations
 
 from reporting.outside.documents import keep_document
 from ris.kernel.errors import Invalid
-from ris.orders.services import note_images
+from ris.orders import states
+from ris.orders.models import ScheduledStep
+from ris.orders.services import arrive, complete_by_hand, note_images, start_by_hand
 
-from ...outbound.messages.oru import SECTIONS as SECTION_CODES
 from ...v2.parser import Segment
 from ..context import Incoming
 from ..orders.groups import Group, Request, cut_groups
 from ..orders.procedure_segments import STUDY_UID_CODES
 from ..patients import resolve
 from .early_results import attach, author_of, find_author, keep
-from .findings import Finding, is_finding, read_findings
+from .findings import Finding, read_findings
 from .ownership import NO_SUBJECT, Subject, check_patient, find_subject, person_of
-from .texts import DOCUMENT_TYPES, TEXT_TYPES, WITHDRAWN, Dictation, read_dictation, read_documents
-
-IMAGES, AI, DICTATION, OUTSIDE, OTHER = "images", "ai", "dictation", "outside", "other"
-
-# fmt: off
-_LABORATORY = frozenset([
-    "LAB", "CH", "HM", "MB", "MCB", "VR", "IMM", "BLB", "SP", "CP", "GE", "TX", "PAR", "MYC",
-])
-"""OBR-24 (table 0074) of laboratories."""
-_IMAGING = frozenset([
-    "RAD", "CT", "CTH", "CR", "DX", "DR", "MG", "MR", "MRI", "NMR", "NMS", "NM", "PT", "PET", "US", "RUS", "OUS", "VUS",
-    "CUS", "XA", "RF", "XRC", "RX", "RT", "IMG", "ES", "EC",
-])
-"""OBR-24 of imaging: table 0074, and the modalities of DICOM that senders write there."""
-# fmt: on
-# OBX-3 of a report of imaging, beside the codes of sections.
-_REPORT_CODES = frozenset({"18748-4", "11528-7", "68604-8", "59776-5", "19005-8", "GDT", "IMP", "REPORT", "RPT"})
+from .roles import AI, DICTATION, IMAGES, OTHER, OUTSIDE, STATUS, UNSURE, role_of
+from .texts import Dictation, read_dictation, read_documents
 
 # OBX-11 or OBR-25 of a study that is whole (IHE RAD-132); R: it has begun to arrive.
 _WHOLE = frozenset({"O", "F", "C", ""})
 NOT_OURS = "No result of imaging: it holds neither a report, nor images, nor a finding in images."
+CANNOT_TELL = (
+    "It cannot be told whether this is a report or another department's value; say what this sender's ORU means."
+)
+_STATES = {
+    "arrived": states.ARRIVED, "started": states.STARTED, "in progress": states.STARTED, "begun": states.STARTED,
+    "completed": states.COMPLETED, "complete": states.COMPLETED, "performed": states.COMPLETED,
+    "done": states.COMPLETED, "cm": states.COMPLETED, "ip": states.STARTED,
+}  # fmt: skip
+"""OBX-5 of an exam status, lower case → state of the scheduled steps."""
 
 
 def apply_results(incoming: Incoming) -> str:
     """Take each result for what the sender means by it, or, where that is not set, for what it holds.
 
     Raises Conflict where PID is of another patient than the exam. What is no result of imaging (laboratory values) is
-    ignored or refused by name, as the sender's setting for orders of other departments says.
+    ignored or refused by name, as the sender's setting for orders of other departments says. What cannot be told waits
+    for a person.
     """
     requests = [(group, request) for group in cut_groups(incoming.message) for request in group.requests]
     if not requests:
@@ -66,8 +62,12 @@ def apply_results(incoming: Incoming) -> str:
                 _attach(subject, finding, incoming)
         elif role == OUTSIDE:
             _keep_documents(group, request, subject, incoming)
+        elif role == STATUS:
+            _apply_status(request, subject, incoming)
         else:
             others += 1
+            if role == UNSURE and incoming.peer.other_orders != "refuse":
+                incoming.unmet.append(CANNOT_TELL)
     if others and incoming.peer.other_orders == "refuse":
         raise Invalid(NOT_OURS, at="OBX-3", code="103")
     if others and incoming.effects:
@@ -86,41 +86,12 @@ def _role(request: Request, subject: Subject, incoming: Incoming) -> str:
     is_ours = subject.order is not None or subject.procedure is not None
     has_specimen = incoming.message.first("SPM") is not None
     is_author_named = bool(author) and (is_ours or find_author(author) is not None)
-    role = role_of(request, is_case_known=is_ours, is_author_named=is_author_named, has_specimen=has_specimen)
+    role = role_of(
+        request, incoming.header, is_case_known=is_ours, is_author_named=is_author_named, has_specimen=has_specimen
+    )
     if role == DICTATION and not (subject.accession or subject.study_uid):
         return OUTSIDE
     return OTHER if role == AI and not (subject.accession or subject.study_uid) else role
-
-
-def role_of(request: Request, *, is_case_known: bool, is_author_named: bool, has_specimen: bool) -> str:
-    """The role of one OBR with its OBX.
-
-    ``is_case_known``: an order or study of this system is named. ``is_author_named``: OBR-32 says who dictated it.
-    """
-    others = [obx for obx in request.observations if obx.text(3) not in STUDY_UID_CODES]
-    if not others:
-        return IMAGES
-    section = request.obr.text(24).upper() if request.obr else ""
-    if has_specimen or section in _LABORATORY:
-        return OTHER
-    is_imaging = is_case_known or section in _IMAGING or any(_is_report_code(obx) for obx in others)
-    is_report = any(obx.text(2) in DOCUMENT_TYPES or _is_text(obx) for obx in others)
-    findings = [obx for obx in others if is_finding(obx)]
-    if findings and not any(obx.text(2) in TEXT_TYPES for obx in others):
-        return AI
-    if not is_report or not is_imaging:
-        return OTHER
-    return DICTATION if is_author_named and any(map(_is_text, others)) else OUTSIDE
-
-
-def _is_text(obx: Segment) -> bool:
-    """A line of text, or one that is taken back."""
-    return obx.text(2) in TEXT_TYPES and bool(obx.whole(5) or obx.text(11).upper() in WITHDRAWN)
-
-
-def _is_report_code(obx: Segment) -> bool:
-    codes = {obx.text(3).upper(), obx.text(3, 1, 2).upper()}
-    return bool(codes & (_REPORT_CODES | {code for code, _ in SECTION_CODES.values()}))
 
 
 def _apply_images(request: Request, subject: Subject, incoming: Incoming) -> None:
@@ -139,6 +110,41 @@ def _apply_images(request: Request, subject: Subject, incoming: Incoming) -> Non
             incoming.patient_id = study.procedure.order.patient_id
         else:
             incoming.warn("No order has this Study Instance UID yet; the arrival is kept and counts when it comes.")
+
+
+def _apply_status(request: Request, subject: Subject, incoming: Incoming) -> None:
+    """OBX whose code says in words that it is the exam's status: the steps move on, never back.
+
+    What names no exam, or no status that is known, waits for a person.
+    """
+    obx = request.observations[-1]
+    state = _STATES.get(" ".join(obx.text(5).lower().replace("_", " ").split()))
+    if state is None or subject.procedure is None:
+        what = "No exam of this number is known" if state else "This status of an exam is not known"
+        incoming.note_unmet(f"{what}; the status was not applied.", obx.place(5) if state is None else "OBR-18")
+        return
+    check_patient(person_of(incoming), subject.procedure.order.patient, incoming, needed=True)
+    order = subject.procedure.order
+    incoming.accession, incoming.patient_id = order.accession, order.patient_id
+    for step in subject.procedure.steps.filter(state__in=states.COMPLETE.sources).order_by("pk"):
+        if _move_step(step, state, incoming):
+            incoming.did(state, step)
+
+
+def _move_step(step: ScheduledStep, state: str, incoming: Incoming) -> bool:
+    """Move one step to that state, unless it is there or further on. What a device began, the device ends."""
+    actor, at = incoming.actor, incoming.at
+    if state == states.ARRIVED:
+        if step.state == states.SCHEDULED:
+            arrive(step.pk, actor=actor, at=at)
+        return step.state == states.SCHEDULED
+    if step.state in states.WAITING:
+        start_by_hand(step.pk, actor=actor, at=at)
+    elif state == states.STARTED or not step.performed.filter(state=states.IN_PROGRESS, by_hand=True).exists():
+        return False
+    if state == states.COMPLETED:
+        complete_by_hand(step.pk, actor=actor, at=at)
+    return True
 
 
 def _is_complete(obx: Segment, obr: Segment | None) -> bool:
