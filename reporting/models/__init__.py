@@ -1,0 +1,14 @@
+"""Rows of reporting: reports and their versions, words that are not in a report (yet), documents made elsewhere."""
+
+from .documents import OutsideDocument
+from .reports import AGREEMENTS, CRITICAL_LEVELS, Criticality, Override, Report, ReportVersion
+
+__all__ = [
+    "AGREEMENTS",
+    "CRITICAL_LEVELS",
+    "Criticality",
+    "OutsideDocument",
+    "Override",
+    "Report",
+    "ReportVersion",
+]
