@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "reporting",
     "interfaces.hl7",
     "interfaces.dicom",
+    "interfaces.fhir",
     "ris.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -7,6 +7,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from interfaces.dicom import urls as dicom
+from interfaces.fhir import urls as fhir
 from interfaces.hl7 import urls as hl7
 from reporting import urls as reporting
 from ris.catalog import urls as catalog
@@ -17,7 +18,7 @@ from ris.web.openapi import ApiDocs
 from ris.web.pages import health
 from worklist import urls as worklist
 
-APPS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom)
+APPS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom, fhir)
 
 urlpatterns = [
     path("healthz", health, name="health"),

@@ -21,7 +21,7 @@ from worklist.models import ReadingItem
 from worklist.services import claim
 
 CANARY = "ZZCANARY"
-OPEN_TO_ALL = ("login/", "api/docs/", "api/schema/", "healthz")
+OPEN_TO_ALL = ("login/", "api/docs/", "api/schema/", "healthz", "fhir/R4/metadata")
 """What somebody who has not logged in may be shown."""
 
 BODY = {"reason": "curious", "revision": 1, "text": "curious", "findings": "x", "until": "2026-03-10T13:00:00Z"}

@@ -1,0 +1,85 @@
+"""What a FHIR resource type is here: rows of the house, who may see them, how one is written, how they are searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from interfaces.dicom.models import Archive
+from ris.patients.models import AssigningAuthority
+from ris.people.models import User
+
+from .datatypes import Json
+from .search.changes import Changes
+from .search.parameters import SearchParameter, id_parameter
+
+
+class Page:
+    """What the resources of one answer have in common; each part is read from the database once, when it is needed."""
+
+    def __init__(self, viewer: User, base: str) -> None:
+        self.viewer = viewer
+        self.base = base
+
+    @cached_property
+    def authorities(self) -> dict[str, str]:
+        """Assigning authority → the URI of its OID, of those that have one."""
+        rows = AssigningAuthority.objects.filter(universal_id_type="ISO").exclude(universal_id="")
+        return {name: f"urn:oid:{oid}" for name, oid in rows.values_list("name", "universal_id")}
+
+    @cached_property
+    def archives(self) -> list[Archive]:
+        """Archives with a DICOMweb address: the endpoints of every study."""
+        return list(Archive.objects.filter(enabled=True).exclude(dicomweb="").order_by("pk"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceType:
+    """A resource type. The logical id is the primary key of ``model``.
+
+    ``select`` gives the rows that a viewer may see (Forbidden where their role has none); ``load`` adds what
+    ``build`` needs, so that a page costs a bounded number of queries. ``build`` may leave elements empty. ``find``
+    gives the row of an id where more may be read than is found by a search.
+    ``patient``: the patient whom the audit names (None: the type says nothing about patients). ``mandatory``: elements
+    that ``_elements`` keeps. ``sort``: name of a search parameter → a column without NULL. ``revincludes``:
+    ``Type:parameter`` of resources that refer to this one.
+    """
+
+    name: str
+    model: type[Model]
+    select: Callable[[User], QuerySet[Any]]
+    load: Callable[[QuerySet[Any]], QuerySet[Any]]
+    build: Callable[[Any, Page], Json]
+    own_parameters: tuple[SearchParameter, ...]
+    find: Callable[[User, int], QuerySet[Any]] | None = None
+    changes: Changes | None = None
+    patient: Callable[[Any], int | None] | None = None
+    mandatory: tuple[str, ...] = ()
+    sort: Mapping[str, str] = field(default_factory=dict)
+    revincludes: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+
+    @cached_property
+    def parameters(self) -> dict[str, SearchParameter]:
+        """Search parameters by name, ``_id`` and ``_lastUpdated`` among them."""
+        generic = [id_parameter(), *([self.changes.parameter()] if self.changes else [])]
+        return {parameter.name: parameter for parameter in (*generic, *self.own_parameters)}
+
+    @cached_property
+    def includes(self) -> tuple[str, ...]:
+        """What ``_include`` takes: each reference that names an element."""
+        return tuple(f"{self.name}:{one.name}" for one in self.own_parameters if one.type == "reference" and one.path)
+
+    def row_of(self, viewer: User, pk: int) -> Any:
+        """The row of an id that the viewer may see, loaded; None when there is none for them."""
+        rows = self.find(viewer, pk) if self.find else self.select(viewer).filter(pk=pk)
+        return self.load(rows).first()
+
+    def times_of(self, rows: Iterable[Any]) -> dict[int, datetime]:
+        """Primary key → when the row changed last, where that is known."""
+        return self.changes.times(rows) if self.changes else {}

@@ -1,0 +1,32 @@
+"""Addresses of the FHIR server: three for each resource type of the registry."""
+
+from __future__ import annotations
+
+import re
+
+from django.urls import URLPattern, path, re_path
+
+from . import api
+from .registry import TYPES
+from .resource_type import ResourceType
+
+app_name = "fhir"
+
+
+def _routes(resource_type: ResourceType) -> list[URLPattern]:
+    """The argument is called after the model whose id it is: ``requested_procedure_id``."""
+    argument = re.sub(r"(?<!^)([A-Z])", r"_\1", resource_type.model.__name__).lower() + "_id"
+    base = f"fhir/R4/{resource_type.name}"
+    return [
+        path(base, api.search_view(resource_type, "GET", "HEAD")),
+        path(f"{base}/_search", api.search_view(resource_type, "POST")),
+        path(f"{base}/<str:{argument}>", api.read_view(resource_type)),
+    ]
+
+
+urlpatterns = [
+    path("fhir/R4/metadata", api.show_capability, name="metadata"),
+    *(route for resource_type in TYPES.values() for route in _routes(resource_type)),
+    re_path(r"^fhir/R4/.*$", api.serve_elsewhere),
+]
+api_patterns: list[URLPattern] = []
