@@ -38,6 +38,8 @@ WAKES = {
 EVERY = {
     "ris.kernel.tasks.deliver": 2.0,
     "ris.kernel.tasks.beat": 15.0,
+    "ris.audit.tasks.seal": 60.0,
+    "ris.audit.tasks.verify": 3600.0,
     "interfaces.hl7.tasks.send_owed": 5.0,
     "interfaces.hl7.tasks.watch_critical_results": 30.0,
     "interfaces.hl7.tasks.replay": 15.0,

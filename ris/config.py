@@ -62,6 +62,7 @@ VARIABLES = {
     "RIS_PROXY": "addresses of the TLS proxy in front of the web pages, with commas between",
     "RIS_DATABASE_ROLE": "PostgreSQL role that serves and that “prepare” grants what it needs; unset: none",
     "RIS_BACKUPS": "folder for backups (default: backups/ in RIS_DATA; another disk is better)",
+    "RIS_AUDIT_HEADS": "file that heads of the audit chain are appended to (default audit-heads.log in RIS_DATA)",
     "RIS_SECRET_KEY": "the key that signs sessions; unset: made and kept in RIS_DATA",
     "DATABASE_URL": "postgres://user:password@host/name; unset: a SQLite file in RIS_DATA",
     "REDIS_URL": "redis://host:6379/0; unset: everything in one process",
@@ -78,6 +79,7 @@ class Config:
 
     data: Path
     backups: Path
+    audit_heads: Path
     database_role: str
     """Empty: those who serve are the owner of the tables, too."""
     http: Address
@@ -111,7 +113,8 @@ def read_config(env: Mapping[str, str]) -> Config:
     config = Config(
         data=data,
         database_role=role_name("RIS_DATABASE_ROLE", env.get("RIS_DATABASE_ROLE", "")),
-        backups=Path(env["RIS_BACKUPS"]).expanduser().absolute() if env.get("RIS_BACKUPS") else data / "backups",
+        backups=_place(env.get("RIS_BACKUPS", ""), data / "backups"),
+        audit_heads=_place(env.get("RIS_AUDIT_HEADS", ""), data / "audit-heads.log"),
         http=address("RIS_HTTP", env.get("RIS_HTTP") or "127.0.0.1:8000"),
         mllp=address("RIS_MLLP", env.get("RIS_MLLP") or "127.0.0.1:2575"),
         dicom=address("RIS_DICOM", env.get("RIS_DICOM") or "127.0.0.1:11112"),
@@ -133,6 +136,10 @@ def read_config(env: Mapping[str, str]) -> Config:
     if not flag("RIS_ALLOW_PUBLIC", env.get("RIS_ALLOW_PUBLIC") or "0"):
         _refuse_public(config)
     return config
+
+
+def _place(text: str, default: Path) -> Path:
+    return Path(text).expanduser().absolute() if text else default
 
 
 def secret_key(env: Mapping[str, str], data: Path) -> str:

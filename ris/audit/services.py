@@ -23,11 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """``name`` is a user name, a peer's name or a job's; ``source`` a network address or a part of the system."""
+    """``name`` is a user name, a peer's name or a job's; ``source`` a network address or a part of the system.
+
+    ``purpose``: a code of HL7 PurposeOfUse where it is not the usual work of the role, such as BTG (break the glass);
+    ``acting_for_id``: the user on whose behalf they act.
+    """
 
     name: str
     user_id: int | None = None
     source: str = ""
+    purpose: str = ""
+    acting_for_id: int | None = None
 
     @classmethod
     def of_user(cls, user: User, source: str = "") -> Self:
@@ -89,6 +95,8 @@ def record(
         subject_id=str(subject.pk),
         patient_id=patient_id,
         reason=reason,
+        purpose=actor.purpose,
+        acting_for_id=actor.acting_for_id,
         detail=detail,
     )
     collected = _collected.get()

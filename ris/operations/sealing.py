@@ -1,7 +1,8 @@
-"""Encryption of backups: CMS (RFC 5652, 5083) with AES-256-GCM for a certificate. The private key is kept elsewhere.
+"""Encryption of backups: CMS (RFC 5652, 5083) with AES-256-GCM for a certificate; and signatures of archives.
 
-Whoever takes the server takes no old backup with it: it can make backups and cannot read them. OpenSSL does it, which
-restores a backup without this program, too: ``openssl cms -decrypt -binary -inform DER -in FILE -inkey KEY``.
+The private key is kept elsewhere, so whoever takes the server takes no old backup with it: it can make backups and
+cannot read them. OpenSSL does it, which restores a backup without this program, too:
+``openssl cms -decrypt -binary -inform DER -in FILE -inkey KEY``.
 """
 
 from __future__ import annotations
@@ -50,6 +51,21 @@ def unseal(sealed: Path, plain: Path, key: Path) -> None:
         raise SealError(
             f"{sealed.name} cannot be decrypted with {key}: another key, or the file was changed."
         ) from None
+
+
+def sign(file: Path, certificate: Path, key: Path) -> Path:
+    """Write a detached CMS signature (RFC 5652) beside the file, as ``FILE.p7s``; return it. Raises SealError."""
+    signature = file.with_name(file.name + ".p7s")
+    command = ["openssl", "cms", "-sign", "-binary", "-md", "sha256", "-outform", "DER", "-signer", str(certificate)]
+    _run([*command, "-inkey", str(key), "-in", str(file), "-out", str(signature)])
+    return signature
+
+
+def check_signature(file: Path, certificate: Path) -> None:
+    """Raise SealError unless ``FILE.p7s`` signs the file by this certificate."""
+    signature = file.with_name(file.name + ".p7s")
+    command = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", str(signature), "-content", str(file)]
+    _run([*command, "-nointern", "-noverify", "-certfile", str(certificate), "-out", os.devnull])
 
 
 def _run(command: list[str]) -> None:

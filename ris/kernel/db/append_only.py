@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -56,3 +60,24 @@ class AppendOnly(Operation):
 
     def describe(self) -> str:
         return f"Make {self.table} append-only"
+
+
+@contextmanager
+def unguarded(table: str) -> Iterator[None]:
+    """Inside one transaction: rows may be deleted. Only the owner of the table can do this, not the role that serves.
+
+    For what is kept elsewhere from now on, such as an archived year; whoever calls it says so in the audit.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with pending checks cannot be altered
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")
+            yield
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only")
+            return
+        for statement in _DROP_SQLITE:
+            cursor.execute(statement.format(table=table))
+        yield
+        for statement in _SQLITE:
+            cursor.execute(statement.format(table=table, refuse=_REFUSE.format(table=table)))

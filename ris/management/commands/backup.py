@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
+from ris.audit.chain import set_heads_aside
 from ris.audit.services import Actor, record
 from ris.config_values import Misconfigured
 from ris.kernel.clock import now
@@ -82,6 +83,7 @@ class Command(BaseCommand):
         if settings.RIS.embedded:
             lock_data_folder(settings.RIS.data)  # refused while the system runs
         connections.close_all()  # an open connection would keep the old database from being replaced
+        set_heads_aside(at=now())
         manifest = backups.restore(current_database(), self._file(options), options["key"])
         self.stdout.write(
             f"Restored as of {manifest.made_at}, in quarantine: nothing is sent and no archive is asked.\n"
