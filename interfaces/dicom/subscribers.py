@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reporting.events import AddendumAdded, PreliminaryReleased, ReportCorrected, ReportEvent, ReportSigned
+from ris.audit.services import Actor
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
@@ -17,10 +18,18 @@ from ris.orders.events import (
     StepRescheduled,
 )
 from ris.orders.models import RequestedProcedure
+from ris.patients.events import IdentityDecided
 
 from .prefetch.planning import request_priors, stop_prefetch
-from .reconciliation.services import alarm_reported
+from .reconciliation.services import alarm_reported, link_recognised
 from .reports.services import queue_version
+
+
+@subscribe(IdentityDecided, name="dicom.link_after_identity")
+def link_after_identity(event: IdentityDecided) -> None:
+    """Link exams of a patient whom a person has recognised in what the device said."""
+    if event.same:
+        link_recognised(event.patient_id, actor=Actor.job("identity"), at=event.at)
 
 
 @subscribe(OrderPlaced, OrderRevised, name="dicom.search_priors_of_order")

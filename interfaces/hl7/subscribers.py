@@ -20,7 +20,8 @@ from worklist.models import ReadingItem
 from . import states
 from .inbound.orders.apply import Afterwards
 from .inbound.orders.history import OTHER_PATIENT, reapply
-from .inbound.results.early_results import attach_early
+from .inbound.results.early_results import attach_early, attach_recognised
+from .inbound.results.ownership import OTHER_PATIENT as RESULT_OF_ANOTHER
 from .models import Destination, InboundMessage
 from .operations.services import replay
 from .outbound.queue import enqueue_event
@@ -43,7 +44,7 @@ def reapply_order_history(event: OrderEvent) -> None:
 
 OTHER_PATIENTS = "These identifiers belong to different patients; merge them first."
 OTHER_VISIT = "This visit number belongs to another patient."
-MAY_CURE = (OTHER_PATIENT, OTHER_PATIENTS, OTHER_VISIT)
+MAY_CURE = (OTHER_PATIENT, OTHER_PATIENTS, OTHER_VISIT, RESULT_OF_ANOTHER)
 LOOK_BACK = timedelta(days=30)
 
 
@@ -67,12 +68,13 @@ def _names_one_of(message: InboundMessage, numbers: list[str]) -> bool:
 
 @subscribe(IdentityDecided, name="hl7.replay_after_identity")
 def replay_after_identity(event: IdentityDecided) -> None:
-    """Replay the message that was held, once a person has said that it means this patient."""
+    """Replay the message that was held, or attach what it left, once a person has said that it means this patient."""
     if not event.same or event.message_id is None:
         return
     refused = InboundMessage.objects.filter(pk=event.message_id, state=states.REFUSED)
     for message in needing_attention(refused):
         replay(message.pk, reason="the patient was recognised", actor=Actor.job("identity"), at=event.at)
+    attach_recognised(event.message_id, at=event.at)
 
 
 @subscribe(*TRIGGER_EVENTS, name="hl7.queue_for_destinations")

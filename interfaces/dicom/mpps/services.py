@@ -1,7 +1,8 @@
 """What an MPPS changes: the exam begins, more is known of it, it ends (IHE RAD-6, RAD-7; PS3.4 F.7.2).
 
-Nothing that a device did is refused. An exam is linked to the steps that the device names only where the patient is
-theirs; else it is kept unlinked and waits for a person among the exceptions, with an alarm.
+Nothing that a device did is refused. An exam is linked to the steps that the device names where the patient's number is
+theirs and the description fits, or the site applies such; else it is kept unlinked and waits for a person among the
+exceptions, with an alarm and, where only the description does not fit, a question of identity.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from ris.orders.intents import PerformedIntent
 from ris.orders.models import PerformedStep
 from ris.orders.selectors_performed import MatchedStep, match_steps
 from ris.orders.services import complete_exam, discontinue_exam, start_exam
+from ris.patients.matching import Fit
+from ris.patients.selectors import survivor
+from ris.patients.services import IdentityPolicy, ask_identity
 
 from ..models import Mpps, MppsForward, MppsTarget
 from ..mwl.date_matching import parse_utc_offset
-from ..reconciliation.patient_check import DescribedPatient, find_patient_doubts
+from ..reconciliation.patient_check import DescribedPatient, compare_described
 from ..states import OWED
 from ..upper_layer.admission import Caller
 from . import dataset as reading
@@ -51,7 +55,7 @@ def start_from_mpps(uid: str, dataset: Dataset, caller: Caller, *, at: datetime)
     references = reading.read_references(dataset)
     matched = match_steps(references)
     described = reading.read_patient(dataset)
-    linked, doubts = _split_by_patient(matched, described)
+    linked, doubts = _split_by_patient(matched, described, caller, at)
     violations += doubts or ([] if linked else [UNSCHEDULED])
     # There is one at least: an empty sequence was refused with 0121. The exam is filed under the first.
     first = references[0]
@@ -80,7 +84,7 @@ def start_from_mpps(uid: str, dataset: Dataset, caller: Caller, *, at: datetime)
         violations=violations,
         updated_at=at,
     )
-    if doubts:
+    if len(linked) < len(matched):
         raise_alarm(OTHER_PATIENT, alarm_subject(performed), detail="; ".join(doubts)[:200], at=at)
     _enqueue_forwards(mpps, dataset, creates=True, at=at)
     return mpps
@@ -97,16 +101,33 @@ def _enqueue_forwards(mpps: Mpps, dataset: Dataset, *, creates: bool, at: dateti
         ring(FORWARD)
 
 
-def _split_by_patient(matched: list[MatchedStep], described: DescribedPatient) -> tuple[list[MatchedStep], list[str]]:
-    """The steps whose patient is the one whom the device names, and why others are not linked."""
-    linked, doubts = [], []
+def _split_by_patient(
+    matched: list[MatchedStep], described: DescribedPatient, caller: Caller, at: datetime
+) -> tuple[list[MatchedStep], list[str]]:
+    """The steps to link, and what is in doubt of their patients and of others'.
+
+    A step of a patient who has not that number, or another name, is not linked. Where birth date or sex do not fit, the
+    policy of the order's site says whether it is linked. A person is asked either way.
+    """
+    linked, doubts, asked = [], [], set[int]()
     for match in matched:
         order = match.step.procedure.order
-        differences = find_patient_doubts(described, order.patient)
-        if differences:
-            doubts.append(f"order {order.accession} not linked: {', '.join(differences)}")
-        else:
+        doubt = compare_described(described, order.patient)
+        is_held = doubt.is_number_foreign
+        if doubt.comparison is not None and not is_held:
+            # A device copies the name from the worklist: another one is another row of it.
+            is_renamed = doubt.comparison.name in (Fit.OTHER, Fit.PART)
+            is_held = is_renamed or IdentityPolicy.of(order.site).holds(doubt.comparison.verdict)
+            if order.patient_id not in asked:
+                asked.add(order.patient_id)
+                ask_identity(
+                    survivor(order.patient).pk, described.traits, doubt.comparison, source=caller.ae_title,
+                    message_id=None, held=is_held, at=at,
+                )  # fmt: skip
+        if not is_held:
             linked.append(match)
+        if doubt.words:
+            doubts.append(f"order {order.accession} {'not linked' if is_held else 'linked'}: {', '.join(doubt.words)}")
     return linked, doubts
 
 

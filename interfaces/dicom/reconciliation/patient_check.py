@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ris.patients.matching import Comparison, Fit, Traits, Verdict, compare, fold
+from ris.patients.matching import Comparison, Fit, Traits, fold
 from ris.patients.models import Identifier, Patient
 from ris.patients.selectors import survivor
+from ris.patients.services import find_doubt, traits_known
 
 SHORTEST_CUT = 3
 """A family name that was cut to fit a device keeps at least so many letters; fewer say nothing."""
@@ -23,20 +24,44 @@ class DescribedPatient:
     traits: Traits = field(default_factory=Traits)
 
 
-def find_patient_doubts(described: DescribedPatient, patient: Patient) -> list[str]:
-    """Why this may not be the patient, in words for a person; empty: nothing that was said speaks against it.
+@dataclass(frozen=True, slots=True)
+class PatientDoubt:
+    """What speaks against a described patient being the one of an order."""
 
-    Every number of the patient counts as theirs, also those that were given up in a merge.
+    is_number_foreign: bool
+    """The number is none of the patient's."""
+    comparison: Comparison | None
+    """Of name, birth date and sex, where they are in doubt."""
+
+    @property
+    def words(self) -> list[str]:
+        """For a person; empty: nothing that was said speaks against it."""
+        doubts = ["another patient number"] if self.is_number_foreign else []
+        if self.comparison is not None:
+            traits = ["name" if self.comparison.name is Fit.NEAR else "", *self.comparison.differing]
+            doubts += [f"another {word}" for word in dict.fromkeys(filter(None, traits))] or [
+                "a person described otherwise"
+            ]
+        return doubts
+
+
+def compare_described(described: DescribedPatient, patient: Patient) -> PatientDoubt:
+    """What speaks against this being the patient.
+
+    Every number of the patient counts as theirs, also those that were given up in a merge. A description that a person
+    has said to be theirs is in doubt no more.
     """
     living = survivor(patient)
-    doubts = [] if _is_number_of(described, living) else ["another patient number"]
-    known = _known_traits(living)
-    comparison = compare(known, described.traits)
+    comparison = find_doubt(living, described.traits)
     # The comparison takes a cut name for another one, though the device only had no room for it.
-    if comparison.verdict is not Verdict.SAME and not _is_cut(known, described.traits, comparison):
-        words = ["name" if comparison.name is Fit.NEAR else "", *comparison.differing]
-        doubts += [f"another {word}" for word in dict.fromkeys(filter(None, words))] or ["a person described otherwise"]
-    return doubts
+    if comparison is not None and _is_cut(traits_known(living), described.traits, comparison):
+        comparison = None
+    return PatientDoubt(not _is_number_of(described, living), comparison)
+
+
+def find_patient_doubts(described: DescribedPatient, patient: Patient) -> list[str]:
+    """Why this may not be the patient, in words for a person; empty: nothing that was said speaks against it."""
+    return compare_described(described, patient).words
 
 
 def _is_number_of(described: DescribedPatient, patient: Patient) -> bool:
@@ -54,16 +79,6 @@ def _is_number_of(described: DescribedPatient, patient: Patient) -> bool:
 def _normalize(number: str) -> str:
     """As devices change it: blanks and leading zeros lost, letters in upper case."""
     return number.strip().upper().lstrip("0")
-
-
-def _known_traits(patient: Patient) -> Traits:
-    return Traits(
-        family=patient.family_name,
-        given=patient.given_name,
-        ideographic=patient.ideographic_name,
-        birth_date=patient.birth_date,
-        sex=patient.sex,
-    )
 
 
 def _is_cut(known: Traits, described: Traits, comparison: Comparison) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -11,20 +12,26 @@ from reporting.models import ReportVersion
 from ris.audit.services import Actor, record
 from ris.catalog.models import Site
 from ris.kernel.alarms import raise_alarm
-from ris.kernel.errors import Conflict, Invalid
+from ris.kernel.errors import Conflict, Invalid, Refusal
 from ris.kernel.values import read_reason
 from ris.orders.intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure, Study
+from ris.orders.selectors_performed import match_steps
 from ris.orders.services import complete_exam, discontinue_exam, link_exam, link_images, place_order
 from ris.orders.services.flags import REPORTED_THEN_UNLINKED, add_flag
+from ris.orders.states import DISCONTINUED
 from ris.patients.models import Patient
-from ris.patients.selectors import visible_patients
+from ris.patients.selectors import survivor, visible_patients
 from ris.people.models import User
 
 from ..availability.arrivals import clear_image_alarm
-from ..models import NoImages
+from ..models import Mpps, NoImages
+from ..mpps.dataset import decode_dataset, read_patient, read_references
 from ..mpps.services import clear_patient_alarm
+from .patient_check import find_patient_doubts
 
+LOOK_BACK = timedelta(days=30)
+"""So long an exam waits to be linked by itself; an older one a person links."""
 ALARM = "reported-then-unlinked"
 """Alarm: a report was released of an exam that turned out to be another's. A person clears it."""
 
@@ -34,6 +41,28 @@ def link_and_clear(performed: PerformedStep, step_ids: Sequence[int], *, actor: 
     """Link an exam to its steps, and clear the alarm that it was under another patient. Refusals as ``link_exam``."""
     linked = link_exam(performed.pk, step_ids, actor=actor, at=at)
     clear_patient_alarm(performed, at=at)
+    return linked
+
+
+@transaction.atomic
+def link_recognised(patient_id: int, *, actor: Actor, at: datetime) -> list[PerformedStep]:
+    """Link exams that waited because their device described the patient otherwise, once a person has recognised them.
+
+    What can no longer be linked (the step was performed by another exam meanwhile) stays for a person. Idempotent.
+    """
+    linked = []
+    waiting = Mpps.objects.filter(performed__steps=None, updated_at__gt=at - LOOK_BACK)
+    for mpps in waiting.exclude(performed__state=DISCONTINUED).select_related("performed").order_by("pk"):
+        dataset = decode_dataset(mpps.dataset)
+        patients = {
+            match.step.pk: match.step.procedure.order.patient for match in match_steps(read_references(dataset))
+        }
+        theirs = {pk: patient for pk, patient in patients.items() if survivor(patient).pk == patient_id}
+        described = read_patient(dataset)
+        if not theirs or any(find_patient_doubts(described, patient) for patient in theirs.values()):
+            continue
+        with suppress(Refusal), transaction.atomic():
+            linked.append(link_and_clear(mpps.performed, list(theirs), actor=actor, at=at))
     return linked
 
 

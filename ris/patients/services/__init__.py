@@ -11,7 +11,18 @@ from .merging import (
     unmerge_patients,
 )
 from .moves import move_identifiers, move_visit, renumber_visit
-from .questions import ASK_FIRST, IdentityDoubt, IdentityPolicy, ask_identity, decide_identity
+from .questions import (
+    ASK_FIRST,
+    IdentityDoubt,
+    IdentityPolicy,
+    ask_identity,
+    check_identity,
+    decide_identity,
+    find_doubt,
+    is_decided_same,
+    traits_known,
+    traits_said,
+)
 from .visits import give_visit, record_visit
 
 __all__ = [
@@ -21,8 +32,11 @@ __all__ = [
     "add_alias",
     "ask_identity",
     "authority_named",
+    "check_identity",
     "decide_identity",
+    "find_doubt",
     "give_visit",
+    "is_decided_same",
     "merge_patients",
     "move_identifiers",
     "move_visit",
@@ -34,5 +48,7 @@ __all__ = [
     "resolve_patient",
     "retire_identifiers",
     "revive_record",
+    "traits_known",
+    "traits_said",
     "unmerge_patients",
 ]

@@ -37,6 +37,11 @@ class IdentityPolicy:
         chosen = {Verdict.UNSURE: self.unsure, Verdict.ANOTHER: self.another}.get(verdict, Site.APPLY)
         return chosen == Site.HOLD
 
+    @classmethod
+    def of(cls, site: Site) -> IdentityPolicy:
+        """The policy of a site."""
+        return cls(unsure=site.identity_unsure, another=site.identity_another)
+
 
 ASK_FIRST = IdentityPolicy(unsure=Site.HOLD, another=Site.HOLD)
 """For people at a screen and programs, who are there to be asked."""
@@ -87,24 +92,28 @@ def compare_with_patient(patient: Patient, said: Traits) -> Comparison:
     return min(comparisons, key=lambda comparison: _RANK.index(comparison.verdict))
 
 
-def check_identity(patient: Patient, said: Traits, policy: IdentityPolicy) -> Comparison | None:
-    """What is in doubt about ``said`` being of the patient; None when nothing is, or a person has said it is them.
-
-    Raises IdentityDoubt where the policy holds such a description.
-    """
+def find_doubt(patient: Patient, said: Traits) -> Comparison | None:
+    """What is in doubt about ``said`` being of the patient; None when nothing is, or a person has said it is them."""
     # First without the merged records, which cost a query: most descriptions fit.
     comparison = compare(traits_known(patient), said)
     if comparison.verdict is Verdict.SAME:
         return None
     comparison = compare_with_patient(patient, said)
-    if comparison.verdict is Verdict.SAME or _is_decided_same(patient, said):
+    if comparison.verdict is Verdict.SAME or is_decided_same(patient, said):
         return None
-    if policy.holds(comparison.verdict):
-        raise IdentityDoubt(patient, said, comparison)
     return comparison
 
 
-def _is_decided_same(patient: Patient, said: Traits) -> bool:
+def check_identity(patient: Patient, said: Traits, policy: IdentityPolicy) -> Comparison | None:
+    """The same. Raises IdentityDoubt where the policy holds such a description."""
+    doubt = find_doubt(patient, said)
+    if doubt is not None and policy.holds(doubt.verdict):
+        raise IdentityDoubt(patient, said, doubt)
+    return doubt
+
+
+def is_decided_same(patient: Patient, said: Traits) -> bool:
+    """Whether a person has said that this description is of the patient."""
     decided = IdentityQuestion.objects.filter(
         patient=patient, fingerprint=fingerprint(said), state=IdentityQuestion.SAME
     )

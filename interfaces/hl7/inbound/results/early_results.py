@@ -11,15 +11,18 @@ from reporting.services.dictation import take_dictation
 from ris.audit.services import Actor
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import NotFound, Refusal
+from ris.patients.services import IdentityDoubt, ask_identity
 from ris.people.models import User
 from worklist.models import ReadingItem
 from worklist.services import note_ai_result, withdraw_ai_result
 
 from ...models import EarlyResult
 from .findings import Finding
-from .ownership import Person, is_patient
+from .ownership import OTHER_PATIENT, Person, settle_person
 from .texts import Dictation
 
+EARLY = "a result that came before its exam"
+"""Who asked, in questions of identity: the sender stands in the message."""
 UNATTACHED_ALARM = "HL7 result not attached"
 
 
@@ -89,11 +92,26 @@ def attach_early(item: ReadingItem, *, at: datetime) -> None:
 def _attach_kept(early: EarlyResult, item: ReadingItem, at: datetime) -> str:
     """Why it was not attached; empty when it was."""
     person = Person.from_json(early.said["person"]) if early.said.get("person") else None
-    if person is not None and not is_patient(person, item.procedure.order.patient):
-        return "PID names another patient than the exam."
     result = Dictation.from_json(early.said) if early.kind == "dictation" else Finding.from_json(early.said)
+    order = item.procedure.order
     try:
+        if person is not None:
+            settle_person(person, order, source=EARLY, message_id=early.message_id, at=at)
         attach(item, result, actor=Actor.job("hl7"), at=at)
+    except IdentityDoubt as doubt:
+        ask_identity(
+            doubt.patient_id, doubt.traits, doubt.comparison, source=EARLY, message_id=early.message_id, held=True,
+            at=at,
+        )  # fmt: skip
+        return OTHER_PATIENT
     except Refusal as refusal:
         return refusal.detail
     return ""
+
+
+def attach_recognised(message_id: int, *, at: datetime) -> None:
+    """A person has said that PID of that message is the exam's patient: attach what was kept of it."""
+    for early in EarlyResult.objects.filter(message_id=message_id, attached_at=None).order_by("pk"):
+        about = Q(procedure__study_uid=early.study_uid) if early.study_uid else Q(accession=early.accession)
+        for item in ReadingItem.objects.select_related("procedure__order").filter(about).order_by("pk")[:1]:
+            attach_early(item, at=at)

@@ -1,21 +1,32 @@
 """Whose a result is: the order and case that it names, and whether PID is of the same patient.
 
-A number alone does not say who is meant (``ris.patients.matching``). What PID contradicts is refused.
+A number alone does not say who is meant (``ris.patients.matching``). What PID contradicts is held or applied, as the
+site's policy says, and a person is asked.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from datetime import date
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Q
 
+from ris.catalog.models import Site
 from ris.kernel.errors import Conflict, Invalid
 from ris.orders.models import Order, RequestedProcedure
-from ris.patients.matching import Fit, Traits, Verdict, compare
+from ris.patients.matching import Comparison, Fit, Traits, Verdict, compare
 from ris.patients.models import Patient
 from ris.patients.selectors import find_patient, survivor
+from ris.patients.services import (
+    IdentityDoubt,
+    IdentityPolicy,
+    ask_identity,
+    check_identity,
+    is_decided_same,
+    traits_known,
+    traits_said,
+)
 from worklist.models import ReadingItem
 
 from ..context import Incoming
@@ -111,45 +122,53 @@ def person_of(incoming: Incoming) -> Person | None:
     if pid is None:
         return None
     intent = patient_intent(pid, incoming)
-    born = intent.birth_date if isinstance(intent.birth_date, date) else None
-    traits = Traits(
-        family=intent.family_name or "", given=intent.given_name or "", ideographic=intent.ideographic_name or "",
-        birth_date=born, sex=intent.sex or "",
-    )  # fmt: skip
-    return Person(intent.identifiers, traits)
+    return Person(intent.identifiers, traits_said(intent))
 
 
-def is_patient(person: Person, patient: Patient) -> bool:
-    """Whether ``person`` is this patient: no number is another patient's, and name and birth date do not contradict.
+def find_person_doubt(person: Person, patient: Patient, site: Site) -> Comparison | None:
+    """What is in doubt about ``person`` being this patient, and is applied all the same by the policy of the exam's
+    site; None when nothing is.
 
-    Where none of the numbers is known here, name and birth date have to be given and must be the same.
+    Raises Conflict where one of the numbers is another patient's; IdentityDoubt where the policy holds it. Where none
+    of the numbers is known here, name and birth date have to be given and must be the same: else it is always held.
     """
     alive = survivor(patient)
     owners = {owner.pk for identifier in person.identifiers if (owner := find_patient([identifier]))}
     if owners - {alive.pk}:
-        return False
-    fit = compare(traits_of(alive), person.traits)
+        raise Conflict(OTHER_PATIENT, at="PID-3", code="204")
     if owners:
-        return fit.verdict is not Verdict.ANOTHER
-    return fit.verdict is Verdict.SAME and fit.name in (Fit.EQUAL, Fit.NEAR) and fit.birth_date is Fit.EQUAL
+        return check_identity(alive, person.traits, IdentityPolicy.of(site))
+    fit = compare(traits_known(alive), person.traits)
+    is_named = fit.name in (Fit.EQUAL, Fit.NEAR) and fit.birth_date is Fit.EQUAL
+    if (fit.verdict is Verdict.SAME and is_named) or is_decided_same(alive, person.traits):
+        return None
+    verdict = Verdict.UNSURE if fit.verdict is Verdict.SAME else fit.verdict
+    raise IdentityDoubt(alive, person.traits, replace(fit, verdict=verdict))
 
 
-def traits_of(patient: Patient) -> Traits:
-    """What is known of a patient."""
-    return Traits(
-        family=patient.family_name, given=patient.given_name, ideographic=patient.ideographic_name,
-        birth_date=patient.birth_date, sex=patient.sex,
-    )  # fmt: skip
+def check_patient(person: Person | None, order: Order, incoming: Incoming, *, needed: bool) -> None:
+    """Ask a person, and go on, where it is not sure that PID is of the order's patient and the site applies such.
 
-
-def check_patient(person: Person | None, patient: Patient, incoming: Incoming, *, needed: bool) -> None:
-    """Raise Conflict where PID is of another patient; Invalid where there is none and ``needed``."""
+    Raises Conflict where it is another's, or is held; Invalid where there is no PID and it is ``needed``.
+    """
     if person is None:
         if needed:
             raise Invalid("A report needs PID: it must fit the patient of the exam.", at="PID", code="100")
         incoming.warn("There is no PID; whose result it is was taken from the exam alone.")
         return
-    if not is_patient(person, patient):
-        raise Conflict(OTHER_PATIENT, at="PID-3", code="204")
-    if compare(traits_of(survivor(patient)), person.traits).differing:
+    in_doubt = settle_person(person, order, source=incoming.peer.name, message_id=incoming.message_id, at=incoming.at)
+    if in_doubt or compare(traits_known(survivor(order.patient)), person.traits).differing:
         incoming.warn("PID differs from what is known of the patient; the number counts.")
+
+
+def settle_person(person: Person, order: Order, *, source: str, message_id: int | None, at: datetime) -> bool:
+    """Ask a person where a doubt is applied by the policy of the order's site; whether there was one.
+
+    Refusals as :func:`find_person_doubt`.
+    """
+    doubt = find_person_doubt(person, order.patient, order.site)
+    if doubt is None:
+        return False
+    patient = survivor(order.patient)
+    ask_identity(patient.pk, person.traits, doubt, source=source, message_id=message_id, held=False, at=at)
+    return True

@@ -100,7 +100,7 @@ def _apply_images(request: Request, subject: Subject, incoming: Incoming) -> Non
     if not named:
         raise Invalid("The Study Instance UID is missing: OBX 113014.", at="OBX-5", code="required")
     if subject.procedure is not None:
-        check_patient(person_of(incoming), subject.procedure.order.patient, incoming, needed=False)
+        check_patient(person_of(incoming), subject.procedure.order, incoming, needed=False)
     for obx in named:
         complete = _is_complete(obx, request.obr)
         study = note_images(obx.text(5), instances=0, complete=complete, actor=incoming.actor, at=incoming.at)
@@ -123,7 +123,7 @@ def _apply_status(request: Request, subject: Subject, incoming: Incoming) -> Non
         what = "No exam of this number is known" if state else "This status of an exam is not known"
         incoming.note_unmet(f"{what}; the status was not applied.", obx.place(5) if state is None else "OBR-18")
         return
-    check_patient(person_of(incoming), subject.procedure.order.patient, incoming, needed=True)
+    check_patient(person_of(incoming), subject.procedure.order, incoming, needed=True)
     order = subject.procedure.order
     incoming.accession, incoming.patient_id = order.accession, order.patient_id
     for step in subject.procedure.steps.filter(state__in=states.COMPLETE.sources).order_by("pk"):
@@ -159,7 +159,7 @@ def _attach(subject: Subject, result: Finding | Dictation, incoming: Incoming) -
         raise Invalid(NO_SUBJECT, at="OBR-18", code="required")
     person = person_of(incoming)
     if subject.order is not None:
-        check_patient(person, subject.order.patient, incoming, needed=isinstance(result, Dictation))
+        check_patient(person, subject.order, incoming, needed=isinstance(result, Dictation))
         incoming.accession, incoming.patient_id = subject.order.accession, subject.order.patient_id
     if subject.item is not None:
         attached = attach(subject.item, result, actor=incoming.actor, at=incoming.at)
@@ -179,14 +179,14 @@ def _keep_documents(group: Group, request: Request, subject: Subject, incoming: 
     person = person_of(incoming)
     procedure = subject.procedure
     if subject.order is not None:
-        check_patient(person, subject.order.patient, incoming, needed=True)
+        check_patient(person, subject.order, incoming, needed=True)
         patient = subject.order.patient
         incoming.accession, incoming.patient_id = subject.order.accession, patient.pk
     else:
         if person is None:
             raise Invalid("A report needs PID: it says whose it is.", at="PID", code="100")
+        # Who PID means is compared with what is known of them, and asked where in doubt.
         patient = resolve(incoming, authoritative=False)
-        check_patient(person, patient, incoming, needed=True)
     intents = read_documents(group, request, incoming)
     if not intents and not incoming.unmet:
         raise Invalid("There is neither text nor a document in OBX-5.", at="OBX-5", code="required")

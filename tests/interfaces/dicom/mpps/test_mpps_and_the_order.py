@@ -14,6 +14,8 @@ from pynetdicom.association import Association
 from interfaces.dicom.models import Mpps
 from interfaces.dicom.mpps.dose import find_dose_doubts, read_dose
 from interfaces.dicom.mpps.services import OTHER_PATIENT
+from ris.audit.services import Actor
+from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.models import Alarm, Record
 from ris.kernel.relay import deliver_owed
@@ -21,7 +23,8 @@ from ris.orders import states
 from ris.orders.models import PerformedStep, RequestedProcedure
 from ris.orders.services import note_images
 from ris.orders.services.flags import PERFORMED_UNDER_OTHER_STUDY
-from ris.patients.services import merge_patients
+from ris.patients.models import IdentityQuestion
+from ris.patients.services import decide_identity, merge_patients
 from ris.people.roles import Role
 from tests.factories import TESTER, PatientFactory, SiteFactory, make_order, make_user
 from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import begun, code, create, ended, set_, steps_of
@@ -45,6 +48,39 @@ def technologist(dicom: int) -> Client:
 
 def requested(**said: Any) -> RequestedProcedure:
     return make_order(at=now(), **said).procedures.get()
+
+
+@pytest.mark.parametrize("policy", [Site.APPLY, Site.HOLD])
+def test_another_birth_date_is_linked_or_held_as_the_site_says_and_a_person_is_asked(
+    dicom: int, line: Association, policy: str
+) -> None:
+    procedure = requested()
+    Site.objects.update(identity_unsure=policy)
+    status, uid = create(line, begun(procedure, PatientBirthDate="19010203"))
+    assert (status, set_(line, ended(), uid).Status) == (0x0000, 0x0000)
+    deliver_owed(at=now())
+    held = policy == Site.HOLD
+    assert steps_of(procedure) == [states.SCHEDULED if held else states.COMPLETED]
+    question = IdentityQuestion.objects.get()
+    assert (question.held, question.differing, question.said["birth_date"]) == (held, ["birth date"], "1901-02-03")
+    decide_identity(question.pk, same=True, reason="Looked at the card.", actor=Actor.job("test"), at=now())
+    for _ in range(3):
+        deliver_owed(at=now())
+    assert steps_of(procedure) == [states.COMPLETED], "who is recognised has been examined"
+    assert ReadingItem.objects.get().procedure == procedure
+    assert not Alarm.objects.filter(kind=OTHER_PATIENT, cleared_at=None).exists()
+
+
+def test_an_exam_that_a_person_says_is_another_patients_stays_an_exception(dicom: int, line: Association) -> None:
+    procedure = requested()
+    _, uid = create(line, begun(procedure, PatientName="ZZOTHER^BETA"))
+    set_(line, ended(), uid)
+    question = IdentityQuestion.objects.get()
+    decide_identity(question.pk, same=False, reason="The next in the row.", actor=Actor.job("test"), at=now())
+    for _ in range(3):
+        deliver_owed(at=now())
+    assert steps_of(procedure) == [states.SCHEDULED]
+    assert not ReadingItem.objects.exists()
 
 
 @pytest.mark.parametrize(
