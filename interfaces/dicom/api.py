@@ -22,9 +22,17 @@ from ris.kernel.errors import NotFound
 from ris.kernel.values import MOST_NUMBER
 from ris.orders.selectors import steps_for
 from ris.people.http import actor_of, user_of
+from ris.people.roles import Can
+from ris.people.selectors import require
+from ris.people.serializers import ReasonForm
 
 from . import selectors
 from .availability import webhook
+from .models import DoubtfulPrior
+from .prefetch.doubts import accept_prior, doubtful_for
+
+MOST_DOUBTFUL = 500
+"""In one answer; nobody decides more at once."""
 
 
 class KeyVerdictSerializer(serializers.Serializer[selectors.KeyVerdict]):
@@ -117,4 +125,46 @@ class StableStudyView(APIView):
         webhook.note_stable_study(
             archive, body["study_uid"], instances=body["instances"], complete=body["complete"], at=now()
         )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class DoubtfulPriorSerializer(serializers.ModelSerializer[DoubtfulPrior]):
+    """A study of an archive that may be another patient's, for which order it was found, and why. No names."""
+
+    accession = serializers.CharField(source="prefetch.procedure.order.accession")
+    archive = serializers.CharField(source="prefetch.archive.name")
+    doubts = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = DoubtfulPrior
+        fields = ["id", "accession", "archive", "study_uid", "day", "modality", "description", "doubts", "found_at"]
+
+
+class DoubtfulPriorsView(APIView):
+    """Priors that may be another patient's."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=DoubtfulPriorSerializer(many=True), operation_id="dicom_doubtful_priors")
+    def get(self, request: Request) -> Response:
+        """Those that nobody has accepted, at the caller's sites, the newest 500. Audited."""
+        user = user_of(request)
+        require(user, Can.SEE_ORDERS)
+        record(actor_of(request), "prefetch.view", user, at=now())
+        return Response(DoubtfulPriorSerializer(doubtful_for(user)[:MOST_DOUBTFUL], many=True).data)
+
+
+class AcceptPriorView(APIView):
+    """Decides one."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ReasonForm, responses={204: None}, operation_id="dicom_accept_prior")
+    def post(self, request: Request, doubt_id: int) -> Response:
+        """It is this patient's, with the reason: it is planned and moved like any other. Needs ``lead_reading``."""
+        user = user_of(request)
+        require(user, Can.LEAD_READING)
+        form = ReasonForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        accept_prior(user, doubt_id, reason=form.validated_data["reason"], actor=actor_of(request), at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -5,7 +5,7 @@ from django.urls import path
 from ris.kernel.api import IdRouter
 
 from . import pages
-from .api import ExplainView, StableStudyView
+from .api import AcceptPriorView, DoubtfulPriorsView, ExplainView, StableStudyView
 from .reconciliation import pages as exceptions
 from .reconciliation.api import (
     BackFillView,
@@ -55,6 +55,8 @@ api_patterns = [
     path("dicom/exams/<int:performed_id>/unlink/", UnlinkView.as_view(), name="dicom-exam-unlink"),
     path("dicom/images/", ImagesView.as_view(), name="dicom-images"),
     path("dicom/images/<int:study_id>/link/", LinkImagesView.as_view(), name="dicom-images-link"),
+    path("dicom/prefetch/doubtful/", DoubtfulPriorsView.as_view(), name="dicom-doubtful-priors"),
+    path("dicom/prefetch/doubtful/<int:doubt_id>/accept/", AcceptPriorView.as_view(), name="dicom-accept-prior"),
     path("dicom/stable-study/", StableStudyView.as_view(), name="dicom-stable-study"),
     *router.urls,
 ]

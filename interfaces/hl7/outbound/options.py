@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from reporting.models import CRITICAL_LEVELS
-from ris.kernel.errors import Invalid
+from django.db import transaction
 
+from reporting.models import CRITICAL_LEVELS
+from ris.audit.services import Actor, record
+from ris.kernel.errors import Invalid, NotFound
+
+from ..models import Destination
 from .triggers import KINDS
 
 LEVELS = tuple(level for level, _ in CRITICAL_LEVELS)
@@ -76,6 +81,26 @@ def check_destination_options(kinds: Sequence[str], filters: Mapping[str, Any], 
         values, fits, _ = OPTIONS[name]
         if not fits(value):
             raise Invalid(f"{name} is {values}, or left out.", at="options")
+
+
+@transaction.atomic
+def change_destination_options(
+    destination_id: int, *, kinds: Sequence[str], filters: Mapping[str, Any], options: Mapping[str, Any], actor: Actor,
+    at: datetime,
+) -> Destination:  # fmt: skip
+    """Set which messages a destination wants, of what, and how: all at once or none. Audited with what it was before.
+
+    Raises NotFound; Invalid as :func:`check_destination_options`. What is queued already goes as it was prepared.
+    """
+    check_destination_options(kinds, filters, options)
+    destination = Destination.objects.select_for_update().filter(pk=destination_id).first()
+    if destination is None:
+        raise NotFound("There is no such destination.")
+    before = {name: getattr(destination, name) for name in ("kinds", "filters", "options")}
+    destination.kinds, destination.filters, destination.options = list(kinds), dict(filters), dict(options)
+    destination.save(update_fields=list(before))
+    record(actor, "destination.options", destination, at=at, before=before)
+    return destination
 
 
 def _known(name: str, table: Mapping[str, object], at: str) -> None:

@@ -111,6 +111,8 @@ class DestinationSerializer(serializers.Serializer[selectors.QueueTally]):
     port = serializers.IntegerField(source="destination.port")
     enabled = serializers.BooleanField(source="destination.enabled")
     kinds = serializers.ListField(source="destination.kinds", child=serializers.CharField())
+    filters = serializers.DictField(source="destination.filters", help_text="Only what matches: site, modality …")
+    options = serializers.DictField(source="destination.options", help_text="How it wants it.")
     paused_at = serializers.DateTimeField(source="destination.paused_at", allow_null=True)
     paused_reason = serializers.CharField(source="destination.paused_reason")
     failures = serializers.IntegerField(source="destination.failures")
@@ -120,6 +122,14 @@ class DestinationSerializer(serializers.Serializer[selectors.QueueTally]):
     waiting = serializers.IntegerField()
     oldest = serializers.DateTimeField(allow_null=True)
     tallies = TallySerializer(many=True)
+
+
+class DestinationOptionsForm(serializers.Serializer[Any]):
+    """What of a destination is set anew; what is left out stays."""
+
+    kinds = serializers.ListField(child=serializers.CharField(max_length=64), required=False)
+    filters = serializers.DictField(required=False)
+    options = serializers.DictField(required=False)
 
 
 class ChangeSerializer(serializers.Serializer[Any]):

@@ -16,6 +16,7 @@ from interfaces.hl7 import selectors
 from interfaces.hl7.models import Destination, InboundMessage, OutboundMessage
 from interfaces.hl7.operations import services
 from interfaces.hl7.operations.message_filter import MessageFilter
+from interfaces.hl7.outbound.options import change_destination_options
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.people.http import actor_of, user_of
@@ -25,6 +26,7 @@ from ris.people.serializers import ReasonForm
 
 from ..pages_message_list import UNDELIVERED
 from ..serializers import (
+    DestinationOptionsForm,
     DestinationSerializer,
     InboundDetail,
     InboundQuery,
@@ -145,6 +147,15 @@ class DestinationViewSet(viewsets.ViewSet):
     def list(self, request: Request) -> Response:
         """Every destination, what waits for it and since when."""
         return Response([DestinationSerializer(queue).data for queue in selectors.queues(user_of(request))])
+
+    @extend_schema(request=DestinationOptionsForm, responses=DestinationSerializer(many=True))
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Set which messages it wants (kinds), of what (filters) and how (options), all at once or none."""
+        destination = self._mendable(request, pk)
+        form = valid(DestinationOptionsForm(data=request.data))
+        values = {name: form.get(name, getattr(destination, name)) for name in ("kinds", "filters", "options")}
+        change_destination_options(destination.pk, **values, actor=actor_of(request), at=now())
+        return self.list(request)
 
     @extend_schema(request=ReasonForm, responses=DestinationSerializer(many=True))
     @action(detail=True, methods=["post"])

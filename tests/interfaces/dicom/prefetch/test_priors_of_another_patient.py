@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from interfaces.dicom import states
 from interfaces.dicom.models import Archive, DoubtfulPrior, PriorMove
@@ -133,3 +134,30 @@ def test_a_person_may_accept_it_with_a_reason(holdings: list[FoundStudy]) -> Non
     assert PriorMove.objects.get().state == states.MOVED
     assert PriorPlan.objects.get(procedure=procedure).state == PriorPlan.FETCHED
     assert "perhaps another patient" not in page.get(reverse("dicom:prefetch")).content.decode()
+
+
+def test_a_program_lists_doubtful_priors_and_accepts_one_with_a_reason(holdings: list[FoundStudy]) -> None:
+    holdings[:] = [study("1.2.7", **SAME | {"given": "BETA"})]
+    ordered()
+    run_due(at=NOON)
+    api = APIClient()
+    api.force_authenticate(make_user("lead", Role.LEAD, sites=(SiteFactory(),)))
+    (row,) = api.get("/api/dicom/prefetch/doubtful/").data
+    assert (row["study_uid"], row["doubts"]) == ("1.2.7", ["another name"])
+    url = f"/api/dicom/prefetch/doubtful/{row['id']}/accept/"
+    assert api.post(url, {"reason": ""}, format="json").status_code == 400
+    assert api.post(url, {"reason": "asked the ward"}, format="json").status_code == 204
+    assert api.get("/api/dicom/prefetch/doubtful/").data == []
+    run_due(at=DoubtfulPrior.objects.get().accepted_at)
+    assert PriorMove.objects.get().state == states.MOVED
+
+
+def test_a_program_of_another_site_neither_sees_nor_accepts_a_doubtful_prior(holdings: list[FoundStudy]) -> None:
+    holdings[:] = [study("1.2.7", **SAME | {"given": "BETA"})]
+    ordered()
+    run_due(at=NOON)
+    api = APIClient()
+    api.force_authenticate(make_user("lead", Role.LEAD, sites=(SiteFactory(code="south"),)))
+    assert api.get("/api/dicom/prefetch/doubtful/").data == []
+    url = f"/api/dicom/prefetch/doubtful/{DoubtfulPrior.objects.get().pk}/accept/"
+    assert api.post(url, {"reason": "curious"}, format="json").status_code == 404
