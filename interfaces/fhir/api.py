@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -27,19 +28,22 @@ from .datatypes import Json
 from .refusals import HttpRefusal, outcome_of, status_of
 from .representation import etag, represent
 from .resource_type import Page, ResourceType
+from .resources.presentation import PDF, PDFS
+from .resources.reports import PROVENANCE
 from .search.query import read_search
 from .search.results import PAGE, answer, read_page
 
 BASE = "/fhir/R4"
 JSON = "application/fhir+json"
-ACCEPTED = ("application/fhir+json", "application/json", "json", "text/json", "*/*", "application/*", "")
+JSON_KINDS = ("application/fhir+json", "application/json", "json", "text/json", "*/*", "application/*", "")
 MOST_BYTES = 5_000_000
 
 View = Callable[..., HttpResponse]
 
 
-def fhir_call(*methods: str, is_open: bool = False) -> Callable[[View], View]:
-    """A call of these methods: logged in (unless ``is_open``), answered in JSON, refused by an OperationOutcome."""
+def fhir_call(*methods: str, is_open: bool = False, kinds: tuple[str, ...] = JSON_KINDS) -> Callable[[View], View]:
+    """A call of these methods: logged in (unless ``is_open``), answered in one of the media types ``kinds``, refused
+    by an OperationOutcome."""
 
     def around(view: View) -> View:
         @csrf_exempt
@@ -53,7 +57,7 @@ def fhir_call(*methods: str, is_open: bool = False) -> Callable[[View], View]:
                         f"There is {', '.join(methods)} here.",
                         headers={"Allow": ", ".join(methods)},
                     )
-                _check_format(request)
+                _check_format(request, kinds)
                 if not is_open:
                     log_in(request)
                 return view(request, *args, **kwargs)
@@ -79,11 +83,11 @@ def render(body: Json, *, status: int = 200, headers: dict[str, str] | None = No
     return response
 
 
-def _check_format(request: HttpRequest) -> None:
-    """Raise unless the client takes JSON, by ``_format`` or by Accept (R4 http, 3.1.0.1.9)."""
+def _check_format(request: HttpRequest, accepted: tuple[str, ...]) -> None:
+    """Raise unless the client takes what there is, by ``_format`` or by Accept (R4 http, 3.1.0.1.9)."""
     wanted = request.GET.get("_format") or request.headers.get("Accept", "")
     kinds = [kind.partition(";")[0].strip().lower().replace(" ", "+") for kind in wanted.split(",")]
-    if not any(kind in ACCEPTED for kind in kinds):
+    if not any(kind in accepted for kind in kinds):
         raise HttpRefusal(
             406, "not-supported", f"There is only JSON here. Accept {JSON}, or say _format=json.", at="_format"
         )
@@ -126,6 +130,8 @@ def read_view(resource_type: ResourceType) -> View:
         (text,) = kwargs.values()
         row = find_row(resource_type, user_of(request), text)
         (resource,) = represent(resource_type, [row], page_for(request))
+        if resource_type.complete:
+            resource = resource_type.complete(row, resource)
         if resource_type.patient:
             record(
                 actor_of(request), "fhir.read", row, patient_id=resource_type.patient(row), at=now(),
@@ -134,6 +140,19 @@ def read_view(resource_type: ResourceType) -> View:
         return answer_resource(request, resource)
 
     return view
+
+
+@fhir_call("GET", "HEAD", kinds=(*JSON_KINDS, PDF))
+def read_binary(request: HttpRequest, report_version_id: str) -> HttpResponse:
+    """``GET Binary/id``: the PDF of a released version, as it is, or in JSON for whoever asks for that."""
+    version = find_row(PROVENANCE, user_of(request), report_version_id)
+    content = PDFS.pdf_of(version)
+    patient_id = version.report.procedure.order.patient_id
+    record(actor_of(request), "fhir.read", version, patient_id=patient_id, at=now(), resource="Binary")
+    if "json" in request.headers.get("Accept", "") + request.GET.get("_format", ""):
+        data = base64.b64encode(content).decode()
+        return render({"resourceType": "Binary", "id": str(version.pk), "contentType": PDF, "data": data})
+    return HttpResponse(content, content_type=PDF, headers={"Cache-Control": "private, no-store"})
 
 
 def find_row(resource_type: ResourceType, viewer: User, text: str) -> Any:

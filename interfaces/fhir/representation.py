@@ -20,6 +20,7 @@ def represent(resource_type: ResourceType, rows: Sequence[Any], page: Page) -> l
     ``meta.versionId`` is a digest of the content: a resource is made of several rows, and only what it says tells
     whether it changed. ``meta.lastUpdated`` is left out where nothing is known.
     """
+    page.turn_to(rows)
     times = resource_type.times_of(rows)
     return [_finish(resource_type, prune(resource_type.build(row, page)), row.pk, times.get(row.pk)) for row in rows]
 

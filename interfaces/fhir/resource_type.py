@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
@@ -18,6 +18,8 @@ from .datatypes import Json
 from .search.changes import Changes
 from .search.parameters import SearchParameter, id_parameter
 
+V = TypeVar("V")
+
 
 class Page:
     """What the resources of one answer have in common; each part is read from the database once, when it is needed."""
@@ -25,6 +27,19 @@ class Page:
     def __init__(self, viewer: User, base: str) -> None:
         self.viewer = viewer
         self.base = base
+        self.rows: Sequence[Any] = ()
+        self._of_rows: dict[str, Any] = {}
+
+    def turn_to(self, rows: Sequence[Any]) -> None:
+        """These rows are built next."""
+        self.rows, self._of_rows = rows, {}
+
+    def of_rows(self, name: str, read: Callable[[Sequence[Any]], V]) -> V:
+        """What ``read`` gives for all of the rows at hand; read once for them."""
+        if name not in self._of_rows:
+            self._of_rows[name] = read(self.rows)
+        found: V = self._of_rows[name]
+        return found
 
     @cached_property
     def authorities(self) -> dict[str, str]:
@@ -44,7 +59,8 @@ class ResourceType:
 
     ``select`` gives the rows that a viewer may see (Forbidden where their role has none); ``load`` adds what
     ``build`` needs, so that a page costs a bounded number of queries. ``build`` may leave elements empty. ``find``
-    gives the row of an id where more may be read than is found by a search.
+    gives the row of an id where more may be read than is found by a search; ``complete`` adds to what is read by id
+    what would cost a search too much.
     ``patient``: the patient whom the audit names (None: the type says nothing about patients). ``mandatory``: elements
     that ``_elements`` keeps. ``sort``: name of a search parameter → a column without NULL. ``revincludes``:
     ``Type:parameter`` of resources that refer to this one.
@@ -57,6 +73,7 @@ class ResourceType:
     build: Callable[[Any, Page], Json]
     own_parameters: tuple[SearchParameter, ...]
     find: Callable[[User, int], QuerySet[Any]] | None = None
+    complete: Callable[[Any, Json], Json] | None = None
     changes: Changes | None = None
     patient: Callable[[Any], int | None] | None = None
     mandatory: tuple[str, ...] = ()

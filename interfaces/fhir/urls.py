@@ -26,6 +26,7 @@ def _routes(resource_type: ResourceType) -> list[URLPattern]:
 
 urlpatterns = [
     path("fhir/R4/metadata", api.show_capability, name="metadata"),
+    path("fhir/R4/Binary/<str:report_version_id>", api.read_binary),
     *(route for resource_type in TYPES.values() for route in _routes(resource_type)),
     re_path(r"^fhir/R4/.*$", api.serve_elsewhere),
 ]

@@ -42,10 +42,17 @@ def holding(version: ReportVersion) -> list[ReportVersion]:
     if version.kind == ReportVersion.PRELIMINARY:
         return [version]
     so_far = version.report.versions.filter(number__lte=version.number).select_related("author", "first_author")
-    signed = list(so_far.exclude(kind=ReportVersion.PRELIMINARY).order_by("number"))
+    return holding_among(list(so_far.order_by("number")))
+
+
+def holding_among(versions: list[ReportVersion]) -> list[ReportVersion]:
+    """What :func:`holding` gives for the last of these: all versions of a report up to it, by number."""
+    if not versions or versions[-1].kind == ReportVersion.PRELIMINARY:
+        return versions[-1:]
+    signed = [version for version in versions if version.kind != ReportVersion.PRELIMINARY]
     # The newest text counts alone: a correction takes the place of all texts before it.
-    text = [v for v in signed if v.kind != ReportVersion.ADDENDUM][-1:]
-    return [*text, *(v for v in signed if v.kind == ReportVersion.ADDENDUM)]
+    text = [version for version in signed if version.kind != ReportVersion.ADDENDUM][-1:]
+    return [*text, *(version for version in signed if version.kind == ReportVersion.ADDENDUM)]
 
 
 def parts_of(version: ReportVersion) -> Iterator[Part]:

@@ -142,6 +142,8 @@ def _name(name: str, column: str, lead: str) -> SearchParameter:
     return SearchParameter(name=name, type="string", clause=clause, modifiers=frozenset({"exact", "contains"}))
 
 
+ACTIVE = {"true": Q(merged_into=None), "false": Q(merged_into__isnull=False)}
+
 PATIENT = ResourceType(
     name="Patient",
     model=Patient,
@@ -158,8 +160,10 @@ PATIENT = ResourceType(
         _name("given", "given_name", "^"),
         string_parameter("name", "family_name", "given_name", folded="search_name"),
         date_parameter("birthdate", "birth_date", is_day=True, nullable=True),
-        choice_parameter("gender", {code: Q(sex=sex) for sex, code in GENDERS.items()}),
-        choice_parameter("active", {"true": Q(merged_into=None), "false": Q(merged_into__isnull=False)}),
+        choice_parameter("gender", {code: Q(sex=sex) for sex, code in GENDERS.items()}, is_closed=True),
+        choice_parameter(
+            "active", {"true": Q(merged_into=None), "false": Q(merged_into__isnull=False)}, is_closed=True
+        ),
     ),
 )
 

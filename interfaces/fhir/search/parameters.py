@@ -16,6 +16,8 @@ from .dates import date_condition
 
 NOBODY = Q(pk__in=())
 """Fits no row."""
+ANYBODY = ~NOBODY
+"""Fits every row; an empty Q would vanish in an OR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,16 @@ def token_parameter(name: str, clause: Clause, *, missing: Q | None = None) -> S
     return SearchParameter(name=name, type="token", clause=clause, modifiers=frozenset({"not"}), missing=missing)
 
 
-def choice_parameter(name: str, choices: Mapping[str, Q], *, systems: tuple[str, ...] = ()) -> SearchParameter:
-    """A token with few codes: code → rows. A code that is none of them is refused, so that a slip is seen."""
+def choice_parameter(
+    name: str, choices: Mapping[str, Q], *, systems: tuple[str, ...] = (), is_closed: bool = False
+) -> SearchParameter:
+    """A token with few codes: code → rows. Another code fits no row; if ``is_closed`` it is refused as a slip."""
 
     def clause(term: Term) -> Q:
         system, code = term.token()
-        if code not in choices:
+        if is_closed and code not in choices:
             raise Invalid(f"The codes are: {', '.join(choices)}.", at=term.at)
-        return NOBODY if system and systems and system not in systems else choices[code]
+        return NOBODY if system and systems and system not in systems else choices.get(code, NOBODY)
 
     return token_parameter(name, clause)
 
