@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -12,7 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Forbidden, Invalid
-from ris.kernel.values import read_number
+from ris.kernel.values import id_or_none, read_number
+from ris.orders.result_delivery import list_deliveries, summarize
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -20,6 +22,7 @@ from ris.people.selectors import permissions_of, require
 from worklist import selectors as worklist
 from worklist import services as worklist_services
 from worklist.models import ReadingItem
+from worklist.selectors.access import colleagues
 from worklist.states import CLAIMED
 
 from . import selectors, services
@@ -27,14 +30,14 @@ from .checks import SECTIONS, Unanswered
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .outside.documents import documents_of
 from .rendering.content import critical_of, holding
-from .selectors import priors_of
+from .selectors_case import images_of, prior_of, split_priors, viewer_address
 from .services import CRITICAL
 
 FIELDS = (
-    ("technique", "Technique", "f2"),
-    ("comparison", "Comparison", "f3"),
-    ("findings", "Findings", "f4"),
-    ("impression", "Impression", "f6"),
+    ("technique", "Technique"),
+    ("comparison", "Comparison"),
+    ("findings", "Findings"),
+    ("impression", "Impression"),
 )
 
 
@@ -55,17 +58,28 @@ def room(request: HttpRequest, item_id: int) -> HttpResponse:
         "critical": critical_of(versions[-1]) if versions else None, "levels": CRITICAL_LEVELS,
         "may_correct": report is not None and selectors.may_correct(user, report),
         "agreements": AGREEMENTS if item.preliminary_by_id not in (None, user.pk) else (),
-        "priors": list(priors_of(user, item)[:40]), "fields": _fields(report), **_standing(user, item),
+        **_surroundings(user, item), "fields": _fields(report), **_standing(user, item),
         "documents": list(documents_of(user, order.patient)) if sees else [],
         "along": worklist.held_along(item) if item.reader_id == user.pk else (),
     }  # fmt: skip
     return render(request, "reporting/room.html", context)
 
 
+def _surroundings(user: User, item: ReadingItem) -> dict[str, Any]:
+    """Images, priors and deliveries: what the bar and the column at the right show."""
+    priors, ordered = split_priors(user, item)
+    sent = list_deliveries([item.procedure_id])[item.procedure_id]
+    return {
+        "priors": priors, "ordered": ordered, "images": images_of(item.procedure),
+        "deliveries": sent, "delivered": summarize(sent),
+        "colleagues": [person for person in colleagues(user) if person != user] if item.reader_id == user.pk else [],
+    }  # fmt: skip
+
+
 def _fields(report: Report | None) -> list[dict[str, str]]:
     return [
-        {"name": name, "label": label, "key": key, "text": getattr(report, name) if report else ""}
-        for name, label, key in FIELDS
+        {"name": name, "label": label, "action": f"field-{name}", "text": getattr(report, name) if report else ""}
+        for name, label in FIELDS
     ]
 
 
@@ -76,6 +90,25 @@ def _standing(user: User, item: ReadingItem) -> dict[str, bool]:
         "may_read": Can.READ_CASES in cans,
         "may_sign": Can.SIGN_REPORTS in cans,
     }
+
+
+@require_safe
+@page(Can.SEE_WORKLIST)
+def open_images(request: HttpRequest, item_id: int) -> HttpResponse:
+    """Send the browser to the images in the site's viewer; with ``?prior=`` (an id, or ``latest``) beside a prior.
+
+    Audited as ``item.images``. Whoever holds the case and looks at its images is at work: the claim lives on.
+    """
+    user, at = user_of(request), now()
+    item = worklist.item_for(user, item_id)
+    asked = request.GET.get("prior", "")
+    prior = prior_of(user, item, None if asked == "latest" else id_or_none(asked) or 0) if asked else None
+    address = viewer_address(item, prior)
+    patient_id = item.procedure.order.patient_id
+    record(actor_of(request), "item.images", item, patient_id=patient_id, at=at, prior=prior.pk if prior else None)
+    worklist_services.extend_lease(item.pk, reader=user, at=at)
+    # Not HttpResponseRedirect: it refuses the schemes of viewers that run on the desktop (weasis:).
+    return HttpResponse(status=302, headers={"Location": address, "Referrer-Policy": "no-referrer"})
 
 
 @require_safe

@@ -15,6 +15,7 @@ router.register("reports", ReportViewSet, basename="report")
 
 urlpatterns = [
     path("reading/<int:item_id>/", pages.room, name="room"),
+    path("reading/<int:item_id>/images/", pages.open_images, name="images"),
     path("reading/<int:item_id>/standing/", pages.standing, name="standing"),
     path("reading/<int:item_id>/draft/", pages.draft, name="draft"),
     path("reading/<int:item_id>/heartbeat/", pages.heartbeat, name="heartbeat"),

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
 
+from .viewer import check_viewer_template
+
 
 class Site(models.Model):
     """A place that does imaging, with its own numbers and its own clock."""
@@ -30,6 +32,15 @@ class Site(models.Model):
     identity_another = models.CharField(
         "a person who is another", max_length=5, choices=IDENTITY, default=HOLD,
         help_text="A message names a known number, and clearly somebody else.",
+    )  # fmt: skip
+
+    viewer_url = models.CharField(
+        "viewer", max_length=500, blank=True, validators=[check_viewer_template],
+        help_text="Opens the images of an exam: https://viewer.example/viewer?StudyInstanceUIDs={study_uid}",
+    )  # fmt: skip
+    compare_url = models.CharField(
+        "viewer with a prior", max_length=500, blank=True, validators=[check_viewer_template],
+        help_text="The same with {prior_study_uid} too. Empty: the prior is opened by the address above.",
     )  # fmt: skip
 
     class Meta:

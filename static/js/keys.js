@@ -5,7 +5,9 @@ export const settings = () => { try { return { off: false, map: {}, ...JSON.pars
 export const store = (value) => localStorage.setItem(STORE, JSON.stringify(value));
 
 export function combo(event) {
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key.toLowerCase();
+  // With Alt, macOS and some layouts type another character: the place of the key on the keyboard counts then.
+  const letterKey = event.altKey ? event.code?.match(/^(?:Key|Digit)(.)$/)?.[1] : undefined;
+  const key = (letterKey ?? event.key).toLowerCase();
   const letter = event.key.length === 1 && event.key.toLowerCase() !== event.key.toUpperCase();
   return (event.ctrlKey || event.metaKey ? "ctrl+" : "") + (event.altKey ? "alt+" : "")
     + (event.shiftKey && (letter || event.key.length > 1) ? "shift+" : "") + key;

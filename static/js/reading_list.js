@@ -87,6 +87,7 @@ find.addEventListener("keydown", (event) => {
 });
 for (const select of document.querySelectorAll("[data-auto] select")) select.addEventListener("change", () => HTMLFormElement.prototype.submit.call(select.form));
 
+document.body.addEventListener("stale-row", (event) => soon([event.detail.id]));
 listen({ onIds: soon, onAll: () => soon(null) });
 setInterval(sort, 15000);
 setInterval(() => { countsDue = true; }, 2000);

@@ -19,7 +19,7 @@ document.addEventListener("click", (event) => {
 if (form) edit();
 
 function edit() {
-  const DELAY = 1200, LATEST = 2800, BEAT = 120000, AWAY = 300000;
+  const DELAY = 1200, LATEST = 2800, BEAT = 120000, ASK = 1500000, AWAY = 1800000;
   const saved = document.getElementById("saved");
   const lost = document.getElementById("lost");
   let revision = Number(form.dataset.revision), dirtySince = 0, timer = 0, saving = null, closed = false, changes = 0, active = Date.now();
@@ -38,7 +38,11 @@ function edit() {
     for (const field of form.querySelectorAll("button, select, input")) field.disabled = true;
   }
 
-  for (const kind of ["keydown", "pointermove", "pointerdown"]) addEventListener(kind, () => { active = Date.now(); }, { passive: true });
+  // Who looks at images types nothing here: the claim lives for half an hour after the last sign, and asks before it ends.
+  const still = document.getElementById("still-reading");
+  const stir = () => { active = Date.now(); still.hidden = true; };
+  for (const kind of ["keydown", "pointermove", "pointerdown", "focus", "wetread:viewer"]) addEventListener(kind, stir, { passive: true });
+  setInterval(() => { if (!closed && still.hidden && Date.now() - active > ASK) still.hidden = false; }, 15000);
 
   form.addEventListener("input", (event) => {
     if (!event.target.matches(WRITTEN) || closed) return;

@@ -25,6 +25,21 @@ for (const button of document.querySelectorAll("[data-theme-url]")) {
   });
 }
 
+// The menu's fold is a choice of the browser; the reading room begins folded whatever was chosen.
+for (const button of document.querySelectorAll("[data-rail-fold]")) {
+  button.addEventListener("click", () => {
+    const app = document.querySelector(".app");
+    app.dataset.rail = document.querySelector(".rail").offsetWidth > 80 ? "folded" : "open";
+    if (!document.querySelector(".cockpit")) document.cookie = `rail=${app.dataset.rail}; path=/; max-age=31536000; samesite=lax`;
+  });
+}
+
+// A button that opens a dialog of the page.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens).showModal();
+});
+
 startToasts();
 startAsking();
 startKeys();

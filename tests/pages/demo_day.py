@@ -86,6 +86,7 @@ def _user(role: Role, site: Site) -> User:
 def fill_day(day: Day) -> None:
     """Everything in every state."""
     demo_day_interfaces.set_up()
+    Site.objects.update(viewer_url="https://viewer.test/?StudyInstanceUIDs={study_uid}")
     roster(day)
     rules(day)
     exams(day)

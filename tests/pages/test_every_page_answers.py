@@ -98,7 +98,7 @@ def _unexpected(place: Place, where: str, role: Role, status: int) -> str:
         return ""
     if place.route.endswith("/correct/"):
         return "" if status in (200, 403, 404, 409) else f"{status} of a report"
-    wanted = 302 if place.route == HOME else 200
+    wanted = 302 if place.route == HOME or place.route.endswith("reading/<int:item_id>/images/") else 200
     return "" if status == wanted else f"{status} of a page of that role"
 
 

@@ -124,6 +124,32 @@ def test_a_report_is_signed_by_keys_with_a_reason_where_a_check_speaks(served: S
     release_all(page)  # an exam of the same visit came along
 
 
+def test_the_room_at_1280_is_one_bar_and_its_keys_work_while_one_types(served: Served, browser: Browser) -> None:
+    item = new_case(served, "DEMO-2004")
+    page = reader(served, browser)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"/reading/{item}/")
+    page.keyboard.press("c")
+    page.wait_for_selector("#findings")
+    assert page.evaluate("document.querySelector('.rail').offsetWidth") <= 60, "the menu is folded to icons"
+    assert page.evaluate("document.querySelector('.topbar').offsetHeight") <= 50, "one line"
+    sign, preliminary = page.get_by_role("button", name="Sign"), page.get_by_role("button", name="Preliminary")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('toast', {detail: {text: 'Something was said.'}}))")
+    toast, bar = page.locator(".toast").bounding_box(), page.locator(".signbar").bounding_box()
+    where, beside = sign.bounding_box(), preliminary.bounding_box()
+    assert toast and bar and where and beside
+    assert toast["y"] + toast["height"] <= bar["y"], "no message lies over the sign bar"
+    assert abs(where["y"] - beside["y"]) < 2, "the sign bar does not wrap"
+    page.keyboard.type("Normal. ")
+    page.keyboard.press("Alt+p")
+    expect(page.locator("#ask")).to_contain_text("What does this case wait for?")
+    page.keyboard.type("Outside images")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/reading/")
+    page.goto("/reading/?list=parked")
+    expect(page.locator(f"#item-{item}")).to_contain_text("until")
+
+
 def test_the_list_says_within_ten_seconds_that_it_is_stale_and_reads_again(
     served: Served, browser: Browser, case: int
 ) -> None:

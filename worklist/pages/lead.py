@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record
 from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
-from ris.kernel.values import day_or_none, read_moment
+from ris.kernel.values import day_or_none, id_or_none, read_moment
 from ris.orders.result_delivery import count_undelivered
 from ris.people.http import actor_of, go, page, toast, user_of
 from ris.people.models import User
@@ -167,13 +167,18 @@ def decline_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
 @require_POST
 @page(Can.READ_CASES, Can.LEAD_READING)
 def hand_over(request: HttpRequest) -> HttpResponse:
-    """All that a reader holds, to a colleague or back to everybody. Own cases; those of others need the lead's role."""
+    """What a reader holds, or only ``items``, to a colleague or back to everybody.
+
+    One's own cases; those of others need the lead's role.
+    """
     user = user_of(request)
     reader_text, to_text = request.POST.get("reader", ""), request.POST.get("to", "")
     reader = colleague(user, reader_text) if reader_text else user
     if reader != user:
         require(user, Can.LEAD_READING)
     to = colleague(user, to_text) if to_text else None
-    moved = services.hand_over(reader, to=to, reason=request.POST.get("reason", ""), actor=actor_of(request), at=now())
+    items = [pk for text in request.POST.getlist("items") if (pk := id_or_none(text))] or None
+    reason = request.POST.get("reason", "")
+    moved = services.hand_over(reader, to=to, reason=reason, items=items, actor=actor_of(request), at=now())
     text = f"{len(moved)} case{'' if len(moved) == 1 else 's'} handed over{f' to {to.display_name}' if to else ''}."
     return go(request, reverse("worklist:coordinator" if reader != user else "worklist:list"), text)

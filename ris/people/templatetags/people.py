@@ -7,8 +7,11 @@ from typing import Any
 from django import template
 from django.template import Context
 from django.urls import reverse
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString
 
 from ris.kernel.models import Alarm
+from ris.people.keys import BY_NAME, KEYS, RESERVED, key_caps
 from ris.people.navigation import NAVIGATION
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
@@ -38,6 +41,26 @@ def navigation(context: Context) -> dict[str, Any]:
 def may(context: Context, *names: str) -> bool:
     """``{% may "place_orders" as x %}``: does the user's role include one of these?"""
     return bool(permissions_of(context["request"].user) & {Can(name) for name in names})
+
+
+@register.simple_tag
+def key(name: str) -> SafeString:
+    """The attributes that give an element the key of an action of ``ris.people.keys``. Raises KeyError."""
+    action = BY_NAME[name]
+    return format_html('data-key="{}" data-key-name="{}" data-key-label="{}"', action.default, name, action.label)
+
+
+@register.simple_tag
+def key_table() -> SafeString:
+    """The table of keys for ``profile.js``, as JSON in a script element that the browser does not run."""
+    rows = [{"name": k.name, "label": k.label, "key": k.default, "screens": sorted(k.screens)} for k in KEYS]
+    return json_script({"keys": rows, "reserved": RESERVED}, "key-table")
+
+
+@register.filter
+def keycap(name: str) -> str:
+    """The key of an action as it is drawn on its button; ``keys.js`` puts the person's own key there."""
+    return key_caps(BY_NAME[name].default)
 
 
 @register.filter

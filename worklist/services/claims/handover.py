@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from ris.audit.services import Actor, record
 from ris.kernel import doorbell
@@ -29,14 +30,18 @@ from .leases import return_item
 
 
 @transaction.atomic
-def hand_over(reader: User, *, to: User | None, reason: str, actor: Actor, at: datetime) -> list[int]:
-    """Hand all that a reader holds to a colleague (or back to everybody) in one action, drafts and all.
+def hand_over(
+    reader: User, *, to: User | None, reason: str, actor: Actor, at: datetime, items: Collection[int] | None = None
+) -> list[int]:
+    """Hand what a reader holds to a colleague (or back to everybody) in one action, drafts and all.
 
-    Suggestions and reservations for the reader go too. All or nothing. Returns the ids of the items held.
+    Suggestions and reservations for the reader go too. ``items``: only these cases; None: all. All or nothing.
+    Returns the ids of the cases that changed hands. Raises Invalid when none of ``items`` is the reader's.
     """
     read_reason(reason, "Say why the cases change hands.")
+    chosen = ReadingItem.objects.all() if items is None else ReadingItem.objects.filter(pk__in=items)
     # In the order of ids, as heartbeats and linked exams lock them, so that none waits for another in a ring.
-    held = list(ReadingItem.objects.filter(reader=reader, state=states.CLAIMED).order_by("pk"))
+    held = list(chosen.filter(reader=reader, state=states.CLAIMED).order_by("pk"))
     if to is not None:
         theirs = set(sites_for(to, Can.READ_CASES).values_list("pk", flat=True))
         if any(item.site_id not in theirs for item in held):
@@ -53,11 +58,19 @@ def hand_over(reader: User, *, to: User | None, reason: str, actor: Actor, at: d
                 stream=taken.accession, at=at, item_id=item.pk, reader_id=to.pk, from_reader_id=reader.pk
             )
             publish(taken, moved, actor, reason=reason)
-    waiting = ReadingItem.objects.filter(state__in=states.WAITING)
+    waiting = chosen.filter(state__in=states.WAITING)
+    meant = list(waiting.filter(Q(reserved_for=reader) | Q(assigned_to=reader)).values_list("pk", flat=True))
+    if items is not None and not held and not meant:
+        raise Invalid("None of these cases is with this reader; nothing was handed over.", at="items")
     waiting.filter(reserved_for=reader).update(reserved_for=to, version=F("version") + 1)
     # assigned_at None: what goes back to everybody is looked at by the next sweep.
     waiting.filter(assigned_to=reader).update(assigned_to=to, assigned_at=None, version=F("version") + 1)
-    return [item.pk for item in held]
+    if meant and items is not None:  # nobody claimed or released these: the lists would not hear of them
+        for pk, accession in ReadingItem.objects.filter(pk__in=meant).values_list("pk", "accession"):
+            emit(ItemRescored(stream=accession, at=at, item_id=pk))
+        record(actor, "worklist.hand-over", reader, reason=reason.strip(), at=at, items=meant, to=to.pk if to else None)
+        doorbell.ring(WORKLIST_BELL)
+    return [item.pk for item in held] if items is None else sorted({*meant, *(item.pk for item in held)})
 
 
 @transaction.atomic
