@@ -7,3 +7,7 @@ class ReportingConfig(AppConfig):
     name = "reporting"
     label = "reporting"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Importing it registers what this app wants to hear.
+        from .search import subscribers  # noqa: F401

@@ -7,11 +7,14 @@ from ris.kernel.api import IdRouter
 from . import pages, pages_results
 from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
 from .outside import pages as document_pages
+from .search import pages as search_pages
+from .search.api import SavedSearchViewSet, SearchView
 
 app_name = "reporting"
 
 router = IdRouter()
 router.register("reports", ReportViewSet, basename="report")
+router.register("saved-searches", SavedSearchViewSet, basename="saved-search")
 
 urlpatterns = [
     path("reading/<int:item_id>/", pages.room, name="room"),
@@ -22,6 +25,10 @@ urlpatterns = [
     path("reading/<int:item_id>/sign/", pages.release, {"how": "sign"}, name="sign"),
     path("reading/<int:item_id>/preliminary/", pages.release, {"how": "preliminary"}, name="preliminary"),
     path("results/", pages_results.results, name="results"),
+    path("results/search/", search_pages.search, name="search"),
+    path("results/searches/", search_pages.save, name="save-search"),
+    path("results/searches/<int:search_id>/", search_pages.saved, name="saved-search"),
+    path("results/searches/<int:search_id>/forget/", search_pages.forget, name="forget-search"),
     path("results/documents/<int:document_id>/", document_pages.document, name="document"),
     path("results/documents/of/<int:patient_id>/", document_pages.documents, name="documents"),
     path("results/<int:report_id>/", pages_results.result, name="result"),
@@ -34,5 +41,6 @@ api_patterns = [
     path("worklist/<int:item_id>/report/", ItemReportView.as_view(), name="item-report"),
     path("worklist/<int:item_id>/report/sign/", SignView.as_view(), name="item-sign"),
     path("worklist/<int:item_id>/report/preliminary/", PreliminaryView.as_view(), name="item-preliminary"),
+    path("reports/search/", SearchView.as_view(), name="report-search"),
     *router.urls,
 ]

@@ -1,5 +1,6 @@
 """Rows of reporting: reports and their versions, words that are not in a report (yet), documents made elsewhere."""
 
+from ..search.models import SavedSearch, SearchRow
 from .documents import OutsideDocument
 from .reports import AGREEMENTS, CRITICAL_LEVELS, Criticality, Override, Report, ReportVersion
 
@@ -11,4 +12,6 @@ __all__ = [
     "Override",
     "Report",
     "ReportVersion",
+    "SavedSearch",
+    "SearchRow",
 ]

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from reporting import services as reporting
+from reporting.search.services import save_search
 from ris.audit.services import Actor
 from ris.catalog.models import Site
 from ris.kernel.alarms import clear_alarm, raise_alarm
@@ -228,6 +229,8 @@ def _reports(day: Day) -> None:
     worklist.claim(open_case(day).pk, **day.by("gone"))
     item_id, revision = _drafted(day, "gone")
     reporting.sign(item_id, revision=revision, **day.by("gone"))
+    radiologist = day.roles[Role.RADIOLOGIST]
+    save_search(radiologist, "Not normal", {"q": '"not normal"'}, actor=Actor.of_user(radiologist), at=day.at)
 
 
 def patients(day: Day) -> None:

@@ -1,4 +1,7 @@
-"""``./bin/ris report check < case.json``: what the checks before signing say of a case, as JSON, without a database."""
+"""``./bin/ris report check < case.json``: what the checks before signing say of a case, as JSON, without a database.
+
+``./bin/ris report index`` writes the searched rows of released reports that are missing or old.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,24 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from reporting.checks import Remark, read_case, remarks
+from reporting.search.index import index_missing
 from ris.kernel.errors import Invalid
 
 
 class Command(BaseCommand):
-    help = "Reports: check a text against facts, as before signing."
+    help = "Reports: check a text against facts, as before signing; index released reports for the search."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         check = verbs.add_parser("check", help="read a case as JSON, print remarks as JSON (docs/reporting-checks.md)")
+        verbs.add_parser("index", help="index released reports whose searched row is missing or old")
         check.add_argument("file", nargs="?", type=Path, help="left out, or -: standard input")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["verb"] == "index":
+            self.stdout.write(f"{index_missing()} reports were indexed.")
+            return
         file = options["file"]
         try:
             raw = file.read_bytes() if file and str(file) != "-" else sys.stdin.buffer.read()
