@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ris.audit.services import record
+from ris.audit.services import record, record_shown
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
 from ris.people.http import actor_of, user_of
@@ -117,6 +117,13 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     def get_object(self) -> Report:
         return selectors.report_for(user_of(self.request), int(self.kwargs["pk"]))
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """A page of reports; each is audited, since its text is shown."""
+        page = super().paginate_queryset(queryset)
+        shown = ((report, report.procedure.order.patient_id) for report in page or ())
+        record_shown(actor_of(self.request), "report.view", shown, at=now())
+        return page
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One report; seeing it is audited."""

@@ -94,6 +94,8 @@ def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
 def pdf(request: HttpRequest, report_id: int) -> HttpResponse:
     """The report as it was released last, on paper. Audited."""
     released = _released(request, report_id)
+    report = released["report"]
+    record(actor_of(request), "report.pdf", report, patient_id=released["patient"].pk, at=now())
     name = f"report-{report_id}-{released['last'].number}.pdf"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(render_pdf(released["last"]), content_type="application/pdf", headers=headers)

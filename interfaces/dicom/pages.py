@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
-from ris.audit.services import record
+from ris.audit.services import record, record_shown
 from ris.catalog.models import Device
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
@@ -51,13 +51,16 @@ def device(request: HttpRequest, device_id: int) -> HttpResponse:
     """One device: how it is spoken to, what it asked, what was refused."""
     user = user_of(request)
     shown = _device(user, device_id)
+    steps = steps_for(user).filter(device=shown, state__in=WAITING)[:12]
+    waiting = ((step, step.procedure.order.patient_id) for step in steps)
+    record_shown(actor_of(request), "step.view", waiting, at=now())
     context = {
         "device": shown,
         "profile": getattr(shown, "dicom_profile", None),
         "page": Paginator(selectors.queries_of(shown).defer("identifier"), 50).get_page(request.GET.get("page")),
         "rejections": selectors.rejections_of(shown)[:20],
         "may_echo": bool(permissions_of(user) & set(ECHOERS)),
-        "steps": steps_for(user).filter(device=shown, state__in=WAITING)[:12],
+        "steps": steps,
     }
     return render(request, "dicom/device.html", context)
 

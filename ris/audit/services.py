@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from django.db import transaction
 from django.db.models import Model
 
 from ris.kernel.db.statements import insert_all
-from ris.kernel.db.transactions import defer
+from ris.kernel.db.transactions import defer, open_batch
 from ris.kernel.values import check_reason
 
 from .models import AuditEvent
@@ -104,6 +105,13 @@ def record(
         collected.append(event)
     defer(_append, event)
     return event
+
+
+def record_shown(actor: Actor, action: str, rows: Iterable[tuple[Model, int | None]], *, at: datetime) -> None:
+    """One event for each row of a list that was shown (the row, its patient's id), all by one statement."""
+    with transaction.atomic(), open_batch():
+        for row, patient_id in rows:
+            record(actor, action, row, patient_id=patient_id, at=at)
 
 
 def _append(events: list[AuditEvent]) -> None:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ris.audit.services import record
+from ris.audit.services import record, record_shown
 from ris.kernel.api import ModelForm
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
@@ -89,11 +89,14 @@ class PatientSearchView(APIView):
 
     @extend_schema(request=SearchForm, responses=PatientSerializer(many=True))
     def post(self, request: Request) -> Response:
-        """Patients that match the text, at most 50. By POST, so that no name stands in a URL."""
+        """Patients that match the text, at most 50, each audited. By POST, so that no name stands in a URL."""
         require(user_of(request), Can.SEE_ORDERS)
         form = SearchForm(data=request.data)
         form.is_valid(raise_exception=True)
-        patients = patients_matching(form.validated_data["text"], user_of(request)).prefetch_related("identifiers")[:50]
+        matching = patients_matching(form.validated_data["text"], user_of(request)).prefetch_related("identifiers")
+        patients = list(matching[:50])
+        shown = ((patient, patient.pk) for patient in patients)
+        record_shown(actor_of(request), "patients.search", shown, at=now())
         return Response(PatientSerializer(patients, many=True).data)
 
 

@@ -50,8 +50,10 @@ class SecurityHeaders(CSPMiddleware):
         return replace(parts, update={**(parts.update or {}), "connect-src": [websocket]})
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Add both headers."""
+        """Add both headers, and keep what is shown of patients out of caches and off the disks of shared computers."""
         response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        # RFC 9111, 5.2.2.5. Static files and whatever else may be kept say so themselves.
+        response.headers.setdefault("Cache-Control", "no-store")
         return super().process_response(request, response)
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ris.audit.services import record
+from ris.audit.services import record, record_shown
 from ris.catalog.models import Procedure, Site
 from ris.catalog.selectors import devices_at
 from ris.kernel.clock import now
@@ -47,8 +47,8 @@ def matches(request: HttpRequest) -> HttpResponse:
     text = request.POST.get("text", "").strip()
     user = user_of(request)
     patients = list(patients_matching(text, user).prefetch_related("identifiers")[:20]) if len(text) > 1 else []
-    if patients:
-        record(actor_of(request), "patients.search", user, at=now(), found=len(patients))
+    shown = ((patient, patient.pk) for patient in patients)
+    record_shown(actor_of(request), "patients.search", shown, at=now())
     return render(request, "orders/matches.html", {"found": patients, "text": text})
 
 

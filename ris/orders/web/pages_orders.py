@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ris.audit.services import record
+from ris.audit.services import record, record_shown
 from ris.catalog.models import Site
 from ris.catalog.selectors import devices_at
 from ris.kernel.clock import now
@@ -46,9 +46,13 @@ def order_list(request: HttpRequest) -> HttpResponse:
     if text:
         orders = orders.filter(_match(user, text))
     record(actor_of(request), "orders.view", user, at=now(), searched=bool(text))
+    shown = Paginator(orders, 60).get_page(request.GET.get("page"))
+    if text:
+        found = ((order, order.patient_id) for order in shown)
+        record_shown(actor_of(request), "orders.search", found, at=now())
     chosen = {key: request.GET.get(key, "") for key in ("site", "state", "flagged")}
     context = {
-        "page": Paginator(orders, 60).get_page(request.GET.get("page")),
+        "page": shown,
         "text": text,
         "chosen": chosen,
         "query": urlencode({k: v for k, v in chosen.items() if v}) + "&",
