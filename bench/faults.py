@@ -1,7 +1,7 @@
 """Faults on a running system: what was lost, doubled or late. Prints a table for docs/trust.md.
 
-    .venv/bin/python bench/faults.py --seed 1 --kills 20                                       # SQLite, one process
-    DATABASE_URL=postgres://… REDIS_URL=redis://… .venv/bin/python bench/faults.py --seed 1    # PostgreSQL and Redis
+    .venv/bin/python bench/faults.py --seed 1 --kills 20                     # SQLite, one process
+    DATABASE_URL=postgres://… .venv/bin/python bench/faults.py --seed 1      # PostgreSQL and Redis, a process a role
 
 Roles run from .venv-run (what requirements.txt pins, nothing else), on databases of their own, dropped at the end.
 The seed decides when each kill comes; what it meets there is the machine's own.
@@ -13,7 +13,9 @@ import argparse
 import json
 import os
 import random
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -21,13 +23,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
-from tests.serving import Hospitals, Served
+from tests.serving import Hospitals, Process, Served, wait_for
 
 SENDERS = 4
 DEAD_SOCKETS = 200
@@ -38,18 +41,24 @@ import json
 from collections import Counter
 from ris.kernel.models import Delivery
 from ris.orders.models import Order
-placed = Counter(Order.objects.filter(placer_number__startswith="ZZF").values_list("placer_number", flat=True))
-print(json.dumps({"orders": placed, "owed": Delivery.objects.exclude(state="done").count()}))
+rows = Order.objects.filter(placer_number__startswith="ZZF")
+placed = Counter(rows.values_list("placer_number", flat=True))
+print(json.dumps({
+    "orders": placed, "owed": Delivery.objects.exclude(state="done").count(),
+    "reasons": dict(rows.values_list("placer_number", "reason")),
+}))
 """
+ROLES = ("web", "worker", "beat", "hl7")
+"""What is killed of the served way; of the other way all is one process."""
 
 
-def order(number: str) -> bytes:
-    """An order of a made-up patient."""
+def order(number: str, control: str = "NW") -> bytes:
+    """An order of a made-up patient (NW), or the last word on it (XO): its reason is the control code."""
     segments = [
-        f"MSH|^~\\&|FAULTS|NORTH|RIS|RAD|20260310120000||ORM^O01|{number}|P|2.3.1",
+        f"MSH|^~\\&|FAULTS|NORTH|RIS|RAD|20260310120000||ORM^O01|{number}{control}|P|2.3.1",
         f"PID|||{number}^^^NORTH^MR||ZZTEST-FAULT^{number}||19450714|F",
-        f"ORC|NW|{number}^FAULTS",
-        f"OBR|1|{number}^FAULTS||CTHEADWO^CT head without contrast^L||||||||||||||||||||CT",
+        f"ORC|{control}|{number}^FAULTS",
+        f"OBR|1|{number}^FAULTS||CTHEADWO^CT head without contrast^L||||||||||||||||||||CT|||||||^{control}",
     ]
     return b"\x0b" + ("\r".join(segments) + "\r").encode() + b"\x1c\r"
 
@@ -62,6 +71,7 @@ class Sender(threading.Thread):
         self._where, self._name = where, name
         self.over = threading.Event()
         self.acknowledged: list[str] = []
+        self.revised: list[str] = []
         self.longest_s = 0.0
         self.codes: Counter[str] = Counter()
 
@@ -70,16 +80,17 @@ class Sender(threading.Thread):
         number = 0
         while not self.over.is_set():
             number += 1
-            self._deliver(f"ZZF{self._name}-{number}")
+            self._deliver(f"ZZF{self._name}-{number}", "NW", self.acknowledged)
+            self._deliver(f"ZZF{self._name}-{number}", "XO", self.revised)
 
-    def _deliver(self, number: str) -> None:
+    def _deliver(self, number: str, control: str, acknowledged: list[str]) -> None:
         while not self.over.is_set():
             began_s = time.monotonic()
-            code = self._exchange(order(number))
+            code = self._exchange(order(number, control))
             self.longest_s = max(self.longest_s, time.monotonic() - began_s)
             self.codes[code] += 1
             if code == "AA":
-                self.acknowledged.append(number)
+                acknowledged.append(number)
                 return
             time.sleep(0.05)
 
@@ -114,34 +125,100 @@ def senders(served: Served, run: str) -> Iterator[list[Sender]]:
             sender.join(ANSWER_S)
 
 
-def take_stock(served: Served, acknowledged: list[str]) -> tuple[int, int, float]:
-    """Acknowledged orders that are not there, orders that are there twice, and seconds until nothing was owed."""
+@dataclass(frozen=True)
+class Stock:
+    """Acknowledged orders that are not there, that are there twice, whose last word does not stand; seconds to drain.
+
+    ``owed``: deliveries that were still owed after two minutes.
+    """
+
+    acknowledged: int
+    lost: int
+    doubled: int
+    disordered: int
+    drained_s: float
+    owed: int
+
+    def __str__(self) -> str:
+        drained = f"{self.owed} still owed" if self.owed else f"nothing owed after {self.drained_s:.0f} s"
+        return (
+            f"{self.acknowledged} messages acknowledged, {self.lost} lost, {self.doubled} doubled, "
+            f"{self.disordered} out of order, {drained}"
+        )
+
+
+def take_stock(served: Served, all_senders: list[Sender]) -> Stock:
+    """Wait until nothing is owed, at most two minutes, and compare what is there with what was acknowledged."""
     began_s = time.monotonic()
     while True:
         stock = json.loads(served.ris("shell", "--verbosity", "0", "-c", COUNT_ORDERS))
         if not stock["owed"] or time.monotonic() - began_s > 120:
             break
-    orders = stock["orders"]
-    lost = sum(number not in orders for number in acknowledged)
-    return lost, sum(count > 1 for count in orders.values()), time.monotonic() - began_s
+    orders, reasons = stock["orders"], stock["reasons"]
+    placed = [number for sender in all_senders for number in sender.acknowledged]
+    revised = [number for sender in all_senders for number in sender.revised]
+    return Stock(
+        acknowledged=len(placed) + len(revised),
+        lost=sum(number not in orders for number in placed),
+        doubled=sum(count > 1 for count in orders.values()),
+        disordered=sum(reasons.get(number) != "XO" for number in revised),
+        drained_s=time.monotonic() - began_s,
+        owed=stock["owed"],
+    )
 
 
 def kills(hospitals: Hospitals, chance: random.Random, times: int) -> str:
-    """kill -9 of everything at random moments while orders pour in."""
-    served = hospitals.start()
+    """kill -9 at random moments while orders pour in: of all, or of one role where each is a process."""
+    served = start(hospitals)
+    back_s = 0.0
     with senders(served, "K") as all_senders:
         for _ in range(times):
             time.sleep(chance.uniform(0.2, 4.0))
-            served.kill()
-            served.start()
+            one = chance.choice(served.processes)
+            began_s = time.monotonic()
+            if len(served.roles) == 1 or chance.random() < 0.2:
+                served.kill()
+                served.start()
+            else:
+                restart(served, one)
+            back_s = max(back_s, time.monotonic() - began_s)
         time.sleep(2)
-    acknowledged = [number for sender in all_senders for number in sender.acknowledged]
-    lost, doubled, drained_s = take_stock(served, acknowledged)
+    stock = take_stock(served, all_senders)
     served.stop()
-    return (
-        f"kill -9 of all, {times} times | {len(acknowledged)} acknowledged, {lost} lost, {doubled} doubled, "
-        f"nothing owed {drained_s:.0f} s after the last start | 0 lost, 0 doubled, ≤ 60 s"
-    )
+    return f"kill -9, {times} times | {stock}; back {back_s:.0f} s after a kill at most | 0 lost, 0 doubled, ≤ 60 s"
+
+
+def start(hospitals: Hospitals) -> Served:
+    """One process on SQLite; on PostgreSQL a process for each role."""
+    return hospitals.start(roles=ROLES) if os.environ.get("DATABASE_URL") else hospitals.start()
+
+
+def restart(served: Served, one: Process) -> None:
+    """kill -9 of one role, started again as a supervisor of processes would."""
+    one.end(signal.SIGKILL)
+    fresh = Process(served.env, one.role, served.data)
+    served.processes[served.processes.index(one)] = fresh
+    wait_for(fresh.is_up, seconds=120, what=f"{one.role} is up")
+
+
+def redis_away(hospitals: Hospitals, seconds: float) -> str:
+    """Redis is away while orders pour in."""
+    served = start(hospitals)
+    port = served.env["REDIS_URL"].rsplit(":", 1)[1].split("/")[0]
+    with senders(served, "R") as all_senders:
+        time.sleep(3)
+        subprocess.run(["redis-cli", "-p", port, "shutdown", "nosave"], check=False, timeout=10)
+        before = sum(len(sender.acknowledged) for sender in all_senders)
+        time.sleep(seconds)
+        taken = sum(len(sender.acknowledged) for sender in all_senders) - before
+        command = ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", str(served.data)]
+        again = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        time.sleep(2)
+    stock = take_stock(served, all_senders)
+    served.stop()
+    again.kill()
+    again.wait()
+    return f"Redis away {seconds:.0f} s | {taken} orders taken meanwhile; {stock} | intake goes on, 0 lost"
 
 
 class Gate(threading.Thread):
@@ -214,10 +291,9 @@ def database_away(hospitals: Hospitals, seconds: float) -> str:
         while any(len(sender.acknowledged) == n for sender, n in zip(all_senders, count, strict=True)):
             time.sleep(0.05)  # each of them must be served, not only the luckiest
         back_s = time.monotonic() - began_s
-    acknowledged = [number for sender in all_senders for number in sender.acknowledged]
-    lost, doubled, _ = take_stock(served, acknowledged)
+    stock = take_stock(served, all_senders)
     served.stop()
-    seen = f"{taken} acknowledged meanwhile, the longest wait for AR {longest_s:.1f} s, {lost} lost, {doubled} doubled"
+    seen = f"{taken} acknowledged meanwhile, the longest wait for AR {longest_s:.1f} s; {stock}"
     after = f"all senders served {back_s:.1f} s after it was back"
     return f"database away {seconds:.0f} s | {seen}, {after} | 0 AA, AR ≤ 10 s, back ≤ 10 s"
 
@@ -229,12 +305,25 @@ def dead_peers(hospitals: Hospitals) -> str:
     dead = [socket.create_connection(served.mllp) for _ in range(DEAD_SOCKETS)]
     for peer in dead[::2]:
         peer.sendall(b"\x0bMSH|^~\\&|SLOW")
+    first_s = _first_answer(served)
     longest_s, number = _serve_for(served, "P", 5)
     for peer in dead:
         peer.close()
     served.stop()
-    seen = f"{number} others served, the longest wait {longest_s:.2f} s (without the dead ones {alone_s:.2f} s)"
-    return f"{DEAD_SOCKETS} dead or trickling HL7 peers | {seen} | < 1 s, or as without them"
+    seen = (
+        f"a new connection answered after {first_s:.2f} s; {number} others in 5 s, the longest wait {longest_s:.2f} s"
+    )
+    return f"{DEAD_SOCKETS} dead or trickling HL7 peers | {seen} (without them {alone_s:.2f} s) | < 1 s"
+
+
+def _first_answer(served: Served) -> float:
+    """The longest of ten times from a new connection to its AA, one after the other."""
+    one, longest_s = Sender(lambda: served.mllp, "F"), 0.0
+    for n in range(10):
+        began_s = time.monotonic()
+        one._deliver(f"ZZFnew-{n}", "NW", one.acknowledged)
+        longest_s = max(longest_s, time.monotonic() - began_s)
+    return longest_s
 
 
 def _serve_for(served: Served, run: str, seconds: float) -> tuple[float, int]:
@@ -249,16 +338,23 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     asked.add_argument("--seed", type=int, default=int(time.time()))
     asked.add_argument("--kills", type=int, default=10)
-    asked.add_argument("--away", type=float, default=60.0, help="seconds that the database is away")
+    asked.add_argument("--away", type=float, default=60.0, help="seconds that the database, and Redis, are away")
+    asked.add_argument("--only", default="kills,database,redis,dead", help="which faults, with commas between")
     given = asked.parse_args()
+    served = bool(os.environ.get("DATABASE_URL"))
     print(f"seed {given.seed}\n\n| fault | seen | wanted |\n|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="wetread-faults-") as folder:
         hospitals = Hospitals(Path(folder))
+        faults: dict[str, Callable[[], str]] = {
+            "kills": lambda: kills(hospitals, random.Random(given.seed), given.kills),
+            "database": lambda: database_away(hospitals, given.away),
+            "redis": lambda: redis_away(hospitals, given.away),
+            "dead": lambda: dead_peers(hospitals),
+        }
         try:
-            print(f"| {kills(hospitals, random.Random(given.seed), given.kills)} |", flush=True)
-            if os.environ.get("DATABASE_URL"):
-                print(f"| {database_away(hospitals, given.away)} |", flush=True)
-            print(f"| {dead_peers(hospitals)} |", flush=True)
+            for name in given.only.split(","):
+                if served or name in ("kills", "dead"):
+                    print(f"| {faults[name]()} |", flush=True)
         finally:
             hospitals.close()
 
