@@ -14,11 +14,12 @@ from ris.catalog import urls as catalog
 from ris.orders import urls as orders
 from ris.patients import urls as patients
 from ris.people import urls as people
+from ris.privacy import urls as privacy
 from ris.web.openapi import ApiDocs
 from ris.web.pages import health
 from worklist import urls as worklist
 
-APPS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom, fhir)
+APPS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom, fhir, privacy)
 
 urlpatterns = [
     path("healthz", health, name="health"),

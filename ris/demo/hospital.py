@@ -65,6 +65,7 @@ STAFF = [  # user name, given, family, role
     ("tech", "Toni", "Demo-Tech", Role.TECHNOLOGIST),
     ("analyst", "Ana", "Demo-Analyst", Role.ANALYST),
     ("admin", "Ada", "Demo-Admin", Role.ADMINISTRATOR),
+    ("privacy", "Paula", "Demo-Privacy", Role.PRIVACY_OFFICER),
     ("referrer", "Rita", "Demo-Referrer", Role.REFERRER),
 ]
 

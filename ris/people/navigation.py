@@ -44,6 +44,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Devices", "server", "dicom:devices", "d", Can.SEE_ORDERS),
         _link("Prefetch", "arrow-down-to-line", "dicom:prefetch", "f", Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING),
         _link("Reports out", "archive", "dicom:reports", "p", Can.SEE_MESSAGES),
+        _link("Audit", "shield", "privacy:events", "v", Can.SEE_AUDIT),
         _link("Set-up", "settings", "admin:index", "s", Can.SET_UP),
         _link("Alarms", "bell", "people:alarms", "a", Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING),
     ),
@@ -56,5 +57,6 @@ HOMES: tuple[tuple[Can, str], ...] = (
     (Can.SEE_MESSAGES, "hl7:messages"),
     (Can.SET_UP, "people:alarms"),
     (Can.SEE_REPORTS, "reporting:results"),
+    (Can.SEE_AUDIT, "privacy:events"),
 )
 """Permission and first page; the first pair that fits counts, so the most specific work stands first."""

@@ -20,6 +20,7 @@ class Role(StrEnum):
     LEAD = "lead"
     ANALYST = "interface analyst"
     ADMINISTRATOR = "administrator"
+    PRIVACY_OFFICER = "privacy officer"
     REFERRER = "referrer"
 
 
@@ -53,6 +54,7 @@ ROLES: dict[Role, frozenset[Can]] = {
     Role.ADMINISTRATOR: frozenset(
         {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.SEE_MESSAGES, Can.SEE_AUDIT, Can.SET_UP, Can.LEAD_READING}
     ),
+    Role.PRIVACY_OFFICER: frozenset({Can.SEE_AUDIT}),
     Role.REFERRER: frozenset({Can.SEE_REPORTS}),
 }
 """What each role may do. A referrer sees the reports of their own orders only."""

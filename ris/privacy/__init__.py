@@ -1,0 +1,1 @@
+"""What privacy officers do with the audit trail: search it, and tell a patient who looked at their data."""
