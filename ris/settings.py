@@ -11,6 +11,7 @@ from csp import constants as csp
 from .config import BASE_DIR, read_config, secret_key
 from .config_values import database, mail_server, redis_url
 from .logs import logging_config
+from .settings_people import *  # noqa: F403  (Django reads them from here)
 
 RIS = read_config(os.environ)
 SECRET_KEY = secret_key(os.environ, RIS.data)
@@ -46,6 +47,10 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_structlog",
     "channels",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -56,7 +61,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "ris.web.middleware.PermissionsReadOnce",
-    "ris.web.middleware.IdleLogOff",
+    "allauth.account.middleware.AccountMiddleware",
+    "ris.web.sessions.SessionLimits",
     "ris.web.middleware.RequestLog",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -134,27 +140,6 @@ else:
     CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
     }
-
-# --- people ----------------------------------------------------------------------------------------------------------
-
-AUTH_USER_MODEL = "people.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "guardian.backends.ObjectPermissionBackend",
-]
-ANONYMOUS_USER_NAME = None
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-]
-LOGIN_URL = "/login/"
-LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/login/"
-IDLE_LOG_OFF = timedelta(minutes=15)  # automatic log-off (45 CFR 164.312(a)(2)(iii)) names no time; 15 min is usual
-SESSION_COOKIE_AGE = 12 * 3600  # one shift
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_SAMESITE = "Lax"
 
 # --- mail ------------------------------------------------------------------------------------------------------------
 

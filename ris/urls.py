@@ -14,6 +14,7 @@ from ris.catalog import urls as catalog
 from ris.orders import urls as orders
 from ris.patients import urls as patients
 from ris.people import urls as people
+from ris.people.login import urls as login
 from ris.privacy import urls as privacy
 from ris.web.openapi import ApiDocs
 from ris.web.pages import health
@@ -28,6 +29,7 @@ urlpatterns = [
     path("api/", include([pattern for app in APPS for pattern in app.api_patterns])),
     path("admin/", admin.site.urls),
     *(path("", include(app)) for app in APPS),
+    path("", include(login)),
 ]
 
 handler404 = "ris.web.pages.not_found"

@@ -18,7 +18,7 @@ from ris.kernel.clock import now
 
 from .backoffice import SetUp
 from .http import actor_of
-from .models import User
+from .models import LoginRule, User
 from .roles import Role
 from .selectors import granted_sites
 from .services import grant, withdraw
@@ -90,6 +90,20 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
             grant(person, roles=sorted(roles - had_roles), sites=sites - had_sites, actor=actor, at=at)
         if had_roles - roles or had_sites - sites:
             withdraw(person, roles=sorted(had_roles - roles), sites=had_sites - sites, actor=actor, at=at)
+
+
+@admin.register(LoginRule)
+class LoginRuleAdmin(SetUp):
+    """What roles and sites demand of log-ins, in the back office."""
+
+    list_display = ("__str__", "second_factor", "idle_minutes")
+    removable = True
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "role":
+            roles = [(role.value, role.value.capitalize()) for role in Role]
+            return forms.ChoiceField(choices=[("", "Every role"), *roles], required=False)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 @admin.register(Site)

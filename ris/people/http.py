@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -26,9 +24,6 @@ from .selectors import permissions_of
 View = Callable[..., HttpResponse]
 STATUS: dict[type[Refusal], int] = {Invalid: 400, Forbidden: 403, NotFound: 404, Conflict: 409}
 
-SEEN = "seen"
-"""Key in a session: when its person was last seen, in whole seconds since 1970."""
-
 
 def user_of(request: Any) -> User:
     """The logged-in user of a Django or DRF request; the edge has made sure that there is one."""
@@ -38,16 +33,6 @@ def user_of(request: Any) -> User:
 def actor_of(request: HttpRequest | Any) -> Actor:
     """Who acts, with the address they come from."""
     return Actor.of_user(user_of(request), str(request.META.get("REMOTE_ADDR", "")))
-
-
-def is_idle(session: Mapping[str, Any], at_s: float | None = None) -> bool:
-    """Whether a session's person did nothing for ``settings.IDLE_LOG_OFF``; for requests and for open websockets.
-
-    A session without :data:`SEEN` has only just begun. ``at_s``: seconds since 1970; None: now.
-    """
-    seen_s = session.get(SEEN)
-    now_s = time.time() if at_s is None else at_s
-    return seen_s is not None and now_s - seen_s > settings.IDLE_LOG_OFF.total_seconds()
 
 
 def page(*cans: Can) -> Callable[[View], View]:

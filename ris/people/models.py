@@ -8,6 +8,8 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from ris.catalog.models import Site
 
+from .login.models import LoginFailure, LoginRule
+
 
 class User(AbstractUser):
     """A person (or a program) that logs in. What they may do: groups (roles) × sites (object permissions)."""
@@ -18,6 +20,9 @@ class User(AbstractUser):
     npi = models.CharField("NPI", max_length=20, blank=True, help_text="National identifier, sent with reports.")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name; times are shown in it.")
     theme = models.CharField(max_length=8, choices=THEMES, default="system")
+    pin = models.CharField(
+        "PIN", max_length=128, blank=True, help_text="Hash of the PIN that unlocks one's own screen."
+    )
 
     def __str__(self) -> str:
         return self.display_name
@@ -63,4 +68,4 @@ class ApiToken(models.Model):
         return f"{self.label} ({self.user.username})"
 
 
-__all__ = ["ApiToken", "Group", "SiteGroupPermission", "SiteUserPermission", "User"]
+__all__ = ["ApiToken", "Group", "LoginFailure", "LoginRule", "SiteGroupPermission", "SiteUserPermission", "User"]

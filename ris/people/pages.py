@@ -1,18 +1,15 @@
-"""Login, home, profile, alarms."""
+"""Home, profile, alarms."""
 
 from __future__ import annotations
 
 from zoneinfo import available_timezones
 
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView, LogoutView
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.models import Alarm, Delivery
 from ris.kernel.relay import retry_stuck
@@ -23,24 +20,6 @@ from .navigation import HOMES
 from .roles import Can
 from .selectors import permissions_of, sites_for
 from .services import set_preferences
-
-
-class LoginPage(LoginView):
-    """Log-in by user name and password; audited as ``people.login``."""
-
-    template_name = "people/login.html"
-    redirect_authenticated_user = True
-    next_page = "/"  # where no ?next= is given; :func:`home` goes on from there
-
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        response = super().form_valid(form)  # logs in; only then is there a user to audit
-        user = user_of(self.request)
-        record(actor_of(self.request), "people.login", user, at=now())
-        return response
-
-
-login = LoginPage.as_view()
-logout = LogoutView.as_view(next_page="/login/")
 
 
 @require_safe

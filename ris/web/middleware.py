@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from csp.middleware import CSPMiddleware, PolicyParts
-from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django_structlog.middlewares import RequestMiddleware
 
 from ris.kernel.errors import Invalid, Refusal
 from ris.kernel.values import MOST_ID
-from ris.people.http import SEEN, is_idle, refused
+from ris.people.http import refused
 from ris.people.selectors import read_permissions_once
 
 from .api_errors import API, CONTENT_TYPE, problem_body
 
 PERMISSIONS_POLICY = "camera=(), geolocation=(), payment=(), usb=()"
 """Devices of the workstation that no page of ours uses (W3C Permissions Policy)."""
-
-# A write for each request would make every read of a page a write of its session, too.
-NOTED_EVERY_S = 60
-"""Seconds between two writes of when a session's person was last seen."""
-
-BY_ITSELF = "X-By-Itself"
-"""Header of a request that a page makes without a person: a live list that re-reads, an autosave's clock."""
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -76,23 +67,6 @@ class PermissionsReadOnce(Middleware):
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with read_permissions_once():
             return self.get_response(request)
-
-
-class IdleLogOff(Middleware):
-    """Ends a session in which nobody did anything for ``settings.IDLE_LOG_OFF``.
-
-    A person keeps a session alive; a page that refreshes itself does not (:data:`BY_ITSELF`).
-    """
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated:
-            now_s = int(time.time())
-            seen_s = request.session.get(SEEN, now_s)
-            if is_idle(request.session, now_s):
-                logout(request)
-            elif SEEN not in request.session or (now_s - seen_s >= NOTED_EVERY_S and BY_ITSELF not in request.headers):
-                request.session[SEEN] = now_s
-        return self.get_response(request)
 
 
 class RequestLog(RequestMiddleware):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.db.models import Model
 from django.test import Client
@@ -32,15 +34,15 @@ MODELS: dict[str, type[Model]] = {
     "procedure_id": Procedure, "performed_id": PerformedStep, "device_id": Device, "send_id": ReportSend,
     "shift_id": Shift, "change_id": ShiftChange, "rule_set_id": RuleSet, "offer_id": Offer, "merge_id": Merge,
     "escalation_id": Escalation, "delivery_id": Delivery, "destination_id": Destination, "peer_id": Peer,
-    "entry_id": MapEntry, "study_id": Study, "search_id": SavedSearch,
+    "entry_id": MapEntry, "study_id": Study, "search_id": SavedSearch, "session_id": UserSession,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""
 
 BY_ROUTE: dict[str, type[Model]] = {
     "messages/in/": InboundMessage, "messages/out/": OutboundMessage, "messages/replays/": ReplayJob,
-    "messages/to/": BackFill,
+    "messages/to/": BackFill, "account/second-factor/": Authenticator,
 }  # fmt: skip
-"""For ``message_id`` and ``job_id``, which only their route tells apart."""
+"""For ``message_id``, ``job_id`` and ``pk``, which only their route tells apart."""
 
 NO_ID = 7_777_777
 
@@ -106,7 +108,7 @@ def _rows(route: str, args: tuple[str, ...]) -> Iterator[dict[str, int]]:
     if not args:
         yield {}
         return
-    named = args[-1] in ("message_id", "job_id")
+    named = args[-1] in ("message_id", "job_id", "pk")
     model = next((m for start, m in BY_ROUTE.items() if named and route.startswith(start)), None)
     for row in _unlike(model or MODELS.get(args[-1]) or _model_of_call(route, args)):
         yield {args[-1]: row.pk, **{name: _above(row, name) for name in args[:-1]}}

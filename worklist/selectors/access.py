@@ -14,7 +14,7 @@ from django.utils.crypto import constant_time_compare
 from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
-from ris.people.http import is_idle
+from ris.people.login.session import is_locked, is_over
 from ris.people.models import SiteGroupPermission, SiteUserPermission, User
 from ris.people.roles import ROLES, Can
 from ris.people.selectors import sites_for
@@ -31,11 +31,11 @@ class Standing:
 
 
 def standing_of(session_keys: Collection[str], at: datetime | None = None) -> dict[str, Standing]:
-    """Session → standing. Left out: ended or idle ones, and those whose user was locked or has a new password."""
+    """Session → standing. Left out: ended or locked ones, and those whose user was locked or has a new password."""
     sessions = Session.objects.filter(session_key__in=session_keys, expire_date__gt=at or now())
     at_s = at.timestamp() if at else None
     decoded = {session.session_key: session.get_decoded() for session in sessions}
-    bodies = {key: body for key, body in decoded.items() if not is_idle(body, at_s)}
+    bodies = {key: body for key, body in decoded.items() if not is_locked(body, at_s) and not is_over(body, at_s)}
     owners = {key: body.get(SESSION_KEY) for key, body in bodies.items() if body.get(BACKEND_SESSION_KEY)}
     users = {str(user.pk): user for user in User.objects.filter(pk__in=set(filter(None, owners.values())))}
     ids = [user.pk for user in users.values()]

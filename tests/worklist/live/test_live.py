@@ -16,7 +16,7 @@ from django.contrib.sessions.models import Session
 
 from ris.audit.services import Actor
 from ris.kernel.clock import now
-from ris.people.http import SEEN
+from ris.people.login.session import SEEN
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_user
 from tests.worklist.reading import make_item, make_reader
@@ -103,7 +103,7 @@ def test_the_log_off_after_a_quiet_time_closes_the_socket_too() -> None:
     async def watch(url: str) -> int:
         async with websockets.connect(url, additional_headers=cookie(session)) as socket:
             await socket.recv()
-            await sync_to_async(last_seen)(session, settings.IDLE_LOG_OFF + timedelta(seconds=1))
+            await sync_to_async(last_seen)(session, settings.IDLE_LOCK + timedelta(seconds=1))
             with pytest.raises(websockets.ConnectionClosed) as closed:
                 await hear(socket, 10.0)
         return closed.value.rcvd.code if closed.value.rcvd else 0

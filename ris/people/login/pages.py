@@ -1,0 +1,75 @@
+"""Log-in, own password, own sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.views import LoginView, PasswordChangeView
+from django.contrib.auth.views import LogoutView
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from ris.kernel.clock import now
+from ris.kernel.errors import Forbidden
+from ris.people.http import actor_of, go, page, user_of
+
+from .forms import LoginForm
+from .sessions import end_session, end_sessions, open_sessions
+
+
+class LoginPage(LoginView):
+    """Log-in by user name and password, then by the second factor where the person has one."""
+
+    template_name = "people/login.html"
+    form_class = LoginForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """The form reads the user name as ``login``; the page and programs send it as ``username``."""
+        kwargs: dict[str, Any] = super().get_form_kwargs()
+        if "data" in kwargs and "login" not in kwargs["data"]:
+            kwargs["data"] = kwargs["data"].copy()
+            kwargs["data"]["login"] = kwargs["data"].get("username", "")
+        return kwargs
+
+
+class PasswordPage(PasswordChangeView):
+    """A new password of one's own. Whose password lies with an identity provider changes it there."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Raise Forbidden for who has no password here."""
+        if request.user.is_authenticated and not request.user.has_usable_password():
+            raise Forbidden("Your password is kept by your hospital's log-in. Change it there.")
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+
+login = LoginPage.as_view()
+logout = LogoutView.as_view(next_page="/login/")
+password = PasswordPage.as_view()
+
+
+@require_safe
+@page()
+def sessions(request: HttpRequest) -> HttpResponse:
+    """Where the user is logged in."""
+    rows = open_sessions(user_of(request), str(request.session.session_key), at=now())
+    return render(request, "people/sessions.html", {"sessions": rows})
+
+
+@require_POST
+@page()
+def end_one_session(request: HttpRequest, session_id: int) -> HttpResponse:
+    """End one of the user's own sessions."""
+    end_session(user_of(request), session_id, actor=actor_of(request), at=now())
+    return go(request, reverse("people:sessions"), "Ended.")
+
+
+@require_POST
+@page()
+def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    """End all of the user's sessions but this one."""
+    count = end_sessions(user_of(request), but=str(request.session.session_key), actor=actor_of(request), at=now())
+    return go(request, reverse("people:sessions"), f"Ended: {count}.")
