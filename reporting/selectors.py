@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, F, IntegerField, Min, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Min, QuerySet, Value, When
 
 from ris.kernel.errors import Conflict, Forbidden, NotFound
 from ris.orders.models import RequestedProcedure
+from ris.orders.selectors import orders_of_referrer
 from ris.orders.states import CANCELLED
 from ris.patients.models import Patient
 from ris.people.models import User
@@ -39,7 +40,7 @@ def visible_reports(viewer: User) -> QuerySet[Report]:
         return reports
     reports = reports.filter(state__in=RELEASED)
     if has_role(viewer, Role.REFERRER) and Can.SEE_ORDERS not in cans:
-        reports = reports.filter(Q(procedure__order__referrer=viewer))
+        reports = reports.filter(procedure__order__in=orders_of_referrer(viewer).values("pk"))
     return reports
 
 

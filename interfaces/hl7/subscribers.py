@@ -50,9 +50,9 @@ LOOK_BACK = timedelta(days=30)
 
 @subscribe(PatientsMerged, name="hl7.replay_after_merge")
 def replay_after_merge(event: PatientsMerged) -> None:
-    """Replay messages of these patients that were refused because the two were not known to be one yet."""
+    """Replay messages of these patients that were not applied because the two were not known to be one yet."""
     refused = InboundMessage.objects.filter(
-        state=states.REFUSED, reason__in=MAY_CURE, received_at__gt=event.at - LOOK_BACK
+        state__in=(states.REFUSED, states.TO_MEND), reason__in=MAY_CURE, received_at__gt=event.at - LOOK_BACK
     )
     numbers = list(Identifier.objects.filter(patient=event.patient_id).values_list("value", flat=True))
     for message in needing_attention(refused).order_by("pk"):

@@ -13,6 +13,7 @@ from ris.audit.services import Actor, record
 from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Invalid, NotFound
 from ris.orders.models import Order, RequestedProcedure
+from ris.orders.selectors import orders_of_referrer
 from ris.patients.models import Patient
 from ris.people.models import User
 from ris.people.roles import Can, Role
@@ -107,7 +108,7 @@ def visible_documents(viewer: User) -> QuerySet[OutsideDocument]:
     if Can.SEE_REPORTS not in permissions_of(viewer):
         return OutsideDocument.objects.none()
     if has_role(viewer, Role.REFERRER) and Can.SEE_ORDERS not in permissions_of(viewer):
-        return OutsideDocument.objects.filter(procedure__order__referrer=viewer)
+        return OutsideDocument.objects.filter(procedure__order__in=orders_of_referrer(viewer).values("pk"))
     sites = list(sites_for(viewer, Can.SEE_REPORTS).values_list("pk", flat=True))
     known = Order.objects.filter(site__in=sites).values("patient")
     return OutsideDocument.objects.filter(

@@ -70,6 +70,25 @@ class Entity:
 
 
 @dataclass(frozen=True)
+class PersonNumber:
+    """A number of a person as it came (HL7 XCN): .1, the authority of .9 in three parts, the type of .13."""
+
+    number: str
+    namespace: str = ""
+    universal_id: str = ""
+    universal_id_type: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person as a message names them: ``FAMILY^GIVEN``, and every number that came with that name."""
+
+    name: str = ""
+    numbers: tuple[PersonNumber, ...] = ()
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """One DG1: a coded diagnosis and its type (table 0052: A admitting, W working, F final)."""
 
@@ -92,11 +111,16 @@ class Observation:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody who gets a copy of the report (OBR-28). ``name`` is ``FAMILY^GIVEN``."""
+    """Somebody who gets a copy of the report (OBR-28). ``name`` is ``FAMILY^GIVEN``; ``kind`` the number's type."""
 
     number: str
     name: str = ""
     authority: str = ""
+    kind: str = ""
+
+    def as_list(self) -> list[str]:
+        """The cells of a JSON column; a type that was not said is left out."""
+        return [self.number, self.name, self.authority, *filter(None, [self.kind])]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +146,7 @@ class OrderIntent:
     ordering_provider: str = ""
     ordering_provider_id: str = ""
     ordering_provider_authority: str = ""
+    referrer_entity: Person | None = None
     reason: str = ""
     clinical_info: str = ""
     comments: str = ""
@@ -149,7 +174,9 @@ class OrderIntent:
 def _plain(value: Any) -> Any:
     """A value for a column: dataclasses become lists of their fields."""
     if isinstance(value, tuple):
-        return [list(astuple(part)) for part in value]
+        return [part.as_list() if isinstance(part, Recipient) else list(astuple(part)) for part in value]
+    if isinstance(value, Person):
+        return [value.name, [list(astuple(number)) for number in value.numbers]]
     return value.as_list() if isinstance(value, Entity) else value
 
 
@@ -160,6 +187,7 @@ _CONTENT = (
     "ordering_provider",
     "ordering_provider_id",
     "ordering_provider_authority",
+    "referrer_entity",
     "reason",
     "clinical_info",
     "comments",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from ris.kernel.errors import NotFound
 from ris.patients.models import Merge, Patient, Visit
@@ -15,7 +15,7 @@ from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
 from . import states
-from .models import Order, PerformedStep, RequestedProcedure, ScheduledStep
+from .models import Appointment, Order, PerformedStep, RequestedProcedure, ScheduledStep
 
 
 def orders_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[Order]:
@@ -36,6 +36,31 @@ def order_for(viewer: User, order_id: int, can: Can = Can.SEE_ORDERS) -> Order:
     if order is None:
         raise NotFound("There is no such order.")
     return order
+
+
+def orders_of_referrer(viewer: User) -> QuerySet[Order]:
+    """Orders that the viewer's account gave, or of whose reports it gets copies; at any site."""
+    copied = Order.copy_practitioners.through.objects.filter(practitioner__account=viewer)
+    return Order.objects.filter(Q(referrer=viewer) | Q(pk__in=copied.values("order_id")))
+
+
+def own_orders_for(viewer: User) -> QuerySet[Order]:
+    """Those of them at the viewer's sites, newest first, with all that a list shows."""
+    return orders_for(viewer, Can.SEE_REPORTS).filter(pk__in=orders_of_referrer(viewer).values("pk"))
+
+
+def own_order_for(viewer: User, order_id: int) -> Order:
+    """One of them. Raises NotFound, also for an order of somebody else."""
+    order = own_orders_for(viewer).filter(pk=order_id).first()
+    if order is None:
+        raise NotFound("There is no such order of yours.")
+    return order
+
+
+def appointments_for(viewer: User, patient: Patient) -> QuerySet[Appointment]:
+    """What other systems booked for the patient at the viewer's sites, the latest first."""
+    rows = Appointment.objects.filter(patient=patient, site__in=sites_for(viewer, Can.SEE_ORDERS))
+    return rows.select_related("order").order_by(F("start").desc(nulls_last=True), "-pk")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def find_booking_doubts(
     seen: set[tuple[str, str]] = set()
     for booking in bookings:
         doubts += _find_time_doubts(booking, site, at)
-        doubts += _find_overlaps(booking, site)
+        doubts += find_overlaps(booking, site)
         if new:
             exam = (booking.code, booking.laterality)
             doubts += ["The same exam is twice in this order."] if exam in seen else []
@@ -72,7 +72,8 @@ def _find_time_doubts(booking: Booking, site: Site, at: datetime) -> list[str]:
     return []
 
 
-def _find_overlaps(booking: Booking, site: Site) -> list[str]:
+def find_overlaps(booking: Booking, site: Site) -> list[str]:
+    """What else the device is taken for at that time, each a sentence without the patient."""
     if booking.device is None:
         return []
     end = booking.start + timedelta(minutes=booking.minutes)

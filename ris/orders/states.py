@@ -31,6 +31,22 @@ BEGUN = frozenset({STARTED, COMPLETED})
 WAITING = frozenset({SCHEDULED, ARRIVED})
 """Steps that a scanner may still pick from the worklist."""
 
+RESCHEDULE = {state: step("reschedule", [state], state) for state in WAITING}
+"""One step for each waiting state, which it leaves as it is."""
+
+# Appointment of another system: what its last message said. Senders go from any state to any other.
+BOOKED, MOVED, NO_SHOW, BLOCKED = "booked", "moved", "no-show", "blocked"
+_APPOINTMENT_STATES = [BOOKED, MOVED, CANCELLED, NO_SHOW, BLOCKED]
+APPOINTMENT = {
+    BOOKED: step("book", _APPOINTMENT_STATES, BOOKED),
+    MOVED: step("move", _APPOINTMENT_STATES, MOVED),
+    CANCELLED: step("call off", _APPOINTMENT_STATES, CANCELLED),
+    NO_SHOW: step("note as missed", _APPOINTMENT_STATES, NO_SHOW),
+    BLOCKED: step("block", _APPOINTMENT_STATES, BLOCKED),
+}
+LIVE_APPOINTMENTS = (BOOKED, MOVED)
+"""Appointments at which somebody is expected."""
+
 # Performed Procedure Step (PS3.4 F.7.2.1): what a device did.
 IN_PROGRESS = "in progress"
 FINISH_PERFORMED = step("complete", [IN_PROGRESS], COMPLETED)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ris.kernel.events import subscribe, subscribe_in_transaction
 from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated, VisitMoved
+from ris.people.practitioners.events import PractitionerLinked
 
 from .services.patient_moves import list_placed_since, move_into_merge, move_orders_of_visit, move_out_of_merge
+from .services.referrers import follow_practitioner
 
 
 @subscribe_in_transaction(PatientsMerged, PatientsSeparated)
@@ -38,3 +40,9 @@ def move_late_orders(event: PatientsEvent) -> None:
 def move_visit_orders(event: VisitMoved) -> None:
     """Give the orders of a visit to the patient whose visit it is, in the transaction that moves it."""
     move_orders_of_visit(event)
+
+
+@subscribe_in_transaction(PractitionerLinked)
+def give_orders_to_account(event: PractitionerLinked) -> None:
+    """Make the account of an address-book entry the referrer of the entry's orders, earlier ones too."""
+    follow_practitioner(event.practitioner_id, former_id=event.former_id)

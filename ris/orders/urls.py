@@ -4,8 +4,8 @@ from django.urls import path
 
 from ris.kernel.api import IdRouter
 
-from .web import pages_board, pages_entry, pages_identity, pages_orders
-from .web.api import OrderViewSet, StepViewSet
+from .web import pages_board, pages_entry, pages_identity, pages_orders, pages_referrer
+from .web.api import OrderViewSet, OwnOrdersView, StepViewSet
 
 app_name = "orders"
 
@@ -20,6 +20,8 @@ urlpatterns = [
     path("orders/<int:order_id>/hold/", pages_orders.hold, name="hold"),
     path("orders/<int:order_id>/release/", pages_orders.release, name="release"),
     path("orders/steps/<int:step_id>/reschedule/", pages_orders.reschedule, name="reschedule"),
+    path("orders/mine/", pages_referrer.own_orders, name="own-list"),
+    path("orders/mine/<int:order_id>/", pages_referrer.own_order, name="own"),
     path("orders/new/", pages_entry.find, name="find"),
     path("orders/new/matches/", pages_entry.matches, name="matches"),
     path("orders/new/duplicates/", pages_entry.duplicates, name="duplicates"),
@@ -42,4 +44,4 @@ urlpatterns = [
     path("board/<int:step_id>/complete/", pages_board.complete, name="complete"),
     path("board/<int:step_id>/discontinue/", pages_board.discontinue, name="discontinue"),
 ]
-api_patterns = router.urls
+api_patterns = [path("orders/mine/", OwnOrdersView.as_view(), name="api-own-orders"), *router.urls]

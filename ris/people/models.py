@@ -1,4 +1,4 @@
-"""Users, their permissions by site, and API tokens."""
+"""Users, their permissions by site, API tokens, and the address book of practitioners."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from ris.catalog.models import Site
 
 from .login.models import LoginFailure, LoginRule
+from .practitioners.models import Practitioner, PractitionerNumber
 
 
 class User(AbstractUser):
@@ -68,4 +69,7 @@ class ApiToken(models.Model):
         return f"{self.label} ({self.user.username})"
 
 
-__all__ = ["ApiToken", "Group", "LoginFailure", "LoginRule", "SiteGroupPermission", "SiteUserPermission", "User"]
+__all__ = [
+    "ApiToken", "Group", "LoginFailure", "LoginRule", "Practitioner", "PractitionerNumber", "SiteGroupPermission",
+    "SiteUserPermission", "User",
+]  # fmt: skip

@@ -27,6 +27,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Reading list", "list-checks", "worklist:list", "l", Can.SEE_WORKLIST),
         _link("Coordinator", "gauge", "worklist:coordinator", "w", Can.LEAD_READING),
         _link("Results", "file-text", "reporting:results", "t", Can.SEE_REPORTS),
+        _link("My orders", "clipboard-list", "orders:own-list", "y", Can.SEE_REPORTS),
     ),
     "Imaging": (
         _link("Orders", "clipboard-list", "orders:list", "o", Can.SEE_ORDERS),
@@ -45,6 +46,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Prefetch", "arrow-down-to-line", "dicom:prefetch", "f", Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING),
         _link("Reports out", "archive", "dicom:reports", "p", Can.SEE_MESSAGES),
         _link("Audit", "shield", "privacy:events", "v", Can.SEE_AUDIT),
+        _link("Address book", "users", "people:address-book", "k", Can.LEAD_READING, Can.SET_UP),
         _link("Set-up", "settings", "admin:index", "s", Can.SET_UP),
         _link("Alarms", "bell", "people:alarms", "a", Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING),
     ),

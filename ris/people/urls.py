@@ -2,10 +2,17 @@
 
 from django.urls import path
 
+from ris.kernel.api import IdRouter
+
 from . import pages
 from .login import pages as login
+from .practitioners import pages as practitioners
+from .practitioners.api import PractitionerViewSet
 
 app_name = "people"
+
+router = IdRouter()
+router.register("practitioners", PractitionerViewSet, basename="practitioner")
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -18,5 +25,11 @@ urlpatterns = [
     path("profile/theme/", pages.theme, name="theme"),
     path("alarms/", pages.alarms, name="alarms"),
     path("alarms/deliveries/<int:delivery_id>/retry/", pages.retry_delivery, name="retry-delivery"),
+    path("address-book/", practitioners.address_book, name="address-book"),
+    path("address-book/<int:practitioner_id>/", practitioners.practitioner, name="practitioner"),
+    path("address-book/<int:practitioner_id>/correct/", practitioners.correct, name="correct-practitioner"),
+    path("address-book/<int:practitioner_id>/link/", practitioners.link, name="link-practitioner"),
+    path("address-book/<int:practitioner_id>/merge/", practitioners.merge, name="merge-practitioner"),
+    path("address-book/<int:practitioner_id>/retire/", practitioners.retire, name="retire-practitioner"),
 ]
-api_patterns: list[object] = []
+api_patterns = router.urls

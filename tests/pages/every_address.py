@@ -24,7 +24,7 @@ from ris.catalog.models import Device, Procedure
 from ris.kernel.models import Delivery
 from ris.orders.models import Order, PerformedStep, ScheduledStep, Study
 from ris.patients.models import Merge, Patient
-from ris.people.models import User
+from ris.people.models import Practitioner, User
 from ris.people.roles import Can
 from tests.people.test_every_route import address, routes
 from worklist.models import Escalation, Offer, ReadingItem, RuleSet, Shift, ShiftChange
@@ -35,6 +35,7 @@ MODELS: dict[str, type[Model]] = {
     "shift_id": Shift, "change_id": ShiftChange, "rule_set_id": RuleSet, "offer_id": Offer, "merge_id": Merge,
     "escalation_id": Escalation, "delivery_id": Delivery, "destination_id": Destination, "peer_id": Peer,
     "entry_id": MapEntry, "study_id": Study, "search_id": SavedSearch, "session_id": UserSession,
+    "practitioner_id": Practitioner,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""
 

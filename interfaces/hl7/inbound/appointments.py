@@ -1,118 +1,140 @@
-"""SIU^S12–S15, S17: appointments made in another system (IHE RAD-48)."""
+"""SIU^S12–S17, S26: appointments made in another system (IHE RAD-48).
+
+An appointment is kept whether or not its order is known here, so that no queue stops on it. Its order is the one that
+it names; else that of the appointment's numbers; else the patient's only one with such an exam.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
+from django.db import transaction
 from django.db.models import Q
 
-from ris.catalog.models import Device
-from ris.kernel.errors import Invalid
-from ris.kernel.values import number_or_none
+from ris.kernel.errors import Conflict
 from ris.orders import states as order_states
-from ris.orders.intents import Code
-from ris.orders.models import Order, RequestedProcedure
-from ris.patients.models import Patient
+from ris.orders.models import Appointment, Order, RequestedProcedure, ScheduledStep
+from ris.orders.services.appointments import (
+    AppointmentIntent,
+    find_appointment,
+    flag_overlaps,
+    is_same_exam,
+    record_appointment,
+)
+from ris.orders.services.flags import OVERLAPPING
+from ris.patients.models import Patient, Visit
 
-from ..v2.parser import Segment
+from .appointment_segments import CALLED_OFF, read_appointment, read_booked
 from .context import Incoming
 from .orders.history import OrderKeys, add_to_history, trail_of
-from .orders.statements import BOOK, UNBOOK, Procedure, Statement, Step
+from .orders.statements import BOOK, UNBOOK, Statement
 from .patients import resolve, visit_of
 
-CALLED_OFF = frozenset({"S15", "S17"})
-MOST_OFFSET = 7 * 24 * 60
-"""Minutes; a service of one appointment does not begin later than that after it."""
+BEGUN = "The exam has begun: its appointment is not changed any more."
 
 
 def apply_appointment(incoming: Incoming) -> str:
-    """Move the steps of the order that SCH names to the time and place said; a cancelled one lets the order wait."""
-    sch = incoming.message.first("SCH")
-    if sch is None:
-        raise Invalid("An appointment message needs SCH.", at="SCH", code="100")
+    """Keep the appointment, and move the steps of its order to the time and place said; a called-off one lets it wait.
+
+    Without an order it waits for one. What an order that is known cannot do is left to a person.
+    """
     patient = resolve(incoming, authoritative=False)
     visit = visit_of(incoming, patient)
-    placer, filler, authority = sch.text(26), sch.text(27), sch.text(26, 2)
-    if not placer and not filler:
-        order = _find_order(sch, patient, incoming)
-        if order is None:
-            incoming.unmet.append(NO_ORDER)
-            return ""
-        placer, filler, authority = order.placer_number, order.filler_number, order.placer_authority
-    called_off = incoming.header.event in CALLED_OFF
-    statement = Statement(
-        rank=incoming.rank,
-        verb=UNBOOK if called_off else BOOK,
-        placer=placer,
-        reason=sch.whole(6)[:250] if called_off else "",
-        procedures=() if called_off else tuple(_booked(sch, incoming)),
-    )
-    keys = OrderKeys(authority[:64] or incoming.peer.name, placer=placer[:64], filler=filler[:64])
-    trail = trail_of(incoming, keys)
-    incoming.placer_number = placer
-    add_to_history(trail, statement, patient=patient, visit=visit, incoming=incoming)
+    intent = read_appointment(incoming, patient)
+    known = find_appointment(intent)
+    keys = _named_order(incoming)
+    order = None
+    if keys is None:
+        order = (known.order if known else None) or _find_order(intent, patient, incoming)
+        keys = _keys_of(order, incoming) if order else None
+    if keys is not None:
+        order = _apply_to_order(keys, intent, patient, visit, incoming) or order
+    row, changed = record_appointment(intent, order=order, actor=incoming.actor, at=incoming.at)
+    if changed:
+        incoming.did("kept" if known is None else row.state, row)
+    if order is None:
+        incoming.warn("No order of this appointment is known yet; it is booked when one comes.")
     return "" if incoming.effects else "It says nothing new."
 
 
-NO_ORDER = "No order is named (SCH-26, SCH-27), and none of the patient waits for this exam alone: match it by hand."
+def _named_order(incoming: Incoming) -> OrderKeys | None:
+    """The order that SCH-26 and SCH-27 name, else ORC-2 and -3, else OBR-2 and -3; None where none is named."""
+    for name, placer_field, filler_field in (("SCH", 26, 27), ("ORC", 2, 3), ("OBR", 2, 3)):
+        segment = incoming.message.first(name)
+        if segment is None:
+            continue
+        placer, filler = segment.text(placer_field), segment.text(filler_field)
+        if placer or filler:
+            authority = segment.text(placer_field, 2)[:64] or incoming.peer.name
+            return OrderKeys(authority, placer=placer[:64], filler=filler[:64])
+    return None
 
 
-def _find_order(sch: Segment, patient: Patient, incoming: Incoming) -> Order | None:
+def _keys_of(order: Order, incoming: Incoming) -> OrderKeys:
+    return OrderKeys(
+        order.placer_authority or incoming.peer.name, placer=order.placer_number, filler=order.filler_number
+    )
+
+
+def _apply_to_order(
+    keys: OrderKeys, intent: AppointmentIntent, patient: Patient, visit: Visit | None, incoming: Incoming
+) -> Order | None:
+    """Add the booking to the history of its order; the order, None while it is not known."""
+    called_off = intent.state in CALLED_OFF
+    trail = trail_of(incoming, keys)
+    incoming.placer_number = keys.placer
+    if trail.order is not None and _has_begun(trail.order):
+        # Kept all the same: what holds must not depend on which of the two was heard of first.
+        _leave_to_person(BEGUN, incoming)
+    statement = Statement(
+        rank=incoming.rank,
+        verb=UNBOOK if called_off else BOOK,
+        placer=keys.placer,
+        reason=intent.reason if called_off else "",
+        procedures=() if called_off else tuple(read_booked(incoming)),
+    )
+    try:
+        with transaction.atomic():
+            add_to_history(trail, statement, patient=patient, visit=visit, incoming=incoming)
+    except Conflict as refusal:
+        _leave_to_person(refusal.detail, incoming)
+        return None
+    if trail.order is not None and not called_off and flag_overlaps(trail.order):
+        incoming.warn(f"The order is flagged: {OVERLAPPING}.")
+    return trail.order
+
+
+def _leave_to_person(sentence: str, incoming: Incoming) -> None:
+    """Never a refusal, whatever the sender's setting: the queue of an EMR must not stop on an appointment."""
+    incoming.warn(sentence)
+    if incoming.peer.too_late != "ignore" and sentence not in incoming.unmet:
+        incoming.unmet.append(sentence)
+
+
+def _has_begun(order: Order) -> bool:
+    steps = ScheduledStep.objects.filter(procedure__order=order)
+    begun = steps.filter(state__in=order_states.BEGUN).exists()
+    return begun and not steps.filter(state__in=order_states.WAITING).exists()
+
+
+def _find_order(intent: AppointmentIntent, patient: Patient, incoming: Incoming) -> Order | None:
     """The order that an appointment without an order number is for.
 
-    The patient's order that has SCH-1 or SCH-2 as a number; else the only one with such an exam that still waits.
+    The patient's order that has SCH-1 or SCH-2 as a number; else the only one with such an exam that still waits, and
+    that has no other appointment.
     """
     orders = Order.objects.filter(patient=patient).exclude(state=order_states.CANCELLED)
-    numbers = [number for number in (sch.text(1), sch.text(2)) if number]
+    numbers = {intent.placer_number, intent.filler_number} - {""}
     named = Q(placer_number__in=numbers) | Q(filler_number__in=numbers) | Q(accession__in=numbers)
-    matches = list(orders.filter(named)[:2]) if numbers else []
+    matches = list(orders.filter(named | Q(sender_filler_number__in=numbers))[:2]) if numbers else []
     if len(matches) == 1:
         return matches[0]
-    given = [ais.text(3) for ais in incoming.message.all("AIS") if ais.text(3)]
-    codes = {*given, *(incoming.mapping.meaning("procedure", code) for code in given)}
-    waiting = RequestedProcedure.objects.filter(
-        Q(code__in=codes) | Q(procedure__code__in=codes), order__in=orders, steps__state__in=order_states.WAITING
+    taken = Appointment.objects.filter(patient=patient, state__in=order_states.LIVE_APPOINTMENTS, order__isnull=False)
+    waiting = RequestedProcedure.objects.filter(order__in=orders, steps__state__in=order_states.WAITING).exclude(
+        order__in=taken.values("order")
     )
-    ids = set(waiting.values_list("order", flat=True)[:20])
-    return Order.objects.get(pk=ids.pop()) if len(ids) == 1 else None
-
-
-def _device_at(location: str, incoming: Incoming) -> Device | None:
-    """The only active device that a location names: by AE title, name or room."""
-    meant = incoming.mapping.meaning("location", location)
-    named = Q(ae_title__iexact=meant) | Q(name__iexact=meant) | Q(room__iexact=meant)
-    devices = list(Device.objects.filter(named, active=True)[:2]) if meant else []
-    return devices[0] if len(devices) == 1 else None
-
-
-def _booked(sch: Segment, incoming: Incoming) -> list[Procedure]:
-    """A procedure for each AIS, with when and where; SCH-11 where AIS says no time."""
-    locations = [ail.text(3) or ail.text(3, 4) for ail in incoming.message.all("AIL")]
-    services = incoming.message.all("AIS")
-    procedures = []
-    for number, ais in enumerate(services):
-        start = incoming.moment(ais, 4) or incoming.moment(sch, 11, 4)
-        start = _later(start, ais, incoming)
-        location = locations[number] if number < len(locations) else next(iter(locations), "")
-        code = Code(ais.text(3), ais.text(3, 2), ais.text(3, 3))
-        device = _device_at(location, incoming)
-        step = Step(
-            start=start.astimezone(UTC) if start else None,
-            location=location[:64],
-            station_aes=(device.ae_title,) if device else (),
-            station_names=(device.name,) if device and device.name else (),
-        )
-        steps = (step,) if step != Step() else ()
-        procedures.append(Procedure(code=code if code.value else None, steps=steps))
-    if not procedures:
-        start = incoming.moment(sch, 11, 4)
-        procedures = [Procedure(steps=(Step(start=start.astimezone(UTC)),))] if start else []
-    return procedures
-
-
-def _later(start: datetime | None, ais: Segment, incoming: Incoming) -> datetime | None:
-    """``start`` and the offset of AIS-5, minutes; an unreadable one is warned about and counts as not said."""
-    offset = number_or_none(ais.text(5), most=MOST_OFFSET)
-    if ais.text(5) and offset is None:
-        incoming.warn(f"{ais.place(5)} is not a number of minutes; ignored.")
-    return start + timedelta(minutes=offset) if start and offset else start
+    services = [(incoming.mapping.meaning("procedure", s.value), s.text) for s in intent.services]
+    fitting = {
+        procedure.order_id
+        for procedure in waiting.select_related("procedure").distinct()[:50]
+        if any(is_same_exam(procedure, code, text) for code, text in services)
+    }
+    return Order.objects.get(pk=fitting.pop()) if len(fitting) == 1 else None

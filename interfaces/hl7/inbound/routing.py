@@ -70,7 +70,9 @@ MESSAGES: dict[str, Entry] = {
     "SIU^S13": Entry(apply_appointment, ("SCH", "PID"), "Appointment moved"),
     "SIU^S14": Entry(apply_appointment, ("SCH", "PID"), "Appointment changed"),
     "SIU^S15": Entry(apply_appointment, ("SCH", "PID"), "Appointment cancelled; the order waits"),
+    "SIU^S16": Entry(apply_appointment, ("SCH", "PID"), "Appointment discontinued; the order waits"),
     "SIU^S17": Entry(apply_appointment, ("SCH", "PID"), "Appointment deleted; the order waits"),
+    "SIU^S26": Entry(apply_appointment, ("SCH", "PID"), "Patient did not come; the order waits"),
     "ORU^R01": Entry(
         apply_results,
         (),

@@ -14,7 +14,6 @@ from ris.catalog.models import Device, Site
 from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.events import emit
-from ris.kernel.states import step as define_step
 
 from .. import states
 from ..events import StepRescheduled
@@ -27,10 +26,6 @@ from .placement import DEFAULT_MINUTES, place_order
 
 BOOKING = "booking"
 """Code of the Conflict that asks: the same again with ``confirmed`` books all the same."""
-
-
-RESCHEDULE = {state: define_step("reschedule", [state], state) for state in states.WAITING}
-"""One step for each waiting state, which it leaves as it is."""
 
 
 @transaction.atomic
@@ -77,7 +72,7 @@ def reschedule_step(step_id: int, *, start: datetime, device_id: int, actor: Act
     if device is None or device.site_id != order.site_id or device.modality != step.modality:
         raise Invalid("Choose an active device of the same site and modality.", at="device")
     moved = ScheduledStep.objects.take(
-        RESCHEDULE.get(step.state, RESCHEDULE[states.SCHEDULED]),
+        states.RESCHEDULE.get(step.state, states.RESCHEDULE[states.SCHEDULED]),
         step_id,
         start=start,
         device=device,

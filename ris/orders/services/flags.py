@@ -15,6 +15,7 @@ REPORTED_THEN_UNLINKED = "reported, then unlinked"
 PERFORMED_UNDER_OTHER_STUDY = "performed under another study"
 GROWN_AFTER_READING = "images came after reading began"
 EXAM_RESUMED = "exam resumed after reading began"
+OVERLAPPING = "booked while the device is taken"
 WITHDRAWN_IMAGES = "images withdrawn"
 
 

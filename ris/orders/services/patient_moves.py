@@ -18,7 +18,7 @@ from ris.patients.selectors import separation
 from ris.patients.services import note_moved, note_since
 
 from ..events import OrderPlaced, OrderRevised
-from ..models import Order
+from ..models import Appointment, Order
 
 _MERGE = Actor.job("merge")
 
@@ -34,6 +34,10 @@ def move_into_merge(event: PatientsMerged) -> None:
     if event.merge_id is not None:
         note_moved(event.merge_id, "Order", [order.pk for order in orders])
     _move_orders(orders, event.retired_id, event.patient_id, at=event.at)
+    appointments = Appointment.objects.filter(patient_id=event.retired_id)
+    if event.merge_id is not None:
+        note_moved(event.merge_id, "Appointment", list(appointments.values_list("pk", flat=True)))
+    appointments.update(patient_id=event.patient_id, version=F("version") + 1)
 
 
 def move_out_of_merge(event: PatientsSeparated) -> None:
@@ -42,6 +46,8 @@ def move_out_of_merge(event: PatientsSeparated) -> None:
     moved = merge.moved.get("Order", [])
     orders = Order.objects.filter(patient_id=event.patient_id)
     _move_orders(orders.filter(pk__in=moved).select_for_update(), event.patient_id, event.restored_id, at=event.at)
+    appointments = Appointment.objects.filter(patient_id=event.patient_id, pk__in=merge.moved.get("Appointment", []))
+    appointments.update(patient_id=event.restored_id, version=F("version") + 1)
 
 
 def move_orders_of_visit(event: VisitMoved) -> None:

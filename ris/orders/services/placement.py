@@ -25,7 +25,9 @@ from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 from ..prepared_queries import FIRST_DEVICE, ORDER_BY_PLACER_NUMBER, ORDERS_BY_ACCESSION, SITE
 from ..selectors_catalog import find_catalog_procedure, find_modality
+from .appointments import match_waiting_appointment
 from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, UNKNOWN_STATION, add_flag
+from .referrers import identify_referrer, write_copies
 from .studies import attach_study
 
 LONGEST_ACCESSION = 16
@@ -61,30 +63,39 @@ def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
             raise Conflict("This placer order number was used before.", at="placer_number", code="duplicate")
     if intent.accession:
         check_accession(intent.accession, intent.patient_id)
-    order = insert(
-        Order(
-            state=states.ACTIVE,
-            site_id=intent.site_id,
-            patient_id=intent.patient_id,
-            accession=intent.accession,
-            placer_number=intent.placer_number,
-            placer_authority=intent.placer_authority,
-            placer_generation=intent.placer_generation,
-            source=intent.source,
-            placed_at=intent.placed_at or at,
-            **intent.content(),
-        )
-    )
+    order = insert(_new_order(intent, at))
     # Both numbers are made of the primary key, which the database has issued only now.
     if not order.accession:
         order.accession = issue_accession(order)
     order.filler_number = order.filler_number or f"F{order.pk}"
     update(order, "accession", "filler_number")
+    if intent.copies_to:
+        write_copies(order, intent, at=at)
     for number, procedure in enumerate(intent.procedures, start=1):
         add_procedure(order, procedure, at, nth=number)
+    match_waiting_appointment(order, actor=actor, at=at)
     record(actor, "order.place", order, patient_id=order.patient_id, at=at, accession=order.accession)
     emit(OrderPlaced(stream=order.accession, at=at, order_id=order.pk))
     return order
+
+
+def _new_order(intent: OrderIntent, at: datetime) -> Order:
+    """The row, not yet written; its referrer is looked up, and entered in the address book if new."""
+    practitioner = identify_referrer(intent, at=at)
+    return Order(
+        state=states.ACTIVE,
+        practitioner=practitioner,
+        referrer_id=practitioner.account_id if practitioner else None,
+        site_id=intent.site_id,
+        patient_id=intent.patient_id,
+        accession=intent.accession,
+        placer_number=intent.placer_number,
+        placer_authority=intent.placer_authority,
+        placer_generation=intent.placer_generation,
+        source=intent.source,
+        placed_at=intent.placed_at or at,
+        **intent.content(),
+    )
 
 
 def lock_placer(authority: str, number: str) -> None:

@@ -19,6 +19,7 @@ from ..models import Order, RequestedProcedure, ScheduledStep
 from ..selectors_catalog import find_catalog_procedure
 from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, add_flag, remove_flags
 from .placement import add_procedure, add_step, check_intent, find_device, lock_order, lock_placer
+from .referrers import revise_referrers
 
 
 @transaction.atomic
@@ -39,6 +40,7 @@ def revise_order(order_id: int, intent: OrderIntent, *, actor: Actor, at: dateti
     content = intent.content()
     if content:
         Order.objects.filter(pk=order.pk).update(version=F("version") + 1, **content)
+        revise_referrers(order, intent, at=at)
         order.refresh_from_db()
     for procedure in intent.procedures:
         _revise_procedure(order, procedure, at)

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, status, viewsets
+from rest_framework import generics, mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -113,6 +113,18 @@ def _reason_of(request: Request) -> str:
     form = ReasonForm(data=request.data)
     form.is_valid(raise_exception=True)
     return str(form.validated_data["reason"])
+
+
+class OwnOrdersView(generics.ListAPIView[Order]):
+    """Orders that the caller gave, or of whose reports they get copies, newest first."""
+
+    permission_classes = [IsAuthenticated]
+    serializer_class = OrderSerializer
+    queryset = Order.objects.none()
+
+    def get_queryset(self) -> QuerySet[Order]:
+        require(user_of(self.request), Can.SEE_REPORTS)
+        return selectors.own_orders_for(user_of(self.request))
 
 
 class StepViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ScheduledStep]):

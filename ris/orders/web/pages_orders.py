@@ -107,6 +107,7 @@ def patient(request: HttpRequest, patient_id: int) -> HttpResponse:
     context = {
         "patient": person,
         "orders": selectors.orders_for(user).filter(patient=person)[:100],
+        "appointments": selectors.appointments_for(user, person)[:50],
         "merges": selectors.list_merges(user, person),
         "may_separate": Can.SEPARATE_PATIENTS in permissions_of(user),
         "may_place": Can.PLACE_ORDERS in permissions_of(user),

@@ -47,7 +47,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "filler_number", "priority", "ordering_provider", "reason", "clinical_info", "comments", "placed_at",
             "source", "flags", "procedures", "version", "diagnoses", "reason_codes", "observations", "weight_kg",
             "height_m", "call_back_phone", "copies_to", "patient_class", "patient_location", "referring_provider",
-            "pregnant", "placer_entity", "filler_entity", "group_entity",
+            "pregnant", "practitioner", "referrer_entity", "placer_entity", "filler_entity", "group_entity",
         ]  # fmt: skip
 
 

@@ -80,6 +80,18 @@ def test_the_name_of_a_sender_that_stood_in_for_a_namespace_is_not_sent(everythi
     assert field(read("report.final"), "ORC", 2) == "P-77"
 
 
+def test_every_number_of_the_referrer_goes_back_as_it_came(everything):
+    placed = make_order(placer_number="P1", placer_authority="EMR")
+    numbers = [["DR9", "NORTH", OID, "ISO", ""], ["1234567893", "CMS", "", "", "NPI"]]
+    Order.objects.filter(pk=placed.pk).update(
+        referrer_entity=["ZZDOC^RITA", numbers], ordering_provider="ZZDOC^RITA", ordering_provider_id="DR9"
+    )
+    sign(placed)
+    message = read("report.final")
+    local, npi = f"DR9^ZZDOC^RITA^^^^^^NORTH&{OID}&ISO", "1234567893^ZZDOC^RITA^^^^^^CMS^^^^NPI"
+    assert field(message, "ORC", 12) == field(message, "OBR", 16) == f"{local}~{npi}"
+
+
 def test_a_long_namespace_makes_no_result_invalid(everything):
     placed = make_order(placer_number="P-77", placer_authority="X" * 64)
     Order.objects.filter(pk=placed.pk).update(placer_entity=["P-77", "X" * 120, OID * 3, "ISO"])

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import UTC
 
 from interfaces.hl7.translation.code_tables import PLACE, values_of
-from interfaces.hl7.v2.parser import Message, Repeat, Segment
+from interfaces.hl7.v2.parser import Message, Segment
 from ris.orders.intents import Code, Diagnosis, Entity, Recipient
 
 from ..context import Incoming
 from ..patients import is_pregnant
 from .groups import Group, Request
 from .observations import body_height_m, body_weight_kg, observation_text, read_observations
+from .persons import name_of, read_provider, read_recipient, read_referrer
 from .statements import Content
 
 PRIORITIES = ("STAT", "HIGH", "MEDIUM", "ROUTINE")
@@ -31,7 +32,8 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
     orc, obr = group.orc, group.obr
     # Each OBR with the numbers of the fields that it has: most fields are empty, and are not asked for.
     obrs = [(r.obr, r.obr.given()) for r in group.requests if r.obr]
-    provider = _provider(orc, 12) or _provider(obr, 16) or [""] * 13
+    pv1 = incoming.message.first("PV1")
+    provider = read_provider(orc, 12) or read_provider(obr, 16) or [""] * 13
     placed = incoming.moment(orc, 9) if orc else None
     observations = [o for r in group.requests if r.observations for o in read_observations(r)]
     reasons = [repeat.components(3) for segment, given in obrs if 31 in given for repeat in segment.repeats(31)]
@@ -43,9 +45,10 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
         filler_entity=_entity((orc, 3), (obr, 3)),
         group_entity=_entity((orc, 4)),
         priority=_priority(group, incoming),
-        ordering_provider=_name(provider),
+        ordering_provider=name_of(provider),
         ordering_provider_id=provider[0][:32],
         ordering_provider_authority=(provider[8] or provider[12])[:64],
+        referrer_entity=read_referrer(orc, obr, pv1),
         reason=join_once(text or code for code, text, _ in reasons),
         reason_codes=tuple(Code(code[:64], text[:200], system[:64]) for code, text, system in reasons if code),
         clinical_info=join_once(
@@ -69,7 +72,7 @@ def read_content(group: Group, incoming: Incoming, *, with_visit: bool) -> Conte
         patient_state=next((_text(segment, 12) for segment, given in obrs if 12 in given), "")[:64],
         placed_at=placed.astimezone(UTC) if placed else None,
     )
-    return content if with_visit else _with_pv1(content, incoming.message.first("PV1"))
+    return content if with_visit else _with_pv1(content, pv1)
 
 
 def accession_number(group: Group, incoming: Incoming) -> str:
@@ -115,20 +118,6 @@ def value_at(place: str, group: Group, message: Message) -> str:
     return next((value for s in segments if s and (value := s.text(number, component))), "")
 
 
-def _provider(segment: Segment | None, number: int) -> list[str]:
-    """The 13 components of the first person (XCN) of a field who has an identifier or a name; none for nobody."""
-    for repeat in segment.repeats(number) if segment else []:
-        parts = repeat.components(13)
-        if parts[0] or parts[1]:
-            return parts
-    return []
-
-
-def _name(person: list[str]) -> str:
-    """XCN.2 and .3 as ``FAMILY^GIVEN``."""
-    return "^".join(person[1:3]).strip("^")[:194]
-
-
 def _entity(*places: tuple[Segment | None, int]) -> Entity | None:
     """An entity identifier (EI) with all that came of it, of the first place that has one."""
     for segment, number in places:
@@ -143,11 +132,6 @@ def _diagnosis(dg1: Segment) -> Diagnosis:
     code, text, system = dg1.components(3, 3)
     former_system, description, kind = dg1.values(2, 4, 6)
     return Diagnosis(code[:64], (text or description or code)[:250], (system or former_system)[:64], kind[:8])
-
-
-def _recipient(repeat: Repeat) -> Recipient:
-    parts = repeat.components(13)
-    return Recipient(parts[0][:64], _name(parts), (parts[8] or parts[12])[:64])
 
 
 def _call_back_phone(orc: Segment | None, obr: Segment | None, incoming: Incoming) -> str:
@@ -191,7 +175,7 @@ def _copies(obrs: list[tuple[Segment, set[int]]], incoming: Incoming) -> tuple[R
             people += obr.repeats(29)
         else:
             incoming.warn(f"{obr.place(29)} holds a person; who is to get a copy belongs in OBR-28. Not taken.")
-    return tuple(dict.fromkeys(map(_recipient, people)))
+    return tuple(dict.fromkeys(map(read_recipient, people)))
 
 
 def _with_pv1(content: Content, pv1: Segment | None) -> Content:
@@ -202,7 +186,7 @@ def _with_pv1(content: Content, pv1: Segment | None) -> Content:
         content,
         patient_class=pv1.text(2)[:4],
         patient_location="-".join(filter(None, pv1.components(3, 3)))[:120],
-        referring_provider=_name(_provider(pv1, 8)),
+        referring_provider=name_of(read_provider(pv1, 8)),
         pregnant=is_pregnant(pv1) if pv1.has(15) else None,
     )
 

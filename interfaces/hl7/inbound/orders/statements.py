@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from ris.orders.intents import Code, Diagnosis, Entity, Observation, Recipient
+from ris.orders.intents import Code, Diagnosis, Entity, Observation, Person, PersonNumber, Recipient
 
 NEW, CHANGE, CANCEL, HOLD, RELEASE, STATUS = "new", "change", "cancel", "hold", "release", "status"
 BOOK, UNBOOK = "book", "unbook"
@@ -68,6 +68,7 @@ class Content:
     ordering_provider: str = ""
     ordering_provider_id: str = ""
     ordering_provider_authority: str = ""
+    referrer_entity: Person | None = None
     reason: str = ""
     reason_codes: tuple[Code, ...] = ()
     clinical_info: str = ""
@@ -156,7 +157,7 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if isinstance(value, Step | Procedure | Content):
         return {name: _plain(part) for name, part in said(value).items()}
-    if isinstance(value, Code | Entity | Diagnosis | Observation | Recipient):
+    if isinstance(value, Code | Entity | Diagnosis | Observation | Person | Recipient):
         return list(astuple(value))
     return value
 
@@ -215,6 +216,10 @@ def _entity(row: list[str]) -> Entity:
     return Entity(*row)
 
 
+def _person(row: list[Any]) -> Person:
+    return Person(row[0], tuple(PersonNumber(*number) for number in row[1]))
+
+
 _STEP: dict[str, Reader] = {
     "station_aes": tuple,
     "station_names": tuple,
@@ -223,6 +228,7 @@ _STEP: dict[str, Reader] = {
 }
 _PROCEDURE: dict[str, Reader] = {"code": _code, "alternates": _many(Code)}
 _CONTENT: dict[str, Reader] = {
+    "referrer_entity": _person,
     "placer_entity": _entity,
     "filler_entity": _entity,
     "group_entity": _entity,

@@ -216,16 +216,17 @@ def filler_number(order: Order) -> Encoded:
 
 
 def ordering_provider(order: Order) -> Encoded:
-    """XCN: number, family and given name, and who issued the number (XCN.9)."""
+    """XCN of who ordered: a repetition for each number that came, with authority (.9) and type (.13) as they came."""
+    name, numbers = [*order.referrer_entity, "", []][:2] if order.referrer_entity else ("", [])
+    if numbers and order.ordering_provider_id in ("", *(str(number[0]) for number in numbers)):
+        family, given = split_name(order.ordering_provider or str(name))
+        return repeat(_write_person(family, given, number) for number in numbers)
     family, given = split_name(order.ordering_provider)
-    return compose(
-        order.ordering_provider_id,
-        family,
-        given,
-        "",
-        "",
-        "",
-        "",
-        "",
-        compose(order.ordering_provider_authority, by="&"),
-    )
+    authority = compose(order.ordering_provider_authority, by="&")
+    return compose(order.ordering_provider_id, family, given, "", "", "", "", "", authority)
+
+
+def _write_person(family: str, given: str, number: Sequence[str]) -> Encoded:
+    value, namespace, universal_id, id_type, kind = (str(part or "") for part in [*number, *[""] * 5][:5])
+    authority = compose(namespace, universal_id, id_type, by="&")
+    return compose(value, family, given, "", "", "", "", "", authority, "", "", "", kind)

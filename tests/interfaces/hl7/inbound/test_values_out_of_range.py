@@ -33,7 +33,7 @@ def test_a_time_in_an_impossible_year_is_not_said(hospital: Site, start: str) ->
 def test_an_offset_of_a_service_is_minutes_or_warned_about(hospital: Site, offset: str, minute: int) -> None:
     take(order(placer="P7"))
     sch = seg("SCH", {1: "A1", 11: "^^15^20260311090000", 26: "P7^EMR"})
-    service = f"AIS|1|A|CTHEADWO^CT head^L|20260311140000+0000|{offset}"
+    service = f"AIS|1|A|CTHEADWO^CT head^L||{offset}"
     row = take(message(msh("SIU^S12", at="20260310130000", version="2.5.1"), sch, pid(), "RGS|1", service))
     assert row.state == "applied", (row.faults, row.reason)
     start = ScheduledStep.objects.get().start

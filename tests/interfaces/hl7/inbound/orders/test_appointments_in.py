@@ -1,11 +1,11 @@
-"""SIU: an appointment moves the step of its order, or is left to a person."""
+"""SIU: an appointment moves the step of its order, or is kept until it has one."""
 
 from __future__ import annotations
 
 import pytest
 
 from ris.catalog.models import Device
-from ris.orders.models import Order, ScheduledStep
+from ris.orders.models import Appointment, Order, ScheduledStep
 from tests.interfaces.hl7.hl7 import message, msh, order, pid, seg, take
 
 pytestmark = pytest.mark.django_db
@@ -47,13 +47,13 @@ def test_an_appointment_without_an_order_number_is_of_the_only_exam_of_that_kind
     assert ScheduledStep.objects.get().start.isoformat() == "2026-03-11T14:00:00+00:00"
 
 
-def test_an_appointment_that_may_be_of_two_orders_or_of_none_is_accepted_and_left_to_a_person():
-    row = take(bare_siu("S12", "20260310130000"))
-    assert (row.state, row.answer_code) == ("to mend", "AA"), row.reason
+def test_an_appointment_that_may_be_of_two_orders_is_kept_and_moves_neither():
     for number in ("P1", "P2"):
         take(order("NW", number, at="20260310120000"))
-    assert take(bare_siu("S13", "20260310140000")).state == row.state
+    row = take(bare_siu("S12", "20260310140000"))
+    assert (row.state, row.answer_code) == ("applied", "AA"), row.reason
     assert {step.start.day for step in ScheduledStep.objects.all()} == {10}
+    assert Appointment.objects.get().order is None
 
 
 def test_an_appointment_in_the_room_of_another_scanner_moves_the_exam_to_it():
