@@ -22,6 +22,7 @@ from .config_values import (
     Misconfigured,
     address,
     ae_title,
+    client_tls_files,
     days,
     flag,
     host_names,
@@ -63,6 +64,10 @@ VARIABLES = {
     "RIS_DATABASE_ROLE": "PostgreSQL role that serves and that “prepare” grants what it needs; unset: none",
     "RIS_BACKUPS": "folder for backups (default: backups/ in RIS_DATA; another disk is better)",
     "RIS_AUDIT_HEADS": "file that heads of the audit chain are appended to (default audit-heads.log in RIS_DATA)",
+    "RIS_SYSLOG": "host:port of the syslog collector (TLS) that audit messages go to; unset: none",
+    "RIS_SYSLOG_CA": "certificates (PEM) that the collector must show one of; unset: those this machine trusts",
+    "RIS_SYSLOG_CERT": "our certificate (PEM), for a collector that asks for one",
+    "RIS_SYSLOG_KEY": "its private key (PEM)",
     "RIS_SECRET_KEY": "the key that signs sessions; unset: made and kept in RIS_DATA",
     "DATABASE_URL": "postgres://user:password@host/name; unset: a SQLite file in RIS_DATA",
     "REDIS_URL": "redis://host:6379/0; unset: everything in one process",
@@ -80,6 +85,8 @@ class Config:
     data: Path
     backups: Path
     audit_heads: Path
+    syslog: Address | None
+    syslog_tls: TlsFiles
     database_role: str
     """Empty: those who serve are the owner of the tables, too."""
     http: Address
@@ -115,6 +122,8 @@ def read_config(env: Mapping[str, str]) -> Config:
         database_role=role_name("RIS_DATABASE_ROLE", env.get("RIS_DATABASE_ROLE", "")),
         backups=_place(env.get("RIS_BACKUPS", ""), data / "backups"),
         audit_heads=_place(env.get("RIS_AUDIT_HEADS", ""), data / "audit-heads.log"),
+        syslog=address("RIS_SYSLOG", env["RIS_SYSLOG"]) if env.get("RIS_SYSLOG") else None,
+        syslog_tls=client_tls_files("RIS_SYSLOG", env),
         http=address("RIS_HTTP", env.get("RIS_HTTP") or "127.0.0.1:8000"),
         mllp=address("RIS_MLLP", env.get("RIS_MLLP") or "127.0.0.1:2575"),
         dicom=address("RIS_DICOM", env.get("RIS_DICOM") or "127.0.0.1:11112"),

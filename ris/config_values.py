@@ -147,6 +147,17 @@ def tls_files(prefix: str, env: Mapping[str, str]) -> TlsFiles | None:
     return files
 
 
+def client_tls_files(prefix: str, env: Mapping[str, str]) -> TlsFiles:
+    """The files of a call: whom we trust (``PREFIX_CA``), and our certificate with its key; each may be empty."""
+    given = TlsFiles(*(env.get(f"{prefix}_{part}", "") for part in ("CERT", "KEY", "CA")))
+    if given.cert or given.key:
+        tls_files(prefix, env)
+    elif given.ca and not (os.access(given.ca, os.R_OK) and holds_certificate(given.ca)):
+        cure = f"let {prefix}_CA name a file with -----BEGIN CERTIFICATE----- that this user can read"
+        raise Misconfigured(f"{prefix}_CA", f"{given.ca} holds no certificate (PEM).", cure)
+    return given
+
+
 def _check_pem(prefix: str, files: TlsFiles) -> None:
     """Load the files as a listener will. Raises Misconfigured for the one that does not fit."""
     for part, path in (("CERT", files.cert), ("CA", files.ca)):

@@ -30,6 +30,7 @@ missing_tools() {  # prints the Debian packages of what is not here
   command -v redis-server >/dev/null || echo redis-server
   command -v findscu >/dev/null || echo dcmtk
   command -v openssl >/dev/null || echo openssl
+  command -v rsyslogd >/dev/null || printf 'rsyslog\nrsyslog-gnutls\n'
   command -v Orthanc >/dev/null || echo orthanc
   [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || echo orthanc-dicomweb
   find_chromium >/dev/null || echo chromium

@@ -17,7 +17,7 @@ from typing import Any
 from ris.kernel.db.append_only import unguarded
 from ris.kernel.errors import Invalid
 
-from .chain import COLUMNS, canonical, digest_of, head_of
+from .chain import COLUMNS, canonical, digest_of, head_of, querysets_of
 from .models import AuditEvent, AuditSeal
 from .services import Actor, record
 from .verification import archived_seals
@@ -103,11 +103,8 @@ def check_archive(file: Path) -> tuple[Archive, list[str]]:
 
 
 def _events_of(seal: AuditSeal) -> Iterator[bytes]:
-    others = AuditEvent.objects.filter(pk__gte=seal.first_id, pk__lte=seal.last_id)
-    for first, last in seal.missing:
-        others = others.exclude(pk__range=(first, last))
-    for events in (AuditEvent.objects.filter(pk__in=seal.late), others):
-        yield from map(canonical, events.order_by("pk").values_list(*COLUMNS))
+    for events in querysets_of(seal):
+        yield from map(canonical, events.values_list(*COLUMNS))
 
 
 def _seal_line(seal: AuditSeal) -> bytes:

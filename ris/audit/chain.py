@@ -66,6 +66,14 @@ def head_of(seal: AuditSeal) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def querysets_of(seal: AuditSeal) -> tuple[QuerySet[AuditEvent], QuerySet[AuditEvent]]:
+    """The events under a link, in the order in which they were hashed: late ones, then all others, each by id."""
+    others = AuditEvent.objects.filter(pk__gte=seal.first_id, pk__lte=seal.last_id)
+    for first, last in seal.missing:
+        others = others.exclude(pk__range=(first, last))
+    return AuditEvent.objects.filter(pk__in=seal.late).order_by("pk"), others.order_by("pk")
+
+
 def seal_trail(*, at: datetime) -> list[AuditSeal]:
     """Seal all events that no link has yet; return the new links. Any number of workers may call it at once."""
     seals = []

@@ -6,14 +6,16 @@ from celery import shared_task
 
 from ris.kernel.clock import now
 
+from .atna.sender import send_sealed
 from .chain import heads_file, seal_trail
 from .verification import verify_nightly
 
 
 @shared_task(ignore_result=True)
 def seal() -> None:
-    """Called every minute: seal what was appended since."""
+    """Called every minute: seal what was appended since, and send what is sealed to the collector."""
     seal_trail(at=now())
+    send_sealed(at=now())
 
 
 @shared_task(ignore_result=True)
