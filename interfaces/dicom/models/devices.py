@@ -22,6 +22,10 @@ class DeviceProfile(models.Model):
         default=list, blank=True, help_text="IP addresses or networks it may call from; empty: any."
     )
     require_tls = models.BooleanField("require TLS", default=False)
+    certificate = models.CharField(
+        max_length=200, blank=True,
+        help_text="Common name of the TLS certificate that it must show; empty: any that the listener accepts.",
+    )  # fmt: skip
     character_set = models.CharField(
         max_length=64,
         blank=True,

@@ -17,6 +17,7 @@ from time import monotonic
 import structlog
 
 from ris.kernel.clock import now
+from ris.kernel.tls import common_name
 
 from ..mwl.query_log import RejectedAssociation
 from . import admission
@@ -134,9 +135,13 @@ class Acceptor:
         """Have a database thread look the caller up, unless that was done just now, then let the association decide."""
         request = association.request
         assert request is not None
-        own_title, encrypted = self.ae_title, association.encrypted
         titles_and_address = request.calling, request.called, association.address
-        cached = admission.admit_from_cache(*titles_and_address, own_title=own_title, encrypted=encrypted)
+        own_title, encrypted = self.ae_title, association.encrypted
+        # Behind a TLS proxy nothing is known of the caller's certificate: a device bound to one cannot call that way.
+        certificate = common_name(association.transport.get_extra_info("peercert"))
+        cached = admission.admit_from_cache(
+            *titles_and_address, own_title=own_title, encrypted=encrypted, certificate=certificate
+        )
         if cached is not None:
             association.decide(cached)
             return
@@ -144,7 +149,9 @@ class Acceptor:
         def look_up() -> None:
             verdict: Caller | AssociateReject = admission.UNABLE
             try:
-                verdict = admission.admit(*titles_and_address, own_title=own_title, encrypted=encrypted)
+                verdict = admission.admit(
+                    *titles_and_address, own_title=own_title, encrypted=encrypted, certificate=certificate
+                )
             finally:
                 self.call_on_loop(association.decide, verdict)
 

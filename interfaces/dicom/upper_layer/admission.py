@@ -29,6 +29,7 @@ class Caller:
     time_zone: str = "UTC"
     addresses: tuple[str, ...] = ()
     require_tls: bool = False
+    certificate: str = ""
     character_set: tuple[str, ...] = ()
     own_ae_only: bool = False
     all_sites: bool = False
@@ -60,6 +61,7 @@ class AssociateReject:
 CALLED_UNKNOWN = AssociateReject(1, 1, 7, "called AE title not ours")
 CALLING_UNKNOWN = AssociateReject(1, 1, 3, "calling AE title unknown")
 ADDRESS_UNKNOWN = AssociateReject(1, 1, 3, "address not allowed for this AE title")
+NOT_ITS_CERTIFICATE = AssociateReject(1, 1, 3, "not the TLS certificate of this AE title")
 NOT_ENCRYPTED = AssociateReject(1, 1, 1, "TLS required for this device")
 TOO_MANY = AssociateReject(2, 3, 2, "too many associations")
 UNABLE = AssociateReject(2, 2, 1, "not able to look the caller up")
@@ -68,19 +70,23 @@ _cache: dict[tuple[str, str], tuple[float, Caller]] = {}
 _lock = Lock()
 
 
-def admit(calling: str, called: str, address: str, *, own_title: str, encrypted: bool) -> Caller | AssociateReject:
+def admit(
+    calling: str, called: str, address: str, *, own_title: str, encrypted: bool, certificate: str = ""
+) -> Caller | AssociateReject:
     """Who calls, or why they may not. Reads the database (at most once a second for the same caller).
 
     A device is known by its AE title, or, with an empty one, by its address. What an unknown title sees is a setting,
     ``RIS_DICOM_UNKNOWN``: nothing, one site's list, or, in the demo, the first site's list for callers on this machine.
+    ``certificate``: common name of the TLS certificate that the caller showed; a device that is bound to one must show
+    it (PS3.15 B.9: node authentication says which machine calls, the AE title is only what it claims).
     """
     if called != own_title:
         return CALLED_UNKNOWN
-    return _verdict(_known(calling, address), calling, address, encrypted)
+    return _verdict(_known(calling, address), address, encrypted, certificate)
 
 
 def admit_from_cache(
-    calling: str, called: str, address: str, *, own_title: str, encrypted: bool
+    calling: str, called: str, address: str, *, own_title: str, encrypted: bool, certificate: str = ""
 ) -> Caller | AssociateReject | None:
     """As :func:`admit`, from memory alone: None when this caller has to be looked up (again)."""
     if called != own_title:
@@ -88,15 +94,17 @@ def admit_from_cache(
     cached = _cache.get((calling, address))
     if cached is None or time.monotonic() - cached[0] >= CACHED_S:
         return None
-    return _verdict(cached[1], calling, address, encrypted)
+    return _verdict(cached[1], address, encrypted, certificate)
 
 
-def _verdict(caller: Caller, calling: str, address: str, encrypted: bool) -> Caller | AssociateReject:
+def _verdict(caller: Caller, address: str, encrypted: bool, certificate: str) -> Caller | AssociateReject:
     at = ip_address(address)
     if caller.device_id is None and not _serves_unknown(caller, local=at.is_loopback):
         return CALLING_UNKNOWN
     if caller.addresses and not any(at in ip_network(net, strict=False) for net in caller.addresses):
         return ADDRESS_UNKNOWN
+    if caller.certificate and caller.certificate != certificate:
+        return NOT_ITS_CERTIFICATE
     return NOT_ENCRYPTED if caller.require_tls and not encrypted else caller
 
 
@@ -142,6 +150,7 @@ def caller_of_device(device: Device, address: str = "") -> Caller:
         time_zone=device.site.time_zone,
         addresses=tuple(profile.addresses),
         require_tls=profile.require_tls,
+        certificate=profile.certificate,
         character_set=_charset_of(profile),
         own_ae_only=profile.own_ae_only,
         all_sites=profile.all_sites,

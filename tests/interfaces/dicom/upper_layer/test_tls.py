@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from interfaces.dicom.models import DeviceProfile
 from ris.config_values import Misconfigured, tls_files
 from ris.kernel.clock import now
 from ris.kernel.tls import TlsFiles, build_server_context
-from tests.factories import make_order
+from tests.factories import DeviceFactory, make_order
 from tests.interfaces.dicom.conftest import running
 from tests.interfaces.dicom.many import many_steps
 from tests.interfaces.dicom.scu import STEP, accessions, associate, findscu
@@ -43,6 +44,37 @@ def test_a_scanner_with_a_certificate_is_answered_while_others_never_shake_hands
     finally:
         for sock in silent:
             sock.close()
+
+
+def test_who_shows_another_scanners_certificate_is_not_that_scanner(
+    encrypted: int, certificate: tuple[Path, Path]
+) -> None:
+    DeviceProfile.objects.create(device=DeviceFactory(ae_title="CT1"), certificate="ct1.radiology.example")
+    DeviceProfile.objects.create(device=DeviceFactory(ae_title="CT2"), certificate="127.0.0.1")
+    refused = associate(encrypted, calling="CT1", tls_args=(client(certificate), "127.0.0.1"))
+    assert refused.is_rejected
+    let_in = associate(encrypted, calling="CT2", tls_args=(client(certificate), "127.0.0.1"))
+    assert let_in.is_established
+    let_in.release()
+
+
+def test_without_tls_no_certificate_is_shown(dicom: int) -> None:
+    DeviceProfile.objects.create(device=DeviceFactory(ae_title="CT1"), certificate="127.0.0.1")
+    assert associate(dicom, calling="CT1").is_rejected
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_what_is_older_than_tls_1_2_never_shakes_hands(
+    encrypted: int, certificate: tuple[Path, Path], version: ssl.TLSVersion
+) -> None:
+    context = client(certificate)
+    context.set_ciphers("ALL:@SECLEVEL=0")  # else our own OpenSSL would refuse, and not the listener
+    context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, version
+    with socket.create_connection(("127.0.0.1", encrypted)) as plain, pytest.raises(OSError):
+        context.wrap_socket(plain)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(("127.0.0.1", encrypted)) as plain:
+        assert context.wrap_socket(plain).version() == "TLSv1.2"
 
 
 def test_dcmtk_asks_over_tls_and_gets_a_long_list_whole(encrypted: int, certificate: tuple[Path, Path]) -> None:
