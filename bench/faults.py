@@ -35,6 +35,8 @@ from tests.serving import Hospitals, Process, Served, wait_for
 SENDERS = 4
 DEAD_SOCKETS = 200
 ANSWER_S = 60.0
+PACE_S = 0.5
+"""Between two orders of a sender where draining is measured: 8 orders/s in all, ten times a national peak hour."""
 
 COUNT_ORDERS = """
 import json
@@ -66,9 +68,9 @@ def order(number: str, control: str = "NW") -> bytes:
 class Sender(threading.Thread):
     """Sends one order after the other and each until it is answered, as an EMR does; keeps what was acknowledged."""
 
-    def __init__(self, where: Callable[[], tuple[str, int]], name: str) -> None:
+    def __init__(self, where: Callable[[], tuple[str, int]], name: str, pace_s: float = 0.0) -> None:
         super().__init__(daemon=True)
-        self._where, self._name = where, name
+        self._where, self._name, self._pace_s = where, name, pace_s
         self.over = threading.Event()
         self.acknowledged: list[str] = []
         self.revised: list[str] = []
@@ -82,6 +84,7 @@ class Sender(threading.Thread):
             number += 1
             self._deliver(f"ZZF{self._name}-{number}", "NW", self.acknowledged)
             self._deliver(f"ZZF{self._name}-{number}", "XO", self.revised)
+            self.over.wait(self._pace_s)
 
     def _deliver(self, number: str, control: str, acknowledged: list[str]) -> None:
         while not self.over.is_set():
@@ -111,9 +114,9 @@ class Sender(threading.Thread):
 
 
 @contextmanager
-def senders(served: Served, run: str) -> Iterator[list[Sender]]:
+def senders(served: Served, run: str, pace_s: float = 0.0) -> Iterator[list[Sender]]:
     """Several at once, until the end of the block."""
-    started = [Sender(lambda: served.mllp, f"{run}{n}") for n in range(SENDERS)]
+    started = [Sender(lambda: served.mllp, f"{run}{n}", pace_s) for n in range(SENDERS)]
     for sender in started:
         sender.start()
     try:
@@ -171,7 +174,7 @@ def kills(hospitals: Hospitals, chance: random.Random, times: int) -> str:
     """kill -9 at random moments while orders pour in: of all, or of one role where each is a process."""
     served = start(hospitals)
     back_s = 0.0
-    with senders(served, "K") as all_senders:
+    with senders(served, "K", PACE_S) as all_senders:
         for _ in range(times):
             time.sleep(chance.uniform(0.2, 4.0))
             one = chance.choice(served.processes)
@@ -205,7 +208,7 @@ def redis_away(hospitals: Hospitals, seconds: float) -> str:
     """Redis is away while orders pour in."""
     served = start(hospitals)
     port = served.env["REDIS_URL"].rsplit(":", 1)[1].split("/")[0]
-    with senders(served, "R") as all_senders:
+    with senders(served, "R", PACE_S) as all_senders:
         time.sleep(3)
         subprocess.run(["redis-cli", "-p", port, "shutdown", "nosave"], check=False, timeout=10)
         before = sum(len(sender.acknowledged) for sender in all_senders)
