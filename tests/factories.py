@@ -14,6 +14,7 @@ from ris.orders.models import Order, PerformedStep, RequestedProcedure
 from ris.orders.services import complete_exam, place_order, start_exam
 from ris.patients.matching import search_name
 from ris.patients.models import Identifier, Patient
+from ris.patients.services.identity import write_name_tokens
 from ris.people.models import User
 from ris.people.roles import Role
 from ris.people.services import grant
@@ -86,6 +87,7 @@ class PatientFactory(factory.django.DjangoModelFactory):
     def number(patient: Patient, create: bool, value: str | None, **kwargs: Any) -> None:
         if create:
             Identifier.objects.create(patient=patient, value=value or f"T{patient.pk:06d}", authority="NORTH")
+            write_name_tokens(patient)
 
 
 def make_user(name: str, *roles: Role, sites: tuple[Site, ...] = (), **fields: Any) -> User:

@@ -28,7 +28,7 @@ class Patient(models.Model):
         db_index=True,
         help_text="FAMILY^GIVEN^MIDDLE, upper case without accents; written by the services.",
     )
-    birth_date = models.DateField(null=True, blank=True)
+    birth_date = models.DateField(null=True, blank=True, db_index=True)
     sex = models.CharField(max_length=1, choices=SEXES, blank=True)
     address = models.CharField(max_length=250, blank=True)
     phone = models.CharField(max_length=64, blank=True)
@@ -61,6 +61,19 @@ class Patient(models.Model):
         return ", ".join(filter(None, [self.family_name.upper(), given])) or "(no name)"
 
 
+class PatientNameToken(models.Model):
+    """A part of a patient's name as a search finds it: upper case, without accents (``ris.patients.search``)."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="name_tokens", db_index=False)
+    token = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["patient", "token"], name="patient_name_token_once")]
+
+    def __str__(self) -> str:
+        return f"Name token {self.pk}"
+
+
 class Identifier(models.Model):
     """A patient's number, and who issued it (PID-3)."""
 
@@ -82,7 +95,8 @@ class Identifier(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["authority", "series", "value"], name="identifier_once")]
-        indexes = [models.Index(fields=["value"], name="identifier_value")]
+        # The operator class lets PostgreSQL look up beginnings of numbers in any collation; SQLite needs none.
+        indexes = [models.Index(fields=["value"], name="identifier_value", opclasses=["varchar_pattern_ops"])]
 
     def __str__(self) -> str:
         return f"Identifier {self.pk}"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from ris.kernel.errors import NotFound
 from ris.kernel.values import read_reason, read_words
@@ -16,7 +20,8 @@ from ris.people.selectors import sites_for
 
 from .intents import names_a_person, series_of
 from .matching import fold
-from .models import Identifier, IdentityQuestion, Merge, Patient, Visit
+from .models import Identifier, IdentityQuestion, Merge, Patient, PatientNameToken, Visit
+from .search import PatientSearch, read_search
 
 
 def find_patient(identifiers: Iterable[tuple[str, str, str]]) -> Patient | None:
@@ -50,21 +55,76 @@ def visible_patients(viewer: User) -> QuerySet[Patient]:
     return living.filter(at_sites | nowhere).distinct()
 
 
-def patients_matching(text: str, viewer: User) -> QuerySet[Patient]:
-    """Visible patients whose identifier is ``text``, or whose name begins with its words.
+MOST_CANDIDATES = 500
+"""Patients that a search looks at by name: whoever finds more is told to give more letters."""
 
-    ``text`` may be ``family, given``, ``family given``, or an identifier.
+
+def patients_matching(text: str, viewer: User, *, today: date | None = None) -> QuerySet[Patient]:
+    """Visible patients whose number begins with ``text``, or whose name and birth date fit all of its words.
+
+    Each word begins any part of any name, in any script (``ris.patients.search``). At most 500, by name.
     Raises Invalid at ``text`` when it is longer than any name.
     """
-    words = fold(" ".join(read_words(text.replace(",", " "), at="text"))).split()
-    if not words:
-        return Patient.objects.none()
-    by_name = Q(search_name__startswith=words[0])
-    # A later word begins a component (^) or a word within one: "de" does not find every name that has "de" in it.
-    for word in words[1:]:
-        by_name &= Q(search_name__contains=f"^{word}") | Q(search_name__contains=f" {word}")
-    matching = visible_patients(viewer).filter(by_name | Q(identifiers__value=text.strip()))
-    return matching.order_by("search_name", "birth_date", "pk")
+    read_words(text, at="text")
+    search = read_search(text, today=today or timezone.localdate())
+    visible = _visible_to(viewer)
+    found = [*_ids_by_number(search, visible), *_ids_by_name(search, visible)]
+    return Patient.objects.filter(pk__in=found).order_by("search_name", "birth_date", "pk")
+
+
+def _visible_to(viewer: User) -> Q:
+    """As ``visible_patients``, as a condition without joins: it is asked of each row that an index finds."""
+    sites = list(sites_for(viewer, Can.SEE_ORDERS).values_list("pk", flat=True))
+    if not sites:
+        return Q(pk__in=[])
+    rows: list[QuerySet[Any]] = [
+        Patient._meta.get_field(name).related_model.objects.filter(patient=OuterRef("pk"))  # type: ignore[union-attr]
+        for name in ("visits", "orders")
+    ]
+    here = Q(Exists(rows[0].filter(site__in=sites))) | Q(Exists(rows[1].filter(site__in=sites)))
+    nowhere = Q(~Exists(rows[0])) & Q(~Exists(rows[1]))
+    return Q(merged_into=None) & (here | nowhere)
+
+
+def _ids_by_number(search: PatientSearch, visible: Q) -> list[int]:
+    """Retired numbers find who has them now."""
+    if not search.numbers:
+        return []
+    begins = reduce(or_, (_begins("value", number) for number in search.numbers))
+    owners = Identifier.objects.filter(begins).order_by("value").values_list("patient", flat=True)[:MOST_CANDIDATES]
+    return list(Patient.objects.filter(visible, pk__in=list(owners)).values_list("pk", flat=True))
+
+
+def _ids_by_name(search: PatientSearch, visible: Q) -> list[int]:
+    """By the longest word first, whose tokens are the fewest; the others are asked of each who has it."""
+    patients = Patient.objects.filter(visible)
+    if search.dates:
+        patients = patients.filter(birth_date__in=search.dates)
+    elif search.year is not None:
+        patients = patients.filter(birth_date__year=search.year)
+    elif not search.words:
+        return []
+    longest_first = sorted(search.words, key=lambda writings: -len(writings[0]))
+    for writings in longest_first[1:]:
+        tokens = PatientNameToken.objects.filter(patient=OuterRef("pk"))
+        patients = patients.filter(Exists(tokens.filter(_begins_any("token", writings))))
+    if not longest_first:
+        return list(patients.values_list("pk", flat=True)[:MOST_CANDIDATES])
+    first = _begins_any("name_tokens__token", longest_first[0])
+    # Without an order: to sort all whose name begins with two letters takes a second among a million.
+    return list(patients.filter(first).values_list("pk", flat=True)[:MOST_CANDIDATES])
+
+
+def _begins_any(field: str, writings: Iterable[str]) -> Q:
+    return reduce(or_, (_begins(field, writing) for writing in writings))
+
+
+def _begins(field: str, text: str) -> Q:
+    """A beginning, in the form whose index each database uses."""
+    if connection.vendor == "postgresql":
+        return Q(**{f"{field}__startswith": text})
+    # SQLite uses no index for LIKE with ESCAPE; it compares texts by code points, and U+10FFFF is the last.
+    return Q(**{f"{field}__gte": text, f"{field}__lt": text + chr(0x10FFFF)})
 
 
 def possible_duplicates(

@@ -45,6 +45,21 @@ export function startRows() {
       if (link) { event.preventDefault(); link.click(); }
     }
   });
+  // From a search box whose results are rows: arrows choose while the words stay under the cursor, Enter opens.
+  document.addEventListener("keydown", (event) => {
+    const box = event.target.closest?.("input[data-walks]");
+    const list = box && document.getElementById(box.dataset.walks);
+    if (!list || event.isComposing) return;
+    const rows = rowsOf(list), at = rows.findIndex((row) => row.hasAttribute("data-chosen"));
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      const next = at < 0 && event.key === "ArrowDown" ? 0 : Math.min(Math.max(at + (event.key === "ArrowDown" ? 1 : -1), 0), rows.length - 1);
+      if (rows[next]) { choose(rows[next], { focus: false }); rows[next].scrollIntoView({ block: "nearest" }); }
+    } else if (event.key === "Enter" && (at >= 0 || rows.length === 1)) {
+      event.preventDefault();
+      rows[Math.max(at, 0)].querySelector("a.open")?.click();
+    }
+  });
   document.addEventListener("click", (event) => {
     const row = event.target.closest("[data-row]");
     if (row && !event.target.closest("a, button, input, select, textarea, summary")) choose(row);

@@ -74,6 +74,36 @@ def test_somebody_alike_is_shown_before_a_person_is_registered_twice(desk: Clien
     assert Patient.objects.count() == 2
 
 
+def test_a_number_that_exists_is_shown_beside_what_was_entered_and_nobody_is_overwritten(
+    desk: Client, site: Site
+) -> None:
+    known = PatientFactory(family_name="ZZTESTCROW", given_name="Ada", birth_date=date(1950, 2, 3))
+    number = known.identifiers.get().value
+    said = {"family_name": "Zzotter", "given_name": "Beta", "birth_date": "1999-01-01", "sex": "M",
+            "number": number, "site": site.pk}  # fmt: skip
+    answer = desk.post(reverse("orders:register"), said)
+    shown = answer.content.decode()
+    assert answer.status_code == 409
+    assert "ZZTESTCROW, Ada" in shown and "ZZOTTER, Beta" in shown and shown.count("differs") == 3
+    assert reverse("orders:new", args=[known.pk]) in shown
+    known.refresh_from_db()
+    assert (known.family_name, known.birth_date, Patient.objects.count()) == ("ZZTESTCROW", date(1950, 2, 3), 1)
+
+
+def test_a_number_of_a_patient_of_another_site_is_refused_without_a_name(desk: Client, site: Site) -> None:
+    elsewhere = make_order(patient=PatientFactory(family_name="ZZCANARY"), site=SiteFactory(code="south")).patient
+    said = {"family_name": "Zzotter", "number": elsewhere.identifiers.get().value, "site": site.pk}
+    answer = desk.post(reverse("orders:register"), said)
+    assert answer.status_code == 400 and "ZZCANARY" not in answer.content.decode()
+    assert "another site" in answer.content.decode()
+
+
+def test_the_search_box_finds_by_given_name_and_by_birth_date(desk: Client, site: Site) -> None:
+    order = make_order(patient=PatientFactory(family_name="ZZTESTWREN", given_name="Iris"))
+    for text in ("iris", "14.07.1945 wren iris".replace("wren", "zztestwren"), order.patient.identifiers.get().value):
+        assert "ZZTESTWREN" in desk.post(reverse("orders:matches"), {"text": text}).content.decode(), text
+
+
 def test_a_search_for_a_patient_leaves_nothing_in_the_address(desk: Client) -> None:
     order = make_order(patient=PatientFactory(family_name="ZZTESTJAY"))
     shown = desk.post(reverse("orders:list"), {"text": "zztestjay"}).content.decode()

@@ -15,12 +15,13 @@ from ris.audit.services import record, record_shown
 from ris.catalog.models import Procedure, Site
 from ris.catalog.selectors import devices_at
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid, NotFound, Refusal
+from ris.kernel.errors import Conflict, Invalid, NotFound, Refusal
 from ris.kernel.values import day_or_none, id_or_none, read_id
 from ris.patients.intents import PatientIntent
+from ris.patients.matching import Traits, compare
 from ris.patients.models import Patient
-from ris.patients.selectors import patients_matching, possible_duplicates
-from ris.patients.services import resolve_patient
+from ris.patients.selectors import find_patient, patients_matching, possible_duplicates, visible_patients
+from ris.patients.services import resolve_patient, traits_known
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
@@ -46,7 +47,8 @@ def matches(request: HttpRequest) -> HttpResponse:
     """Patients that match what was typed so far."""
     text = request.POST.get("text", "").strip()
     user = user_of(request)
-    patients = list(patients_matching(text, user).prefetch_related("identifiers")[:20]) if len(text) > 1 else []
+    is_enough = len(text) > 1 or not text.isascii()  # one Han character is a family name
+    patients = list(patients_matching(text, user).prefetch_related("identifiers")[:20]) if is_enough else []
     shown = ((patient, patient.pk) for patient in patients)
     record_shown(actor_of(request), "patients.search", shown, at=now())
     return render(request, "orders/matches.html", {"found": patients, "text": text})
@@ -68,6 +70,9 @@ def register(request: HttpRequest) -> HttpResponse:
     try:
         if not said["family_name"] or not said["number"]:
             raise Invalid("Give the family name and the number that the site uses for this person.", at="number")
+        known = find_patient([(said["number"], site.assigning_authority, "MR")])
+        if known is not None:
+            return _show_beside(request, known)
         alike = _find_alike(request)
         if alike and not request.POST.get("not_alike"):
             raise Invalid("Somebody alike is registered already: choose them, or say that this is another person.")
@@ -84,6 +89,25 @@ def register(request: HttpRequest) -> HttpResponse:
                    "refusal": refusal, "duplicates": _find_alike(request)}  # fmt: skip
         return render(request, "orders/find.html", context, status=400)
     return go(request, reverse("orders:new", args=[patient.pk]))
+
+
+def _show_beside(request: HttpRequest, known: Patient) -> HttpResponse:
+    """The number exists: who has it beside what was entered. A registration never writes to somebody who is known."""
+    patient = visible_patients(user_of(request)).filter(pk=known.pk).prefetch_related("identifiers").first()
+    if patient is None:
+        raise Conflict("This number is another site's patient. Check it, or ask who keeps the patients.", at="number")
+    record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
+    entered = Traits(
+        family=request.POST.get("family_name", "").strip(), given=request.POST.get("given_name", "").strip(),
+        birth_date=_read_birth_date(request), sex=request.POST.get("sex", ""),
+    )  # fmt: skip
+    comparison = compare(traits_known(patient), entered)
+    context = {
+        "sites": sites_for(user_of(request), Can.PLACE_ORDERS), "sexes": Patient.SEXES, "said": request.POST,
+        "known": patient, "entered": entered, "entered_sex": dict(Patient.SEXES).get(entered.sex, ""),
+        "differs": {name.replace(" ", "_"): True for name in comparison.differing},
+    }  # fmt: skip
+    return render(request, "orders/find.html", context, status=409)
 
 
 def _find_alike(request: HttpRequest) -> list[Patient]:

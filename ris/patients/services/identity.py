@@ -17,8 +17,9 @@ from ris.kernel.events import emit
 from ..events import PatientRevised
 from ..intents import Number, PatientIntent
 from ..matching import search_name
-from ..models import AssigningAuthority, AuthorityAlias, Identifier, Patient
+from ..models import AssigningAuthority, AuthorityAlias, Identifier, Patient, PatientNameToken
 from ..prepared_queries import ALIAS, AUTHORITY_BY_OID, IDENTIFIERS
+from ..search import name_tokens
 from ..selectors import survivor
 from .questions import ASK_FIRST, IdentityPolicy, ask_identity, check_identity, traits_said
 
@@ -129,13 +130,31 @@ def _write_demographics(patient: Patient, intent: PatientIntent, authoritative: 
         patient.said[name] = rank
     if authoritative and (patient.demographics_at is None or patient.demographics_at < moment):
         patient.demographics_at = moment
-    patient.search_name = search_name(
-        patient.family_name, patient.given_name, patient.middle_name, patient.ideographic_name, patient.phonetic_name
-    )
+    patient.search_name = search_name(*_names_of(patient))
     if changed and patient.pk is not None:
         patient.version += 1
+    is_new = patient.pk is None
     save(patient)
+    if changed & NAME_FIELDS:
+        write_name_tokens(patient, is_new=is_new)
     return changed
+
+
+NAME_FIELDS = frozenset({"family_name", "given_name", "middle_name", "ideographic_name", "phonetic_name"})
+
+
+def _names_of(patient: Patient) -> tuple[str, str, str, str, str]:
+    return (
+        patient.family_name, patient.given_name, patient.middle_name, patient.ideographic_name, patient.phonetic_name,
+    )  # fmt: skip
+
+
+def write_name_tokens(patient: Patient, *, is_new: bool = False) -> None:
+    """Let a search find the patient by the name that they have now."""
+    tokens = name_tokens(*_names_of(patient))
+    if not is_new:
+        PatientNameToken.objects.filter(patient=patient).delete()
+    insert_all([PatientNameToken(patient=patient, token=token) for token in tokens])
 
 
 def absorb_demographics(patient: Patient, other: Patient) -> None:
@@ -147,16 +166,11 @@ def absorb_demographics(patient: Patient, other: Patient) -> None:
         setattr(patient, name, getattr(other, name))
         patient.said[name] = rank
     if said:
-        patient.search_name = search_name(
-            patient.family_name,
-            patient.given_name,
-            patient.middle_name,
-            patient.ideographic_name,
-            patient.phonetic_name,
-        )
+        patient.search_name = search_name(*_names_of(patient))
         moments = [m for m in (patient.demographics_at, other.demographics_at) if m]
         patient.demographics_at = max(moments, default=None)
         patient.save()
+        write_name_tokens(patient)
 
 
 def authority_named(namespace: str, universal_id: str = "", id_type: str = "") -> str:
