@@ -129,6 +129,7 @@ def _merge(pid: Segment, mrg: Segment, incoming: Incoming, *, same_record: bool 
     former = PatientIntent(identifiers=identifiers(mrg, 1, incoming))
     retired = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
     if retired.pk == keep.pk:
+        _give_up(keep, pid, former, incoming)
         return
     if separated_later(keep, retired, incoming.message_at):
         incoming.warn("These two were separated again by what was said later; they are not merged.")
@@ -143,6 +144,13 @@ def _merge(pid: Segment, mrg: Segment, incoming: Incoming, *, same_record: bool 
     )
     incoming.did("merged", retired)
     incoming.did("kept", keep)
+
+
+def _give_up(patient: Patient, pid: Segment, former: PatientIntent, incoming: Incoming) -> None:
+    """MRG-1 is a number of the patient of PID-3 already: it is called by it no more, while another number is left."""
+    numbers = former.identifiers if set(identifiers(pid, 3, incoming)) - set(former.identifiers) else ()
+    if retire_identifiers(patient.pk, numbers, actor=incoming.actor, at=incoming.at):
+        incoming.did("renumbered", patient)
 
 
 def _reverse(pid: Segment, mrg: Segment, incoming: Incoming) -> list[Patient]:

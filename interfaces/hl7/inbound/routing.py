@@ -81,9 +81,11 @@ MESSAGES: dict[str, Entry] = {
 }
 """MSH-9 → entry."""
 
-VERSIONS = frozenset(
-    ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"]
-)
+# fmt: off
+VERSIONS = frozenset([
+    "2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2", "2.9", "2.9.1",
+])
+# fmt: on
 PROCESSING_IDS = frozenset({"", "P", "T", "D"})
 ORDER_SEGMENTS = frozenset({"ORC", "OBR"})
 # Events of table 0003 that an EMR's feed has beside those that are applied here.
@@ -95,7 +97,7 @@ def find_entry(header: Header, message: Message, peer: Peer) -> Entry | Fault | 
     if not header.kind:
         return Fault("101", "MSH-9", "The message type is missing.")
     if header.version and header.version not in VERSIONS:
-        return Fault("203", "MSH-12", "HL7 versions 2.1 to 2.8 are taken.")
+        return Fault("203", "MSH-12", "HL7 versions 2.1 to 2.9 are taken.")
     if header.processing_id not in PROCESSING_IDS:
         return Fault("202", "MSH-11", "The processing id is one of P, T, D.")
     # After version and processing id: what is malformed is refused even where it would be ignored.

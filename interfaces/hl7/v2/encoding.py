@@ -24,8 +24,9 @@ CODECS: dict[str, str] = {
     "GB 18030-2000": "gb18030",
     "BIG-5": "big5",
     "WINDOWS-1252": CP1252,
+    **{f"WINDOWS-{page}": f"cp{page}" for page in (874, 1250, 1251, 1253, 1254, 1255, 1256, 1257, 1258)},
 }
-"""HL7 table 0211 → Python codec."""
+"""HL7 table 0211 → Python codec; and the code pages of Windows, which the table lacks and senders name."""
 
 _ALIASES = {
     "UTF8": "UNICODE UTF-8",
@@ -38,10 +39,11 @@ _ALIASES = {
     "ISOIR149": "KS X 1001",
     "GB18030": "GB 18030-2000",
     "BIG5": "BIG-5",
-    "CP1252": "WINDOWS-1252",
     "ANSI": "WINDOWS-1252",
     "LATIN1": "8859/1",
-} | {name.replace("8859/", "ISO8859"): name for name in _LATIN}
+}
+_ALIASES |= {name.replace("8859/", "ISO8859"): name for name in _LATIN}
+_ALIASES |= {name.replace("WINDOWS-", "CP"): name for name in CODECS if name.startswith("WINDOWS-")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def decode(raw: bytes, override: str = "") -> Decoded:
 def _checked(raw: bytes, codec: str) -> Decoded:
     """Decode with the codec that MSH-18 names, unless the bytes contradict it."""
     # A text in a single-byte character set is practically never valid multi-byte UTF-8 by chance.
-    single_byte = codec.startswith("iso8859") or codec == CP1252
+    single_byte = codec.startswith(("iso8859", "cp"))
     if single_byte and _decodes(raw, UTF8):
         return Decoded(raw.decode(UTF8), UTF8, ("MSH-18 names a single-byte character set; the text is UTF-8.",))
     # 8859-1 has only control characters at 0x80-0x9F; Windows-1252 has quotes and dashes there.

@@ -14,7 +14,7 @@ from ...v2.parser import Segment
 from ..orders.groups import Request
 from ..orders.procedure_segments import STUDY_UID_CODES
 from .findings import is_finding
-from .texts import DOCUMENT_TYPES, TEXT_TYPES, WITHDRAWN, section_of
+from .texts import DOCUMENT_TYPES, TEXT_TYPES, WITHDRAWN, is_line, line_of, section_of
 
 IMAGES, AI, DICTATION, OUTSIDE, STATUS = "images", "ai", "dictation", "outside", "status"
 OTHER, UNSURE = "other", "unsure"
@@ -34,7 +34,7 @@ _REPORT_CODES = frozenset(["18748-4", "11528-7", "68604-8", "59776-5", "19005-8"
 """OBX-3 of a report of imaging, beside the codes of sections."""
 # fmt: on
 # In names of senders and services; not the ward "labour and delivery".
-_LABORATORY_WORDS = re.compile(r"LAB(?!OU?R\b)|\bLIS\b|PATHOLOG|MICROBIO|H(A?)EMATO|BLOOD BANK", re.IGNORECASE)
+_LABORATORY_WORDS = re.compile(r"LAB(?!OU?R\b)|\bLIS\b|PATHOLOG|MICROBIO|CULTURE|H(A?)EMATO|BLOOD BANK", re.IGNORECASE)
 _IMAGING_WORDS = re.compile(r"RADIOL|IMAGING|PACS|\bRIS\b|\bRAD\b", re.IGNORECASE)
 _STATUS_WORDS = frozenset(f"{what} STATUS" for what in ("PROCEDURE", "PROC", "EXAM", "EXAMINATION", "STUDY"))
 LEAST_WORDS = 2
@@ -112,7 +112,7 @@ def _is_value(obx: Segment) -> bool:
 
 def _is_text(obx: Segment) -> bool:
     """A line of text, or one that is taken back."""
-    return obx.text(2) in TEXT_TYPES and bool(obx.whole(5) or obx.text(11).upper() in WITHDRAWN)
+    return is_line(obx) and bool(line_of(obx) or obx.text(11).upper() in WITHDRAWN)
 
 
 def _is_of_report(obx: Segment) -> bool:

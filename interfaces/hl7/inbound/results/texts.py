@@ -33,6 +33,9 @@ SECTION_OF_CODE = {code: name for name, (code, _) in SECTION_CODES.items()} | {
     "TECHNIQUE": "technique",
     "COMPARISON": "comparison",
 }
+CODED_TYPES = frozenset({"CE", "CWE", "CNE", "CF"})
+LINE_SUFFIXES = frozenset({"GDT", "IMP", "ADT", "REC", "TCM", "BODY"})
+"""OBX-3.1.2 of a line of a report (HL7 v2.5.1 chapter 7.1.4): description, impression, addendum, recommendation …"""
 MOST_BYTES = 30_000_000
 """Of one document: a scanned report of many pages has some 10 MB."""
 MEDIA_TYPES = {
@@ -75,14 +78,28 @@ def read_dictation(request: Request, incoming: Incoming) -> Dictation:
     """
     sections: dict[str, list[str]] = {}
     for obx in request.observations:
-        if obx.text(2) in TEXT_TYPES and not _is_line_withdrawn(obx):
+        if is_line(obx) and not _is_line_withdrawn(obx):
             name = section_of(obx) or "findings"
-            sections.setdefault(name if name in SECTIONS else "findings", []).append(obx.whole(5))
+            sections.setdefault(name if name in SECTIONS else "findings", []).append(line_of(obx))
     author = request.obr.text(32, 1, 1) if request.obr else ""
     if not author:
         raise Invalid("Say who dictated it: OBR-32 is empty.", at="OBR-32", code="required")
     texts = {name: "\n".join(lines).strip() for name, lines in sections.items()}
     return Dictation(author, texts, status_of(request))
+
+
+def is_line(obx: Segment) -> bool:
+    """A line of a report: a text, or a coded value under an OBX-3 that names a part of a report."""
+    if obx.text(2) in TEXT_TYPES:
+        return True
+    return obx.text(2) in CODED_TYPES and (obx.text(3, 1, 2).upper() in LINE_SUFFIXES or bool(section_of(obx)))
+
+
+def line_of(obx: Segment) -> str:
+    """What the line says: of a coded value its text (CWE.2, .9), else its code."""
+    if obx.text(2) not in CODED_TYPES:
+        return obx.whole(5)
+    return "\n".join(repeat.text(2) or repeat.text(9) or repeat.text(1) for repeat in obx.repeats(5))
 
 
 def section_of(obx: Segment) -> str:
@@ -92,7 +109,7 @@ def section_of(obx: Segment) -> str:
 
 def status_of(request: Request) -> str:
     """P preliminary, F final, C corrected, D withdrawn: OBX-11 of the lines, else OBR-25 (tables 0085, 0123)."""
-    lines = {obx.text(11).upper() for obx in request.observations if obx.text(2) in TEXT_TYPES | {"ED", "RP"}} - {""}
+    lines = {obx.text(11).upper() for obx in request.observations if is_line(obx) or obx.text(2) in ("ED", "RP")} - {""}
     result = request.obr.text(25).upper() if request.obr else ""
     if (lines and lines <= WITHDRAWN) or (not lines and result == "X"):
         return "D"
@@ -113,7 +130,7 @@ def read_documents(group: Group, request: Request, incoming: Incoming) -> list[D
     A withdrawal without content gives one intent without bytes. Raises Invalid for a file that cannot be decoded.
     """
     intents = []
-    lines = [obx for obx in request.observations if obx.text(2) in TEXT_TYPES and obx.whole(5)]
+    lines = [obx for obx in request.observations if is_line(obx) and line_of(obx)]
     if lines:
         intents.append(_intent(group, request, incoming, "text/plain", _as_text(lines).encode()))
     for obx in request.observations:
@@ -135,7 +152,7 @@ def _as_text(lines: list[Segment]) -> str:
         if name and name != heading:
             text += [*([""] if text else []), name.capitalize()]
         heading = name
-        text.append(obx.whole(5))
+        text.append(line_of(obx))
     return "\n".join(text).strip()
 
 

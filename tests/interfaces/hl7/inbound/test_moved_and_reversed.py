@@ -182,3 +182,12 @@ def test_a_merge_takes_only_those_messages_again_that_waited_for_these_patients(
     deliver_owed(at=NOON)
     assert [order.placer_number for order in Order.objects.all()] == ["P-A1"]
     assert InboundMessage.objects.count() == before + 2  # the merge, and the one that waited for it
+
+
+def test_a_merge_of_a_number_into_its_own_patient_gives_the_number_up() -> None:
+    take(adt("A28", "PID|||A^^^NORTH^MR~B^^^NORTH^MR||ZZTEST^ANNA||19610417|F"))
+    assert take(merged("B", "A", 1)).state == "applied"
+    patient = Patient.objects.get()
+    assert {row.value: row.retired for row in patient.identifiers.all()} == {"A": False, "B": True}
+    assert take(merged("A", "A", 2)).answer_code == "AA"
+    assert patient.identifiers.get(value="A").retired is False, "somebody without a number is found by nobody"

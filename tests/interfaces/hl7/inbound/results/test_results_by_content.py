@@ -138,3 +138,23 @@ def test_a_status_of_no_exam_or_of_an_unknown_word_waits_for_a_person(text: str,
     row = take(status_of_exam(text, accession or order.accession, pid_of(order.patient)))
     assert (row.answer_code, row.state) == ("AA", "to mend")
     assert ScheduledStep.objects.get().state == "scheduled"
+
+
+def test_a_coded_impression_is_a_line_of_the_report_like_any_other() -> None:
+    patient = make_order().patient
+    obx = (
+        line("^MASS LEFT LOWER LOBE", code="71020&IMP^Impression", kind="CWE"),
+        line("Round density of two centimetres.", code="71020&GDT", kind="FT"),
+        line("71020^Follow up in one month", code="71020&REC", kind="CWE"),
+    )
+    assert take(report(*obx, said=pid_of(patient))).state == "applied"
+    text = bytes(OutsideDocument.objects.get().content).decode()
+    for said in ("MASS LEFT LOWER LOBE", "Round density of two centimetres.", "Follow up in one month"):
+        assert said in text
+
+
+def test_a_report_in_a_code_page_of_windows_keeps_its_letters() -> None:
+    raw = report(line("Przełyk poszerzony, środek kontrastowy."), said=pid_of(make_order().patient)).decode()
+    raw = raw.replace("|P|2.4", "|P|2.4||||||CP1250", 1)
+    assert take(raw.encode("cp1250")).state == "applied"
+    assert bytes(OutsideDocument.objects.get().content).decode() == "Przełyk poszerzony, środek kontrastowy."
