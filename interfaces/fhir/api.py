@@ -218,6 +218,18 @@ def _audit_search(request: HttpRequest, resource_type: ResourceType, rows: list[
     )  # fmt: skip
 
 
+def by_method(**views: View) -> View:
+    """One view for an address: that of the method. ``GET`` answers HEAD too."""
+    methods = (*views, *(["HEAD"] if "GET" in views else []))
+
+    @csrf_exempt
+    def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        chosen = views.get("GET" if request.method == "HEAD" else request.method or "")
+        return chosen(request, **kwargs) if chosen else fhir_call(*methods)(HttpResponse)(request)
+
+    return view
+
+
 @csrf_exempt
 def serve_elsewhere(request: HttpRequest) -> HttpResponse:
     """Any other address: the same without its trailing slash, where there is one; else 404 as an OperationOutcome."""

@@ -6,6 +6,8 @@ from .datatypes import Json
 from .registry import TYPES
 from .resource_type import ResourceType
 from .search.parameters import SearchParameter
+from .search.query import CONTROLS
+from .writes.interactions import CREATES, UPDATES
 
 VERSION = "1"
 PUBLISHED = "2026-11-27"
@@ -23,7 +25,14 @@ def capability_statement(base: str) -> Json:
         "implementation": {"description": "Radiology workflow: orders, exams, worklists and reports.", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
-        "rest": [{"mode": "server", "security": _security(), "resource": [_resource(one) for one in TYPES.values()]}],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(),
+                "resource": [_resource(one) for one in TYPES.values()],
+                "interaction": [{"code": "transaction"}],
+            }
+        ],
     }
 
 
@@ -34,13 +43,21 @@ def _security() -> Json:
     }
 
 
+def interactions_of(resource_type: ResourceType) -> list[str]:
+    """Codes of what can be done with a resource type (value set restful-interaction)."""
+    name = resource_type.name
+    writes = {"create": name in CREATES, "update": name in UPDATES}
+    return ["read", "search-type", *(code for code, is_there in writes.items() if is_there)]
+
+
 def _resource(resource_type: ResourceType) -> Json:
     entry: Json = {
         "type": resource_type.name,
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "interaction": [{"code": code} for code in interactions_of(resource_type)],
         "versioning": "versioned",
         "readHistory": False,
         "updateCreate": False,
+        "conditionalCreate": resource_type.name in CREATES,
         "searchInclude": list(resource_type.includes),
         "searchRevInclude": list(resource_type.revincludes),
         "searchParam": [_parameter(one) for one in resource_type.parameters.values()],
@@ -59,3 +76,14 @@ def _parameter(parameter: SearchParameter) -> Json:
         said.append(f"Of {', '.join(parameter.targets)}; chained by any parameter of it.")
     entry = {"name": parameter.name, "type": parameter.type}
     return entry | ({"documentation": " ".join(said)} if said else {})
+
+
+def conformance_tables() -> str:
+    """The same as Markdown, for ``docs/interfaces/fhir.md``."""
+    lines = ["| resource | interactions | search parameters | `_include` | `_revinclude` |", "|---|---|---|---|---|"]
+    for one in TYPES.values():
+        names = ", ".join(f"`{name}`" for name in one.parameters)
+        forward = ", ".join(f"`{pair.partition(':')[2]}`" for pair in one.includes)
+        reverse = ", ".join(f"`{pair}`" for pair in one.revincludes)
+        lines.append(f"| {one.name} | {', '.join(interactions_of(one))} | {names} | {forward} | {reverse} |")
+    return "\n".join([*lines, "", f"Of every search: {', '.join(f'`{name}`' for name in CONTROLS)}.", ""])

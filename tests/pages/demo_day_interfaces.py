@@ -21,7 +21,13 @@ from worklist.models import PriorPlan
 
 def set_up() -> None:
     """What stands before the day begins: archives, and which of them gets reports."""
-    archive = dicom.Archive.objects.create(name="archive", ae_title="ARCHIVE", host="10.0.0.4", destination="NEW")
+    archive = dicom.Archive.objects.create(
+        name="archive",
+        ae_title="ARCHIVE",
+        host="10.0.0.4",
+        destination="NEW",
+        dicomweb="https://archive.test/dicom-web",
+    )
     dicom.Archive.objects.create(name="old", ae_title="OLD", host="10.0.0.5", enabled=False)
     dicom.ReportRoute.objects.create(archive=archive, pdf=True, preliminary=True)
 

@@ -154,6 +154,13 @@ PATIENT = ResourceType(
     patient=lambda row: row.pk,
     changes=PatientChanges(),
     mandatory=("active",),
+    revincludes=(
+        "Encounter:patient",
+        "ServiceRequest:patient",
+        "Appointment:patient",
+        "ImagingStudy:patient",
+        "DiagnosticReport:patient",
+    ),
     own_parameters=(
         token_parameter("identifier", _by_identifier),
         _name("family", "family_name", ""),

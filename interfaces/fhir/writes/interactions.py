@@ -1,0 +1,31 @@
+"""Which resource types may be written: what creates one, what changes one. Each is one service call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .body import Element
+from .orders import Caller, create_order, create_patient
+from .work import (
+    create_appointment,
+    create_observation,
+    update_appointment,
+    update_communication,
+    update_study,
+    update_task,
+)
+
+CREATES: dict[str, Callable[[Element, Caller], tuple[Any, bool]]] = {
+    "Patient": create_patient,
+    "ServiceRequest": create_order,
+    "Appointment": create_appointment,
+    "Observation": create_observation,
+}
+"""Type → what creates one: the row, and whether it is new."""
+UPDATES: dict[str, Callable[[Any, Element, Caller], None]] = {
+    "Task": update_task,
+    "Appointment": update_appointment,
+    "Communication": update_communication,
+    "ImagingStudy": update_study,
+}
