@@ -47,7 +47,7 @@ class ItemReportView(APIView):
         if report is None:
             raise NotFound("Nothing has been written for this item yet.")
         record(actor_of(request), "report.view", report, patient_id=report.procedure.order.patient_id, at=now())
-        return Response(ReportSerializer(report).data)
+        return Response(ReportSerializer(report, context={"request": request}).data)
 
     @extend_schema(request=TextForm, responses=ReportSerializer)
     def put(self, request: Request, item_id: int) -> Response:
@@ -61,7 +61,7 @@ class ItemReportView(APIView):
         report = services.save_draft(
             item_id, reader=user, revision=revision, sections=sections, actor=actor_of(request), at=now()
         )
-        return Response(ReportSerializer(report).data)
+        return Response(ReportSerializer(report, context={"request": request}).data)
 
 
 class PreliminaryView(APIView):

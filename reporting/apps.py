@@ -9,5 +9,6 @@ class ReportingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Importing it registers what this app wants to hear.
-        from .search import subscribers  # noqa: F401
+        # Importing them registers what this app wants to hear.
+        from . import subscribers  # noqa: F401
+        from .search import subscribers as search_subscribers  # noqa: F401

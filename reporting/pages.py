@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ris.audit.services import record
 from ris.kernel.clock import now
@@ -27,6 +27,8 @@ from worklist.states import CLAIMED
 
 from . import selectors, services
 from .checks import SECTIONS, Unanswered
+from .drafts.pages import refuse_another_author, words_key
+from .drafts.selectors import report_texts
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .outside.documents import documents_of
 from .rendering.content import critical_of, holding
@@ -61,6 +63,7 @@ def room(request: HttpRequest, item_id: int) -> HttpResponse:
         **_surroundings(user, item), "fields": _fields(report), **_standing(user, item),
         "documents": list(documents_of(user, order.patient)) if sees else [],
         "along": worklist.held_along(item) if item.reader_id == user.pk else (),
+        "handover": services.undecided_handover(report, user) if report else None, "words_key": words_key(user),
     }  # fmt: skip
     return render(request, "reporting/room.html", context)
 
@@ -83,7 +86,7 @@ def _fields(report: Report | None) -> list[dict[str, str]]:
     ]
 
 
-def _standing(user: User, item: ReadingItem) -> dict[str, bool]:
+def _standing(user: User, item: ReadingItem) -> dict[str, Any]:
     cans = permissions_of(user)
     return {
         "mine": item.state == CLAIMED and item.reader_id == user.pk,
@@ -120,16 +123,33 @@ def standing(request: HttpRequest, item_id: int) -> HttpResponse:
     order = item.procedure.order
     holder = item.reader.display_name if item.reader else ""
     return JsonResponse({"state": item.state, "holder": holder, **_standing(user, item),
+                         "texts": [row.pk for row in report_texts(user, item.pk)],
                          "order": order.version, "patient": order.patient.version})  # fmt: skip
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @page(Can.READ_CASES)
 def draft(request: HttpRequest, item_id: int) -> HttpResponse:
-    """Autosave. Refused, with nothing overwritten, when the draft was changed elsewhere or is held no more."""
+    """Autosave. Refused, with nothing overwritten, when the draft was changed elsewhere or is held no more.
+
+    GET: the draft as it stands, for a window that was refused.
+    """
+    if request.method == "GET":
+        return JsonResponse(_draft_body(user_of(request), worklist.item_for(user_of(request), item_id)))
+    refuse_another_author(request)
     report = services.save_draft(item_id, reader=user_of(request), revision=revision_read(request),
                                  sections=texts_in(request), actor=actor_of(request), at=now())  # fmt: skip
     return JsonResponse({"revision": report.revision, "saved_at": report.saved_at})
+
+
+def _draft_body(user: User, item: ReadingItem) -> dict[str, Any]:
+    report = selectors.report_of_item(user, item.pk)
+    names = (*SECTIONS, *CRITICAL)
+    return {
+        "mine": _standing(user, item)["mine"], "revision": report.revision if report else 0,
+        "saved_at": report.saved_at if report else None, "author": report.author.display_name if report else "",
+        "fields": {name: getattr(report, name) if report else "" for name in names},
+    }  # fmt: skip
 
 
 @require_POST

@@ -20,6 +20,7 @@ from ris.people.selectors import permissions_of
 
 from . import selectors, services, states
 from .checks import SECTIONS, Text, remarks_to_answer
+from .drafts.pages import words_key
 from .models import CRITICAL_LEVELS, Report
 from .pages import FIELDS, revision_read, texts_in
 from .rendering.content import critical_of, holding
@@ -123,12 +124,14 @@ def correct(request: HttpRequest, report_id: int) -> HttpResponse:
             status = STATUS[Conflict if isinstance(refusal, Conflict) else Invalid]
             context = {"typed": typed, "revision": revision_read(request), "reason": reason, "refusal": refusal,
                        "remarks": _open_remarks(report, typed, overrides)}  # fmt: skip
-    return render(request, "reporting/correct.html", {**_correctable(report), **context}, status=status)
+    context |= {"words_key": words_key(user), **_correctable(report)}
+    return render(request, "reporting/correct.html", context, status=status)
 
 
 def _correctable(report: Report) -> dict[str, Any]:
     order = report.procedure.order
-    return {"report": report, "order": order, "patient": order.patient, "labels": FIELDS, "levels": CRITICAL_LEVELS}
+    return {"report": report, "item": report.item, "order": order, "patient": order.patient, "labels": FIELDS,
+            "levels": CRITICAL_LEVELS}  # fmt: skip
 
 
 def _open_remarks(report: Report, typed: dict[str, str], overrides: dict[str, str]) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from ris.people.selectors import permissions_of
 
 from .checks import SECTIONS, Text, remarks
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report, ReportVersion
+from .services.handovers import undecided_handover
 
 
 class VersionSerializer(serializers.ModelSerializer[ReportVersion]):
@@ -28,7 +29,7 @@ class VersionSerializer(serializers.ModelSerializer[ReportVersion]):
         fields = [
             "id", "number", "kind", *SECTIONS, "addendum", "reason", "critical_level", "critical_finding",
             "critical_at", "author", "author_name", "first_author", "agreement", "agreement_note", "signed_at",
-            "sha256", "overrides",
+            "sha256", "overrides", "contributors",
         ]  # fmt: skip
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -77,18 +78,29 @@ class ReportSerializer(WithDeliveries, serializers.ModelSerializer[Report]):
 
     accession = serializers.CharField(source="item.accession", read_only=True)
     remarks = serializers.SerializerMethodField()
+    handover = serializers.SerializerMethodField()
 
     class Meta:
         model = Report
         fields = [
             "id", "item", "procedure", "accession", "state", "author", *SECTIONS, "critical_level", "critical_finding",
-            "critical_at", "revision", "saved_at", "remarks", "deliveries",
+            "critical_at", "revision", "saved_at", "remarks", "handover", "deliveries",
         ]  # fmt: skip
 
     def get_remarks(self, report: Report) -> list[dict[str, str]]:
         """What the checks say of the draft."""
         text = Text(**{name: getattr(report, name) for name in SECTIONS})
         return [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in remarks(text)]
+
+    def get_handover(self, report: Report) -> dict[str, Any]:
+        """Unsigned words of another that wait for the caller's decision: author, name, moment, sections; or nothing."""
+        request = self.context.get("request")
+        waiting = undecided_handover(report, user_of(request)) if request is not None else None
+        if waiting is None:
+            return {}
+        name = waiting.from_author.display_name
+        return {"author": waiting.from_author_id, "author_name": name, "saved_at": waiting.saved_at,
+                "sections": waiting.sections}  # fmt: skip
 
 
 class ReleasedReportSerializer(WithDeliveries, serializers.ModelSerializer[Report]):

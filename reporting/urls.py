@@ -6,6 +6,9 @@ from ris.kernel.api import IdRouter
 
 from . import pages, pages_results
 from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
+from .drafts import pages as draft_pages
+from .drafts.api import HandoverView, TextDraftViewSet
+from .models import TextDraft
 from .outside import pages as document_pages
 from .search import pages as search_pages
 from .search.api import SavedSearchViewSet, SearchView
@@ -15,6 +18,7 @@ app_name = "reporting"
 router = IdRouter()
 router.register("reports", ReportViewSet, basename="report")
 router.register("saved-searches", SavedSearchViewSet, basename="saved-search")
+router.register("texts", TextDraftViewSet, basename="text")
 
 urlpatterns = [
     path("reading/<int:item_id>/", pages.room, name="room"),
@@ -24,6 +28,14 @@ urlpatterns = [
     path("reading/<int:item_id>/heartbeat/", pages.heartbeat, name="heartbeat"),
     path("reading/<int:item_id>/sign/", pages.release, {"how": "sign"}, name="sign"),
     path("reading/<int:item_id>/preliminary/", pages.release, {"how": "preliminary"}, name="preliminary"),
+    path("reading/<int:item_id>/handover/", draft_pages.handover, name="handover"),
+    path("reading/<int:item_id>/texts/", draft_pages.texts, name="texts"),
+    *(
+        path(f"reading/<int:item_id>/text/{kind}/", draft_pages.text, {"kind": kind}, name=f"text-{kind}")
+        for kind in TextDraft.KINDS
+    ),
+    path("texts/<int:text_id>/close/", draft_pages.close, name="text-close"),
+    path("texts/session/", draft_pages.session, name="session"),
     path("results/", pages_results.results, name="results"),
     path("results/search/", search_pages.search, name="search"),
     path("results/searches/", search_pages.save, name="save-search"),
@@ -42,5 +54,6 @@ api_patterns = [
     path("worklist/<int:item_id>/report/sign/", SignView.as_view(), name="item-sign"),
     path("worklist/<int:item_id>/report/preliminary/", PreliminaryView.as_view(), name="item-preliminary"),
     path("reports/search/", SearchView.as_view(), name="report-search"),
+    path("worklist/<int:item_id>/report/handover/", HandoverView.as_view(), name="item-handover"),
     *router.urls,
 ]

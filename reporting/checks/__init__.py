@@ -61,9 +61,13 @@ def remarks(text: Text, facts: Facts | None = None) -> list[Remark]:
 
 def remarks_to_answer(text: Text, facts: Facts | None = None) -> list[Remark]:
     """Those that want a reason before the report is signed: the first of each check. Hints want none."""
+    return _to_answer(remarks(text, facts))
+
+
+def _to_answer(listed: Iterable[Remark]) -> list[Remark]:
     # One reason for a check is enough: nobody writes the same sentence twice.
     first: dict[str, Remark] = {}
-    for remark in remarks(text, facts):
+    for remark in listed:
         if remark.level != HINT:
             first.setdefault(remark.check, remark)
     return list(first.values())
@@ -78,12 +82,12 @@ class Unanswered(Invalid):
         self.remarks = remarks
 
 
-def refuse_unless_overridden(text: Text, overrides: Mapping[str, str], facts: Facts | None = None) -> dict[str, str]:
-    """Raise Unanswered where a remark has no override; return the overrides that were needed.
+def refuse_unless_overridden(listed: Iterable[Remark], overrides: Mapping[str, str]) -> dict[str, str]:
+    """Raise Unanswered where one of the listed remarks has no override; return the overrides that were needed.
 
     ``overrides``: name of a check → the reason why it does not count here.
     """
-    to_answer = remarks_to_answer(text, facts)
+    to_answer = _to_answer(listed)
     reasons = {remark.check: overrides.get(remark.check, "").strip() for remark in to_answer}
     unanswered = [remark for remark in to_answer if not reasons[remark.check]]
     if unanswered:

@@ -93,6 +93,12 @@ class ReportVersion(Criticality):
         max_length=8, blank=True, choices=AGREEMENTS, help_text="With the first author's preliminary report."
     )
     agreement_note = models.CharField(max_length=500, blank=True)
+    contributors = models.JSONField(
+        default=list, blank=True, help_text="Who else wrote it: a list of role, user (id) and name at that moment."
+    )
+    shown = models.JSONField(
+        default=dict, blank=True, help_text="What its signer was shown: remarks of the checks, priors listed."
+    )
     signed_at = models.DateTimeField()
     sha256 = models.CharField(max_length=64, help_text="Of the canonical JSON of the version and its predecessor's.")
 

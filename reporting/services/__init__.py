@@ -2,7 +2,9 @@
 
 from .amending import add_addendum, correct
 from .drafting import CRITICAL, MOST_CHARACTERS, save_draft
+from .handovers import decide_handover, undecided_handover
 from .signing import broken_version, sign, sign_preliminary
+from .unsent_texts import put_text_aside, save_text
 
 __all__ = [
     "CRITICAL",
@@ -10,7 +12,11 @@ __all__ = [
     "add_addendum",
     "broken_version",
     "correct",
+    "decide_handover",
+    "put_text_aside",
     "save_draft",
+    "save_text",
     "sign",
     "sign_preliminary",
+    "undecided_handover",
 ]

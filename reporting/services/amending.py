@@ -16,10 +16,11 @@ from ris.people.selectors import require
 
 from .. import states
 from ..events import AddendumAdded, ReportCorrected
-from ..models import Report, ReportVersion
+from ..models import Report, ReportVersion, TextDraft
 from ..selectors import may_correct
 from .drafting import check_texts, found_at, stale
 from .signing import announce, append_text, append_version, critical_finding
+from .unsent_texts import close_texts
 
 
 @transaction.atomic
@@ -45,6 +46,7 @@ def add_addendum(
     report = Report.objects.take(states.ADD, report_id)
     critical = critical_finding(critical_level, critical_finding_text, at)
     version = append_version(report, ReportVersion.ADDENDUM, reader, at, addendum=text.strip(), **critical)
+    close_texts(report.item_id, author=reader, kind=TextDraft.ADDENDUM, at=at)
     return announce(AddendumAdded, version, actor, "report.addendum")
 
 
@@ -90,6 +92,7 @@ def correct(
             raise
         raise stale() from None  # another corrected it meanwhile
     version = append_text(report, ReportVersion.CORRECTED, reader, at, overrides or {}, reason=reason)
+    close_texts(report.item_id, author=reader, kind=TextDraft.CORRECTION, at=at)
     return announce(ReportCorrected, version, actor, "report.correct")
 
 

@@ -45,7 +45,7 @@ def take_dictation(
         raise Conflict("Another reader holds this case.", code="not-held")
     text = {name: sections.get(name, "") if status != WITHDRAWN else "" for name in SECTIONS}
     report = Report.objects.filter(item=item).first()
-    if report is None:
+    if report is None or (status == WITHDRAWN and report.revision == 0):
         if status == WITHDRAWN:
             raise NotFound("There is no dictation of this case to withdraw.", at="OBX-11")
         report = Report.objects.create(

@@ -48,7 +48,7 @@ def save_draft(
         return _begin(item, reader, sections, actor, at)
     mine = Report.objects.filter(item=item, revision=revision, item__reader=reader, item__state=CLAIMED)
     # Holder, revision and state are conditions of the UPDATE itself: nothing changes between a check and the write.
-    open_ = mine.filter(state__in=[states.DRAFT, states.PRELIMINARY])
+    open_ = mine.filter(state__in=states.WRITABLE)
     if not open_.update(author=reader, revision=F("revision") + 1, saved_at=at, **sections, **found_at(sections, at)):
         raise stale()
     return Report.objects.get(item=item)

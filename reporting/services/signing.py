@@ -24,14 +24,21 @@ from worklist import services as worklist
 from worklist.models import ReadingItem
 
 from .. import states
-from ..checks import SECTIONS, Text, refuse_unless_overridden
+from ..checks import SECTIONS, Remark, Text, refuse_unless_overridden, remarks
 from ..events import PreliminaryReleased, ReportEvent, ReportSigned
 from ..models import AGREEMENTS, Override, Report, ReportVersion
-from ..selectors import facts_of
+from ..selectors import facts_of, priors_of
 from .drafting import held, stale
+from .handovers import contributors_of, refuse_undecided
 
-_SINCE_CORRECTIONS = ("reason", "critical_level", "critical_finding", "agreement", "agreement_note")
+_SINCE_CORRECTIONS = (
+    "reason", "critical_level", "critical_finding", "agreement", "agreement_note", "contributors", "shown",
+)  # fmt: skip
 """Columns that are younger than the first versions; sealed only where they are not empty."""
+
+
+MOST_PRIORS_LISTED = 40
+"""Of a patient: as many as the reading room lists."""
 
 
 @transaction.atomic
@@ -50,6 +57,7 @@ def sign_preliminary(
     """
     item = held(item_id, reader)
     report = _at_revision(item, revision)
+    refuse_undecided(report, reader)
     report = Report.objects.filter(revision=revision).take(states.RELEASE, report.pk, author=reader)
     version = append_text(report, ReportVersion.PRELIMINARY, reader, at, overrides or {})
     worklist.pass_to_signer(item_id, reader=reader, actor=actor, at=at)
@@ -81,6 +89,7 @@ def sign(
     first_author_id = item.preliminary_by_id if item.preliminary_by_id != reader.pk else None
     _check_agreement(agreement, agreement_note, first_author_id)
     report = _at_revision(item, revision)
+    refuse_undecided(report, reader)
     # The guarded UPDATE comes first: it locks the report's row, so of two who sign one waits and then gets Conflict.
     report = Report.objects.filter(revision=revision).take(states.SIGN, report.pk, author=reader)
     version = append_text(
@@ -110,7 +119,7 @@ def _check_agreement(agreement: str, note: str, first_author_id: int | None) -> 
 
 def _at_revision(item: ReadingItem, revision: int) -> Report:
     report = Report.objects.filter(item=item).first()
-    if report is None:
+    if report is None or report.revision == 0:
         raise Conflict("There is nothing to sign yet: the report has no text.", code="no-draft")
     if report.revision != revision:
         raise stale()
@@ -123,8 +132,10 @@ def append_text(
     """Append the report's text as a version. Raises Invalid for a check without override, or for a critical
     finding without level or text."""
     sections = {name: getattr(report, name) for name in SECTIONS}
-    needed = refuse_unless_overridden(Text(**sections), overrides, facts_of(report))
+    listed = remarks(Text(**sections), facts_of(report))
+    needed = refuse_unless_overridden(listed, overrides)
     critical = critical_finding(report.critical_level, report.critical_finding, report.critical_at or at)
+    more |= {"contributors": contributors_of(report, author), "shown": _shown(report, author, listed)}
     version = append_version(report, kind, author, at, **sections, **critical, **more)
     Override.objects.bulk_create(
         # The column holds 250 characters.
@@ -132,6 +143,16 @@ def append_text(
         for name, reason in needed.items()
     )
     return version
+
+
+def _shown(report: Report, viewer: User, listed: list[Remark]) -> dict[str, Any]:
+    """What stood beside the text when it was signed: what the checks said, and which priors were listed."""
+    priors = priors_of(viewer, report.item).values_list("order__accession", flat=True)[:MOST_PRIORS_LISTED]
+    return {
+        "checks": [{"check": row.check, "level": row.level, "section": row.section} for row in listed],
+        "priors": list(priors),
+        "revision": report.revision,
+    }
 
 
 def critical_finding(level: str, finding: str, found_at: datetime) -> dict[str, Any]:

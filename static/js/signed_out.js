@@ -9,6 +9,8 @@ export async function leaveIfSignedOut() {
     const answer = await fetch("/", ASK).catch(() => null);
     if (answer?.status !== 401) return false;
   }
+  // A page that holds unsaved words stays, and says so: they would be off the screen before they are saved.
+  if (!dispatchEvent(new CustomEvent("wetread:signed-out", { cancelable: true }))) return false;
   location.reload();
   return true;
 }

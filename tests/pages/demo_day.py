@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from reporting import services as reporting
+from reporting.models import TextDraft
 from reporting.search.services import save_search
 from ris.audit.services import Actor
 from ris.catalog.models import Site
@@ -225,6 +226,12 @@ def _reports(day: Day) -> None:
         report.refresh_from_db()
         reporting.correct(report.pk, revision=report.revision, sections={"impression": "Not normal."}, reason="Side",
                           **day.by("on"))  # fmt: skip
+    for kind in TextDraft.KINDS:
+        reporting.save_text(report.item_id, kind, author=day.readers["on"], version=0, fields={"findings": "Not sent."},
+                            actor=TESTER, at=day.at)  # fmt: skip
+    item = worklist.claim(open_case(day).pk, **day.by("gone"))
+    reporting.save_draft(item.pk, revision=0, sections={"findings": "Of another."}, **day.by("gone"))
+    worklist.take_over(item.pk, reason="Gone", **day.by("on"))
     Order.objects.filter(procedures__report=report).update(referrer=day.roles[Role.REFERRER])
     worklist.claim(open_case(day).pk, **day.by("gone"))
     item_id, revision = _drafted(day, "gone")

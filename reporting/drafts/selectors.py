@@ -1,0 +1,38 @@
+"""Texts and drafts that are not signed, narrowed to who may see them."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from ris.kernel.errors import NotFound
+from ris.people.models import User
+from ris.people.roles import Can
+from ris.people.selectors import sites_for
+
+from ..models import TextDraft
+
+
+def visible_texts(viewer: User) -> QuerySet[TextDraft]:
+    """Open texts at the viewer's sites: their own, and words of a report that lie with a case that they hold."""
+    sites = list(sites_for(viewer, Can.READ_CASES).values_list("pk", flat=True))
+    held = Q(kind=TextDraft.REPORT, item__reader=viewer, item__state="claimed")
+    rows = TextDraft.objects.filter(Q(author=viewer) | held, item__site__in=sites, closed_at=None)
+    return rows.select_related("author", "item__procedure__order").order_by("saved_at", "pk")
+
+
+def text_for(viewer: User, text_id: int) -> TextDraft:
+    """One of them. Raises NotFound, as if another's did not exist."""
+    text = visible_texts(viewer).filter(pk=text_id).first()
+    if text is None:
+        raise NotFound("There is no such text.")
+    return text
+
+
+def own_text(viewer: User, item_id: int, kind: str) -> TextDraft | None:
+    """What the viewer typed into a box of that kind about the case and did not send; the newest."""
+    return visible_texts(viewer).filter(author=viewer, item=item_id, kind=kind).last()
+
+
+def report_texts(viewer: User, item_id: int) -> list[TextDraft]:
+    """Words that found the case in other hands, for their author and for who holds the case."""
+    return list(visible_texts(viewer).filter(item=item_id, kind=TextDraft.REPORT))
