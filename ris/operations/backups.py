@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -80,6 +80,43 @@ def make_backup(database: Database, *, at: datetime) -> Path:
 def list_backups() -> list[Path]:
     """The backups of the folder, newest first."""
     return sorted(folder().glob(f"*{SUFFIX}"), reverse=True)
+
+
+def back_up_regularly(database: Database, *, at: datetime) -> Path | None:
+    """A backup, and the old ones thinned. None where nobody made a key, or where the server archives its own log.
+
+    For SQLite, every five minutes: a copy of all costs seconds a gigabyte. PostgreSQL: ``deploy/postgres``.
+    """
+    if database.kind != "sqlite" or not certificate().exists():
+        return None
+    made = make_backup(database, at=at)
+    for old in to_thin(list_backups(), at=at):
+        old.unlink(missing_ok=True)
+    return made
+
+
+def to_thin(files: list[Path], *, at: datetime) -> list[Path]:
+    """Those that need not be kept: of a day all are, of a month the first of each hour and of a year that of each day.
+
+    ``files``: newest first. What bears no moment in its name, or one to come, is kept.
+    """
+    seen, thinned = set[str](), []
+    for file in reversed(files):
+        made_at = _moment_of(file)
+        if made_at is None or at - made_at < timedelta(days=1):
+            continue
+        period = f"{made_at:%Y%m%d}" if at - made_at >= timedelta(days=30) else f"{made_at:%Y%m%d%H}"
+        if period in seen or at - made_at >= timedelta(days=366):
+            thinned.append(file)
+        seen.add(period)
+    return thinned
+
+
+def _moment_of(file: Path) -> datetime | None:
+    try:
+        return datetime.strptime(file.name, f"wetread-%Y%m%dT%H%M%SZ{SUFFIX}").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def restore(database: Database, backup: Path, key: Path) -> Manifest:

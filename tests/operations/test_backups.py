@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,27 @@ def test_the_commands_say_what_was_done(database: Database, key: Path, capsys: p
     assert "The same rows and the same audit trail." in capsys.readouterr().out
     with pytest.raises(CommandError, match="Say --yes"):
         call_command("backup", "restore", key=key)
+
+
+def test_backups_are_made_by_themselves_where_somebody_made_a_key(database: Database, key: Path) -> None:
+    made = backups.back_up_regularly(database, at=NOON)
+    if connection.vendor == "postgresql":
+        assert made is None, "its server archives the log (deploy/postgres)"
+        return
+    assert made is not None and backups.list_backups() == [made]
+    assert backups.drill(database, made, key).differences == []
+    backups.certificate().unlink()
+    assert backups.back_up_regularly(database, at=NOON) is None
+
+
+def test_of_a_day_all_are_kept_of_a_month_each_hour_of_a_year_each_day(tmp_path: Path) -> None:
+    ages = [timedelta(minutes=5 * n) for n in range(12 * 24 * 3)] + [timedelta(days=n, hours=1) for n in (40, 41, 400)]
+    ages += [timedelta(days=40, hours=2)]
+    names = [f"wetread-{NOON - age:%Y%m%dT%H%M%SZ}.backup" for age in ages]
+    files = [tmp_path / name for name in sorted([*names, "wetread-by-hand.backup"], reverse=True)]
+    kept = [file.name for file in files if file not in backups.to_thin(files, at=NOON)]
+    ages_kept = [age for age, name in zip(ages, names, strict=True) if name in kept]
+    assert sum(age < timedelta(days=1) for age in ages_kept) == 12 * 24
+    assert sum(timedelta(days=1) <= age < timedelta(days=3) for age in ages_kept) in (48, 49)
+    assert sorted(age.days for age in ages_kept if age.days >= 30) == [40, 41]
+    assert "wetread-by-hand.backup" in kept

@@ -13,17 +13,18 @@ from django.db import connections
 from ris.audit.chain import set_heads_aside
 from ris.audit.services import Actor, record
 from ris.config_values import Misconfigured
+from ris.kernel.alarms import raise_alarm
 from ris.kernel.clock import now
 from ris.kernel.models import Alarm
 from ris.kernel.queue import QUARANTINE_ALARM, leave_quarantine
 from ris.operations import backups
-from ris.operations.databases import RestoreError, current_database
+from ris.operations.databases import QUARANTINE, RestoreError, current_database
 from ris.operations.sealing import SealError, make_key
 from ris.serving.start_checks import lock_data_folder
 
 
 class Command(BaseCommand):
-    help = "Backups of the database: key, now, list, drill, restore, release. See docs/running.md."
+    help = "Backups of the database: key, now, list, drill, restore, quarantine, release. See docs/running.md."
     requires_system_checks: Any = []  # a failed check must not keep a backup from being restored
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,6 +42,7 @@ class Command(BaseCommand):
             command.add_argument("--key", required=True, type=Path, help="the private key")
             if verb == "restore":
                 command.add_argument("--yes", action="store_true", help="what is in the database now may go")
+        verbs.add_parser("quarantine", help="let a system send nothing, after its server was restored by other means")
         release = verbs.add_parser("release", help="let a restored system send again")
         release.add_argument("--reason", required=True, help="kept in the audit")
 
@@ -89,6 +91,11 @@ class Command(BaseCommand):
             f"Restored as of {manifest.made_at}, in quarantine: nothing is sent and no archive is asked.\n"
             "Next: ./bin/ris prepare, start, look, then ./bin/ris backup release --reason …"
         )
+
+    def _quarantine(self, options: dict[str, Any]) -> None:
+        raise_alarm(QUARANTINE_ALARM, QUARANTINE, detail="Nothing is sent: ./bin/ris backup release", at=now())
+        set_heads_aside(at=now())
+        self.stdout.write("In quarantine: nothing is sent and no archive is asked until ./bin/ris backup release.")
 
     def _release(self, options: dict[str, Any]) -> None:
         alarm = Alarm.objects.filter(kind=QUARANTINE_ALARM, cleared_at=None).first()

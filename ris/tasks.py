@@ -1,0 +1,15 @@
+"""Celery: what keeps the system, by the clock."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from ris.kernel.clock import now
+from ris.operations import backups
+from ris.operations.databases import current_database
+
+
+@shared_task(ignore_result=True)
+def back_up() -> None:
+    """Called every five minutes: a backup of a SQLite database for which somebody made a key."""
+    backups.back_up_regularly(current_database(), at=now())
