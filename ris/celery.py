@@ -39,6 +39,7 @@ EVERY = {
     "ris.kernel.tasks.deliver": 2.0,
     "ris.kernel.tasks.beat": 15.0,
     "ris.tasks.back_up": 300.0,
+    "ris.tasks.write_downtime_kit": 3600.0,
     "ris.audit.tasks.seal": 60.0,
     "ris.audit.tasks.verify": 3600.0,
     "interfaces.hl7.tasks.send_owed": 5.0,

@@ -63,6 +63,7 @@ VARIABLES = {
     "RIS_PROXY": "addresses of the TLS proxy in front of the web pages, with commas between",
     "RIS_DATABASE_ROLE": "PostgreSQL role that serves and that “prepare” grants what it needs; unset: none",
     "RIS_BACKUPS": "folder for backups (default: backups/ in RIS_DATA; another disk is better)",
+    "RIS_DOWNTIME": "folder of the downtime kit (default: downtime/ in RIS_DATA)",
     "RIS_AUDIT_HEADS": "file that heads of the audit chain are appended to (default audit-heads.log in RIS_DATA)",
     "RIS_SYSLOG": "host:port of the syslog collector (TLS) that audit messages go to; unset: none",
     "RIS_SYSLOG_CA": "certificates (PEM) that the collector must show one of; unset: those this machine trusts",
@@ -84,6 +85,7 @@ class Config:
 
     data: Path
     backups: Path
+    downtime: Path
     audit_heads: Path
     syslog: Address | None
     syslog_tls: TlsFiles
@@ -121,6 +123,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         data=data,
         database_role=role_name("RIS_DATABASE_ROLE", env.get("RIS_DATABASE_ROLE", "")),
         backups=_place(env.get("RIS_BACKUPS", ""), data / "backups"),
+        downtime=_place(env.get("RIS_DOWNTIME", ""), data / "downtime"),
         audit_heads=_place(env.get("RIS_AUDIT_HEADS", ""), data / "audit-heads.log"),
         syslog=address("RIS_SYSLOG", env["RIS_SYSLOG"]) if env.get("RIS_SYSLOG") else None,
         syslog_tls=client_tls_files("RIS_SYSLOG", env),

@@ -11,6 +11,7 @@ from interfaces.fhir import urls as fhir
 from interfaces.hl7 import urls as hl7
 from reporting import urls as reporting
 from ris.catalog import urls as catalog
+from ris.operations import urls as operations
 from ris.orders import urls as orders
 from ris.patients import urls as patients
 from ris.people import urls as people
@@ -20,7 +21,7 @@ from ris.web.openapi import ApiDocs
 from ris.web.pages import health
 from worklist import urls as worklist
 
-APPS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom, fhir, privacy)
+APPS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom, fhir, privacy, operations)
 
 urlpatterns = [
     path("healthz", health, name="health"),

@@ -33,6 +33,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Orders", "clipboard-list", "orders:list", "o", Can.SEE_ORDERS),
         _link("Device board", "monitor", "orders:board", "b", Can.SEE_ORDERS),
         _link("Identity", "users", "orders:identity", "i", Can.SEPARATE_PATIENTS),
+        _link("After a downtime", "history", "operations:back-entry", "y", Can.PERFORM_EXAMS, Can.PLACE_ORDERS),
         _link("Exam exceptions", "unlink", "dicom:exceptions", "x", Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP),
     ),
     "Duty": (
