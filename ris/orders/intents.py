@@ -51,6 +51,8 @@ class ProcedureIntent:
     number: str = ""
     study_uid: str = ""
     modality: str = ""
+    modality_guess: str = ""
+    """Read from a text; counts, flagged, where nothing else tells the modality."""
     laterality: str = ""
     steps: tuple[StepIntent, ...] = ()
 

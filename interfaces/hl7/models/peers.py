@@ -36,6 +36,7 @@ class Peer(models.Model):
     OTHER_EVENTS = [("ignore", "Accept and ignore, with the reason"), ("refuse", "Refuse (AR)")]
     OTHER_ORDERS = [("ignore", "Accept and ignore, with the reason"), ("refuse", "Refuse (AE)"), ("take", "Take all")]
     AFTER_CANCEL = [("new", "A new order"), ("refuse", "Refuse: the number was used before")]
+    UNKNOWN_MODALITY = [("text", "Read from the text of OBR-4"), ("none", "OT: other")]
     TOO_LATE = [
         ("mend", "Accept, and ask a person to mend it"),
         ("refuse", "Refuse (AE)"),
@@ -111,6 +112,10 @@ class Peer(models.Model):
         default=30,
         help_text="Days; after that the same MSH-10 is of another message. 0: for ever.",
     )
+    unknown_modality = models.CharField(
+        "modality of a code that is not known", max_length=6, choices=UNKNOWN_MODALITY, default="text",
+        help_text="CT, MRI, X-RAY … at the beginning of the text of OBR-4 name the modality; the order is flagged.",
+    )  # fmt: skip
     most_orders = models.PositiveIntegerField(
         "orders a message", default=200, help_text="A message that holds more is refused."
     )

@@ -22,7 +22,7 @@ else:
 FIELDS = [
     "authority", "time_zone", "charset", "obr4", "uid_policy", "full_picture", "results", "ack_style", "busy_answer",
     "ack_mode", "accession_field", "filler_field", "ignored_events", "other_events", "other_orders", "after_cancel",
-    "too_late", "duplicate_days", "most_orders", "certificate", "attributes",
+    "too_late", "unknown_modality", "duplicate_days", "most_orders", "certificate", "attributes",
 ]  # fmt: skip
 
 
@@ -31,6 +31,7 @@ KEPT_IF_LEFT_OUT = (
     "other_orders",
     "after_cancel",
     "too_late",
+    "unknown_modality",
     "duplicate_days",
     "most_orders",
     "certificate",

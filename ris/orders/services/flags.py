@@ -9,6 +9,7 @@ from ..models import Order
 UNKNOWN_PROCEDURE = "unknown procedure"
 UNKNOWN_STATION = "unknown station"
 UNKNOWN_MODALITY = "unknown modality"
+GUESSED_MODALITY = "modality read from the text"
 PERFORMED_THOUGH_CANCELLED = "performed though cancelled"
 CHANGED_TOO_LATE = "changed after the exam began"
 REPORTED_THEN_UNLINKED = "reported, then unlinked"

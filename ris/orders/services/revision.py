@@ -17,7 +17,7 @@ from ..events import OrderRevised
 from ..intents import OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 from ..selectors_catalog import find_catalog_procedure
-from .flags import UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, add_flag, remove_flags
+from .flags import GUESSED_MODALITY, UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, add_flag, remove_flags
 from .placement import add_procedure, add_step, check_intent, find_device, lock_order, lock_placer
 from .referrers import revise_referrers
 
@@ -45,7 +45,7 @@ def revise_order(order_id: int, intent: OrderIntent, *, actor: Actor, at: dateti
     for procedure in intent.procedures:
         _revise_procedure(order, procedure, at)
     if UNKNOWN_PROCEDURE in order.flags and not order.procedures.filter(procedure=None).exists():
-        remove_flags(order, UNKNOWN_PROCEDURE, UNKNOWN_MODALITY)
+        remove_flags(order, UNKNOWN_PROCEDURE, UNKNOWN_MODALITY, GUESSED_MODALITY)
     record(actor, "order.revise", order, patient_id=order.patient_id, at=at, fields=sorted(content))
     emit(OrderRevised(stream=order.accession, at=at, order_id=order.pk))
     return order

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Iterable
+from dataclasses import replace
 
 from ris.catalog.models import Device
 from ris.kernel.errors import Invalid
@@ -40,9 +43,20 @@ def new_order_intent(
         placer_number=placer,
         placer_authority=authority if placer else "",
         placer_generation=picture.generation,
-        procedures=tuple(procedure_intent(p, uid=uid) for p, uid in zip(procedures, uids, strict=True)),
+        procedures=tuple(
+            replace(procedure_intent(p, uid=uid), modality_guess=_guess(p, incoming))
+            for p, uid in zip(procedures, uids, strict=True)
+        ),
         **said(content),
     )
+
+
+def _guess(procedure: Procedure, incoming: Incoming) -> str:
+    """The modality that the texts of OBR-4 name, where the sender's settings let it count."""
+    if procedure.modality or incoming.peer.unknown_modality != "text":
+        return ""
+    codes = [code for code in (procedure.code, *procedure.alternates) if code is not None]
+    return modality_in([code.text or code.value for code in codes])
 
 
 def revision_intent(
@@ -107,3 +121,26 @@ def _study_uid(procedure: Procedure, accession: str, policy: str, *, earlier: in
         name += f"/{procedure.laterality}"  # the left and the right knee are two studies
     name += f"/{earlier}" if earlier else ""
     return f"2.25.{uuid.uuid5(_UID_ROOT, name).int}" if accession else ""
+
+
+_WORDS = {
+    "CT": "CT", "MR": "MR", "MRI": "MR", "US": "US", "ULTRASOUND": "US", "XR": "DX", "X-RAY": "DX", "XRAY": "DX",
+    "DX": "DX", "CR": "CR", "MG": "MG", "MAMMO": "MG", "MAMMOGRAM": "MG", "MAMMOGRAPHY": "MG", "NM": "NM", "PET": "PT",
+}  # fmt: skip
+"""Word → modality (0008,0060). XR is no term of DICOM: plain radiography is DX here."""
+_WORD = re.compile(r"PET[/-]CT|X-RAY|[^\W\d_]+", re.IGNORECASE)
+_RADIOGRAPHY = frozenset({"DX", "CR"})
+
+
+def modality_in(texts: Iterable[str]) -> str:
+    """Return the modality with whose word a text begins; empty where none does, or where two words disagree."""
+    words = [[_meaning(word) for word in _WORD.findall(text)] for text in texts]
+    first = next((meanings[0] for meanings in words if meanings and meanings[0]), "")
+    others = {meaning for meanings in words for meaning in meanings if meaning} - {first}
+    agrees = not others or ({first, *others} <= _RADIOGRAPHY)
+    return first if agrees else ""
+
+
+def _meaning(word: str) -> str:
+    word = word.upper()
+    return "PT" if word in ("PET/CT", "PET-CT") else _WORDS.get(word, "")
