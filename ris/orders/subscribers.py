@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from ris.kernel.events import subscribe, subscribe_in_transaction
-from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated, VisitMoved
+from ris.patients.events import PatientsEvent, PatientsMerged, PatientsSeparated, VisitMoved, VisitsMerged
 from ris.people.practitioners.events import PractitionerLinked
 
-from .services.patient_moves import list_placed_since, move_into_merge, move_orders_of_visit, move_out_of_merge
+from .services.patient_moves import (
+    list_placed_since,
+    move_into_merge,
+    move_orders_of_visit,
+    move_orders_to_visit,
+    move_out_of_merge,
+)
 from .services.referrers import follow_practitioner
 
 
@@ -40,6 +46,12 @@ def move_late_orders(event: PatientsEvent) -> None:
 def move_visit_orders(event: VisitMoved) -> None:
     """Give the orders of a visit to the patient whose visit it is, in the transaction that moves it."""
     move_orders_of_visit(event)
+
+
+@subscribe_in_transaction(VisitsMerged)
+def give_orders_to_visit(event: VisitsMerged) -> None:
+    """Give the orders of a visit that was merged to the one that remains, in the transaction of the merge."""
+    move_orders_to_visit(event)
 
 
 @subscribe_in_transaction(PractitionerLinked)

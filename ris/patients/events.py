@@ -31,6 +31,15 @@ class VisitMoved(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VisitsMerged(Event):
+    """Two visits turned out to be one, ``visit_id``. The orders of ``former_id`` follow in the same transaction."""
+
+    patient_id: int
+    visit_id: int
+    former_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PatientsEvent(Event):
     """Of two records. ``patient_id`` is the one who remains, or remained."""
 

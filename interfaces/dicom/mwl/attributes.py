@@ -5,6 +5,7 @@ The conformance statement in ``docs/interfaces/dicom.md`` is printed from these 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,8 +76,16 @@ def code_items(codes: list[list[str]]) -> list[Item]:
 
 
 def _alerts(e: Entry) -> list[str]:
-    """The patient's alerts, then the relevant clinical information (OBR-13), in values that an LO can hold."""
-    return [*e.alerts, *(part for line in e.clinical_info.splitlines() for part in wrap(line, MAX_LO))]
+    """The patient's alerts, then the relevant clinical information (OBR-13), in values that an LO can hold.
+
+    Weight and height have attributes of their own: an alert that says nothing new hides those that do.
+    """
+    lines = [line for line in e.clinical_info.splitlines() if not _BODY_MEASURE.fullmatch(line)]
+    return [*e.alerts, *(part for line in lines for part in wrap(line, MAX_LO))]
+
+
+# A line of the clinical information that an OBX made, such as "Body weight: 80,5 kg".
+_BODY_MEASURE = re.compile(r"(?:(?:body|patient) )?(?:weight|height): [\d.,]+ ?\[?[a-z_]*\]?", re.IGNORECASE)
 
 
 def _decimal(number: float | str) -> str:

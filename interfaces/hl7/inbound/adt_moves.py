@@ -1,4 +1,4 @@
-"""ADT that moves numbers and visits to another patient, renames visits, tells of allergies (A43–A45, A49, A50, A60)."""
+"""ADT that moves numbers and visits to another patient, renames visits, tells of allergies (A41, A43–A60)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ris.kernel.errors import Conflict, Invalid
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import find_patient
-from ris.patients.services import move_identifiers, move_visit, renumber_visit
+from ris.patients.services import merge_visits, move_identifiers, move_visit, renumber_visit
 
 from ..v2.parser import Segment
 from .adt import write_pid
@@ -60,6 +60,30 @@ def change_visit_number(incoming: Incoming) -> str:
     if renumber_visit(visit.pk, number, authority, actor=incoming.actor, at=incoming.at):
         incoming.did("renumbered", visit)
     return "" if incoming.effects else "The visit has this number already."
+
+
+def merge_accounts(incoming: Incoming) -> str:
+    """A41: the account of MRG-3 is one with that of PID-18, whose its orders are from then on."""
+    pid, mrg = _segments(incoming)
+    former, new = _visit_numbers(pid, mrg, incoming)
+    if not new:
+        raise Invalid("The account that remains is missing.", at="PID-18", code="required")
+    patient = write_pid(pid, incoming)
+    retired, kept = _visit(former), _visit(new)
+    if retired is None:
+        return "These accounts were merged before." if kept else NO_VISIT
+    _check_owner(retired, mrg, patient, incoming)
+    if move_visit(retired.pk, patient.pk, actor=incoming.actor, at=incoming.at):
+        incoming.did("moved", retired)
+    if kept is None:
+        number, authority, _ = new[0]
+        if renumber_visit(retired.pk, number, authority, actor=incoming.actor, at=incoming.at):
+            incoming.did("renumbered", retired)
+    elif kept != retired:
+        _check_owner(kept, mrg, patient, incoming)
+        if merge_visits(kept.pk, retired.pk, actor=incoming.actor, at=incoming.at):
+            incoming.did("merged", kept)
+    return "" if incoming.effects else "These accounts were merged before."
 
 
 def write_allergies(incoming: Incoming) -> str:

@@ -11,7 +11,7 @@ from ..v2.acknowledgment import Fault
 from ..v2.header import Header
 from ..v2.parser import Message
 from .adt import change_identifiers, link, merge, patient_arrived, separate, write_patient
-from .adt_moves import change_visit_number, move_numbers, move_visits, write_allergies
+from .adt_moves import change_visit_number, merge_accounts, move_numbers, move_visits, write_allergies
 from .appointments import apply_appointment
 from .context import Incoming
 from .orders.handler import apply_orders
@@ -56,6 +56,7 @@ MESSAGES: dict[str, Entry] = {
     "ADT^A37": Entry(separate, ("PID",), "Patients separated who had been merged"),
     "ADT^A38": Entry(write_patient, ("PID",), "Pre-admission cancelled"),
     "ADT^A40": Entry(merge, ("PID", "MRG"), "Patients merged"),
+    "ADT^A41": Entry(merge_accounts, ("PID", "MRG"), "Accounts of one patient merged, with their orders"),
     "ADT^A43": Entry(move_numbers, ("PID", "MRG"), "Patient's identifiers moved to another patient"),
     "ADT^A44": Entry(move_visits, ("PID", "MRG"), "Account moved to another patient, with its orders"),
     "ADT^A45": Entry(move_visits, ("PID", "MRG"), "Visit moved to another patient, with its orders"),

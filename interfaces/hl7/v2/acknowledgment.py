@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,9 +82,21 @@ def fault_from(refusal: Refusal) -> Fault:
     """Return a refusal of a service as a fault of the message."""
     code = _CODES.get(refusal.code, refusal.code)
     if code not in ERRORS:
-        by_class = {NotFound: "204", Conflict: "207", Forbidden: "207"}
-        code = next((hl7 for cls, hl7 in by_class.items() if isinstance(refusal, cls)), "102")
+        code = _code_of_kind(refusal)
     return Fault(code, _PLACES.get(refusal.at, refusal.at), refusal.detail, rejected=refusal.code == "unwelcome")
+
+
+_NUMBERS = re.compile(r"(?:PID|MRG|PV1|ZDS|SCH)(?:\[\d+\])?-\d+|(?:ORC|OBR)(?:\[\d+\])?-(?:2|3|18|19)")
+"""Places of fields that hold numbers: a Conflict there is about a key that something else has (205)."""
+
+
+def _code_of_kind(refusal: Refusal) -> str:
+    """The code of table 0357 for a refusal that names none itself."""
+    if isinstance(refusal, NotFound):
+        return "204"
+    if isinstance(refusal, Conflict):
+        return "205" if _NUMBERS.match(_PLACES.get(refusal.at, refusal.at)) else "207"
+    return "207" if isinstance(refusal, Forbidden) else "102"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ris.audit.services import Actor, record
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
 from ris.kernel.models import Record
-from ris.patients.events import PatientsMerged, PatientsSeparated, VisitMoved
+from ris.patients.events import PatientsMerged, PatientsSeparated, VisitMoved, VisitsMerged
 from ris.patients.models import Merge
 from ris.patients.selectors import separation
 from ris.patients.services import note_moved, note_since
@@ -55,6 +55,14 @@ def move_orders_of_visit(event: VisitMoved) -> None:
     orders = Order.objects.filter(visit_id=event.visit_id).exclude(patient_id=event.patient_id).select_for_update()
     for order in list(orders):
         _move_orders([order], order.patient_id, event.patient_id, at=event.at)
+
+
+def move_orders_to_visit(event: VisitsMerged) -> None:
+    """Give the orders of the former visit to the one that remains (ADT A41). Idempotent."""
+    for order in list(Order.objects.filter(visit_id=event.former_id).select_for_update()):
+        Order.objects.filter(pk=order.pk).update(visit_id=event.visit_id, version=F("version") + 1)
+        record(_MERGE, "order.move", order, patient_id=order.patient_id, at=event.at, visit=event.visit_id)
+        emit(OrderRevised(stream=order.accession, at=event.at, order_id=order.pk))
 
 
 def list_placed_since(event: PatientsSeparated) -> None:

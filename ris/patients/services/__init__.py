@@ -10,7 +10,7 @@ from .merging import (
     revive_record,
     unmerge_patients,
 )
-from .moves import move_identifiers, move_visit, renumber_visit
+from .moves import merge_visits, move_identifiers, move_visit, renumber_visit
 from .questions import (
     ASK_FIRST,
     IdentityDoubt,
@@ -38,6 +38,7 @@ __all__ = [
     "give_visit",
     "is_decided_same",
     "merge_patients",
+    "merge_visits",
     "move_identifiers",
     "move_visit",
     "note_moved",

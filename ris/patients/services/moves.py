@@ -12,7 +12,7 @@ from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
 
-from ..events import PatientRevised, VisitMoved
+from ..events import PatientRevised, VisitMoved, VisitsMerged
 from ..intents import series_of
 from ..models import Identifier, Patient, Visit
 
@@ -57,6 +57,27 @@ def move_visit(visit_id: int, patient_id: int, *, actor: Actor, at: datetime) ->
     record(actor, "visit.move", visit, patient_id=patient_id, at=at, was=visit.patient_id)
     Visit.objects.filter(pk=visit_id).update(patient=patient_id, version=F("version") + 1)
     emit(VisitMoved(stream=f"patient:{patient_id}", at=at, patient_id=patient_id, visit_id=visit_id))
+    return True
+
+
+@transaction.atomic
+def merge_visits(visit_id: int, former_id: int, *, actor: Actor, at: datetime) -> bool:
+    """Two visits of one patient are one, ``visit_id`` (A41): the orders of the other are its own; whether that is news.
+
+    The former stands as cancelled, so that its number is still found. Raises NotFound; Conflict for two patients'.
+    """
+    rows = {v.pk: v for v in Visit.objects.select_for_update(of=("self",)).filter(pk__in=(visit_id, former_id))}
+    if len(rows) != len({visit_id, former_id}):
+        raise NotFound("There is no such visit.")
+    kept, former = rows[visit_id], rows[former_id]
+    if kept.patient_id != former.patient_id:
+        raise Conflict("These visits are of two patients.", at="MRG-3")
+    if kept.pk == former.pk or former.state == "cancelled":
+        return False
+    Visit.objects.filter(pk=former.pk).update(state="cancelled", version=F("version") + 1)
+    record(actor, "visit.merge", kept, patient_id=kept.patient_id, at=at, former=former.pk)
+    stream = f"patient:{kept.patient_id}"
+    emit(VisitsMerged(stream=stream, at=at, patient_id=kept.patient_id, visit_id=kept.pk, former_id=former.pk))
     return True
 
 

@@ -111,6 +111,18 @@ def test_the_reader_signs_with_number_and_name_and_the_visit_keeps_its_authority
     assert (field(message, "PV1", 2), field(message, "PV1", 19)) == ("I", "V9^^^ADT^VN")
 
 
+def test_a_reader_without_an_npi_signs_by_name_alone(everything):
+    placed = make_order(placer_number="P1", placer_authority="EMR")
+    sign(placed)
+    User.objects.filter(npi="1234567893").update(npi="")
+    OutboundMessage.objects.all().delete()
+    reporting.add_addendum(
+        placed.procedures.get().report.pk, text="Seen.", reader=User.objects.get(last_name="ZZREADER"),
+        actor=TESTER, at=LATER,
+    )  # fmt: skip
+    assert field(read("report.addendum"), "OBR", 32) == "&ZZREADER&RITA"
+
+
 def test_what_the_order_said_of_the_visit_is_sent_when_there_is_no_visit(everything):
     placed = make_order(placer_number="P1", placer_authority="EMR")
     Order.objects.filter(pk=placed.pk).update(

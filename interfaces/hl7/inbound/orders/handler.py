@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ris.catalog.models import Device
-from ris.kernel.errors import Invalid
+from ris.kernel.errors import Invalid, NotFound
+from ris.orders.models import Order
+from ris.orders.services import number_order
 from ris.patients.models import Patient, Visit
 
 from ...v2.parser import Segment
 from ..context import Incoming
 from ..patients import resolve, visit_of
 from .groups import Group, cut_groups, other_department
-from .history import OrderKeys, add_to_history, take_number, trail_of
+from .history import OrderKeys, add_to_history, trail_of
 from .order_segments import join_once, read_content
 from .procedure_segments import join_procedures, named_titles, read_procedures
 from .statements import (
@@ -113,10 +115,28 @@ def _apply(utterance: Utterance, incoming: Incoming, patient: Patient, visit: Vi
     if not statement.verb:
         return f"The status {statement.status} asks for nothing to be done here."
     if statement.verb == NUMBER:
-        return take_number(incoming, keys)
+        return _take_number(incoming, keys)
     trail = trail_of(incoming, keys)
     incoming.placer_number = incoming.placer_number or keys.placer
     add_to_history(trail, statement, patient=patient, visit=visit, incoming=incoming)
+    return ""
+
+
+def _take_number(incoming: Incoming, keys: OrderKeys) -> str:
+    """NA: the placer has given its number to an order that began here. Return why nothing changed, if nothing did.
+
+    Raises NotFound.
+    """
+    order = Order.objects.filter(filler_number=keys.filler).order_by("pk").first() if keys.filler else None
+    if order is None:
+        raise NotFound("No order here has this filler number.", at="ORC-3")
+    if order.placer_number:
+        return "This order has a placer number already."
+    number_order(
+        order.pk, placer_number=keys.placer, placer_authority=keys.authority, actor=incoming.actor, at=incoming.at
+    )
+    incoming.accession = order.accession
+    incoming.did("numbered", order)
     return ""
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from interfaces.hl7.models import OrderTrail
+from interfaces.hl7 import states as hl7_states
+from interfaces.hl7.models import InboundMessage, OrderTrail
 from ris.kernel.db.statements import save
 from ris.kernel.db.transactions import lock_name
-from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.errors import Conflict, Invalid
 from ris.orders import states as order_states
 from ris.orders.models import Order
-from ris.orders.services import number_order, place_order
+from ris.orders.services import place_order
 from ris.orders.services.flags import UNKNOWN_PROCEDURE
 from ris.orders.services.placement import find_order, lock_placer
 from ris.patients.models import Patient, Visit
@@ -24,7 +25,7 @@ from ..prepared_queries import TRAIL
 from .apply import Acting, bring, revise
 from .intents import new_order_intent
 from .projection import NOTHING, Picture, add_statement, content_changes, fold, procedure_changes
-from .statements import BOOK, CHANGE, NEW, RELEASE, Content, Statement, from_json, to_json
+from .statements import BOOK, CANCEL, CHANGE, HOLD, NEW, RELEASE, STATUS, Content, Statement, from_json, to_json
 
 OTHER_PATIENT = "This order belongs to another patient."
 """Why a message is refused that may be right once a merge has come: it is taken again then."""
@@ -104,24 +105,6 @@ def _adopt_statements(trail: OrderTrail, keys: OrderKeys) -> None:
         orphan.delete()
 
 
-def take_number(incoming: Incoming, keys: OrderKeys) -> str:
-    """NA: the placer has given its number to an order that began here. Return why nothing changed, if nothing did.
-
-    Raises NotFound.
-    """
-    order = Order.objects.filter(filler_number=keys.filler).order_by("pk").first() if keys.filler else None
-    if order is None:
-        raise NotFound("No order here has this filler number.", at="ORC-3")
-    if order.placer_number:
-        return "This order has a placer number already."
-    number_order(
-        order.pk, placer_number=keys.placer, placer_authority=keys.authority, actor=incoming.actor, at=incoming.at
-    )
-    incoming.accession = order.accession
-    incoming.did("numbered", order)
-    return ""
-
-
 def picture_of(trail: OrderTrail) -> Picture:
     """Return what holds about an order, given all that is kept in its trail."""
     return fold(map(from_json, trail.said))
@@ -144,14 +127,29 @@ def add_to_history(
     trail.said = [to_json(kept) for kept in statements]
     save(trail)
     if trail.order is None:
-        incoming.warn("No order of this number is known yet; what was said is kept and counts when it comes.")
+        incoming.warn(UNKNOWN_ORDER)
         incoming.did("kept", trail)
+        if statement.verb in ASKS_OF_AN_ORDER and incoming.peer.too_late != "ignore":
+            incoming.unmet.append(UNKNOWN_ORDER)
         return
+    if is_new and len(statements) > 1:
+        _settle_earlier(statements, statement)
     incoming.accession = trail.order.accession
     if is_new and after.is_plain:
         return  # as nearly always: what was placed is what holds
     if bring(trail.order, before, after, incoming):
         incoming.unable.add(statement.placer)
+
+
+UNKNOWN_ORDER = "No order of this number is known yet; what was said is kept and counts when it comes."
+ASKS_OF_AN_ORDER = frozenset({CANCEL, CHANGE, HOLD, RELEASE, STATUS})
+
+
+def _settle_earlier(statements: list[Statement], placed_by: Statement) -> None:
+    """What was said before its order came counts now: its messages need nobody to mend them any more."""
+    ids = [earlier.rank[2] for earlier in statements if earlier is not placed_by]
+    waiting = InboundMessage.objects.filter(pk__in=ids, state=hl7_states.TO_MEND, reason=UNKNOWN_ORDER)
+    waiting.update(state=hl7_states.APPLIED, reason="Its order has come since, and counts what this message said.")
 
 
 def _is_ordered_anew(order: Order, statement: Statement, after: Picture, incoming: Incoming) -> bool:

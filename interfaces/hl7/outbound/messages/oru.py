@@ -152,9 +152,9 @@ def _agreement(version: ReportVersion) -> list[Fields]:
 
 
 def interpreter_parts(version: ReportVersion) -> tuple[str, str, str]:
-    """(identifier, family, given name) of the radiologist; the identifier is the NPI, else the one of this system."""
+    """(NPI, family, given name) of the radiologist. Without an NPI no number: ours means nothing to a receiver."""
     author = version.author
-    return author.npi or str(author.pk), author.last_name or author.username, author.first_name
+    return author.npi, author.last_name or author.username, author.first_name
 
 
 def performed_at(procedure: RequestedProcedure) -> datetime | None:

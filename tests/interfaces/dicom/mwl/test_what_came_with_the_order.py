@@ -110,5 +110,5 @@ def test_an_order_by_hl7_says_all_of_it_to_the_scanner() -> None:
     (step,) = entry.ScheduledProcedureStepSequence
     assert step.ScheduledProcedureStepDescription == "Head routine"
     assert [item.CodeValue for item in step.ScheduledProtocolCodeSequence] == ["HEADROUT"]
-    assert "Claustrophobic" in entry.MedicalAlerts
+    assert entry.MedicalAlerts == "Claustrophobic"  # weight and height have attributes of their own
     assert (float(entry.PatientWeight), float(entry.PatientSize)) == (81.5, 1.8)

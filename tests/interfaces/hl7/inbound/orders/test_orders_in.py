@@ -57,7 +57,7 @@ def test_a_cancellation_cancels_the_order():
 
 def test_a_cancellation_may_come_before_its_order():
     early = take(message(msh("ORM^O01", at="20260310120500"), pid(), "ORC|CA|P1^EMR"))
-    assert (early.answer_code, early.state) == ("AA", "applied")
+    assert (early.answer_code, early.state) == ("AA", "to mend")
     assert any("kept" in warning for warning in early.warnings)
     assert OrderTrail.objects.get().order is None
     take(order("NW"))
