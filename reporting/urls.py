@@ -12,11 +12,15 @@ from .models import TextDraft
 from .outside import pages as document_pages
 from .search import pages as search_pages
 from .search.api import SavedSearchViewSet, SearchView
+from .writing import pages as writing_pages
+from .writing.api import MacroViewSet, TemplateViewSet, WritingView
 
 app_name = "reporting"
 
 router = IdRouter()
 router.register("reports", ReportViewSet, basename="report")
+router.register("templates", TemplateViewSet, basename="template")
+router.register("macros", MacroViewSet, basename="macro")
 router.register("saved-searches", SavedSearchViewSet, basename="saved-search")
 router.register("texts", TextDraftViewSet, basename="text")
 
@@ -36,6 +40,15 @@ urlpatterns = [
     ),
     path("texts/<int:text_id>/close/", draft_pages.close, name="text-close"),
     path("texts/session/", draft_pages.session, name="session"),
+    path("reading/<int:item_id>/writing/", writing_pages.help_for, name="writing"),
+    path("reading/<int:item_id>/insert/", writing_pages.insert, name="insert"),
+    path("templates/", writing_pages.templates, name="templates"),
+    path("templates/new/", writing_pages.template_new, name="template-new"),
+    path("templates/import/", writing_pages.templates_import, name="templates-import"),
+    path("templates/<int:template_id>/", writing_pages.template, name="template"),
+    path("templates/<int:template_id>/mrrt/", writing_pages.template_mrrt, name="template-mrrt"),
+    path("macros/", writing_pages.macros, name="macros"),
+    path("macros/<int:macro_id>/delete/", writing_pages.macro_delete, name="macro-delete"),
     path("results/", pages_results.results, name="results"),
     path("results/search/", search_pages.search, name="search"),
     path("results/searches/", search_pages.save, name="save-search"),
@@ -53,6 +66,7 @@ api_patterns = [
     path("worklist/<int:item_id>/report/", ItemReportView.as_view(), name="item-report"),
     path("worklist/<int:item_id>/report/sign/", SignView.as_view(), name="item-sign"),
     path("worklist/<int:item_id>/report/preliminary/", PreliminaryView.as_view(), name="item-preliminary"),
+    path("worklist/<int:item_id>/writing/", WritingView.as_view(), name="item-writing"),
     path("reports/search/", SearchView.as_view(), name="report-search"),
     path("worklist/<int:item_id>/report/handover/", HandoverView.as_view(), name="item-handover"),
     *router.urls,

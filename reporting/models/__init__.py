@@ -1,6 +1,7 @@
 """Rows of reporting: reports and their versions, words that are not in a report (yet), documents made elsewhere."""
 
 from ..search.models import SavedSearch, SearchRow
+from ..writing.models import Insertion, Macro, ReportTemplate, TemplateVersion
 from .documents import OutsideDocument
 from .drafts import DraftHandover, TextDraft
 from .reports import AGREEMENTS, CRITICAL_LEVELS, Criticality, Override, Report, ReportVersion
@@ -10,11 +11,15 @@ __all__ = [
     "CRITICAL_LEVELS",
     "Criticality",
     "DraftHandover",
+    "Insertion",
+    "Macro",
     "OutsideDocument",
     "Override",
     "Report",
+    "ReportTemplate",
     "ReportVersion",
     "SavedSearch",
     "SearchRow",
+    "TemplateVersion",
     "TextDraft",
 ]

@@ -13,6 +13,8 @@ from typing import Any
 from reporting import services as reporting
 from reporting.models import TextDraft
 from reporting.search.services import save_search
+from reporting.writing.macros import save_macro
+from reporting.writing.templates import save_template
 from ris.audit.services import Actor
 from ris.catalog.models import Site
 from ris.kernel.alarms import clear_alarm, raise_alarm
@@ -237,6 +239,9 @@ def _reports(day: Day) -> None:
     item_id, revision = _drafted(day, "gone")
     reporting.sign(item_id, revision=revision, **day.by("gone"))
     radiologist = day.roles[Role.RADIOLOGIST]
+    save_template(None, title="CT head", sections={"findings": "Ventricles: [ventricles=normal|wide]."}, conditions={},
+                  user=day.roles[Role.LEAD], actor=TESTER, at=day.at)  # fmt: skip
+    save_macro(day.roles[Role.LEAD], "ncl", "No change. {indication}", shared=True, actor=TESTER, at=day.at)
     save_search(radiologist, "Not normal", {"q": '"not normal"'}, actor=Actor.of_user(radiologist), at=day.at)
 
 

@@ -7,6 +7,7 @@ exceptions, with an alarm and, where only the description does not fit, a questi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from django.db import transaction
 from django.db.models import F
 from pydicom.dataset import Dataset
 
+from reporting.writing.supplies import Supply
 from ris.audit.services import Actor
 from ris.catalog.models import Device
 from ris.kernel.alarms import clear_alarm, raise_alarm
@@ -220,3 +222,19 @@ def _find_zone(dataset: Dataset, caller: Caller) -> tzinfo:
 def caller_actor(caller: Caller) -> Actor:
     """The calling device or archive, for the audit."""
     return Actor.peer(caller.ae_title or caller.address, caller.address)
+
+
+def list_supplies(performed_ids: Sequence[int]) -> list[Supply]:
+    """What devices say was used in these performed steps, in the order of the steps' beginnings."""
+    rows = Mpps.objects.filter(performed__in=performed_ids).order_by("performed__started_at", "pk")
+    return [
+        Supply(
+            name=str(entry.get("name") or ""),
+            code=str(entry.get("code") or ""),
+            quantity=entry.get("quantity"),
+            unit=str(entry.get("unit") or ""),
+        )
+        for supplies in rows.values_list("supplies", flat=True)
+        for entry in supplies
+        if entry.get("name") or entry.get("code")
+    ]

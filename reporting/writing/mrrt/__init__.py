@@ -1,0 +1,1 @@
+"""MRRT files (IHE Management of Radiology Report Templates), read and written."""
