@@ -17,6 +17,7 @@ from ris.patients import urls as patients
 from ris.people import urls as people
 from ris.people.login import urls as login
 from ris.privacy import urls as privacy
+from ris.web.go_to import go_to
 from ris.web.openapi import ApiDocs
 from ris.web.pages import health
 from worklist import urls as worklist
@@ -25,6 +26,7 @@ APPS = (people, catalog, patients, orders, worklist, reporting, hl7, dicom, fhir
 
 urlpatterns = [
     path("healthz", health, name="health"),
+    path("go-to/", go_to, name="go-to"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", ApiDocs.as_view(url_name="schema"), name="api-docs"),
     path("api/", include([pattern for app in APPS for pattern in app.api_patterns])),

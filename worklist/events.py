@@ -58,9 +58,10 @@ class ItemClaimed(ReaderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ItemTakenOver(ReaderEvent):
-    """``reader_id`` holds it now; ``from_reader_id`` did."""
+    """``reader_id`` holds it now; ``from_reader_id`` did. ``given``: handed over, not taken."""
 
     from_reader_id: int
+    given: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from ris.orders.events import (
 )
 from ris.orders.models import RequestedProcedure
 from ris.patients.events import PatientRevised, PatientsEvent, PatientsMerged, PatientsSeparated, VisitRevised
+from ris.people.models import User
 
 from . import services
 from .events import (
@@ -33,9 +34,10 @@ from .events import (
     ItemRescored,
     ItemResumed,
     ItemSkipped,
+    ItemTakenOver,
     RosterChanged,
 )
-from .models import ReadingItem
+from .models import Notice, ReadingItem
 from .states import FINAL, OPEN
 
 
@@ -133,6 +135,16 @@ def suggest_reader(event: ItemEvent) -> None:
     services.suggest_reader(event.item_id, at=event.at)
 
 
+@subscribe(ItemTakenOver, name="worklist.notify_of_takeover")
+def notify_of_takeover(event: ItemTakenOver) -> None:
+    """Tell who lost the case, or who was given it, wherever they are."""
+    told, other = (event.reader_id, event.from_reader_id) if event.given else (event.from_reader_id, event.reader_id)
+    people = User.objects.in_bulk([told, other])
+    if told in people:
+        kind = Notice.GIVEN if event.given else Notice.TAKEN
+        services.notify(people[told], kind, [event.item_id], by=people.get(other), at=event.at)
+
+
 @subscribe(PatientsMerged, PatientsSeparated, name="worklist.merge_conflicts")
 def carry_conflicts(event: PatientsEvent) -> None:
     """Who is not to read a patient's exams is not to read them under the other number either."""
@@ -140,6 +152,43 @@ def carry_conflicts(event: PatientsEvent) -> None:
         services.copy_conflicts(event.retired_id, event.patient_id, merge_id=event.merge_id)
     elif isinstance(event, PatientsSeparated):
         services.take_back_conflicts(event.merge_id)
+
+
+@subscribe(ItemOpened, name="worklist.write_list_entry")
+def list_opened_item(event: ItemOpened) -> None:
+    """Have lists find and sort the new case."""
+    services.write_list_entries([event.item_id])
+
+
+@subscribe(OrderRevised, StudyArrived, StudyGrown, StudyWithdrawn, name="worklist.rewrite_list_entry_of_order")
+def list_revised_order(event: OrderEvent) -> None:
+    """Have lists find and sort by what the order says now, and by how complete its images are."""
+    items = ReadingItem.objects.filter(procedure__order=event.order_id, state__in=OPEN)
+    services.write_list_entries(items.values_list("pk", flat=True))
+
+
+@subscribe(PatientRevised, name="worklist.rewrite_list_entries_of_patient")
+def list_revised_patient(event: PatientRevised) -> None:
+    """Have lists find and sort by what the patient is called now."""
+    _rewrite_entries_of(event.patient_id)
+
+
+@subscribe(PatientsMerged, PatientsSeparated, name="worklist.rewrite_list_entries_of_merge")
+def list_merged_patients(event: PatientsEvent) -> None:
+    """As after a revision, of both records where two came of one again."""
+    restored = [event.restored_id] if isinstance(event, PatientsSeparated) else []
+    _rewrite_entries_of(event.patient_id, *restored)
+
+
+@subscribe(VisitRevised, name="worklist.rewrite_list_entries_of_visit")
+def list_revised_visit(event: VisitRevised) -> None:
+    """Have lists find and sort by where the patient lies now."""
+    _rewrite_entries_of(event.patient_id)
+
+
+def _rewrite_entries_of(*patients: int) -> None:
+    items = ReadingItem.objects.filter(procedure__order__patient__in=patients, state__in=OPEN)
+    services.write_list_entries(items.values_list("pk", flat=True))
 
 
 @subscribe(VisitRevised, name="worklist.reprice_after_visit_revision")

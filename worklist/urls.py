@@ -3,13 +3,16 @@
 from django.urls import path
 
 from .api.urls import api_patterns as api_patterns
-from .pages import cases, lead, reading_list, roster, rules
+from .pages import bell, cases, lead, reading_list, roster, rules
 
 app_name = "worklist"
 
 urlpatterns = [
     path("reading/", reading_list.reading_list, name="list"),
     path("reading/rows/", reading_list.rows, name="rows"),
+    path("reading/views/", reading_list.show_views, name="views"),
+    path("reading/views/save/", reading_list.save_view, name="view-save"),
+    path("reading/views/<int:view_id>/delete/", reading_list.delete_view, name="view-delete"),
     path("reading/next/", cases.next_case, name="next"),
     path("reading/<int:item_id>/peek/", reading_list.peek, name="peek"),
     path("reading/<int:item_id>/claim/", cases.claim, name="claim"),
@@ -19,9 +22,10 @@ urlpatterns = [
     path("reading/<int:item_id>/park/", cases.park, name="park"),
     path("reading/<int:item_id>/resume/", cases.resume, name="resume"),
     path("reading/<int:item_id>/explain/", lead.explain_item, name="explain"),
-    path("reading/offers/", lead.list_offers, name="offers"),
     path("reading/offers/<int:offer_id>/accept/", lead.accept_offer, name="accept"),
     path("reading/offers/<int:offer_id>/decline/", lead.decline_offer, name="decline"),
+    path("bell/", bell.show_bell, name="bell"),
+    path("bell/seen/", bell.mark_seen, name="bell-seen"),
     path("reading/presence/", lead.set_presence, name="presence"),
     path("reading/hand-over/", lead.hand_over, name="hand-over"),
     path("coordinator/", lead.show_coordinator, name="coordinator"),

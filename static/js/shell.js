@@ -5,6 +5,8 @@ import { startKeys } from "./keys.js";
 import { startToasts, toast } from "./toasts.js";
 import { startAsking } from "./asking.js";
 import { startRows } from "./rows.js";
+import { startBell } from "./bell.js";
+import { startGoTo } from "./go_to.js";
 
 document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = csrf(); });
 document.addEventListener("htmx:sendError", () => toast("The server does not answer. Nothing was changed; try again.", "error"));
@@ -45,3 +47,5 @@ startAsking();
 startKeys();
 startRows();
 startClocks();
+startBell();
+startGoTo();

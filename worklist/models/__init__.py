@@ -2,6 +2,7 @@
 
 from .escalations import Escalation, EscalationMessage, EscalationRoute
 from .items import Lane, ReadingItem
+from .lists import ListEntry, ListView, Notice
 from .readers import Conflict, Holiday, Presence, Privilege, ReaderProfile, Shift, ShiftChange, Skill, Stamp
 from .records import Decision, Offer, PriorPlan, Skip
 from .rules import RuleSet, ScorePolicy
@@ -21,6 +22,9 @@ __all__ = [
     "EscalationRoute",
     "Holiday",
     "Lane",
+    "ListEntry",
+    "ListView",
+    "Notice",
     "Offer",
     "Presence",
     "PriorPlan",

@@ -24,6 +24,9 @@ class ReadingItem(Stateful):
     policy: Policy | None = None
     """Numbers of the score that a page read once for all of its rows; no column."""
 
+    standing: int = 0
+    """How it stands to the viewer of a list (``worklist.selectors.lists.standing_of``); no column."""
+
     URGENCIES = [
         (1, "Critical"),
         (2, "STAT"),

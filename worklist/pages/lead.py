@@ -28,7 +28,7 @@ from ..rules.score import RUNG_NAMES
 from ..selectors.access import colleague, colleagues
 from ..selectors.coverage import coverage
 from ..selectors.explain import explain
-from ..selectors.lead import offers_to, open_escalations, visible_shifts
+from ..selectors.lead import open_escalations, visible_shifts
 from ..selectors.roster import on_shift
 from ..states import CLAIMED
 
@@ -136,15 +136,6 @@ def set_presence(request: HttpRequest) -> HttpResponse:
     state = request.POST.get("state", "")
     services.set_presence(user_of(request), state, actor=actor_of(request), at=now())
     return toast(HttpResponse(status=204), f"You are {state}.")
-
-
-@require_safe
-@page(Can.READ_CASES)
-def list_offers(request: HttpRequest) -> HttpResponse:
-    """What is offered to the reader at this moment."""
-    user = user_of(request)
-    rows = offers_to(user).select_related("item__procedure__order__patient", "item__site")
-    return render(request, "worklist/offers.html", {"offers": rows})
 
 
 @require_POST

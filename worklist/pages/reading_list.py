@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.http import urlencode
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ris.audit.services import record
 from ris.catalog.models import Device, Site
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid
 from ris.kernel.values import id_or_none
 from ris.orders.result_delivery import list_deliveries, summarize
-from ris.people.http import actor_of, page, user_of
+from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for
 
-from .. import selectors
+from .. import selectors, services
 from ..models import Presence, ReadingItem
-from ..selectors.lists import LISTS, rows_of
+from ..selectors.access import colleagues
+from ..selectors.list_query import COLUMNS, ListQuery, read_list_query, select_list
+from ..selectors.list_views import count_view, views_for
+from ..selectors.lists import rows_of, standing_of
 
-ROWS = 200
-"""Rows drawn at a time. The list is in reading order, so what is beyond them waits anyway."""
+ROWS = 100
+"""Rows of a page."""
 
 NAMES = {
+    "reading": ("For me first", "list-checks"),
     "mine": ("Mine", "circle-user"),
     "subspecialty": ("My subspecialty", "stethoscope"),
     "all": ("Everything", "list"),
@@ -36,43 +40,75 @@ NAMES = {
     "parked": ("Parked", "circle-pause"),
     "done": ("Done", "circle-check"),
 }
+OF_READERS = ("reading", "mine", "subspecialty")
 
 
 @require_safe
 @page(Can.SEE_WORKLIST)
 def reading_list(request: HttpRequest) -> HttpResponse:
-    """One of the lists in reading order. Seeing it is audited once a page."""
-    user, name, at = user_of(request), _list_name(request), now()
-    items, total = _items(request, user, name)
+    """One of the lists, filtered and sorted as the address says. Seeing it is audited once a page."""
+    user, query, at = user_of(request), _query(request), now()
+    shown, items = _page_of(request, user, query)
     sites = list(sites_for(user, Can.SEE_WORKLIST))
-    record(actor_of(request), "worklist.view", user, at=at, list=name)
+    record(actor_of(request), "worklist.view", user, at=at, list=query.name)
     context = {
-        **_row_context(user, name),
-        "items": items,
-        "delivered": _deliveries(items, name),
-        "total": total,
-        "sites": sites,
-        "modalities": _modalities(sites),
-        "query": _query(request, name),
-        "chosen": {key: request.GET.get(key, "") for key in ("site", "modality")},
-        "tabs": _tabs(request, user, name),
-        "presence": Presence.objects.filter(reader=user).first(),
-        "presences": Presence.STATES,
-    }
+        **_row_context(user, query), "items": items, "page": shown, "sites": sites,
+        "delivered": _deliveries(items, query.name), "modalities": _modalities(sites),
+        "views": list(views_for(user)), "colleagues": [person for person in colleagues(user) if person != user],
+        "heads": _heads(query), "all_columns": COLUMNS, "tabs": _tabs(user, query),
+        "presence": Presence.objects.filter(reader=user).first(), "presences": Presence.STATES,
+    }  # fmt: skip
     return render(request, "worklist/list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(Can.SEE_WORKLIST)
+def rows(request: HttpRequest) -> HttpResponse:
+    """The rows of the page again: all, or only those of ``ids``. One that is missing in the answer left the list.
+
+    Words searched for (``q``) come by POST: they may name a patient, and no address does.
+    """
+    user, query = user_of(request), _query(request)
+    ids = [pk for part in request.GET.get("ids", "").split(",") if (pk := id_or_none(part))]
+    if ids:  # a live update of single rows shows no total: it is not counted
+        items = _rows(user, query, select_list(user, query, at=now()).filter(pk__in=ids).values_list("pk", flat=True))
+        shown = None
+    else:
+        shown, items = _page_of(request, user, query)
+    context: dict[str, Any] = {
+        "page": shown,
+        **_row_context(user, query), "items": items, "delivered": _deliveries(items, query.name)
+    }  # fmt: skip
+    if request.GET.get("counts"):
+        context["tabs"] = _tabs(user, query)
+    return render(request, "worklist/rows.html", context)
+
+
+@require_POST
+@page(Can.SEE_WORKLIST)
+def save_view(request: HttpRequest) -> HttpResponse:
+    """Keep the list as it is shown under a name; with ``shared`` for everybody."""
+    user, query = user_of(request), read_list_query(request.POST, default="all")
+    view = services.save_view(user, name=request.POST.get("name", ""), query=query.address(),
+                              shared=bool(request.POST.get("shared")), actor=actor_of(request), at=now())  # fmt: skip
+    return go(request, f"{reverse('worklist:list')}?{view.query}", f"Kept as “{view.name}”.")
+
+
+@require_POST
+@page(Can.SEE_WORKLIST)
+def delete_view(request: HttpRequest, view_id: int) -> HttpResponse:
+    """Forget one's own view."""
+    services.delete_view(view_id, owner=user_of(request), actor=actor_of(request), at=now())
+    return go(request, reverse("worklist:list"), "The view is deleted.")
 
 
 @require_safe
 @page(Can.SEE_WORKLIST)
-def rows(request: HttpRequest) -> HttpResponse:
-    """The rows again: all, or only those of ``ids``. One that is missing in the answer left the list."""
-    user, name = user_of(request), _list_name(request)
-    ids = [pk for part in request.GET.get("ids", "").split(",") if (pk := id_or_none(part))]
-    items, _ = _items(request, user, name, only=ids or None)
-    context: dict[str, Any] = {**_row_context(user, name), "items": items, "delivered": _deliveries(items, name)}
-    if request.GET.get("counts"):
-        context["tabs"] = _tabs(request, user, name)
-    return render(request, "worklist/rows.html", context)
+def show_views(request: HttpRequest) -> HttpResponse:
+    """The views that the user sees, each with its count at this moment."""
+    user, at = user_of(request), now()
+    views = [{"view": view, "count": count_view(user, view, at=at)} for view in views_for(user)]
+    return render(request, "worklist/views.html", {"views": views, "viewer": user})
 
 
 @require_safe
@@ -82,31 +118,25 @@ def peek(request: HttpRequest, item_id: int) -> HttpResponse:
     user = user_of(request)
     item = selectors.item_for(user, item_id)
     record(actor_of(request), "item.view", item, patient_id=item.procedure.order.patient_id, at=now())
-    return render(request, "worklist/peek.html", {"item": item, **_row_context(user, "")})
+    return render(request, "worklist/peek.html", {"item": item, **_row_context(user, ListQuery(""))})
 
 
-def _list_name(request: HttpRequest) -> str:
-    default = "mine" if Can.READ_CASES in permissions_of(user_of(request)) else "all"
-    name = request.GET.get("list", default)
-    if name not in LISTS:
-        raise Invalid(f"There is no list called “{name}”.", at="list")
-    return name
+def _query(request: HttpRequest) -> ListQuery:
+    default = "reading" if Can.READ_CASES in permissions_of(user_of(request)) else "all"
+    return read_list_query(request.GET, default=default, search=request.POST.get("q", ""))
 
 
-def _items(
-    request: HttpRequest, user: User, name: str, *, only: list[int] | None = None
-) -> tuple[list[ReadingItem], int]:
-    at = now()
-    items = selectors.reading_list(user, list_name=name, at=at)
-    if request.GET.get("modality"):
-        items = items.filter(modality=request.GET["modality"])
-    if site_id := id_or_none(request.GET.get("site", "")):
-        items = items.filter(site=site_id)
-    if only is not None:
-        items = items.filter(pk__in=only)
-        # A live update of single rows shows no total: it is not counted.
-        return rows_of(items.values_list("pk", flat=True), at=at), len(only)
-    return rows_of(items.values_list("pk", flat=True)[:ROWS], at=at), items.count()
+def _page_of(request: HttpRequest, user: User, query: ListQuery) -> tuple[Page[Any], list[ReadingItem]]:
+    ids = select_list(user, query, at=now()).values_list("pk", flat=True)
+    shown = Paginator(ids, ROWS).get_page(request.GET.get("page"))
+    return shown, _rows(user, query, shown.object_list)
+
+
+def _rows(user: User, query: ListQuery, ids: Any) -> list[ReadingItem]:
+    items = rows_of(ids, at=now())
+    for item in items:
+        item.standing = standing_of(item, user, query.name)
+    return items
 
 
 def _deliveries(items: list[ReadingItem], name: str) -> dict[int, dict[str, Any]]:
@@ -117,28 +147,34 @@ def _deliveries(items: list[ReadingItem], name: str) -> dict[int, dict[str, Any]
     return {pk: {"deliveries": sent, "state": summarize(sent)} for pk, sent in deliveries.items()}
 
 
-def _row_context(user: User, name: str) -> dict[str, Any]:
+def _row_context(user: User, query: ListQuery) -> dict[str, Any]:
     cans = permissions_of(user)
-    return {"viewer": user, "list_name": name, "may_read": Can.READ_CASES in cans}
+    return {"viewer": user, "query": query, "list_name": query.name, "may_read": Can.READ_CASES in cans}
 
 
 def _modalities(sites: list[Site]) -> list[str]:
     return sorted(set(Device.objects.filter(site__in=sites).values_list("modality", flat=True)))
 
 
-def _query(request: HttpRequest, name: str) -> str:
-    kept = {key: request.GET[key] for key in ("site", "modality") if request.GET.get(key)}
-    return urlencode({"list": name, **kept})
+def _heads(query: ListQuery) -> list[dict[str, Any]]:
+    """The chosen columns, each with the address that sorts by it, the other way round on a second press."""
+    heads = []
+    for column in COLUMNS:
+        if column.key in query.columns:
+            down, up = query.sort == "-" + column.key, query.sort == column.key
+            address = query.address(sort="-" + column.key if up else "" if down else column.key)
+            heads.append({"column": column, "down": down, "up": up, "address": address})
+    return heads
 
 
-def _tabs(request: HttpRequest, user: User, name: str) -> list[dict[str, Any]]:
+def _tabs(user: User, query: ListQuery) -> list[dict[str, Any]]:
     counted = selectors.counts(user, at=now())
     reads = Can.READ_CASES in permissions_of(user)
     return [
         {
-            "name": key, "label": label, "icon": symbol, "here": key == name, "query": _query(request, key),
+            "name": key, "label": label, "icon": symbol, "here": key == query.name, "query": query.address(list=key),
             "items": counted.get(key, {}).get("items"), "stat": counted.get(key, {}).get("stat"),
         }
         for key, (label, symbol) in NAMES.items()
-        if reads or key not in ("mine", "subspecialty")
+        if reads or key not in OF_READERS
     ]  # fmt: skip

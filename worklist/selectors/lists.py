@@ -18,12 +18,36 @@ from worklist.rules.score import minutes
 from worklist.selectors.rules_in_force import policy_in_force
 from worklist.states import CLAIMED, FINAL, OPEN, PARKED, WAITING
 
-ListName = Literal["mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done"]
-LISTS: tuple[ListName, ...] = ("mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done")
+ListName = Literal["reading", "mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done"]
+LISTS: tuple[ListName, ...] = ("reading", "mine", "subspecialty", "all", "parked", "unassigned", "overdue", "done")
 
 
-# What waits is what somebody can act on, so it stands before what is held, and parked cases come last.
-_HELD_LAST = Case(When(state__in=WAITING, then=0), When(state=CLAIMED, then=1), default=2)
+HELD, MEANT, WAITS, OTHERS, LAST = range(5)
+"""How a case stands to the viewer, in the order of a list: held by them, suggested to or reserved for them, waiting,
+held by others, parked. In lists that are not one's own HELD is OTHERS and MEANT is WAITS."""
+
+OWN_LISTS = ("reading", "mine")
+
+
+def _standing_sql(viewer: User, list_name: str) -> Case:
+    """:func:`standing_of` in SQL."""
+    own = [When(reader=viewer, state=CLAIMED, then=HELD), When(_meant_for(viewer), then=MEANT)]
+    rest = [When(state__in=WAITING, then=WAITS), When(state=CLAIMED, then=OTHERS)]
+    return Case(*(own if list_name in OWN_LISTS else ()), *rest, default=LAST)
+
+
+def _meant_for(viewer: User) -> Q:
+    return Q(state__in=WAITING) & (Q(assigned_to=viewer) | Q(reserved_for=viewer))
+
+
+def standing_of(item: ReadingItem, viewer: User, list_name: str) -> int:
+    """Where a case stands among the others of a list before urgency counts: HELD to LAST."""
+    if item.state in WAITING:
+        meant = list_name in OWN_LISTS and viewer.pk in (item.assigned_to_id, item.reserved_for_id)
+        return MEANT if meant else WAITS
+    if item.state == CLAIMED:
+        return HELD if list_name in OWN_LISTS and item.reader_id == viewer.pk else OTHERS
+    return LAST
 
 
 def score_now(at: datetime) -> ExpressionWrapper[CombinedExpression]:
@@ -54,6 +78,7 @@ _CONTEXT = (
     "assigned_to",
     "reserved_for",
     "preliminary_by",
+    "entry",
 )
 
 
@@ -65,20 +90,25 @@ def with_context(items: QuerySet[ReadingItem]) -> QuerySet[ReadingItem]:
 def reading_list(viewer: User, *, list_name: str = "all", at: datetime) -> QuerySet[ReadingItem]:
     """Items in reading order: the highest score first, held cases after those that wait.
 
-    ``mine``: held by the viewer, suggested to or reserved for them. ``subspecialty``: of the viewer's
-    skills. ``all``: all open. ``parked``, ``unassigned``, ``overdue`` and ``done`` as they say. Raises Invalid.
+    ``reading``: for the viewer first, then all that they may read. ``mine``: held by the viewer, suggested to or
+    reserved for them. ``subspecialty``: of the viewer's skills. ``all``: all open. ``parked``, ``unassigned``,
+    ``overdue`` and ``done`` as they say. Raises Invalid.
     """
     items = visible_items(viewer).annotate(score=score_now(at))
     if list_name == "done":
         return items.filter(state=FINAL).order_by("-finished_at", "-pk")
     items = items.filter(_membership(viewer, list_name, at), state__in=OPEN)
-    return items.order_by(_HELD_LAST, F("score").desc(), "due_at", "pk")
+    return items.order_by(_standing_sql(viewer, list_name), F("score").desc(), "due_at", "pk")
 
 
 def _membership(viewer: User, list_name: str, at: datetime) -> Q:
-    waiting = Q(state__in=WAITING)
+    waiting, own = Q(state__in=WAITING), Q(reader=viewer, state=CLAIMED) | _meant_for(viewer)
     if list_name == "mine":
-        return Q(reader=viewer, state=CLAIMED) | waiting & (Q(assigned_to=viewer) | Q(reserved_for=viewer))
+        return own
+    if list_name == "reading":
+        pools = list(Skill.objects.filter(reader=viewer).values_list("subspecialty", flat=True).distinct())
+        mine = Q(pool__in=[*pools, 0]) if pools else Q()  # who has no skills on record is shown all
+        return own | waiting & Q(reserved_for__isnull=True) & mine
     if list_name == "subspecialty":
         pools = list(Skill.objects.filter(reader=viewer).values_list("subspecialty", flat=True))
         return Q(pool__in=[*pools, 0])  # 0: no subspecialty is known of the procedure, so it is everybody's

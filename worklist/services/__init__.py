@@ -19,7 +19,10 @@ from .items import (
     start_clock_by_images,
     stop_awaiting,
 )
+from .list_entries import write_list_entries, write_missing_entries
+from .list_views import delete_view, save_view
 from .next_case.selection import next_case
+from .notices import notify, see_notices
 from .priors import cancel_plans, note_fetched, plan_priors
 from .revisions import (
     copy_conflicts,
@@ -48,6 +51,7 @@ __all__ = [
     "climb_due_rungs",
     "copy_conflicts",
     "decline_offer",
+    "delete_view",
     "emit_revised",
     "end_shift",
     "expire_leases",
@@ -61,6 +65,7 @@ __all__ = [
     "note_resumed_exam",
     "note_whole_again",
     "note_withdrawn_images",
+    "notify",
     "offer_item",
     "open_if_readable",
     "open_item",
@@ -76,7 +81,9 @@ __all__ = [
     "resume",
     "resume_clock",
     "revise_shift",
+    "save_view",
     "score_terms",
+    "see_notices",
     "set_mark",
     "set_presence",
     "set_priority",
@@ -88,4 +95,6 @@ __all__ = [
     "take_over",
     "widen_uncovered",
     "withdraw_ai_result",
+    "write_list_entries",
+    "write_missing_entries",
 ]

@@ -23,6 +23,7 @@ from .claims.deferral import resume_due
 from .claims.leases import expire_leases
 from .escalation import climb_due_rungs, widen_uncovered
 from .items import IMAGES_MISSING, missing_images_subject, open_if_readable, stop_awaiting
+from .list_entries import write_missing_entries
 from .urgency.item_price import advance_lanes
 from .urgency.updates import expire_ai
 
@@ -45,6 +46,7 @@ def sweep_all(*, at: datetime) -> dict[str, int]:
         "images missing": alarm_missing_images(at),
         "moved on": reassign_from_leaving_readers(at, readers),
         "suggested": suggest_unassigned(at, readers),
+        "listed": write_missing_entries(),
     }
     if any(done.values()):
         doorbell.ring(WORKLIST_BELL)

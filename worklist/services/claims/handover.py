@@ -17,14 +17,15 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 from worklist import states
-from worklist.events import WORKLIST_BELL, ItemAssigned, ItemReleased, ItemRescored, ItemTakenOver
-from worklist.models import Decision, ReadingItem
+from worklist.events import WORKLIST_BELL, ItemAssigned, ItemReleased, ItemRescored, ItemRevised, ItemTakenOver
+from worklist.models import Decision, Notice, ReadingItem
 from worklist.rules.preference import distribute
 from worklist.selectors.case_facts import needs_of
 from worklist.selectors.readers import readers_now
 from worklist.selectors.roster import on_shift
 
 from ..items import RULES
+from ..notices import notify
 from .claim import LEASE, publish
 from .leases import return_item
 
@@ -55,8 +56,9 @@ def hand_over(
             mine = ReadingItem.objects.filter(reader=reader)
             taken = mine.take(states.TAKE_OVER, item.pk, reader=to, claimed_at=at, lease_until=at + LEASE)
             moved = ItemTakenOver(
-                stream=taken.accession, at=at, item_id=item.pk, reader_id=to.pk, from_reader_id=reader.pk
-            )
+                stream=taken.accession, at=at, item_id=item.pk, reader_id=to.pk, from_reader_id=reader.pk,
+                given=True,
+            )  # fmt: skip
             publish(taken, moved, actor, reason=reason)
     waiting = chosen.filter(state__in=states.WAITING)
     meant = list(waiting.filter(Q(reserved_for=reader) | Q(assigned_to=reader)).values_list("pk", flat=True))
@@ -64,10 +66,14 @@ def hand_over(
         raise Invalid("None of these cases is with this reader; nothing was handed over.", at="items")
     waiting.filter(reserved_for=reader).update(reserved_for=to, version=F("version") + 1)
     # assigned_at None: what goes back to everybody is looked at by the next sweep.
-    waiting.filter(assigned_to=reader).update(assigned_to=to, assigned_at=None, version=F("version") + 1)
+    looked_at = at if to else None
+    waiting.filter(assigned_to=reader).update(assigned_to=to, assigned_at=looked_at, version=F("version") + 1)
     if meant and items is not None:  # nobody claimed or released these: the lists would not hear of them
         for pk, accession in ReadingItem.objects.filter(pk__in=meant).values_list("pk", "accession"):
-            emit(ItemRescored(stream=accession, at=at, item_id=pk))
+            # Revised, not rescored: after a rescoring the rules would suggest another reader.
+            emit(ItemRevised(stream=accession, at=at, item_id=pk))
+        if to is not None:
+            notify(to, Notice.GIVEN, meant, by=reader, at=at)
         record(actor, "worklist.hand-over", reader, reason=reason.strip(), at=at, items=meant, to=to.pk if to else None)
         doorbell.ring(WORKLIST_BELL)
     return [item.pk for item in held] if items is None else sorted({*meant, *(item.pk for item in held)})
