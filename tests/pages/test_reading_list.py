@@ -38,7 +38,7 @@ def test_claiming_leads_to_the_room_and_the_second_is_told_who_was_faster(
     assert first["HX-Redirect"] == reverse("reporting:room", args=[item.pk])
     other = make_user("radb", Role.RADIOLOGIST, sites=(site,))
     second = client_of(other, **htmx).post(reverse("worklist:claim", args=[item.pk]))
-    assert second.status_code == 409 and "Cannot claim" in second["HX-Trigger"]
+    assert second.status_code == 409 and "Rada Test took this case" in second["HX-Trigger"]
     shown = client_of(other).get(reverse("worklist:rows"), {"list": "all", "ids": item.pk}).content.decode()
     assert "Rada Test" in shown
 
