@@ -14,6 +14,7 @@ from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Forbidden, Invalid
 from ris.kernel.values import id_or_none, read_number
+from ris.orders.models import AskedQuestion
 from ris.orders.result_delivery import list_deliveries, summarize
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
@@ -75,6 +76,7 @@ def _surroundings(user: User, item: ReadingItem) -> dict[str, Any]:
     return {
         "priors": priors, "ordered": ordered, "images": images_of(item.procedure),
         "deliveries": sent, "delivered": summarize(sent),
+        "asked": list(AskedQuestion.objects.filter(step__procedure=item.procedure_id).select_related("asked_by")),
         "colleagues": [person for person in colleagues(user) if person != user] if item.reader_id == user.pk else [],
     }  # fmt: skip
 

@@ -110,10 +110,14 @@ def get_step(step_id: int) -> ScheduledStep:
     return step
 
 
-def board_steps(viewer: User, *, since: datetime, until: datetime) -> QuerySet[ScheduledStep]:
-    """The device board: steps that start in the interval (aware, half open), and those on a device now."""
+def board_steps(viewer: User, *, since: datetime, until: datetime, at: datetime) -> QuerySet[ScheduledStep]:
+    """The device board: steps that start in the interval (aware, half open); today also those on a device since before.
+
+    ``at`` says whether the interval is today.
+    """
     steps = steps_for(viewer).exclude(state=states.CANCELLED)
-    return steps.filter(start__gte=since, start__lt=until) | steps.filter(state=states.STARTED)
+    of_day = Q(start__gte=since, start__lt=until)
+    return steps.filter(of_day | Q(state=states.STARTED, start__lt=until) if since <= at < until else of_day)
 
 
 def find_performed(step: ScheduledStep) -> PerformedStep | None:

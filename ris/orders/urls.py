@@ -38,6 +38,7 @@ urlpatterns = [
     path("board/<int:step_id>/", pages_board.step, name="step"),
     path("board/<int:step_id>/arrive/", pages_board.arrive, name="arrive"),
     path("board/<int:step_id>/undo-arrival/", pages_board.undo_arrival, name="undo-arrival"),
+    path("board/<int:step_id>/questions/", pages_board.questions, name="questions"),
     path("board/<int:step_id>/start/", pages_board.start, name="start"),
     path("board/<int:step_id>/undo-start/", pages_board.undo_start, name="undo-start"),
     path("board/<int:step_id>/undo-end/", pages_board.undo_end, name="undo-end"),

@@ -23,6 +23,17 @@ export function walk(list, by) {
   choose(rows[Math.min(Math.max(at + by, 0), rows.length - 1)]);
 }
 
+// On a board the rows stand in lanes: h and l, or the arrows, go to the lane beside, to the card at the same height.
+function cross(list, by) {
+  const lanes = [...list.querySelectorAll(".lane")].filter((lane) => rowsOf(lane).length);
+  const at = lanes.findIndex((lane) => lane.querySelector("[data-chosen]"));
+  const lane = lanes[at < 0 ? 0 : Math.min(Math.max(at + by, 0), lanes.length - 1)];
+  if (!lane) return;
+  const height = at < 0 ? 0 : rowsOf(lanes[at]).findIndex((row) => row.hasAttribute("data-chosen"));
+  const rows = rowsOf(lane);
+  choose(rows[Math.min(height, rows.length - 1)]);
+}
+
 const free = (target) => !target.closest("input, textarea, select, dialog, .tabs");
 
 export function startRows() {
@@ -38,6 +49,8 @@ export function startRows() {
     const key = event.key;
     if (key === "ArrowDown" || (key === "j" && !off)) { event.preventDefault(); walk(list, 1); }
     else if (key === "ArrowUp" || (key === "k" && !off)) { event.preventDefault(); walk(list, -1); }
+    else if (list.querySelector(".lane") && (key === "ArrowRight" || (key === "l" && !off))) { event.preventDefault(); cross(list, 1); }
+    else if (list.querySelector(".lane") && (key === "ArrowLeft" || (key === "h" && !off))) { event.preventDefault(); cross(list, -1); }
     else if (key === "Home" && event.target.closest("[data-row]")) { event.preventDefault(); walk(list, -1e6); }
     else if (key === "End" && event.target.closest("[data-row]")) { event.preventDefault(); walk(list, 1e6); }
     else if (key === "Enter" && (event.target.matches("[data-row]") || event.target === document.body || event.target.id === "main")) {

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -128,12 +129,15 @@ def test_a_technologist_moves_a_step_by_hand_and_takes_it_back(tech: Client) -> 
     tech.post(undo)
     assert step.reread().state == states.SCHEDULED
     tech.post(reverse("orders:arrive", args=[step.pk]))
-    started = tech.post(reverse("orders:start", args=[step.pk]))
+    started = tech.post(reverse("orders:start", args=[step.pk]), ASKED)
     tech.post(json.loads(started["HX-Trigger"])["toast"]["undo"])
     assert step.reread().state == states.ARRIVED, "the patient is still here"
-    tech.post(reverse("orders:start", args=[step.pk]))
+    tech.post(reverse("orders:start", args=[step.pk]), ASKED)
     tech.post(reverse("orders:complete", args=[step.pk]))
     assert step.reread().state == states.COMPLETED
+
+
+ASKED = {"asked": ["identity", "side", "implants", "contrast", "kidney", "pregnancy"]}
 
 
 def undo_of(answer: HttpResponse) -> str:
@@ -142,7 +146,7 @@ def undo_of(answer: HttpResponse) -> str:
 
 def test_the_end_of_an_exam_is_taken_back_and_no_case_is_left(tech: Client) -> None:
     step = make_order(at=now()).procedures.get().steps.get()
-    tech.post(reverse("orders:start", args=[step.pk]))
+    tech.post(reverse("orders:start", args=[step.pk]), ASKED)
     undo = undo_of(tech.post(reverse("orders:complete", args=[step.pk])))
     deliver_owed(at=now())
     assert ReadingItem.objects.get().state == "unread"
@@ -163,7 +167,7 @@ def test_the_end_of_an_exam_is_taken_back_and_no_case_is_left(tech: Client) -> N
 
 def test_a_stale_undo_says_what_happened_meanwhile(tech: Client) -> None:
     step = make_order(at=now()).procedures.get().steps.get()
-    undo_start = undo_of(tech.post(reverse("orders:start", args=[step.pk])))
+    undo_start = undo_of(tech.post(reverse("orders:start", args=[step.pk]), ASKED))
     undo_end = undo_of(tech.post(reverse("orders:complete", args=[step.pk])))
     late = tech.post(undo_start)
     assert late.status_code == 409 and "is completed meanwhile" in late["HX-Trigger"]
@@ -310,3 +314,37 @@ def test_the_page_of_an_order_shows_everything_that_was_said_with_it(desk: Clien
     step = ScheduledStep.objects.get()
     looked_at = tech.get(reverse("orders:step", args=[step.pk])).content.decode()
     assert "Pregnant" in looked_at and "81.5" in looked_at and "ZZ-ER" in looked_at
+
+
+def test_an_exam_starts_once_its_questions_are_ticked_and_the_reader_sees_by_whom(tech: Client) -> None:
+    step = make_order(at=now()).procedures.get().steps.get()
+    where = reverse("orders:start", args=[step.pk])
+    refused = tech.post(where, {"asked": []})
+    assert refused.status_code == 400 and "Name and date of birth" in refused["HX-Trigger"]
+    assert step.reread().state == states.SCHEDULED
+    assert 'name="asked"' in tech.get(reverse("orders:questions", args=[step.pk])).content.decode()
+    assert tech.post(where, ASKED).status_code == 204
+    asked = step.asked.get(key="identity")
+    assert step.reread().state == states.STARTED and asked.asked_by is not None
+    tech.post(reverse("orders:complete", args=[step.pk]))
+    deliver_owed(at=now())
+    reader = make_user("rade", Role.RADIOLOGIST, sites=(step.procedure.order.site,))
+    reader_sees = Client()
+    reader_sees.force_login(reader)
+    room = reader_sees.get(reverse("reporting:room", args=[ReadingItem.objects.get().pk])).content.decode()
+    assert "Asked before the exam" in room and asked.asked_by.display_name in room
+
+
+def test_the_board_is_sent_again_only_when_something_changed_and_shows_its_day_alone(tech: Client) -> None:
+    step = make_order(at=now()).procedures.get().steps.get()
+    tech.post(reverse("orders:start", args=[step.pk]), ASKED)
+    part = tech.get(reverse("orders:board"), {"part": "1"})
+    name = step.procedure.order.patient.display_name
+    assert f'<p class="name">{name}</p>' in part.content.decode(), "the name has a line of its own"
+    again = tech.get(reverse("orders:board"), {"part": "1"}, headers={"If-None-Match": part["ETag"]})
+    assert again.status_code == 304 and not again.content
+    Patient.objects.filter(pk=step.procedure.order.patient_id).update(allergies=["Iodine"], version=F("version") + 1)
+    fresh = tech.get(reverse("orders:board"), {"part": "1"}, headers={"If-None-Match": part["ETag"]})
+    assert "Allergy: Iodine" in fresh.content.decode()
+    tomorrow = f"{now() + timedelta(days=1):%Y-%m-%d}"
+    assert name not in tech.get(reverse("orders:board"), {"part": "1", "day": tomorrow}).content.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -9,11 +10,13 @@ from django.db import transaction
 from ris.audit.services import Actor, record
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
+from ris.people.models import User
 
 from .. import states
 from ..events import ExamReopened, OrderRevised, PatientArrived
 from ..intents import PerformedIntent
-from ..models import PerformedStep, ScheduledStep
+from ..models import AskedQuestion, PerformedStep, ScheduledStep
+from ..questions import Question
 from ..selectors import find_performed, get_step
 from .performed_steps import WRONG_ENTRY, complete_exam, discontinue_exam, emit_for_procedure, start_exam
 
@@ -74,6 +77,19 @@ def complete_by_hand(step_id: int, *, actor: Actor, at: datetime) -> PerformedSt
 def discontinue_by_hand(step_id: int, *, reason_code: str = "", actor: Actor, at: datetime) -> PerformedStep:
     """Discontinue the exam of this step. Refusals as :func:`complete_by_hand`."""
     return discontinue_exam(_get_mpps_uid(step_id), ended_at=at, reason_code=reason_code, actor=actor, at=at)
+
+
+@transaction.atomic
+def note_questions(step_id: int, questions: Iterable[Question], *, asker: User, actor: Actor, at: datetime) -> None:
+    """Keep that these were asked before the exam; once each, by who asked first. Raises NotFound."""
+    step, fresh = get_step(step_id), []
+    for question in questions:
+        said = {"text": question.text, "asked_by": asker, "at": at}
+        if AskedQuestion.objects.get_or_create(step=step, key=question.key, defaults=said)[1]:
+            fresh.append(question.key)
+    if fresh:
+        order = step.procedure.order
+        record(actor, "step.asked", step, patient_id=order.patient_id, at=at, order=order.pk, questions=fresh)
 
 
 @transaction.atomic

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,6 +26,7 @@ from ris.people.selectors import permissions_of, sites_for
 
 from .. import selectors, services, states
 from ..models import ScheduledStep
+from ..questions import Question, questions_for
 
 REASONS = {
     "110501": "Equipment failure",
@@ -51,8 +54,12 @@ def board(request: HttpRequest) -> HttpResponse:
     day = _read_day(request)
     sites = list(sites_for(user, Can.SEE_ORDERS))
     site = next((s for s in sites if str(s.pk) == request.GET.get("site")), sites[0] if sites else None)
+    steps = _steps_of(user, site, day) if site else ScheduledStep.objects.none()
+    mark = _mark_of(steps)
+    if request.GET.get("part") and request.headers.get("If-None-Match") == mark:
+        return HttpResponse(status=304, headers={"ETag": mark})
     context: dict[str, Any] = {
-        "lanes": _build_lanes(user, site, day) if site else [],
+        "lanes": _build_lanes(site, steps) if site else [],
         "site": site,
         "sites": sites,
         "day": day,
@@ -62,7 +69,9 @@ def board(request: HttpRequest) -> HttpResponse:
         "may_perform": Can.PERFORM_EXAMS in permissions_of(user),
     }
     if request.GET.get("part"):
-        return render(request, "orders/lanes.html", context)
+        response = render(request, "orders/lanes.html", context)
+        response["ETag"] = mark
+        return response
     record(actor_of(request), "board.view", user, at=now(), day=day.isoformat())
     return render(request, "orders/board.html", context)
 
@@ -71,12 +80,22 @@ def _read_day(request: HttpRequest) -> date:
     return day_or_none(request.GET.get("day", "")) or timezone.localdate()
 
 
-def _build_lanes(user: User, site: Site, day: date) -> list[dict[str, Any]]:
+def _steps_of(user: User, site: Site, day: date) -> QuerySet[ScheduledStep]:
     # Midnight to midnight by the clock of the user: a day of a clock change has 23 or 25 hours.
     since = timezone.make_aware(datetime.combine(day, time.min))
     until = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+    return selectors.board_steps(user, since=since, until=until, at=now()).filter(procedure__order__site=site)
+
+
+def _mark_of(steps: QuerySet[ScheduledStep]) -> str:
+    """An entity tag (RFC 9110 8.8.3) that changes with any step, order, patient or visit shown: one light query."""
+    versions = steps.values_list("pk", "version", "procedure__order__version", "procedure__order__patient__version",
+                                 "procedure__order__visit__pregnant", "device")  # fmt: skip
+    return f'"{hashlib.sha256(repr(list(versions)).encode()).hexdigest()[:32]}"'
+
+
+def _build_lanes(site: Site, steps: QuerySet[ScheduledStep]) -> list[dict[str, Any]]:
     by_device: dict[int | None, list[ScheduledStep]] = defaultdict(list)
-    steps = selectors.board_steps(user, since=since, until=until).filter(procedure__order__site=site)
     for step in steps.select_related("procedure__order__visit"):
         by_device[step.device_id].append(step)
     lanes = [_build_lane(device, by_device[device.pk]) for device in Device.objects.filter(site=site, active=True)]
@@ -98,8 +117,26 @@ def step(request: HttpRequest, step_id: int) -> HttpResponse:
     order = shown.procedure.order
     record(actor_of(request), "order.view", order, patient_id=order.patient_id, at=now())
     context = {"step": shown, "order": order, "patient": order.patient, "visit": order.visit, "reasons": REASONS,
+               "questions": _questions_of(shown), "asked": list(shown.asked.select_related("asked_by")),
                "may_perform": Can.PERFORM_EXAMS in permissions_of(user)}  # fmt: skip
     return render(request, "orders/step.html", context)
+
+
+@require_safe
+@page(Can.PERFORM_EXAMS)
+def questions(request: HttpRequest, step_id: int) -> HttpResponse:
+    """What is asked before the exam, to be ticked: the dialog that starts it."""
+    step = _get_step(request, step_id)
+    context = {"step": step, "patient": step.procedure.order.patient, "questions": _questions_of(step)}
+    return render(request, "orders/questions.html", context)
+
+
+def _questions_of(step: ScheduledStep) -> tuple[Question, ...]:
+    patient, procedure = step.procedure.order.patient, step.procedure
+    return questions_for(
+        modality=step.modality, exam=f"{procedure} {step.description}", laterality=procedure.laterality,
+        sex=patient.sex, birth_date=patient.birth_date, on=timezone.localdate(),
+    )  # fmt: skip
 
 
 @require_POST
@@ -122,8 +159,13 @@ def undo_arrival(request: HttpRequest, step_id: int) -> HttpResponse:
 @require_POST
 @page(Can.PERFORM_EXAMS)
 def start(request: HttpRequest, step_id: int) -> HttpResponse:
-    """The exam begins."""
+    """The exam begins. Refused until each of its questions was ticked (``asked``, the keys); they are kept."""
     step = _get_step(request, step_id)
+    questions = _questions_of(step)
+    ticked = {*request.POST.getlist("asked"), *step.asked.values_list("key", flat=True)}
+    if missing := [question.text for question in questions if question.key not in ticked]:
+        raise Invalid(f"Ask first, then tick: {'; '.join(missing)}.", at="asked")
+    services.note_questions(step.pk, questions, asker=user_of(request), actor=actor_of(request), at=now())
     services.start_by_hand(step.pk, actor=actor_of(request), at=now())
     return _confirm("Started.", undo=reverse("orders:undo-start", args=[step.pk]))
 
