@@ -3,7 +3,7 @@
 from django.urls import path
 
 from .api.urls import api_patterns as api_patterns
-from .pages import bell, cases, lead, reading_list, roster, rules
+from .pages import bell, cases, coordinator, lead, reading_list, roster, rules
 
 app_name = "worklist"
 
@@ -28,8 +28,9 @@ urlpatterns = [
     path("bell/seen/", bell.mark_seen, name="bell-seen"),
     path("reading/presence/", lead.set_presence, name="presence"),
     path("reading/hand-over/", lead.hand_over, name="hand-over"),
-    path("coordinator/", lead.show_coordinator, name="coordinator"),
-    path("coordinator/<int:escalation_id>/acknowledge/", lead.acknowledge, name="acknowledge"),
+    path("coordinator/", coordinator.show_coordinator, name="coordinator"),
+    path("coordinator/<int:escalation_id>/acknowledge/", coordinator.acknowledge, name="acknowledge"),
+    path("coordinator/cases/<int:item_id>/direct/", coordinator.direct, name="direct"),
     path("coverage/", lead.show_coverage, name="coverage"),
     path("roster/", roster.show_week, name="roster"),
     path("roster/new/", roster.add_shift, name="shift-new"),

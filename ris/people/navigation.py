@@ -54,12 +54,33 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
 }
 
 HOMES: tuple[tuple[Can, str], ...] = (
+    (Can.SET_UP, "people:alarms"),
+    (Can.LEAD_READING, "worklist:coordinator"),
     (Can.READ_CASES, "worklist:list"),
     (Can.PERFORM_EXAMS, "orders:board"),
     (Can.PLACE_ORDERS, "orders:list"),
     (Can.SEE_MESSAGES, "hl7:messages"),
-    (Can.SET_UP, "people:alarms"),
     (Can.SEE_REPORTS, "reporting:results"),
     (Can.SEE_AUDIT, "privacy:events"),
 )
 """Permission and first page; the first pair that fits counts, so the most specific work stands first."""
+
+ALARM_PAGES: dict[str, tuple[str, str]] = {
+    "sla-breach": ("worklist:list", "?list=overdue"),
+    "uncovered": ("worklist:coverage", ""),
+    "offer-unanswered": ("worklist:coordinator", ""),
+    "told-by-rule": ("worklist:list", "?list=all"),
+    "patient-identity": ("orders:identity", ""),
+    "exam-of-another-patient": ("dicom:exceptions", ""),
+    "images-of-another-patient": ("dicom:exceptions", ""),
+    "images-without-order": ("dicom:exceptions", ""),
+    "images-missing": ("dicom:exceptions", ""),
+    "reported-then-unlinked": ("dicom:exceptions", ""),
+    "archive-unreachable": ("dicom:devices", ""),
+    "hl7-message-invalid": ("hl7:messages", "?way=out"),
+    "hl7-message-refused": ("hl7:messages", "?way=out"),
+    "hl7-destination-down": ("hl7:messages", "?way=out"),
+    "hl7-answer-mismatch": ("hl7:messages", "?way=out"),
+    "critical-result-undelivered": ("hl7:undelivered", ""),
+}
+"""Kind of alarm → the page where its cause is dealt with, and its query string."""

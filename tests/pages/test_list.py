@@ -10,13 +10,14 @@ from django.test import Client
 from django.urls import reverse
 
 from ris.catalog.models import Site
+from ris.kernel.alarms import raise_alarm
 from ris.kernel.clock import now
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import Order, Study
 from ris.patients.models import Patient
 from ris.people.models import User
 from ris.people.roles import Role
-from tests.factories import TESTER, PatientFactory, make_user
+from tests.factories import TESTER, PatientFactory, make_order, make_user
 from worklist.models import ListView, Notice, ReadingItem
 from worklist.services import claim, take_over, write_list_entries, write_missing_entries
 
@@ -180,3 +181,31 @@ def test_one_box_goes_to_a_patient_a_case_and_a_page(radiologist: User, cases: d
     assert reverse("orders:board") in found("board")
     assert "Nothing is found" in found("nobody at all")
     assert client.get(reverse("go-to"), {"q": "zztestbravo"}).status_code == 405, "no name stands in an address"
+
+
+def test_the_lead_assigns_reserves_and_calls_from_the_coordinators_page(item: ReadingItem, site: Site) -> None:
+    lead = client_of(make_user("leada", Role.LEAD, sites=(site,), first_name="Lea", last_name="Lead"))
+    reader = make_user("radk", Role.RADIOLOGIST, sites=(site,))
+    where = reverse("worklist:direct", args=[item.pk])
+    lead.post(where, {"how": "assign", "to": reader.pk})
+    assert item.reread().assigned_to == reader
+    assert lead.post(where, {"how": "reserve", "to": reader.pk, "reason": ""}).status_code == 400
+    lead.post(where, {"how": "reserve", "to": reader.pk, "reason": "Knows the case"})
+    assert item.reread().reserved_for == reader
+    lead.post(where, {"how": "call", "to": reader.pk})
+    bell = client_of(reader).get(reverse("worklist:bell")).content.decode()
+    assert "Lea Lead calls you to" in bell and 'data-count="2"' in bell
+    assert client_of(reader).post(where, {"how": "call", "to": reader.pk}).status_code == 403
+
+
+def test_the_coordinators_page_weighs_the_coming_hours_and_its_alarms_lead_somewhere(site: Site) -> None:
+    lead = client_of(make_user("leada", Role.LEAD, sites=(site,)))
+    make_order(site=site, at=now() + timedelta(hours=2))
+    raise_alarm("critical-result-undelivered", "emr", at=now())
+    page = lead.get(reverse("worklist:coordinator")).content.decode()
+    booked = page.split("Exams booked")[1].split("</tr>")[0]
+    assert booked.count('<td class="right num">1</td>') == 1 and booked.count('<td class="right num">0</td>') == 11
+    assert "more than the readers have" in page, "nobody is on shift then"
+    assert f'<a href="{reverse("hl7:undelivered")}">Critical result undelivered</a>' in page
+    home = lead.get(reverse("people:home"))
+    assert home["Location"] == reverse("worklist:coordinator")

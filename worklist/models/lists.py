@@ -65,8 +65,8 @@ class ListView(models.Model):
 class Notice(models.Model):
     """Something that happened to a reader's case while they looked elsewhere; the bell shows it until they saw it."""
 
-    TAKEN, GIVEN = "taken", "given"
-    KINDS = [(TAKEN, "taken over"), (GIVEN, "handed over")]
+    TAKEN, GIVEN, CALLED = "taken", "given", "called"
+    KINDS = [(TAKEN, "taken over"), (GIVEN, "handed over"), (CALLED, "called for")]
 
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices")
     kind = models.CharField(max_length=8, choices=KINDS)

@@ -16,68 +16,16 @@ from ris.audit.services import record
 from ris.catalog.models import Subspecialty
 from ris.kernel.clock import now
 from ris.kernel.values import day_or_none, id_or_none, read_moment
-from ris.orders.result_delivery import count_undelivered
 from ris.people.http import actor_of, go, page, toast, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 
 from .. import selectors, services
-from ..models import Presence, ReadingItem
 from ..rules.score import RUNG_NAMES
-from ..selectors.access import colleague, colleagues
+from ..selectors.access import colleague
 from ..selectors.coverage import coverage
 from ..selectors.explain import explain
-from ..selectors.lead import open_escalations, visible_shifts
-from ..selectors.roster import on_shift
-from ..states import CLAIMED
-
-
-@require_safe
-@page(Can.LEAD_READING)
-def show_coordinator(request: HttpRequest) -> HttpResponse:
-    """What is about to be late, who is here, and who holds what."""
-    user, at = user_of(request), now()
-    if "X-By-Itself" not in request.headers:
-        record(actor_of(request), "worklist.view", user, at=at, list="coordinator")
-    context = {
-        "escalations": [{"row": row, "what": RUNG_NAMES.get(row.rung, "")} for row in open_escalations(user)[:100]],
-        "counts": selectors.counts(user, at=at),
-        "readers": _readers(user, at),
-        "colleagues": colleagues(user),
-        "undelivered": count_undelivered([site.pk for site in sites_for(user, Can.LEAD_READING)], at=at),
-    }
-    return render(request, "worklist/coordinator.html", context)
-
-
-def _readers(viewer: User, at: datetime) -> list[dict[str, Any]]:
-    """Who is on shift at the viewer's sites, with presence and load; and whoever holds a case without being on."""
-    shifts = set(visible_shifts(viewer).values_list("pk", flat=True))
-    duties = {pk: duty for pk, duty in on_shift(at).items() if duty.shift_id in shifts}
-    held: dict[int, list[ReadingItem]] = defaultdict(list)
-    claimed = selectors.visible_items(viewer).filter(state=CLAIMED).select_related("procedure")
-    for item in claimed.order_by("claimed_at"):
-        held[item.reader_id or 0].append(item)
-    presence = {row.reader_id: row for row in Presence.objects.filter(reader__in=[*duties, *held])}
-    people = User.objects.filter(pk__in=[*duties, *held]).order_by("last_name", "first_name", "username")
-    return [
-        {
-            "user": person,
-            "duty": duties.get(person.pk),
-            "presence": presence.get(person.pk),
-            "held": held[person.pk],
-            "minutes": sum(item.reading_minutes for item in held[person.pk]),
-        }
-        for person in people
-    ]
-
-
-@require_POST
-@page(Can.LEAD_READING)
-def acknowledge(request: HttpRequest, escalation_id: int) -> HttpResponse:
-    """The coordinator has seen to it."""
-    services.acknowledge(escalation_id, coordinator=user_of(request), actor=actor_of(request), at=now())
-    return go(request, reverse("worklist:coordinator"), "Noted as seen to.")
 
 
 @require_safe

@@ -8,7 +8,7 @@ stands around a case changed), ``sweep`` (what time brings about).
 from .assignment import accept_offer, decline_offer, offer_item, suggest_reader
 from .claims.claim import claim, take_over
 from .claims.deferral import park, resume, skip
-from .claims.handover import hand_over, redistribute, redistribute_from, reserve
+from .claims.handover import assign, call_reader, hand_over, redistribute, redistribute_from, reserve
 from .claims.leases import expire_leases, extend_lease, finish, pass_to_signer, release
 from .escalation import acknowledge, climb_due_rungs, widen_uncovered
 from .items import (
@@ -44,6 +44,8 @@ __all__ = [
     "add_shift",
     "advance_lanes",
     "alarm_missing_images",
+    "assign",
+    "call_reader",
     "cancel_item",
     "cancel_plans",
     "change_day",

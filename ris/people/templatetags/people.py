@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from ris.kernel.models import Alarm
 from ris.people.keys import BY_NAME, KEYS, RESERVED, key_caps
-from ris.people.navigation import NAVIGATION
+from ris.people.navigation import ALARM_PAGES, NAVIGATION
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 
@@ -61,6 +61,13 @@ def key_table() -> SafeString:
 def keycap(name: str) -> str:
     """The key of an action as it is drawn on its button; ``keys.js`` puts the person's own key there."""
     return key_caps(BY_NAME[name].default)
+
+
+@register.filter
+def alarm_page(kind: str) -> str:
+    """The address where the cause of an alarm is dealt with; empty for a kind that has none."""
+    route, query = ALARM_PAGES.get(kind, ("", ""))
+    return reverse(route) + query if route else ""
 
 
 @register.filter

@@ -135,3 +135,42 @@ def reserve(item_id: int, *, reader: User | None, reason: str, actor: Actor, at:
     record(actor, "item.reserve", item, patient_id=patient_id, reason=reason.strip(), at=at, reader=pk)
     doorbell.ring(WORKLIST_BELL)
     return item.reread()
+
+
+@transaction.atomic
+def assign(item_id: int, *, reader: User, actor: Actor, at: datetime) -> ReadingItem:
+    """Suggest a waiting case to a reader, whatever the rules say; their list and bell show it.
+
+    Raises NotFound, Invalid for a reader who does not read at the case's site, Conflict when it waits no more.
+    """
+    item = _directed(item_id, reader)
+    waits = ReadingItem.objects.filter(pk=item_id, version=item.version, state__in=states.WAITING)
+    if not waits.update(assigned_to=reader, assigned_at=at, version=F("version") + 1):
+        raise Conflict("Somebody has taken this case meanwhile, or it is over.")
+    Decision.objects.create(item=item, kind=Decision.ASSIGNED, at=at, reader=reader, body={"cause": "by the lead"})
+    emit(ItemAssigned(stream=item.accession, at=at, item_id=item_id, reader_id=reader.pk))
+    _note(item, reader, "item.assign", Notice.GIVEN, actor, at)
+    return item.reread()
+
+
+@transaction.atomic
+def call_reader(item_id: int, *, reader: User, caller: User, actor: Actor, at: datetime) -> None:
+    """Ring a reader's bell for a case; nothing of the case changes. Raises as :func:`assign`."""
+    _note(_directed(item_id, reader), reader, "item.call", Notice.CALLED, actor, at, caller)
+
+
+def _directed(item_id: int, reader: User) -> ReadingItem:
+    item = ReadingItem.objects.select_related("procedure__order").filter(pk=item_id, state__in=states.OPEN).first()
+    if item is None:
+        raise NotFound("There is no such open case.")
+    if not sites_for(reader, Can.READ_CASES).filter(pk=item.site_id).exists():
+        raise Invalid("This reader does not read at the case's site.", at="to")
+    return item
+
+
+def _note(
+    item: ReadingItem, reader: User, action: str, kind: str, actor: Actor, at: datetime, by: User | None = None
+) -> None:
+    notify(reader, kind, [item.pk], by=by, at=at)
+    record(actor, action, item, patient_id=item.procedure.order.patient_id, at=at, reader=reader.pk)
+    doorbell.ring(WORKLIST_BELL)
