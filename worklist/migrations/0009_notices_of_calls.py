@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('worklist', '0008_list_entries_views_and_notices'),
+        ("worklist", "0008_list_entries_views_and_notices"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='notice',
-            name='kind',
-            field=models.CharField(choices=[('taken', 'taken over'), ('given', 'handed over'), ('called', 'called for')], max_length=8),
+            model_name="notice",
+            name="kind",
+            field=models.CharField(
+                choices=[("taken", "taken over"), ("given", "handed over"), ("called", "called for")], max_length=8
+            ),
         ),
     ]

@@ -25,7 +25,7 @@ class ReadingItem(Stateful):
     """Numbers of the score that a page read once for all of its rows; no column."""
 
     standing: int = 0
-    """How it stands to the viewer of a list (``worklist.selectors.lists.standing_of``); no column."""
+    """How it stands to the viewer of a list (``worklist.selectors.lists.list_standing``); no column."""
 
     URGENCIES = [
         (1, "Critical"),

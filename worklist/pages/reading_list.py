@@ -23,9 +23,8 @@ from ris.people.selectors import permissions_of, sites_for
 from .. import selectors, services
 from ..models import Presence, ReadingItem
 from ..selectors.access import colleagues
-from ..selectors.list_query import COLUMNS, ListQuery, read_list_query, select_list
-from ..selectors.list_views import count_view, views_for
-from ..selectors.lists import rows_of, standing_of
+from ..selectors.list_query import COLUMNS, ListQuery, count_view, read_list_query, select_list, views_for
+from ..selectors.lists import list_standing, rows_of
 
 ROWS = 100
 """Rows of a page."""
@@ -135,7 +134,7 @@ def _page_of(request: HttpRequest, user: User, query: ListQuery) -> tuple[Page[A
 def _rows(user: User, query: ListQuery, ids: Any) -> list[ReadingItem]:
     items = rows_of(ids, at=now())
     for item in items:
-        item.standing = standing_of(item, user, query.name)
+        item.standing = list_standing(item, user, query.name)
     return items
 
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
 from django.utils.http import urlencode
 
 from ris.kernel.errors import Invalid
 from ris.kernel.values import id_or_none
 from ris.patients.matching import fold
 from ris.people.models import User
-from worklist.models import ReadingItem
+from worklist.models import ListView, ReadingItem
 
 from .lists import LISTS, reading_list
 
@@ -117,3 +118,20 @@ def select_list(viewer: User, query: ListQuery, *, at: datetime) -> QuerySet[Rea
             items = items.filter(entry__isnull=False)
         items = items.order_by(f"{sign}{column}", f"{sign}entry__pk" if of_entry else f"{sign}pk")
     return items
+
+
+MOST_VIEWS = 20
+
+
+def views_for(viewer: User) -> QuerySet[ListView]:
+    """The viewer's own views and those that others share, by name. A view shows each what they may see."""
+    return ListView.objects.filter(Q(owner=viewer) | Q(shared=True)).select_related("owner")[:MOST_VIEWS]
+
+
+def count_view(viewer: User, view: ListView, *, at: datetime) -> int | None:
+    """How many cases the view holds for this viewer; None for one that an older version of the list wrote."""
+    try:
+        query = read_list_query(QueryDict(view.query).dict(), default="all")
+    except Invalid:
+        return None
+    return select_list(viewer, query, at=at).count()

@@ -30,7 +30,7 @@ OWN_LISTS = ("reading", "mine")
 
 
 def _standing_sql(viewer: User, list_name: str) -> Case:
-    """:func:`standing_of` in SQL."""
+    """:func:`list_standing` in SQL."""
     own = [When(reader=viewer, state=CLAIMED, then=HELD), When(_meant_for(viewer), then=MEANT)]
     rest = [When(state__in=WAITING, then=WAITS), When(state=CLAIMED, then=OTHERS)]
     return Case(*(own if list_name in OWN_LISTS else ()), *rest, default=LAST)
@@ -40,7 +40,7 @@ def _meant_for(viewer: User) -> Q:
     return Q(state__in=WAITING) & (Q(assigned_to=viewer) | Q(reserved_for=viewer))
 
 
-def standing_of(item: ReadingItem, viewer: User, list_name: str) -> int:
+def list_standing(item: ReadingItem, viewer: User, list_name: str) -> int:
     """Where a case stands among the others of a list before urgency counts: HELD to LAST."""
     if item.state in WAITING:
         meant = list_name in OWN_LISTS and viewer.pk in (item.assigned_to_id, item.reserved_for_id)

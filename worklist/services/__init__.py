@@ -19,8 +19,7 @@ from .items import (
     start_clock_by_images,
     stop_awaiting,
 )
-from .list_entries import write_list_entries, write_missing_entries
-from .list_views import delete_view, save_view
+from .list_entries import delete_view, save_view, write_list_entries, write_missing_entries
 from .next_case.selection import next_case
 from .notices import notify, see_notices
 from .priors import cancel_plans, note_fetched, plan_priors

@@ -124,7 +124,7 @@ def step(request: HttpRequest, step_id: int) -> HttpResponse:
 
 @require_safe
 @page(Can.PERFORM_EXAMS)
-def questions(request: HttpRequest, step_id: int) -> HttpResponse:
+def show_questions(request: HttpRequest, step_id: int) -> HttpResponse:
     """What is asked before the exam, to be ticked: the dialog that starts it."""
     step = _get_step(request, step_id)
     context = {"step": step, "patient": step.procedure.order.patient, "questions": _questions_of(step)}
