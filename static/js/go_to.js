@@ -24,14 +24,16 @@ export function startGoTo() {
     button.addEventListener("click", () => { if (!dialog.open) { input.value = ""; shown = null; list.replaceChildren(); dialog.showModal(); input.focus(); find(); } });
   }
   input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(find, 120); });
+  list.addEventListener("click", (event) => { const option = event.target.closest("[data-url]"); if (option) location.assign(option.dataset.url); });
   input.addEventListener("keydown", async (event) => {
+    if (event.key === "Escape") { event.preventDefault(); dialog.close(); } // a search field would only empty itself
     const all = options(), at = all.findIndex((option) => option.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); choose(all[(at + (event.key === "ArrowDown" ? 1 : all.length - 1)) % all.length]); }
     if (event.key === "Enter") {
       event.preventDefault();
       clearTimeout(timer);
       if (input.value !== shown) await find(); // what was typed last counts, not what was found before
-      options().find((option) => option.getAttribute("aria-selected") === "true")?.querySelector("a").click();
+      options().find((option) => option.getAttribute("aria-selected") === "true")?.click();
     }
   });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
