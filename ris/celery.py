@@ -53,6 +53,7 @@ EVERY = {
     "interfaces.dicom.tasks.send_reports": 10.0,
     "interfaces.dicom.tasks.poll_archives": 60.0,
     "interfaces.dicom.tasks.forget": 3600.0,
+    "ris.patients.tasks.compare_patients": 15.0,
     "worklist.tasks.sweep": 15.0,
     "worklist.tasks.look_ahead": 300.0,
     "worklist.tasks.tell": 10.0,

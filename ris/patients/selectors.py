@@ -20,7 +20,7 @@ from ris.people.selectors import sites_for
 
 from .intents import names_a_person, series_of
 from .matching import fold
-from .models import Identifier, IdentityQuestion, Merge, Patient, PatientNameToken, Visit
+from .models import Identifier, IdentityQuestion, Merge, Patient, PatientNameToken, PossibleDuplicate, Visit
 from .search import PatientSearch, read_search
 
 
@@ -229,3 +229,22 @@ def identity_question_for(viewer: User, question_id: int) -> IdentityQuestion:
         if question is not None:
             return question
     raise NotFound("There is no such question.")
+
+
+def duplicates_for(viewer: User, *, decided: bool = False) -> QuerySet[PossibleDuplicate]:
+    """Possible duplicates of which the viewer may see both: the open ones, or those that were decided; newest first."""
+    rows = PossibleDuplicate.objects.select_related("first", "second")
+    rows = rows.prefetch_related("first__identifiers", "second__identifiers").order_by("-found_at", "-pk")
+    seen = visible_patients(viewer).values("pk")
+    if decided:  # of two who were merged one lives
+        return rows.exclude(state=PossibleDuplicate.OPEN).filter(Q(first__in=seen) | Q(second__in=seen))
+    return rows.filter(state=PossibleDuplicate.OPEN, first__in=seen, second__in=seen)
+
+
+def duplicate_for(viewer: User, duplicate_id: int) -> PossibleDuplicate:
+    """One of them, open or decided. Raises NotFound."""
+    for decided in (False, True):
+        row = duplicates_for(viewer, decided=decided).filter(pk=duplicate_id).first()
+        if row is not None:
+            return row
+    raise NotFound("There are no such two patients.")

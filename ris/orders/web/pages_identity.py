@@ -10,13 +10,19 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from ris.audit.services import record
+from ris.audit.services import record, record_shown
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
-from ris.kernel.values import id_or_none
-from ris.patients.models import IdentityQuestion
-from ris.patients.selectors import identity_question_for, identity_questions_for, merge_for
-from ris.patients.services import decide_identity, give_visit, unmerge_patients
+from ris.kernel.values import id_or_none, read_id
+from ris.patients.models import IdentityQuestion, PossibleDuplicate
+from ris.patients.selectors import (
+    duplicate_for,
+    duplicates_for,
+    identity_question_for,
+    identity_questions_for,
+    merge_for,
+)
+from ris.patients.services import decide_identity, give_visit, keep_apart, merge_duplicate, unmerge_patients
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
@@ -73,6 +79,36 @@ def decide(request: HttpRequest, question_id: int) -> HttpResponse:
     held = " The message that was held is taken again." if same and question.held else ""
     said = "Noted: the same person." if same else "Noted: another person. Have the sender correct the number."
     return go(request, reverse("orders:identity"), said + held)
+
+
+@require_GET
+@page(Can.SEPARATE_PATIENTS)
+def list_possible_duplicates(request: HttpRequest) -> HttpResponse:
+    """Two records that may be of one person, side by side. ``?show=decided``: those that were decided."""
+    user, decided = user_of(request), request.GET.get("show") == "decided"
+    rows = list(duplicates_for(user, decided=decided)[:MOST_SHOWN])
+    shown = ((patient, patient.pk) for row in rows for patient in (row.first, row.second))
+    record_shown(actor_of(request), "patient.view", shown, at=now())
+    context = {"rows": rows, "decided": decided, "open_count": duplicates_for(user).count()}
+    return render(request, "orders/duplicate_queue.html", context)
+
+
+@require_POST
+@page(Can.SEPARATE_PATIENTS)
+def decide_duplicate(request: HttpRequest, duplicate_id: int) -> HttpResponse:
+    """Merge the two into ``survivor``, or keep them apart for good (``outcome`` different), with a reason."""
+    row = duplicate_for(user_of(request), duplicate_id)
+    actor, at, reason = actor_of(request), now(), _read_reason(request)
+    outcome = request.POST.get("outcome", "")
+    if outcome == PossibleDuplicate.DIFFERENT:
+        keep_apart(row.pk, reason=reason, actor=actor, at=at)
+        return go(request, reverse("orders:duplicate-queue"), "Noted: two people. They are not asked about again.")
+    if outcome != PossibleDuplicate.MERGED:
+        raise Invalid("Say what they are: merged or different.", at="outcome")
+    survivor_id = read_id(request.POST.get("survivor", ""), at="survivor")
+    keep = merge_duplicate(row.pk, survivor_id=survivor_id, reason=reason, actor=actor, at=at)
+    text = "Merged. Numbers, visits and orders have moved; it can be undone on this page."
+    return go(request, reverse("orders:patient", args=[keep.pk]), text)
 
 
 def _row(question: IdentityQuestion) -> QuestionRow:

@@ -1,5 +1,6 @@
 """Promises about patients. Each is one transaction that audits itself and tells its events."""
 
+from .duplicates import find_duplicates, keep_apart, merge_duplicate
 from .identity import add_alias, authority_named, resolve_patient
 from .merging import (
     merge_patients,
@@ -35,8 +36,11 @@ __all__ = [
     "check_identity",
     "decide_identity",
     "find_doubt",
+    "find_duplicates",
     "give_visit",
     "is_decided_same",
+    "keep_apart",
+    "merge_duplicate",
     "merge_patients",
     "merge_visits",
     "move_identifiers",

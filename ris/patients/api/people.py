@@ -20,17 +20,15 @@ from ris.people.roles import Can
 from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
-from .intents import PatientIntent
-from .models import Identifier, IdentityQuestion, Merge, Patient
-from .selectors import (
-    identity_question_for,
-    identity_questions_for,
+from ..intents import PatientIntent
+from ..models import Identifier, Merge, Patient
+from ..selectors import (
     merge_for,
     merges_of,
     patients_matching,
     visible_patients,
 )
-from .services import decide_identity, resolve_patient, unmerge_patients
+from ..services import resolve_patient, unmerge_patients
 
 
 class IdentifierSerializer(serializers.ModelSerializer[Identifier]):
@@ -161,60 +159,3 @@ class SeparateView(APIView):
         merge = merge_for(user, merge_id)
         done = unmerge_patients(merge.pk, reason=form.validated_data["reason"], actor=actor_of(request), at=now())
         return Response(MergeSerializer(done).data)
-
-
-class IdentityQuestionSerializer(serializers.ModelSerializer[IdentityQuestion]):
-    """``said`` beside what is known of ``patient``; ``differing`` names the traits that do not fit."""
-
-    class Meta:
-        model = IdentityQuestion
-        fields = [
-            "id", "patient", "said", "verdict", "differing", "source", "held", "state", "asked_at", "last_at", "times",
-            "decided_at", "decided_by", "reason",
-        ]  # fmt: skip
-        read_only_fields = fields
-
-
-class IdentityForm(ReasonForm):
-    """Whether it is the same person, and how one knows."""
-
-    same = serializers.BooleanField()
-
-
-class IdentityQuestionsView(APIView):
-    """Questions of identity that wait for a person."""
-
-    permission_classes = [IsAuthenticated]
-
-    @extend_schema(responses=IdentityQuestionSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        """The open ones about patients at the caller's sites, at most 200. Needs ``separate_patients``."""
-        user = user_of(request)
-        require(user, Can.SEPARATE_PATIENTS)
-        rows = list(identity_questions_for(user)[:200])
-        for row in rows:
-            record(actor_of(request), "patient.view", row.patient, patient_id=row.patient_id, at=now())
-        return Response(IdentityQuestionSerializer(rows, many=True).data)
-
-
-class IdentityQuestionView(APIView):
-    """Decides one."""
-
-    permission_classes = [IsAuthenticated]
-
-    @extend_schema(request=IdentityForm, responses=IdentityQuestionSerializer)
-    def post(self, request: Request, question_id: int) -> Response:
-        """Say whether it is the same person. Needs ``separate_patients``. 409 when it was decided already."""
-        user = user_of(request)
-        require(user, Can.SEPARATE_PATIENTS)
-        form = IdentityForm(data=request.data)
-        form.is_valid(raise_exception=True)
-        question = identity_question_for(user, question_id)
-        decide_identity(
-            question.pk,
-            same=form.validated_data["same"],
-            reason=form.validated_data["reason"],
-            actor=actor_of(request),
-            at=now(),
-        )
-        return Response(IdentityQuestionSerializer(identity_question_for(user, question_id)).data)
