@@ -26,7 +26,10 @@ WITHDRAWN = "D"
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentIntent:
-    """A document as it was read. ``status``: P, F, C, or D: its sender takes it back. ``dated_at`` is aware."""
+    """A document as it was read. ``status``: P, F, C, or D: its sender takes it back. ``dated_at`` is aware.
+
+    ``replaces``: number of the document of the same sender whose place it takes.
+    """
 
     source: str
     number: str
@@ -36,6 +39,7 @@ class DocumentIntent:
     content: bytes
     status: str
     dated_at: datetime
+    replaces: str = ""
 
 
 @transaction.atomic
@@ -68,6 +72,10 @@ def keep_document(
     later = same_kind.filter(dated_at__gt=intent.dated_at).exists() if intent.number else False
     if intent.number and not later:
         same_kind.update(replaced_at=at)
+    if intent.replaces:
+        OutsideDocument.objects.filter(
+            source=intent.source, number=intent.replaces, patient=patient, replaced_at=None
+        ).update(replaced_at=at)
     document = OutsideDocument.objects.create(
         patient=patient, procedure=procedure, accession=accession, source=intent.source, number=intent.number,
         title=intent.title, author=intent.author, media_type=intent.media_type, content=intent.content, sha256=digest,

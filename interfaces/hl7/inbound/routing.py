@@ -15,6 +15,7 @@ from .adt_moves import change_visit_number, merge_accounts, move_numbers, move_v
 from .appointments import apply_appointment
 from .context import Incoming
 from .orders.handler import apply_orders
+from .results.document_handler import apply_document
 from .results.result_handler import apply_results
 
 Handler = Callable[[Incoming], str]
@@ -74,6 +75,10 @@ MESSAGES: dict[str, Entry] = {
     "SIU^S16": Entry(apply_appointment, ("SCH", "PID"), "Appointment discontinued; the order waits"),
     "SIU^S17": Entry(apply_appointment, ("SCH", "PID"), "Appointment deleted; the order waits"),
     "SIU^S26": Entry(apply_appointment, ("SCH", "PID"), "Patient did not come; the order waits"),
+    "MDM^T02": Entry(apply_document, ("PID", "TXA"), "Document of another system, kept with its exam or patient"),
+    "MDM^T08": Entry(apply_document, ("PID", "TXA"), "Document edited: the new text takes its place"),
+    "MDM^T10": Entry(apply_document, ("PID", "TXA"), "Document replaced by another (TXA-13)"),
+    "MDM^T11": Entry(apply_document, ("PID", "TXA"), "Document cancelled: it is withdrawn"),
     "ORU^R01": Entry(
         apply_results,
         (),
@@ -90,7 +95,11 @@ VERSIONS = frozenset([
 PROCESSING_IDS = frozenset({"", "P", "T", "D"})
 ORDER_SEGMENTS = frozenset({"ORC", "OBR"})
 # Events of table 0003 that an EMR's feed has beside those that are applied here.
-_EVENTS = {"ADT": re.compile(r"A(0[1-9]|[1-5]\d|6[0-2])"), "SIU": re.compile(r"S(1[2-9]|2[0-6])")}
+_EVENTS = {
+    "ADT": re.compile(r"A(0[1-9]|[1-5]\d|6[0-2])"),
+    "MDM": re.compile(r"T(0[1-9]|1[01])"),
+    "SIU": re.compile(r"S(1[2-9]|2[0-6])"),
+}
 
 
 def find_entry(header: Header, message: Message, peer: Peer) -> Entry | Fault | str:
