@@ -28,6 +28,7 @@ from .serializers import (
     ReleasedReportSerializer,
     ReleaseForm,
     ReportSerializer,
+    RetractionForm,
     SignForm,
     TextForm,
     VersionSerializer,
@@ -133,7 +134,7 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @action(detail=True)
     def versions(self, request: Request, pk: str) -> Response:
         """All that was released, in order; seeing it is audited."""
-        versions = selectors.versions_of(self._seen("report.view"))
+        versions = selectors.versions_for(user_of(request), self._seen("report.view"))
         return Response(VersionSerializer(versions, many=True, context={"request": request}).data)
 
     @extend_schema(request=AddendumForm, responses={201: VersionSerializer})
@@ -163,6 +164,18 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         fields = dict(form.validated_data)
         upon = {name: fields.pop(name) for name in ("revision", "reason", "overrides")}
         version = services.correct(report.pk, reader=user, sections=fields, actor=actor_of(request), at=now(), **upon)
+        return _version(request, version)
+
+    @extend_schema(request=RetractionForm, responses={201: VersionSerializer})
+    @action(detail=True, methods=["post"])
+    def retract(self, request: Request, pk: str) -> Response:
+        """Take the whole report back; receivers are told."""
+        form = RetractionForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = user_of(request)
+        require(user, Can.RETRACT_REPORTS)
+        report = self.get_object()
+        version = services.retract(report.pk, reader=user, actor=actor_of(request), at=now(), **form.validated_data)
         return _version(request, version)
 
     def _seen(self, action_name: str) -> Report:

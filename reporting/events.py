@@ -33,5 +33,10 @@ class AddendumAdded(ReportEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportRetracted(ReportEvent):
+    """A whole report was taken back; nothing of it holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportCorrected(ReportEvent):
     """A corrected text took the place of a final one, which stays as an earlier version."""

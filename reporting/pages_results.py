@@ -52,7 +52,7 @@ def prior(request: HttpRequest, report_id: int) -> HttpResponse:
 def results(request: HttpRequest) -> HttpResponse:
     """Released reports that the viewer may see, newest first. A referrer: those of their own orders."""
     user = user_of(request)
-    reports = selectors.visible_reports(user).filter(state__in=selectors.RELEASED)
+    reports = selectors.released(selectors.visible_reports(user))
     text = request.GET.get("accession", "").strip()
     if text:
         reports = reports.filter(item__accession__istartswith=text)
@@ -76,7 +76,7 @@ def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
     report = selectors.report_for(user, report_id)
     order = report.procedure.order
     record(actor_of(request), "report.view", report, patient_id=order.patient_id, at=now())
-    versions = list(selectors.versions_of(report))
+    versions = list(selectors.versions_for(user, report))
     if not versions:
         raise NotFound("Nothing was released of this report yet.")
     last, cans = versions[-1], permissions_of(user)
@@ -84,6 +84,7 @@ def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
         "report": report, "order": order, "patient": order.patient, "versions": versions, "last": last,
         "shown": holding(last), "critical": critical_of(last), "final": report.state == states.FINAL,
         "intact": services.broken_version(report) is None, "may_correct": selectors.may_correct(user, report),
+        "may_retract": selectors.may_retract(user, report), "retracted": last.kind == last.RETRACTED,
         "deliveries": list_deliveries([report.procedure_id])[report.procedure_id],
         "sees_messages": Can.SEE_MESSAGES in cans, "sees_item": Can.SEE_WORKLIST in cans,
         "may_read": Can.READ_CASES in cans,

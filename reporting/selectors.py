@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, F, IntegerField, Min, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Min, Q, QuerySet, Value, When
 
+from ris.kernel.db.transitions import StatefulQuerySet
 from ris.kernel.errors import Conflict, Forbidden, NotFound
 from ris.orders.models import RequestedProcedure
 from ris.orders.selectors import orders_of_referrer
@@ -21,12 +22,12 @@ from . import states
 from .checks import Communication, Facts, PriorExam, side_of_procedure
 from .models import OutsideDocument, Report, ReportVersion
 
-RELEASED = (states.PRELIMINARY, states.FINAL)
+RELEASED = (states.PRELIMINARY, states.RETURNED, states.FINAL, states.RETRACTED)
 MOST_PRIORS = 200
 """Of a patient that are compared with: more were never seen, and each costs a comparison."""
 
 
-def visible_reports(viewer: User) -> QuerySet[Report]:
+def visible_reports(viewer: User) -> StatefulQuerySet[Report]:
     """Reports at the viewer's sites: those who read see drafts, others what was released.
 
     A referrer without any other role sees the reports of their own orders only.
@@ -38,10 +39,15 @@ def visible_reports(viewer: User) -> QuerySet[Report]:
     reports = Report.objects.filter(item__site__in=sites).select_related("author", "item__procedure__order__patient")
     if Can.READ_CASES in cans:
         return reports
-    reports = reports.filter(state__in=RELEASED)
+    reports = released(reports)
     if has_role(viewer, Role.REFERRER) and Can.SEE_ORDERS not in cans:
         reports = reports.filter(procedure__order__in=orders_of_referrer(viewer).values("pk"))
     return reports
+
+
+def released(reports: StatefulQuerySet[Report]) -> StatefulQuerySet[Report]:
+    """Those of which something was released: also those that are written anew after a retraction."""
+    return reports.filter(Q(state__in=RELEASED) | Q(edition__gt=1))
 
 
 def report_for(viewer: User, report_id: int) -> Report:
@@ -60,6 +66,35 @@ def report_of_item(viewer: User, item_id: int) -> Report | None:
 def versions_of(report: Report) -> QuerySet[ReportVersion]:
     """What was released of the report, in order, with authors and overrides."""
     return report.versions.select_related("author", "first_author").prefetch_related("overrides").order_by("number")
+
+
+def versions_for(viewer: User, report: Report) -> QuerySet[ReportVersion]:
+    """The same, as the viewer may see them: what was retracted is read by those who read cases only, since it may be of
+    another patient; others see that it was retracted."""
+    versions = versions_of(report)
+    if Can.READ_CASES in permissions_of(viewer):
+        return versions
+    gone = report.versions.filter(kind=ReportVersion.RETRACTED).values("edition")
+    return versions.exclude(Q(edition__in=gone) & ~Q(kind=ReportVersion.RETRACTED))
+
+
+def may_retract(viewer: User, report: Report) -> bool:
+    """Whether the viewer may take the report back, as it stands now."""
+    stands = report.state in states.RETRACT.sources
+    return stands and sites_for(viewer, Can.RETRACT_REPORTS).filter(pk=report.item.site_id).exists()
+
+
+_FHIR_OF_FINAL = {ReportVersion.ADDENDUM: "appended", ReportVersion.CORRECTED: "corrected"}
+_FHIR = {states.PRELIMINARY: "preliminary", states.RETURNED: "preliminary", states.RETRACTED: "entered-in-error",
+         states.CANCELLED: "cancelled", states.DRAFT: "registered"}  # fmt: skip
+
+
+def fhir_status(report: Report) -> str:
+    """DiagnosticReport.status of the report as it stands (FHIR R4, value set diagnostic-report-status)."""
+    if report.state != states.FINAL:
+        return _FHIR[report.state]
+    last = report.versions.order_by("-number").first()
+    return _FHIR_OF_FINAL.get(last.kind, "final") if last else "final"
 
 
 def may_correct(viewer: User, report: Report) -> bool:

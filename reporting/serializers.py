@@ -14,7 +14,7 @@ from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 
 from .checks import SECTIONS, Text, remarks
-from .models import AGREEMENTS, CRITICAL_LEVELS, Report, ReportVersion
+from .models import AGREEMENTS, CRITICAL_LEVELS, RETRACTIONS, Report, ReportVersion
 from .services.handovers import undecided_handover
 
 
@@ -27,9 +27,9 @@ class VersionSerializer(serializers.ModelSerializer[ReportVersion]):
     class Meta:
         model = ReportVersion
         fields = [
-            "id", "number", "kind", *SECTIONS, "addendum", "reason", "critical_level", "critical_finding",
-            "critical_at", "author", "author_name", "first_author", "agreement", "agreement_note", "signed_at",
-            "sha256", "overrides", "contributors",
+            "id", "number", "edition", "kind", "retraction", *SECTIONS, "addendum", "reason", "critical_level",
+            "critical_finding", "critical_at", "author", "author_name", "first_author", "agreement", "agreement_note",
+            "signed_at", "sha256", "overrides", "contributors",
         ]  # fmt: skip
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -153,6 +153,14 @@ class CorrectionForm(TextForm, OverridesForm):
     """The whole text of a correction, and why it is made."""
 
     reason = serializers.CharField(max_length=250)
+
+
+class RetractionForm(serializers.Serializer[Any]):
+    """Why a whole report is taken back, and whether the exam is read again."""
+
+    cause = serializers.ChoiceField(RETRACTIONS)
+    reason = serializers.CharField(max_length=250)
+    read_again = serializers.BooleanField(default=True)
 
 
 class AddendumForm(CriticalForm):

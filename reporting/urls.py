@@ -4,7 +4,7 @@ from django.urls import path
 
 from ris.kernel.api import IdRouter
 
-from . import pages, pages_results
+from . import pages, pages_life, pages_results
 from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
 from .drafts import pages as draft_pages
 from .drafts.api import HandoverView, TextDraftViewSet
@@ -39,6 +39,8 @@ urlpatterns = [
         for kind in TextDraft.KINDS
     ),
     path("texts/<int:text_id>/close/", draft_pages.close, name="text-close"),
+    path("drafts/", pages_life.drafts, name="drafts"),
+    path("results/<int:report_id>/retract/", pages_life.retract, name="retract"),
     path("texts/session/", draft_pages.session, name="session"),
     path("reading/<int:item_id>/writing/", writing_pages.help_for, name="writing"),
     path("reading/<int:item_id>/insert/", writing_pages.insert, name="insert"),

@@ -22,6 +22,8 @@ TAKE_OVER = step("take over", [CLAIMED], CLAIMED)
 FINISH = step("finish", [CLAIMED], FINAL)
 CANCEL = step("cancel", OPEN, CANCELLED)
 REOPEN = step("open again", [CANCELLED], UNREAD)
+READ_AGAIN = step("read again", [FINAL, PRELIMINARY, CLAIMED, PARKED, UNREAD], UNREAD)
+"""Its report was retracted: somebody reads the exam as if nobody had."""
 
 # Each of these has a twin, since an item that carries a resident's preliminary report goes back to
 # those who may sign it, and one that does not goes back to all.

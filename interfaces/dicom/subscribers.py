@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from reporting.events import AddendumAdded, PreliminaryReleased, ReportCorrected, ReportEvent, ReportSigned
+from reporting.events import (
+    AddendumAdded,
+    PreliminaryReleased,
+    ReportCorrected,
+    ReportEvent,
+    ReportRetracted,
+    ReportSigned,
+)
 from ris.audit.services import Actor
 from ris.kernel.events import subscribe
 from ris.orders.events import (
@@ -22,7 +29,7 @@ from ris.patients.events import IdentityDecided
 
 from .prefetch.planning import request_priors, stop_prefetch
 from .reconciliation.services import alarm_reported, link_recognised
-from .reports.services import queue_version
+from .reports.services import queue_version, withdraw_report
 
 
 @subscribe(IdentityDecided, name="dicom.link_after_identity")
@@ -64,10 +71,16 @@ def stop_prefetch_of_procedure(event: ProcedureCancelled) -> None:
     stop_prefetch(event.procedure_id, at=event.at)
 
 
-@subscribe(PreliminaryReleased, ReportSigned, AddendumAdded, ReportCorrected, name="dicom.queue_report_for_archives")
+@subscribe(
+    PreliminaryReleased, ReportSigned, AddendumAdded, ReportCorrected, ReportRetracted,
+    name="dicom.queue_report_for_archives",
+)  # fmt: skip
 def queue_report(event: ReportEvent) -> None:
     """One subscriber for all, so that of one report they are owed in order."""
-    queue_version(event.version_id, at=event.at)
+    if isinstance(event, ReportRetracted):
+        withdraw_report(event.version_id, at=event.at)
+    else:
+        queue_version(event.version_id, at=event.at)
 
 
 @subscribe(ExamUnlinked, name="dicom.check_report_of_unlinked_exam")

@@ -9,7 +9,9 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
 
-from ..models import TextDraft
+from .. import states
+from ..checks import SECTIONS
+from ..models import Report, TextDraft
 
 
 def visible_texts(viewer: User) -> QuerySet[TextDraft]:
@@ -36,3 +38,17 @@ def own_text(viewer: User, item_id: int, kind: str) -> TextDraft | None:
 def report_texts(viewer: User, item_id: int) -> list[TextDraft]:
     """Words that found the case in other hands, for their author and for who holds the case."""
     return list(visible_texts(viewer).filter(item=item_id, kind=TextDraft.REPORT))
+
+
+def unsigned_drafts(viewer: User, *, everybody: bool = False) -> QuerySet[Report]:
+    """Drafts with words that nobody signed or released, the oldest first: the viewer's own, or of all whom they lead.
+
+    A case that somebody reads at this moment is left out of one's own list unless the viewer holds it.
+    """
+    can = Can.LEAD_READING if everybody else Can.READ_CASES
+    sites = list(sites_for(viewer, can).values_list("pk", flat=True))
+    rows = Report.objects.filter(state__in=[states.DRAFT, states.RETURNED], item__site__in=sites)
+    rows = rows.exclude(**dict.fromkeys(SECTIONS, ""))
+    if not everybody:
+        rows = rows.filter(author=viewer).exclude(~Q(item__reader=viewer) & Q(item__state="claimed"))
+    return rows.select_related("author", "item__reader", "procedure__order__patient").order_by("saved_at", "pk")

@@ -4,11 +4,12 @@ from ..search.models import SavedSearch, SearchRow
 from ..writing.models import Insertion, Macro, ReportTemplate, TemplateVersion
 from .documents import OutsideDocument
 from .drafts import DraftHandover, TextDraft
-from .reports import AGREEMENTS, CRITICAL_LEVELS, Criticality, Override, Report, ReportVersion
+from .reports import AGREEMENTS, CRITICAL_LEVELS, RETRACTIONS, Criticality, Override, Report, ReportVersion
 
 __all__ = [
     "AGREEMENTS",
     "CRITICAL_LEVELS",
+    "RETRACTIONS",
     "Criticality",
     "DraftHandover",
     "Insertion",

@@ -19,6 +19,13 @@ CRITICAL_LEVELS = [
 ]
 """How soon somebody must be told of a finding: categories 1, 2 and 3 of actionable findings (ACR; IHE RAD RD)."""
 
+RETRACTIONS = [
+    ("wrong patient", "Reported on the wrong patient"),
+    ("wrong exam", "Reported on the wrong exam"),
+    ("other", "For another reason"),
+]
+"""Why a whole report is taken back."""
+
 AGREEMENTS = [("agree", "Agrees"), ("minor", "Minor discrepancy"), ("major", "Major discrepancy")]
 """What the signer says of another's preliminary report; RADPEER scores 1, 2 and 3."""
 
@@ -51,6 +58,7 @@ class Report(Stateful, Criticality):
     impression = models.TextField(blank=True)
     revision = models.PositiveIntegerField(default=0, help_text="Grows with each save of the draft.")
     saved_at = models.DateTimeField(null=True, blank=True)
+    edition = models.PositiveSmallIntegerField(default=1, help_text="Grows when it is written anew after a retraction.")
     dictated_sha256 = models.CharField(
         max_length=64, blank=True, help_text="Of the text that another system dictated: while it stands, nobody wrote."
     )
@@ -58,7 +66,17 @@ class Report(Stateful, Criticality):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=[states.DRAFT, states.PRELIMINARY, states.FINAL]), name="report_state"
+                condition=Q(
+                    state__in=[
+                        states.DRAFT,
+                        states.PRELIMINARY,
+                        states.RETURNED,
+                        states.FINAL,
+                        states.RETRACTED,
+                        states.CANCELLED,
+                    ]
+                ),
+                name="report_state",
             )
         ]
 
@@ -70,9 +88,11 @@ class ReportVersion(Criticality):
     """What was released, word for word. Append-only: the database refuses UPDATE and DELETE."""
 
     PRELIMINARY, FINAL, ADDENDUM, CORRECTED = "preliminary", "final", "addendum", "corrected"
+    RETRACTED = "retracted"
 
     report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveSmallIntegerField()
+    edition = models.PositiveSmallIntegerField(default=1, help_text="The report's, when it was released.")
     kind = models.CharField(max_length=12)
     technique = models.TextField(blank=True)
     comparison = models.TextField(blank=True)
@@ -88,7 +108,8 @@ class ReportVersion(Criticality):
         related_name="+",
         help_text="Whose preliminary report was signed, if another's.",
     )
-    reason = models.CharField(max_length=250, blank=True, help_text="Why the report was corrected.")
+    reason = models.CharField(max_length=250, blank=True, help_text="Why the report was corrected or retracted.")
+    retraction = models.CharField(max_length=16, blank=True, choices=RETRACTIONS)
     agreement = models.CharField(
         max_length=8, blank=True, choices=AGREEMENTS, help_text="With the first author's preliminary report."
     )
@@ -106,13 +127,20 @@ class ReportVersion(Criticality):
         ordering = ["report", "number"]
         constraints = [
             models.UniqueConstraint(fields=["report", "number"], name="report_version_once"),
-            models.UniqueConstraint(fields=["report"], condition=Q(kind="final"), name="report_one_final"),
+            models.UniqueConstraint(fields=["report", "edition"], condition=Q(kind="final"), name="report_one_final"),
             models.CheckConstraint(
-                condition=Q(kind__in=["preliminary", "final", "addendum", "corrected"]), name="report_version_kind"
+                condition=Q(kind__in=["preliminary", "final", "addendum", "corrected", "retracted"]),
+                name="report_version_kind",
             ),
             models.CheckConstraint(
-                condition=Q(kind="corrected", reason__gt="") | (~Q(kind="corrected") & Q(reason="")),
-                name="report_version_corrected_with_reason",
+                condition=Q(kind__in=["corrected", "retracted"], reason__gt="")
+                | (~Q(kind__in=["corrected", "retracted"]) & Q(reason="")),
+                name="report_version_changed_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="retracted", retraction__in=[cause for cause, _ in RETRACTIONS])
+                | (~Q(kind="retracted") & Q(retraction="")),
+                name="report_version_retraction",
             ),
             models.CheckConstraint(
                 condition=Q(critical_level="", critical_finding="", critical_at=None)

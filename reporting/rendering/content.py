@@ -21,6 +21,7 @@ STATUS = {
     ReportVersion.FINAL: "Final report",
     ReportVersion.ADDENDUM: "Final report with addendum",
     ReportVersion.CORRECTED: "Corrected report",
+    ReportVersion.RETRACTED: "Retracted report",
 }
 
 
@@ -37,19 +38,22 @@ def holding(version: ReportVersion) -> list[ReportVersion]:
     """The versions that together are the report as of ``version``, in the order of reading.
 
     A correction takes the place of the text that it corrects; an addendum follows the text that it adds to,
-    and stays when that text is corrected later. A preliminary stands alone.
+    and stays when that text is corrected later. A preliminary stands alone, and so does a retraction: nothing of what
+    was retracted holds, then or in the report that is written anew (its next edition).
     """
-    if version.kind == ReportVersion.PRELIMINARY:
+    if version.kind in (ReportVersion.PRELIMINARY, ReportVersion.RETRACTED):
         return [version]
-    so_far = version.report.versions.filter(number__lte=version.number).select_related("author", "first_author")
+    so_far = version.report.versions.filter(number__lte=version.number, edition=version.edition)
+    so_far = so_far.select_related("author", "first_author")
     return holding_among(list(so_far.order_by("number")))
 
 
 def holding_among(versions: list[ReportVersion]) -> list[ReportVersion]:
     """What :func:`holding` gives for the last of these: all versions of a report up to it, by number."""
-    if not versions or versions[-1].kind == ReportVersion.PRELIMINARY:
+    if not versions or versions[-1].kind in (ReportVersion.PRELIMINARY, ReportVersion.RETRACTED):
         return versions[-1:]
-    signed = [version for version in versions if version.kind != ReportVersion.PRELIMINARY]
+    edition = versions[-1].edition
+    signed = [row for row in versions if row.kind != ReportVersion.PRELIMINARY and row.edition == edition]
     # The newest text counts alone: a correction takes the place of all texts before it.
     text = [version for version in signed if version.kind != ReportVersion.ADDENDUM][-1:]
     return [*text, *(version for version in signed if version.kind == ReportVersion.ADDENDUM)]

@@ -47,6 +47,9 @@ def _remarks(version: ReportVersion) -> list[str]:
     remarks = []
     if version.kind == ReportVersion.PRELIMINARY:
         remarks.append("Not yet signed by a radiologist; it may change.")
+    if version.kind == ReportVersion.RETRACTED:
+        cause = version.get_retraction_display()
+        remarks.append(f"Retracted: do not rely on what was sent before. {cause}: {clean(version.reason)}")
     text = holding(version)[0]
     if text.kind == ReportVersion.CORRECTED:
         remarks.append(f"Takes the place of what was signed before. Corrected because: {clean(text.reason)}")
@@ -62,7 +65,8 @@ def _signature(version: ReportVersion) -> str:
 
 def _ending(version: ReportVersion) -> str:
     """Who stands for the text: a preliminary is released, not signed."""
-    return f"{'Released' if version.kind == ReportVersion.PRELIMINARY else 'Signed'}: {_signature(version)}"
+    word = {ReportVersion.PRELIMINARY: "Released", ReportVersion.RETRACTED: "Retracted"}.get(version.kind, "Signed")
+    return f"{word}: {_signature(version)}"
 
 
 def _moment(at: datetime, version: ReportVersion) -> str:

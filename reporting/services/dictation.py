@@ -56,6 +56,8 @@ def take_dictation(
     elif {name: getattr(report, name) for name in SECTIONS} == text:
         return report
     else:
+        if report.state == states.CANCELLED:  # the exam stands again, and nobody has claimed it yet
+            report = Report.objects.take(states.OPEN_AGAIN, report.pk)
         _rewrite(report, author, text, at)
     action = "report.dictation-withdrawn" if status == WITHDRAWN else "report.dictate"
     patient_id = item.procedure.order.patient_id

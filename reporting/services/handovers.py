@@ -31,11 +31,18 @@ def begin_draft(item_id: int, *, reader_id: int, at: datetime) -> None:
         Report.objects.get_or_create(
             item=item, defaults={"procedure_id": item.procedure_id, "author_id": reader_id, "state": states.DRAFT}
         )
+    elif report.state == states.CANCELLED:
+        Report.objects.take(states.OPEN_AGAIN, report.pk)
     elif _has_words_of_another(report, reader_id):
         DraftHandover.objects.create(
             report=report, from_author_id=report.author_id, to_reader_id=reader_id, sections=_texts(report),
             saved_at=report.saved_at, handed_at=at,
         )  # fmt: skip
+
+
+def cancel_draft(item_id: int) -> None:
+    """The exam is cancelled: its draft is no longer written. A report that was released stays as it is."""
+    Report.objects.filter(item=item_id).take_all(states.CANCEL)
 
 
 def _texts(report: Any) -> dict[str, str]:

@@ -33,6 +33,7 @@ from .handovers import contributors_of, refuse_undecided
 
 _SINCE_CORRECTIONS = (
     "reason", "critical_level", "critical_finding", "agreement", "agreement_note", "contributors", "shown",
+    "retraction",
 )  # fmt: skip
 """Columns that are younger than the first versions; sealed only where they are not empty."""
 
@@ -170,7 +171,13 @@ def append_version(report: Report, kind: str, author: User, at: datetime, **colu
     # Number and seal follow those of the newest version, whatever its kind: one chain a report.
     before = report.versions.order_by("-number").first()
     version = ReportVersion(
-        report=report, number=before.number + 1 if before else 1, kind=kind, author=author, signed_at=at, **columns
+        report=report,
+        number=before.number + 1 if before else 1,
+        edition=report.edition,
+        kind=kind,
+        author=author,
+        signed_at=at,
+        **columns,
     )
     version.sha256 = seal(version, before.sha256 if before else "")
     version.save(force_insert=True)
@@ -215,10 +222,12 @@ def seal(version: ReportVersion, before: str) -> str:
         "at": version.signed_at.astimezone(UTC).isoformat(),
         "addendum": version.addendum,
     }
-    if version.kind != ReportVersion.ADDENDUM:
+    if version.kind not in (ReportVersion.ADDENDUM, ReportVersion.RETRACTED):
         body |= {name: getattr(version, name) for name in SECTIONS}
     # Empty ones are left out, because versions that were sealed before these columns existed have none.
     body |= {name: getattr(version, name) for name in _SINCE_CORRECTIONS if getattr(version, name)}
+    if version.edition > 1:
+        body["edition"] = version.edition
     if version.critical_at:
         body["critical_at"] = version.critical_at.astimezone(UTC).isoformat()
     # The form of this JSON must never change: old seals are compared with what it gives today.

@@ -34,6 +34,7 @@ class Can(StrEnum):
     READ_CASES = "read_cases"
     SIGN_REPORTS = "sign_reports"
     SEE_REPORTS = "see_reports"
+    RETRACT_REPORTS = "retract_reports"
     LEAD_READING = "lead_reading"
     SEE_MESSAGES = "see_messages"
     MEND_MESSAGES = "mend_messages"
@@ -49,7 +50,9 @@ ROLES: dict[Role, frozenset[Can]] = {
     Role.TECHNOLOGIST: frozenset({Can.SEE_ORDERS, Can.PERFORM_EXAMS}),
     Role.RESIDENT: frozenset(_READER),
     Role.RADIOLOGIST: frozenset(_READER | {Can.SIGN_REPORTS}),
-    Role.LEAD: frozenset(_READER | {Can.SIGN_REPORTS, Can.LEAD_READING, Can.SEE_MESSAGES, Can.SEPARATE_PATIENTS}),
+    Role.LEAD: frozenset(
+        _READER | {Can.SIGN_REPORTS, Can.LEAD_READING, Can.RETRACT_REPORTS, Can.SEE_MESSAGES, Can.SEPARATE_PATIENTS}
+    ),
     Role.ANALYST: frozenset({Can.SEE_ORDERS, Can.SEE_MESSAGES, Can.MEND_MESSAGES, Can.SEPARATE_PATIENTS}),
     Role.ADMINISTRATOR: frozenset(
         {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.SEE_MESSAGES, Can.SEE_AUDIT, Can.SET_UP, Can.LEAD_READING}

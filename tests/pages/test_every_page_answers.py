@@ -39,7 +39,9 @@ def answers(role: Role, user: User, known: Known) -> Iterator[tuple[Place, str, 
             answer = get(client, where)
             known.learn(place, answer.status_code)
             yield place, where, answer
-            if answer.status_code == 405 or (answer.status_code == 403 and not place.route.endswith("/correct/")):
+            if answer.status_code == 405 or (
+                answer.status_code == 403 and not place.route.endswith(("/correct/", "/retract/"))
+            ):
                 break
 
 
@@ -97,7 +99,7 @@ def _unexpected(place: Place, where: str, role: Role, status: int) -> str:
         return "" if status in (403, 404) else f"{status} of a thing that is not there"
     if status == 404 and place.route.startswith(MAY_BE_MISSING):
         return ""
-    if place.route.endswith("/correct/"):
+    if place.route.endswith(("/correct/", "/retract/")):
         return "" if status in (200, 403, 404, 409) else f"{status} of a report"
     wanted = 302 if place.route == HOME or place.route.endswith("reading/<int:item_id>/images/") else 200
     return "" if status == wanted else f"{status} of a page of that role"

@@ -16,6 +16,7 @@ from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.db.statements import insert
 from ris.kernel.errors import Conflict, NotFound
 from ris.kernel.events import emit
+from ris.kernel.states import Step
 from ris.orders.models import RequestedProcedure
 from ris.orders.states import CANCELLED
 from worklist import states
@@ -65,16 +66,32 @@ def open_item(procedure_id: int, *, at: datetime, actor: Actor = RULES) -> Readi
 
 def _reopen(item: ReadingItem, at: datetime, actor: Actor) -> ReadingItem:
     """As if it were new: who had it before, and what they said of it, was of another exam."""
-    forgotten = dict.fromkeys(("preliminary_by", "reserved_for", "assigned_to", "claimed_at", "parked_until"))
-    fresh: dict[str, Any] = {**forgotten, "park_reason": "", "opened_at": at, "reach": 0, "rung": 0}
-    item.reach = 0
     try:
-        ReadingItem.objects.take(states.REOPEN, item.pk, **fresh, **lane_columns(item, at))
+        return _renew(item, states.REOPEN, "item.reopen", at, actor)
     except Conflict:  # somebody else just did
         return ReadingItem.objects.get(pk=item.pk)
+
+
+@transaction.atomic
+def read_again(item_id: int, *, at: datetime, actor: Actor) -> ReadingItem:
+    """Put a case on the list as if nobody had read it: its report was retracted. Raises NotFound, Conflict."""
+    item = ReadingItem.objects.filter(pk=item_id).first()
+    if item is None:
+        raise NotFound("There is no such reading item.")
+    return _renew(item, states.READ_AGAIN, "item.read-again", at, actor)
+
+
+def _renew(item: ReadingItem, step: Step, action: str, at: datetime, actor: Actor) -> ReadingItem:
+    forgotten = dict.fromkeys((
+        "preliminary_by", "reserved_for", "assigned_to", "claimed_at", "parked_until", "reader", "lease_until",
+        "claimed_with", "finished_at",
+    ))  # fmt: skip
+    fresh: dict[str, Any] = {**forgotten, "park_reason": "", "opened_at": at, "reach": 0, "rung": 0}
+    item.reach = 0
+    ReadingItem.objects.take(step, item.pk, **fresh, **lane_columns(item, at))
     emit(ItemOpened(stream=item.accession, at=at, item_id=item.pk))
-    record(actor, "item.reopen", item, patient_id=item.procedure.order.patient_id, at=at)
-    return reprice(item.pk, at=at, cause="opened again", actor=actor)
+    record(actor, action, item, patient_id=item.procedure.order.patient_id, at=at)
+    return reprice(item.pk, at=at, cause=step.name, actor=actor)
 
 
 def _new_item(requested: RequestedProcedure, at: datetime) -> ReadingItem:

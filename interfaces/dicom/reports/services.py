@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from reporting.models import ReportVersion
 from ris.audit.services import Actor, record
-from ris.kernel.alarms import clear_alarm
+from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.doorbell import ring
 from ris.kernel.queue import Backoff, Queue
 from ris.kernel.values import read_reason
@@ -55,6 +55,26 @@ def queue_version(version_id: int, *, at: datetime) -> int:
     if owed:
         ring(REPORTS)
     return owed
+
+
+RETRACTED = "retracted-report-in-archive"
+"""Alarm: an archive holds a report that was retracted. A person rejects it there, and clears the alarm."""
+
+
+def withdraw_report(version_id: int, *, at: datetime) -> int:
+    """Send nothing more of a retracted report; raise an alarm for each archive that has it. Return how many have it.
+
+    ``version_id``: of the retraction. Idempotent.
+    """
+    version = ReportVersion.objects.select_related("report__item").get(pk=version_id)
+    of_report = ReportVersion.objects.filter(report=version.report_id, edition=version.edition)
+    sends = ReportSend.objects.filter(object__version__in=of_report)
+    sends.filter(state=states.QUEUED).take_all(states.SKIP, error="The report was retracted.")
+    archives = Archive.objects.filter(report_sends__in=sends.filter(state=states.SENT)).distinct()
+    for archive in archives:
+        subject, detail = f"{archive.name} {version.report.item.accession}"[:160], version.get_retraction_display()
+        raise_alarm(RETRACTED, subject, detail=f"Reject the report's instances there: {detail}", at=at)
+    return len(archives)
 
 
 def _routes(version: ReportVersion, site_id: int) -> list[ReportRoute]:

@@ -152,7 +152,10 @@ def _predecessor(object_: ReportObject, version: ReportVersion) -> Dataset | Non
     """The SR of the version before, if there is one: a preliminary that was not sent has none."""
     # Only in the same form: a PDF is no predecessor of an SR.
     earlier = ReportObject.objects.filter(
-        version__report=version.report_id, version__number__lt=version.number, form=object_.form
+        version__report=version.report_id,
+        version__edition=version.edition,
+        version__number__lt=version.number,
+        form=object_.form,
     )
     before = earlier.order_by("-version__number").first()
     if before is None:

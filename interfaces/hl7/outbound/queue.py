@@ -45,7 +45,7 @@ MOST_PASSED_OVER = 2
 NO_ANSWER = "The peer answers other messages and not this one. Look at it, then resend or skip it."
 
 EMR = "EMR"
-REPORT_KINDS = ["report.preliminary", "report.final", "report.addendum", "report.corrected"]
+REPORT_KINDS = ["report.preliminary", "report.final", "report.addendum", "report.corrected", "report.retracted"]
 
 
 def enqueue_event(event: Event, destinations: list[Destination]) -> int:

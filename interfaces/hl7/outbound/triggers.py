@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from reporting.events import AddendumAdded, PreliminaryReleased, ReportCorrected, ReportEvent, ReportSigned
+from reporting.events import (
+    AddendumAdded,
+    PreliminaryReleased,
+    ReportCorrected,
+    ReportEvent,
+    ReportRetracted,
+    ReportSigned,
+)
 from reporting.models import ReportVersion
 from ris.kernel.events import Event
 from ris.orders.events import (
@@ -37,6 +44,7 @@ KINDS = {
     "report.final": "ORU^R01, OBR-25 F: the signed report (IHE RAD-28)",
     "report.addendum": "ORU^R01, OBR-25 A: the signed report with its addenda (IHE RAD-28)",
     "report.corrected": "ORU^R01, OBR-25 C: the corrected report, with earlier addenda (IHE RAD-28)",
+    "report.retracted": "ORU^R01, OBR-25 X, OBX-11 W (wrong patient) or D: the whole report is taken back",
     "order.scheduled": "ORM^O01 NW with ZDS, or OMI^O23 with IPC: a procedure is scheduled (IHE RAD-4)",
     "order.updated": "ORM^O01 XO or CA with ZDS, or OMI^O23: it was changed or cancelled (IHE RAD-13)",
     "order.number": "ORM^O01 SN: an order that began here asks for a placer number (IHE RAD-3)",
@@ -104,6 +112,7 @@ REPORT_TRIGGERS: dict[type[Event], str] = {
     ReportSigned: "report.final",
     AddendumAdded: "report.addendum",
     ReportCorrected: "report.corrected",
+    ReportRetracted: "report.retracted",
 }
 PATIENT_TRIGGERS = (PatientRevised, PatientsMerged, PatientsSeparated)
 TRIGGER_EVENTS: tuple[type[Event], ...] = (*ORDER_TRIGGERS, *REPORT_TRIGGERS, *PATIENT_TRIGGERS)
@@ -153,7 +162,7 @@ def _plan_report(event: ReportEvent, wanted: frozenset[str]) -> Iterator[Planned
     so_far = version.report.versions.filter(number__lte=version.number).exclude(critical_level="")
     critical = frozenset(so_far.values_list("critical_level", flat=True))
     # An exam is charged once: addenda and corrections change nothing of it.
-    if "charge" in kinds and isinstance(event, ReportSigned):
+    if "charge" in kinds and isinstance(event, ReportSigned) and version.edition == 1:
         build: MessageBuilder = lambda d, control_id, at: charges.build_charge(d, version, control_id, at)  # noqa: E731
         yield replace(_plan_for_order(order, "charge", build, source), critical=critical)
     for kind in kinds - {"charge"}:

@@ -1,6 +1,7 @@
 """``./bin/ris report check < case.json``: what the checks before signing say of a case, as JSON, without a database.
 
 ``./bin/ris report index`` writes the searched rows of released reports that are missing or old.
+``./bin/ris report states``: the life of a report as a diagram and a table, as they stand in ``docs/reporting.md``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from reporting.checks import Remark, read_case, remarks
 from reporting.search.index import index_missing
+from reporting.states import describe_life
 from ris.kernel.errors import Invalid
 
 
@@ -26,11 +28,15 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True)
         check = verbs.add_parser("check", help="read a case as JSON, print remarks as JSON (docs/reporting-checks.md)")
         verbs.add_parser("index", help="index released reports whose searched row is missing or old")
+        verbs.add_parser("states", help="print the life of a report: diagram (Mermaid) and table (Markdown)")
         check.add_argument("file", nargs="?", type=Path, help="left out, or -: standard input")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verb"] == "index":
             self.stdout.write(f"{index_missing()} reports were indexed.")
+            return
+        if options["verb"] == "states":
+            self.stdout.write(describe_life())
             return
         file = options["file"]
         try:

@@ -32,6 +32,8 @@ STATES: dict[str, tuple[str, str, str]] = {
     "draft": ("file-pen", "", "Draft"),
     "addendum": ("file-plus", "blue", "Addendum"),
     "corrected": ("file-pen", "amber", "Corrected"),
+    "returned": ("undo-2", "amber", "Returned"),
+    "retracted": ("ban", "red", "Retracted"),
     "agree": ("check", "green", "Agrees"),
     "minor": ("circle-alert", "amber", "Minor discrepancy"),
     "major": ("octagon-alert", "red", "Major discrepancy"),

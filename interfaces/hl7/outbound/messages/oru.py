@@ -47,10 +47,14 @@ STATUS = {
     ReportVersion.FINAL: "F",
     ReportVersion.ADDENDUM: "A",
     ReportVersion.CORRECTED: "C",
+    ReportVersion.RETRACTED: "X",
 }
 """OBR-25 by kind of version. An addendum comes with the final text that it adds to."""
 LINE_STATUS = {ReportVersion.PRELIMINARY: "P", ReportVersion.CORRECTED: "C"}
 """OBX-11 by kind of version; else F."""
+
+WRONG_PATIENT, DELETED = "W", "D"
+"""OBX-11 of a retracted report (table 0085): the original was sent for the wrong patient; it is deleted."""
 
 CRITICAL = {
     "red": ("RID49480", "Cat 1 Emergent Actionable Finding"),
@@ -87,11 +91,13 @@ def build_result(destination: Destination, version: ReportVersion, control_id: s
     }
     # A destination may want addenda as corrections (OBR-25 C); then its lines say so too.
     line_status = "C" if status == "C" else LINE_STATUS.get(version.kind, "F")
+    if version.kind == ReportVersion.RETRACTED:
+        line_status = WRONG_PATIENT if version.retraction == "wrong patient" else DELETED
     return [
         write_msh(destination, "ORU^R01^ORU_R01", control_id, at),
         write_pid(survivor(order.patient), destination),
         write_pv1(order.visit, order),
-        write_orc(order, "RE", status="IP" if status == "P" else "CM"),
+        write_orc(order, "RE", status="IP" if status == "P" or version.shown.get("read_again") else "CM"),
         write_obr(order, procedure, extra),
         *_numbered(_observations(destination, version), line_status),
     ]
@@ -111,6 +117,8 @@ def _observations(destination: Destination, version: ReportVersion) -> Iterator[
     options = destination.options
     critical = critical_of(version) if options.get("critical", True) else None
     yield [{2: "HD", 3: STUDY, 5: version.report.procedure.image_study_uid}]
+    if version.kind == ReportVersion.RETRACTED:
+        yield from _retracted(destination, version)
     for part in parts_of(version):
         if part.section != "addendum" and _is_addendum_only(destination, version):
             continue
@@ -125,6 +133,16 @@ def _observations(destination: Destination, version: ReportVersion) -> Iterator[
         yield _agreement(version)
     if options.get("pdf"):
         yield [{2: "ED", 3: DOCUMENT, 5: PDF_PLACE, 14: write_timestamp(version.signed_at)}]
+
+
+def _retracted(destination: Destination, version: ReportVersion) -> Iterator[list[Fields]]:
+    """The sections that were sent before, each with the words that take their place: who shows text shows these."""
+    before = version.report.versions.filter(number__lt=version.number).order_by("-number").first()
+    words = f"Retracted, do not rely on what was sent before. {version.get_retraction_display()}: {version.reason}"
+    sections = dict.fromkeys(part.section for part in parts_of(before)) if before else {"impression": None}
+    for section in sections:
+        code = _section_code(destination, version, section)
+        yield _lines(words, {3: code, 14: write_timestamp(version.signed_at)})
 
 
 def _is_addendum_only(destination: Destination, version: ReportVersion) -> bool:
