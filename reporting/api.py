@@ -25,6 +25,7 @@ from .models import Report, ReportVersion
 from .serializers import (
     AddendumForm,
     CorrectionForm,
+    PreliminaryForm,
     ReleasedReportSerializer,
     ReleaseForm,
     ReportSerializer,
@@ -70,10 +71,10 @@ class PreliminaryView(APIView):
 
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request=ReleaseForm, responses={201: VersionSerializer})
+    @extend_schema(request=PreliminaryForm, responses={201: VersionSerializer})
     def post(self, request: Request, item_id: int) -> Response:
         """Check and release it as it stands at ``revision``. 400 names the check that wants an override."""
-        return _release(request, item_id, ReleaseForm, Can.READ_CASES, services.sign_preliminary)
+        return _release(request, item_id, PreliminaryForm, Can.READ_CASES, services.sign_preliminary)
 
 
 class SignView(APIView):

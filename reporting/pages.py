@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Forbidden, Invalid
-from ris.kernel.values import id_or_none, read_number
+from ris.kernel.values import id_or_none, read_id, read_number
 from ris.orders.models import AskedQuestion
 from ris.orders.result_delivery import list_deliveries, summarize
 from ris.people.http import actor_of, go, page, user_of
@@ -33,6 +33,7 @@ from .drafts.selectors import report_texts
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
 from .outside.documents import documents_of
 from .rendering.content import critical_of, holding
+from .residents.selectors import last_return, supervisors_for
 from .selectors_case import images_of, prior_of, split_priors, viewer_address
 from .services import CRITICAL
 
@@ -64,6 +65,8 @@ def room(request: HttpRequest, item_id: int) -> HttpResponse:
         **_surroundings(user, item), "fields": _fields(report), **_standing(user, item),
         "documents": list(documents_of(user, order.patient)) if sees else [],
         "along": worklist.held_along(item) if item.reader_id == user.pk else (),
+        "supervisors": supervisors_for(user, item) if _standing(user, item)["mine"] else (),
+        "returned": last_return(item),
         "handover": services.undecided_handover(report, user) if report else None, "words_key": words_key(user),
     }  # fmt: skip
     return render(request, "reporting/room.html", context)
@@ -174,17 +177,32 @@ def release(request: HttpRequest, item_id: int, how: str) -> HttpResponse:
     if how == "sign":
         require(user, Can.SIGN_REPORTS)
     item = worklist.item_for(user, item_id)
-    agreement = {name: request.POST.get(name, "") for name in ("agreement", "agreement_note")} if how == "sign" else {}
+    with_it = _with_signature(request) if how == "sign" else {"supervisor": _supervisor(request)}
     along = worklist.held_along(item)
     act = services.sign if how == "sign" else services.sign_preliminary
     try:
         act(item_id, reader=user, revision=revision_read(request), overrides=_overrides(request),
-            actor=actor_of(request), at=at, **agreement)  # fmt: skip
+            actor=actor_of(request), at=at, **with_it)  # fmt: skip
     except Unanswered as refusal:
         listed = [{"check": r.check, "section": r.section, "sentence": r.sentence} for r in refusal.remarks]
         return JsonResponse({"remarks": listed}, status=422)
     done = f"{'Signed' if how == 'sign' else 'Released as preliminary'}: {item.procedure}, {item.accession}."
     return _onward(request, user, done, along)
+
+
+def _with_signature(request: HttpRequest) -> dict[str, Any]:
+    return {name: request.POST.get(name, "") for name in ("agreement", "agreement_note")}
+
+
+def _supervisor(request: HttpRequest) -> User | None:
+    """Whom the author of a preliminary report has chosen to sign it. Raises Invalid for an id that is nobody's."""
+    chosen = request.POST.get("supervisor", "")
+    if not chosen:
+        return None
+    user = User.objects.filter(pk=read_id(chosen, at="supervisor"), is_active=True).first()
+    if user is None:
+        raise Invalid("There is no such person.", at="supervisor")
+    return user
 
 
 def _onward(request: HttpRequest, user: User, done: str, along: list[ReadingItem]) -> HttpResponse:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from ris.kernel.values import MOST_NUMBER
 from ris.orders.result_delivery import ResultDelivery, list_deliveries
 from ris.people.http import user_of
+from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 
@@ -29,7 +30,7 @@ class VersionSerializer(serializers.ModelSerializer[ReportVersion]):
         fields = [
             "id", "number", "edition", "kind", "retraction", *SECTIONS, "addendum", "reason", "critical_level",
             "critical_finding", "critical_at", "author", "author_name", "first_author", "agreement", "agreement_note",
-            "signed_at", "sha256", "overrides", "contributors",
+            "signed_at", "sha256", "overrides", "contributors", "attestation",
         ]  # fmt: skip
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -140,6 +141,14 @@ class ReleaseForm(OverridesForm):
     """Which revision of the draft is released."""
 
     revision = serializers.IntegerField(min_value=1, max_value=MOST_NUMBER)
+
+
+class PreliminaryForm(ReleaseForm):
+    """Who is to sign it, if the author chooses."""
+
+    supervisor = serializers.PrimaryKeyRelatedField(
+        queryset=User.objects.filter(is_active=True), required=False, allow_null=True
+    )
 
 
 class SignForm(ReleaseForm):

@@ -10,6 +10,8 @@ from .drafts import pages as draft_pages
 from .drafts.api import HandoverView, TextDraftViewSet
 from .models import TextDraft
 from .outside import pages as document_pages
+from .residents import pages as resident_pages
+from .residents.api import NoticeViewSet, ReturnView
 from .search import pages as search_pages
 from .search.api import SavedSearchViewSet, SearchView
 from .writing import pages as writing_pages
@@ -22,6 +24,7 @@ router.register("reports", ReportViewSet, basename="report")
 router.register("templates", TemplateViewSet, basename="template")
 router.register("macros", MacroViewSet, basename="macro")
 router.register("saved-searches", SavedSearchViewSet, basename="saved-search")
+router.register("discrepancies", NoticeViewSet, basename="discrepancy")
 router.register("texts", TextDraftViewSet, basename="text")
 
 urlpatterns = [
@@ -39,6 +42,11 @@ urlpatterns = [
         for kind in TextDraft.KINDS
     ),
     path("texts/<int:text_id>/close/", draft_pages.close, name="text-close"),
+    path("reading/<int:item_id>/return/", resident_pages.send_back, name="return"),
+    path("results/discrepancies/", resident_pages.discrepancies, name="discrepancies"),
+    path(
+        "results/discrepancies/<int:notice_id>/acknowledge/", resident_pages.acknowledge, name="discrepancy-acknowledge"
+    ),
     path("drafts/", pages_life.drafts, name="drafts"),
     path("results/<int:report_id>/retract/", pages_life.retract, name="retract"),
     path("texts/session/", draft_pages.session, name="session"),
@@ -70,6 +78,7 @@ api_patterns = [
     path("worklist/<int:item_id>/report/preliminary/", PreliminaryView.as_view(), name="item-preliminary"),
     path("worklist/<int:item_id>/writing/", WritingView.as_view(), name="item-writing"),
     path("reports/search/", SearchView.as_view(), name="report-search"),
+    path("worklist/<int:item_id>/report/return/", ReturnView.as_view(), name="item-return"),
     path("worklist/<int:item_id>/report/handover/", HandoverView.as_view(), name="item-handover"),
     *router.urls,
 ]

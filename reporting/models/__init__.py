@@ -5,18 +5,22 @@ from ..writing.models import Insertion, Macro, ReportTemplate, TemplateVersion
 from .documents import OutsideDocument
 from .drafts import DraftHandover, TextDraft
 from .reports import AGREEMENTS, CRITICAL_LEVELS, RETRACTIONS, Criticality, Override, Report, ReportVersion
+from .supervision import AttestationText, DiscrepancyNotice, ReportReturn
 
 __all__ = [
     "AGREEMENTS",
     "CRITICAL_LEVELS",
     "RETRACTIONS",
+    "AttestationText",
     "Criticality",
+    "DiscrepancyNotice",
     "DraftHandover",
     "Insertion",
     "Macro",
     "OutsideDocument",
     "Override",
     "Report",
+    "ReportReturn",
     "ReportTemplate",
     "ReportVersion",
     "SavedSearch",

@@ -52,6 +52,14 @@ class Report(Stateful, Criticality):
         related_name="reports",
         help_text="Who wrote the draft last, or signed the final report.",
     )
+    supervisor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who is to sign a trainee's preliminary report, or returned it.",
+    )
     technique = models.TextField(blank=True)
     comparison = models.TextField(blank=True)
     findings = models.TextField(blank=True)
@@ -114,6 +122,7 @@ class ReportVersion(Criticality):
         max_length=8, blank=True, choices=AGREEMENTS, help_text="With the first author's preliminary report."
     )
     agreement_note = models.CharField(max_length=500, blank=True)
+    attestation = models.TextField(blank=True, help_text="What its signer attests over another's preliminary report.")
     contributors = models.JSONField(
         default=list, blank=True, help_text="Who else wrote it: a list of role, user (id) and name at that moment."
     )

@@ -127,6 +127,9 @@ class _Paper(FPDF):
             for paragraph in clean(part.text).split("\n"):
                 self._line(paragraph)
         signed = holding(self.version)[0]
+        if signed.attestation:
+            self.ln(2)
+            self._line(clean(signed.attestation))
         self.ln(4)
         self._line(_ending(signed), bold=True)
         if signed.first_author:

@@ -19,8 +19,9 @@ from ..events import AddendumAdded, ReportCorrected
 from ..models import Report, ReportVersion, TextDraft
 from ..selectors import may_correct
 from .drafting import check_texts, found_at, stale
-from .signing import announce, append_text, append_version, critical_finding
+from .signing import append_text, critical_finding
 from .unsent_texts import close_texts
+from .versions import announce, append_version
 
 
 @transaction.atomic

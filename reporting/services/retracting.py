@@ -19,7 +19,7 @@ from .. import states
 from ..checks import SECTIONS
 from ..events import ReportRetracted
 from ..models import RETRACTIONS, DraftHandover, Report, ReportVersion
-from .signing import announce, append_version
+from .versions import announce, append_version
 
 
 @transaction.atomic

@@ -1,22 +1,15 @@
-"""Releasing the draft, as a preliminary or signed as final, and the versions that this leaves: kept, sealed, told.
-
-A version is never changed afterwards. Its seal is a hash over its content and the seal of the version before it, so a
-change of either shows.
-"""
+"""Releasing the draft: as a preliminary, or signed as final. What it leaves: ``versions``."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from ris.audit.services import Actor, record
+from ris.audit.services import Actor
 from ris.kernel.errors import Conflict, Invalid
-from ris.kernel.events import emit
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require
@@ -25,18 +18,13 @@ from worklist.models import ReadingItem
 
 from .. import states
 from ..checks import SECTIONS, Remark, Text, refuse_unless_overridden, remarks
-from ..events import PreliminaryReleased, ReportEvent, ReportSigned
+from ..events import PreliminaryReleased, ReportSigned
 from ..models import AGREEMENTS, Override, Report, ReportVersion
 from ..selectors import facts_of, priors_of
 from .drafting import held, stale
 from .handovers import contributors_of, refuse_undecided
-
-_SINCE_CORRECTIONS = (
-    "reason", "critical_level", "critical_finding", "agreement", "agreement_note", "contributors", "shown",
-    "retraction",
-)  # fmt: skip
-"""Columns that are younger than the first versions; sealed only where they are not empty."""
-
+from .supervision import attestation_of, check_supervisor, tell_discrepancy
+from .versions import announce, append_version
 
 MOST_PRIORS_LISTED = 40
 """Of a patient: as many as the reading room lists."""
@@ -49,19 +37,28 @@ def sign_preliminary(
     reader: User,
     revision: int,
     overrides: Mapping[str, str] | None = None,
+    supervisor: User | None = None,
     actor: Actor,
     at: datetime,
 ) -> ReportVersion:
     """Release the draft as a preliminary report, and offer the case to those who may sign it.
 
+    ``supervisor``: who is to sign it; the case is kept for them. Without one, who returned it before is.
     Raises Conflict when the draft is not at ``revision`` or not held, Invalid for a check without override.
     """
     item = held(item_id, reader)
     report = _at_revision(item, revision)
     refuse_undecided(report, reader)
-    report = Report.objects.filter(revision=revision).take(states.RELEASE, report.pk, author=reader)
+    supervisor = supervisor or report.supervisor
+    if supervisor is not None:
+        check_supervisor(supervisor, item)
+    report = Report.objects.filter(revision=revision).take(
+        states.RELEASE, report.pk, author=reader, supervisor=supervisor
+    )
     version = append_text(report, ReportVersion.PRELIMINARY, reader, at, overrides or {})
     worklist.pass_to_signer(item_id, reader=reader, actor=actor, at=at)
+    if supervisor is not None:
+        worklist.reserve(item_id, reader=supervisor, reason="supervisor", actor=actor, at=at)
     return announce(PreliminaryReleased, version, actor, "report.preliminary")
 
 
@@ -93,6 +90,7 @@ def sign(
     refuse_undecided(report, reader)
     # The guarded UPDATE comes first: it locks the report's row, so of two who sign one waits and then gets Conflict.
     report = Report.objects.filter(revision=revision).take(states.SIGN, report.pk, author=reader)
+    trainee = item.preliminary_by if first_author_id else None
     version = append_text(
         report,
         ReportVersion.FINAL,
@@ -102,7 +100,9 @@ def sign(
         first_author_id=first_author_id,
         agreement=agreement,
         agreement_note=agreement_note.strip(),
+        attestation=attestation_of(item, reader, trainee, agreement, at) if trainee else "",
     )
+    tell_discrepancy(version, at=at)
     worklist.finish(item_id, reader=reader, actor=actor, at=at)
     return announce(ReportSigned, version, actor, "report.sign")
 
@@ -164,82 +164,3 @@ def critical_finding(level: str, finding: str, found_at: datetime) -> dict[str, 
     if finding and not level:
         raise Invalid("Say how critical the finding is: red, orange or yellow.", at="critical_level")
     return {"critical_level": level, "critical_finding": finding, "critical_at": found_at} if level else {}
-
-
-def append_version(report: Report, kind: str, author: User, at: datetime, **columns: Any) -> ReportVersion:
-    """Append a version. The caller's guarded UPDATE of the report holds its row, so numbers do not collide."""
-    # Number and seal follow those of the newest version, whatever its kind: one chain a report.
-    before = report.versions.order_by("-number").first()
-    version = ReportVersion(
-        report=report,
-        number=before.number + 1 if before else 1,
-        edition=report.edition,
-        kind=kind,
-        author=author,
-        signed_at=at,
-        **columns,
-    )
-    version.sha256 = seal(version, before.sha256 if before else "")
-    version.save(force_insert=True)
-    return version
-
-
-def announce(event: type[ReportEvent], version: ReportVersion, actor: Actor, action: str) -> ReportVersion:
-    """Emit the event of a new version and write its audit row; return the version."""
-    item = version.report.item
-    procedure = item.procedure
-    emit(
-        event(
-            stream=item.accession,
-            at=version.signed_at,
-            report_id=version.report_id,
-            version_id=version.pk,
-            procedure_id=procedure.pk,
-            order_id=procedure.order_id,
-        )
-    )
-    record(
-        actor,
-        action,
-        version.report,
-        patient_id=procedure.order.patient_id,
-        reason=version.reason,
-        at=version.signed_at,
-        version=version.number,
-        overridden=sorted(version.overrides.values_list("check_name", flat=True)),
-        **{name: getattr(version, name) for name in ("critical_level", "agreement") if getattr(version, name)},
-    )
-    return version
-
-
-def seal(version: ReportVersion, before: str) -> str:
-    """SHA-256 of a version's canonical JSON, chained to the version before it."""
-    body: dict[str, Any] = {
-        "before": before,
-        "number": version.number,
-        "kind": version.kind,
-        "author": version.author_id,
-        "at": version.signed_at.astimezone(UTC).isoformat(),
-        "addendum": version.addendum,
-    }
-    if version.kind not in (ReportVersion.ADDENDUM, ReportVersion.RETRACTED):
-        body |= {name: getattr(version, name) for name in SECTIONS}
-    # Empty ones are left out, because versions that were sealed before these columns existed have none.
-    body |= {name: getattr(version, name) for name in _SINCE_CORRECTIONS if getattr(version, name)}
-    if version.edition > 1:
-        body["edition"] = version.edition
-    if version.critical_at:
-        body["critical_at"] = version.critical_at.astimezone(UTC).isoformat()
-    # The form of this JSON must never change: old seals are compared with what it gives today.
-    canonical = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def broken_version(report: Report) -> ReportVersion | None:
-    """The first version whose seal does not fit its content and predecessor; None when all do."""
-    before = ""
-    for version in report.versions.order_by("number"):
-        if version.sha256 != seal(version, before):
-            return version
-        before = version.sha256
-    return None

@@ -30,6 +30,8 @@ export function edit(room, form) {
   const fill = (given) => { for (const box of boxes()) if (box.name in given) box.value = given[box.name]; };
   const withSignature = () => Object.fromEntries([...form.querySelectorAll("[data-with-signature]")].map((box) => [box.dataset.withSignature, box.value]));
 
+  const withPreliminary = () => Object.fromEntries([...form.querySelectorAll("[data-with-preliminary]")].map((box) => [box.dataset.withPreliminary, box.value]));
+
   function note(text, link) {
     const place = lost.querySelector("div");
     place.textContent = text + " ";
@@ -100,7 +102,7 @@ export function edit(room, form) {
 
   async function releaseOnce(how, overrides) {
     if ((saver.dirty || revision === 0) && !(await saver.save())) { toast("Not signed: the text could not be saved.", "error"); return; }
-    const given = { revision, overrides: JSON.stringify(overrides), ...(how === "sign" ? withSignature() : {}) };
+    const given = { revision, overrides: JSON.stringify(overrides), ...(how === "sign" ? withSignature() : withPreliminary()) };
     if (document.getElementById("then-next").checked) given.next = "1";
     const answer = await post(form.dataset[how], given).catch(() => null);
     if (!answer) { toast("Not signed: no connection, or you were logged off. Try again.", "error"); return; }

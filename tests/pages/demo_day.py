@@ -228,6 +228,7 @@ def _reports(day: Day) -> None:
         report.refresh_from_db()
         reporting.correct(report.pk, revision=report.revision, sections={"impression": "Not normal."}, reason="Side",
                           **day.by("on"))  # fmt: skip
+    _supervised(day)
     for kind in TextDraft.KINDS:
         reporting.save_text(report.item_id, kind, author=day.readers["on"], version=0, fields={"findings": "Not sent."},
                             actor=TESTER, at=day.at)  # fmt: skip
@@ -243,6 +244,22 @@ def _reports(day: Day) -> None:
                   user=day.roles[Role.LEAD], actor=TESTER, at=day.at)  # fmt: skip
     save_macro(day.roles[Role.LEAD], "ncl", "No change. {indication}", shared=True, actor=TESTER, at=day.at)
     save_search(radiologist, "Not normal", {"q": '"not normal"'}, actor=Actor.of_user(radiologist), at=day.at)
+
+
+def _supervised(day: Day) -> None:
+    """Returned to its author; retracted, and read again or not."""
+    item = worklist.claim(open_case(day).pk, **day.by("trainee"))
+    item_id, revision = _drafted(day, "trainee")
+    reporting.sign_preliminary(item_id, revision=revision, supervisor=day.readers["on"], **day.by("trainee"))
+    worklist.claim(item.pk, **day.by("on"))
+    reporting.return_report(item.pk, note="Measure it", **day.by("on"))
+    lead = day.roles[Role.LEAD]
+    for again in (True, False):
+        worklist.claim(open_case(day).pk, **day.by("on"))
+        item_id, revision = _drafted(day, "on")
+        version = reporting.sign(item_id, revision=revision, **day.by("on"))
+        reporting.retract(version.report_id, reader=lead, cause="wrong exam", reason="Other exam", read_again=again,
+                          actor=Actor.of_user(lead), at=day.at)  # fmt: skip
 
 
 def patients(day: Day) -> None:

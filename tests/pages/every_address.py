@@ -19,7 +19,7 @@ from rest_framework.serializers import Serializer
 from interfaces.dicom.models import ReportSend
 from interfaces.hl7.models import BackFill, Destination, InboundMessage, MapEntry, OutboundMessage, Peer, ReplayJob
 from interfaces.hl7.operations.message_filter import MessageFilter
-from reporting.models import Macro, Report, ReportTemplate, SavedSearch, TextDraft
+from reporting.models import DiscrepancyNotice, Macro, Report, ReportTemplate, SavedSearch, TextDraft
 from ris.catalog.models import Device, Procedure
 from ris.kernel.models import Delivery
 from ris.orders.models import Order, PerformedStep, ScheduledStep, Study
@@ -35,7 +35,7 @@ MODELS: dict[str, type[Model]] = {
     "shift_id": Shift, "change_id": ShiftChange, "rule_set_id": RuleSet, "offer_id": Offer, "merge_id": Merge,
     "escalation_id": Escalation, "delivery_id": Delivery, "destination_id": Destination, "peer_id": Peer,
     "entry_id": MapEntry, "study_id": Study, "search_id": SavedSearch, "session_id": UserSession,
-    "practitioner_id": Practitioner, "text_id": TextDraft,
+    "practitioner_id": Practitioner, "text_id": TextDraft, "notice_id": DiscrepancyNotice,
     "template_id": ReportTemplate, "macro_id": Macro,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""

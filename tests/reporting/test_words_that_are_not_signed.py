@@ -9,7 +9,7 @@ from django.test import Client
 
 from reporting import services
 from reporting.models import DraftHandover, Report, ReportVersion, TextDraft
-from reporting.services.signing import seal
+from reporting.services.versions import seal
 from ris.kernel.errors import Conflict, Forbidden, Invalid
 from ris.people.models import User
 from ris.people.roles import Role

@@ -9,7 +9,7 @@ from .assignment import accept_offer, decline_offer, offer_item, suggest_reader
 from .claims.claim import claim, take_over
 from .claims.deferral import park, resume, skip
 from .claims.handover import assign, call_reader, hand_over, redistribute, redistribute_from, reserve
-from .claims.leases import expire_leases, extend_lease, finish, pass_to_signer, release
+from .claims.leases import expire_leases, extend_lease, finish, pass_back, pass_to_signer, release
 from .escalation import acknowledge, climb_due_rungs, widen_uncovered
 from .items import (
     cancel_item,
@@ -72,6 +72,7 @@ __all__ = [
     "open_if_readable",
     "open_item",
     "park",
+    "pass_back",
     "pass_to_signer",
     "pause_clock",
     "plan_priors",

@@ -44,6 +44,7 @@ STATUS = {
     ReportVersion.FINAL: "final",
     ReportVersion.ADDENDUM: "appended",
     ReportVersion.CORRECTED: "corrected",
+    ReportVersion.RETRACTED: "entered-in-error",
     None: "partial",
 }
 """Kind of the version released last → DiagnosticReport.status; a draft of which nothing was released is partial."""

@@ -116,9 +116,24 @@ def pass_to_signer(item_id: int, *, reader: User, actor: Actor, at: datetime) ->
     where = lane_columns(item, at)
     first = _team_first(reader, where, at)
     mine = ReadingItem.objects.filter(reader=reader)
-    columns = {**FREE, "preliminary_by": reader, "assigned_to": None, **first, **where}
+    # What was kept for its reader (a returned report) must not be kept from the signers now.
+    kept = {"reserved_for": None} if item.reserved_for_id == reader.pk else {}
+    columns = {**FREE, "preliminary_by": reader, "assigned_to": None, **kept, **first, **where}
     taken = mine.take(states.RELEASE_TO_SIGNER, item_id, **columns)
     return publish(taken, ItemAwaitsSigner(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk), actor)
+
+
+@transaction.atomic
+def pass_back(item_id: int, *, reader: User, to: User, actor: Actor, at: datetime) -> ReadingItem:
+    """The signer who holds it returns a preliminary report to its author: the case waits for them alone."""
+    item = ReadingItem.objects.filter(pk=item_id).first()
+    if item is None:
+        raise NotFound("There is no such reading item.")
+    item.preliminary_by, item.reserved_for = None, to
+    columns = {**FREE, "preliminary_by": None, "reserved_for": to, "assigned_to": None, **lane_columns(item, at)}
+    taken = ReadingItem.objects.filter(reader=reader).take(states.RELEASE, item_id, **columns)
+    event = ItemReleased(stream=taken.accession, at=at, item_id=item_id, reader_id=reader.pk)
+    return publish(taken, event, actor, reason="returned", to=to.pk)
 
 
 def _team_first(reader: User, where: dict[str, Any], at: datetime) -> dict[str, Any]:

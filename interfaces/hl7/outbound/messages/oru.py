@@ -88,6 +88,7 @@ def build_result(destination: Destination, version: ReportVersion, control_id: s
         22: write_timestamp(version.signed_at),
         25: status,
         32: compose(compose(*interpreter_parts(version), by="&")),
+        33: _assistants(version),
     }
     # A destination may want addenda as corrections (OBR-25 C); then its lines say so too.
     line_status = "C" if status == "C" else LINE_STATUS.get(version.kind, "F")
@@ -173,6 +174,15 @@ def interpreter_parts(version: ReportVersion) -> tuple[str, str, str]:
     """(NPI, family, given name) of the radiologist. Without an NPI no number: ours means nothing to a receiver."""
     author = version.author
     return author.npi, author.last_name or author.username, author.first_name
+
+
+def _assistants(version: ReportVersion) -> Encoded:
+    """OBR-33: who wrote the report before its signer; the author of the preliminary, else of an unsigned draft."""
+    first = version.first_author
+    if first is not None:
+        return compose(compose(first.npi or str(first.pk), first.last_name or first.username, first.first_name, by="&"))
+    draft = next((row for row in version.contributors if row["role"] == "draft"), None)
+    return compose(compose(str(draft["user"]), draft["name"], by="&")) if draft else Encoded("")
 
 
 def performed_at(procedure: RequestedProcedure) -> datetime | None:

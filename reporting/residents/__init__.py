@@ -1,0 +1,1 @@
+"""A trainee's report and its supervisor, as pages and REST: return for revision, notices of discrepancies."""
