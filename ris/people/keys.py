@@ -14,8 +14,10 @@ from itertools import combinations
 LIST, ROOM, CASE, BOARD = "reading list", "reading room", "case of others", "board"
 COORDINATOR, ORDERS, ORDER_ENTRY, CORRECTION = "coordinator", "orders", "order entry", "correction"
 RULES, RULES_DRAFT, ROSTER, MESSAGE = "rules", "draft of rules", "roster", "message"
+TEMPLATES, TEMPLATE = "report templates", "report template"
 SCREENS = (
     LIST, ROOM, CASE, BOARD, COORDINATOR, ORDERS, ORDER_ENTRY, CORRECTION, RULES, RULES_DRAFT, ROSTER, MESSAGE,
+    TEMPLATES, TEMPLATE,
 )  # fmt: skip
 EVERYWHERE = frozenset(SCREENS)
 
@@ -66,6 +68,12 @@ KEYS: tuple[Key, ...] = (
     _key("field-findings", "To findings", "f4", ROOM, CORRECTION),
     _key("field-impression", "To impression", "f6", ROOM, CORRECTION),
     _key("field-critical", "To the critical finding", "f8", ROOM, CASE, CORRECTION),
+    _key("normal-report", "Normal report", "f7", ROOM, CORRECTION),
+    _key("template", "Choose a template", "shift+f7", ROOM, CORRECTION),
+    _key("next-field", "Next field", "f9", ROOM, CORRECTION),
+    _key("previous-field", "Previous field", "shift+f9", ROOM, CORRECTION),
+    _key("new-template", "New template", "o", TEMPLATES),
+    _key("save", "Save", "ctrl+enter", TEMPLATE),
     _key("preliminary", "Release as preliminary", "ctrl+shift+enter", ROOM),
     _key("sign", "Sign", "ctrl+enter", ROOM, CORRECTION),
     _key("correct", "Correct this report", "e", CASE),

@@ -4,7 +4,7 @@ import { toast } from "./toasts.js";
 import { wordsOf } from "./unsaved_words.js";
 
 export const pageOf = () => document.getElementById("drafting").dataset;
-export const reportWords = (page = pageOf()) => wordsOf({ user: page.user, item: page.item, kind: "report", key: page.key });
+export const reportWords = (page = pageOf()) => wordsOf({ user: page.user, item: page.item, kind: "report", key: page.wordsKey });
 
 // Keep words beside the case that cannot go into its report: their author and the case's holder see them.
 export async function keepBeside(given, revision) {

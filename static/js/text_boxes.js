@@ -18,7 +18,7 @@ async function start(form) {
   const fill = (given) => { for (const box of boxes()) if (box.name in given) box.value = given[box.name]; };
   const empty = Object.values(fields()).join("");
   const show = (state, text) => { if (!place) return; place.hidden = false; place.dataset.state = state; place.textContent = state === "saved" ? "Saved " + wallClock() + ", not signed" : text; };
-  const words = wordsOf({ user: page.user, item: page.item, kind: form.dataset.textKind, key: page.key });
+  const words = wordsOf({ user: page.user, item: page.item, kind: form.dataset.textKind, key: page.wordsKey });
   const revision = () => Number(form.elements.revision?.value ?? 0);
   let version = 0;
 
