@@ -17,7 +17,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.errors import NotFound, Refusal
+from ris.kernel.errors import Invalid, NotFound, Refusal
 from ris.kernel.values import id_or_none
 from ris.people.api_auth import TokenAuthentication
 from ris.people.http import actor_of, user_of
@@ -207,6 +207,8 @@ def _pairs(request: HttpRequest) -> Iterable[tuple[str, str]]:
     """Names and values of a search, of the address and of a form in the body."""
     for given in (request.GET, request.POST):
         for name, values in given.lists():
+            if any("\x00" in text for text in (name, *map(str, values))):
+                raise Invalid("NUL characters are not allowed. Take them out.", at=name.replace("\x00", ""))
             yield from ((name, str(value)) for value in values)
 
 

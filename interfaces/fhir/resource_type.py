@@ -94,8 +94,8 @@ class ResourceType:
 
     def row_of(self, viewer: User, pk: int) -> Any:
         """The row of an id that the viewer may see, loaded; None when there is none for them."""
-        rows = self.find(viewer, pk) if self.find else self.select(viewer).filter(pk=pk)
-        return self.load(rows).first()
+        row = self.load(self.select(viewer).filter(pk=pk)).first()
+        return self.load(self.find(viewer, pk)).first() if row is None and self.find else row
 
     def times_of(self, rows: Iterable[Any]) -> dict[int, datetime]:
         """Primary key → when the row changed last, where that is known."""

@@ -21,6 +21,8 @@ from ris.people.http import STATUS
 
 API = "/api/"
 """Where the paths of the API begin."""
+FHIR = "/fhir/"
+"""Where the paths of the FHIR server begin."""
 
 CONTENT_TYPE = "application/problem+json"
 

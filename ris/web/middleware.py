@@ -16,7 +16,7 @@ from ris.kernel.values import MOST_ID
 from ris.people.http import refused
 from ris.people.selectors import read_permissions_once
 
-from .api_errors import API, CONTENT_TYPE, problem_body
+from .api_errors import API, CONTENT_TYPE, FHIR, problem_body
 
 PERMISSIONS_POLICY = "camera=(), geolocation=(), payment=(), usb=()"
 """Devices of the workstation that no page of ours uses (W3C Permissions Policy)."""
@@ -99,6 +99,8 @@ class PossibleValues(Middleware):
         if name is None:
             return None
         refusal = Invalid("NUL characters are not allowed. Take them out.", at=name.replace("\x00", ""))
+        if request.path.startswith(FHIR):  # it says so in its own words
+            return None
         if request.path.startswith(API):
             body = problem_body(400, refusal.detail, code=refusal.code, at=refusal.at)
             return JsonResponse(body, status=400, content_type=CONTENT_TYPE)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from ris.kernel import health as kernel_health
 from ris.kernel.clock import now
 
-from .api_errors import API, CONTENT_TYPE, problem_body
+from .api_errors import API, CONTENT_TYPE, FHIR, problem_body
 
 
 @require_safe
@@ -46,4 +46,8 @@ def broken(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(API):
         body = problem_body(500, "Something is broken here; it is in the log.", code="broken")
         return JsonResponse(body, status=500, content_type=CONTENT_TYPE)
+    if request.path.startswith(FHIR):
+        issue = {"severity": "fatal", "code": "exception", "diagnostics": "Something is broken here; it is in the log."}
+        body = {"resourceType": "OperationOutcome", "issue": [issue]}
+        return JsonResponse(body, status=500, content_type="application/fhir+json")
     return defaults.server_error(request)

@@ -66,12 +66,10 @@ def _select(viewer: User) -> QuerySet[Patient]:
 
 
 def _find(viewer: User, pk: int) -> QuerySet[Patient]:
-    """One patient; a merged one too, as long as the viewer may see whom they live on as."""
-    require_orders(viewer)
+    """A merged patient, as long as the viewer may see whom they live on as."""
     living = living_id(pk)
-    if living != pk and visible_patients(viewer).filter(pk=living).exists():
-        return Patient.objects.filter(pk=pk)
-    return visible_patients(viewer).filter(pk=pk)
+    is_visible = living != pk and visible_patients(viewer).filter(pk=living).exists()
+    return Patient.objects.filter(pk=pk) if is_visible else Patient.objects.none()
 
 
 def _load(rows: QuerySet[Patient]) -> QuerySet[Patient]:
