@@ -12,3 +12,4 @@ class ReportingConfig(AppConfig):
         # Importing them registers what this app wants to hear.
         from . import subscribers  # noqa: F401
         from .search import subscribers as search_subscribers  # noqa: F401
+        from .values import subscribers as value_subscribers  # noqa: F401

@@ -6,6 +6,7 @@ from ris.kernel.api import IdRouter
 
 from . import pages, pages_life, pages_results
 from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
+from .dictation.api import DictationView
 from .drafts import pages as draft_pages
 from .drafts.api import HandoverView, TextDraftViewSet
 from .models import TextDraft
@@ -14,6 +15,7 @@ from .residents import pages as resident_pages
 from .residents.api import NoticeViewSet, ReturnView
 from .search import pages as search_pages
 from .search.api import SavedSearchViewSet, SearchView
+from .values.api import AlgorithmsView, ComputedView, ElementSetViewSet, FindingsView, ValueViewSet
 from .writing import pages as writing_pages
 from .writing.api import MacroViewSet, TemplateViewSet, WritingView
 
@@ -23,6 +25,8 @@ router = IdRouter()
 router.register("reports", ReportViewSet, basename="report")
 router.register("templates", TemplateViewSet, basename="template")
 router.register("macros", MacroViewSet, basename="macro")
+router.register("element-sets", ElementSetViewSet, basename="element-set")
+router.register("report-values", ValueViewSet, basename="report-value")
 router.register("saved-searches", SavedSearchViewSet, basename="saved-search")
 router.register("discrepancies", NoticeViewSet, basename="discrepancy")
 router.register("texts", TextDraftViewSet, basename="text")
@@ -77,6 +81,10 @@ api_patterns = [
     path("worklist/<int:item_id>/report/sign/", SignView.as_view(), name="item-sign"),
     path("worklist/<int:item_id>/report/preliminary/", PreliminaryView.as_view(), name="item-preliminary"),
     path("worklist/<int:item_id>/writing/", WritingView.as_view(), name="item-writing"),
+    path("worklist/<int:item_id>/ai-findings/", FindingsView.as_view(), name="item-ai-findings"),
+    path("worklist/<int:item_id>/computed/", ComputedView.as_view(), name="item-computed"),
+    path("worklist/<int:item_id>/dictation/", DictationView.as_view(), name="item-dictation"),
+    path("ai-decisions/", AlgorithmsView.as_view(), name="ai-decisions"),
     path("reports/search/", SearchView.as_view(), name="report-search"),
     path("worklist/<int:item_id>/report/return/", ReturnView.as_view(), name="item-return"),
     path("worklist/<int:item_id>/report/handover/", HandoverView.as_view(), name="item-handover"),

@@ -21,6 +21,7 @@ from django.urls import re_path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
 http = get_asgi_application()
 
+from reporting.dictation.live import websocket_urlpatterns as dictation_sockets  # noqa: E402
 from worklist.live.consumers import websocket_urlpatterns  # noqa: E402  (models are there only now)
 
 
@@ -60,6 +61,6 @@ nowhere = re_path(r"", _Nowhere.as_asgi())
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, nowhere]))),
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, *dictation_sockets, nowhere]))),
     }
 )

@@ -61,6 +61,7 @@ VARIABLES = {
     "RIS_HOSTS": "host names by which browsers reach this, with commas between",
     "RIS_WEBHOOK_NETWORKS": "internal networks that webhooks may go to, with commas between (default none)",
     "RIS_PROXY": "addresses of the TLS proxy in front of the web pages, with commas between",
+    "RIS_DICTATION": "1: rooms take words from a dictation engine (default 0)",
     "RIS_DATABASE_ROLE": "PostgreSQL role that serves and that “prepare” grants what it needs; unset: none",
     "RIS_BACKUPS": "folder for backups (default: backups/ in RIS_DATA; another disk is better)",
     "RIS_DOWNTIME": "folder of the downtime kit (default: downtime/ in RIS_DATA)",
@@ -97,6 +98,7 @@ class Config:
     ae_title: str
     emr: Address | None
     demo: bool
+    dictation: bool
     url: str
     """Of the web pages, as people reach them; without a slash at the end."""
     hosts: tuple[str, ...]
@@ -133,6 +135,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         ae_title=ae_title("RIS_AE_TITLE", env.get("RIS_AE_TITLE") or "RIS"),
         emr=address("RIS_EMR", env["RIS_EMR"]) if env.get("RIS_EMR") else None,
         demo=flag("RIS_DEMO", env.get("RIS_DEMO") or "1"),
+        dictation=flag("RIS_DICTATION", env.get("RIS_DICTATION") or "0"),
         url=web_url("RIS_URL", env.get("RIS_URL") or f"http://{env.get('RIS_HTTP') or '127.0.0.1:8000'}"),
         hosts=host_names("RIS_HOSTS", env.get("RIS_HOSTS", "")),
         proxy=networks("RIS_PROXY", env.get("RIS_PROXY", "")),

@@ -1,6 +1,8 @@
 """Rows of reporting: reports and their versions, words that are not in a report (yet), documents made elsewhere."""
 
+from ..dictation.models import DictationEvent, DictationFocus
 from ..search.models import SavedSearch, SearchRow
+from ..values.models import AiDecision, ElementSet, ReportValue
 from ..writing.models import Insertion, Macro, ReportTemplate, TemplateVersion
 from .documents import OutsideDocument
 from .drafts import DraftHandover, TextDraft
@@ -11,10 +13,14 @@ __all__ = [
     "AGREEMENTS",
     "CRITICAL_LEVELS",
     "RETRACTIONS",
+    "AiDecision",
     "AttestationText",
     "Criticality",
+    "DictationEvent",
+    "DictationFocus",
     "DiscrepancyNotice",
     "DraftHandover",
+    "ElementSet",
     "Insertion",
     "Macro",
     "OutsideDocument",
@@ -22,6 +28,7 @@ __all__ = [
     "Report",
     "ReportReturn",
     "ReportTemplate",
+    "ReportValue",
     "ReportVersion",
     "SavedSearch",
     "SearchRow",

@@ -16,7 +16,7 @@ from ris.kernel.errors import Invalid
 GAP = "____"
 FIELD = re.compile(r"\[([^\[\]=|\n]{1,60})(?:=([^\[\]]*))?\]")
 _KINDS = ("TEXT", "TEXTAREA", "SELECTION_LIST", "NUMERIC", "DATE", "TIME", "CHECKBOX")
-_KEYS = {"type", "unit", "code", "element", "set", "min", "max", "step", "computed", "action"}
+_KEYS = {"type", "unit", "code", "element", "set", "min", "max", "step", "computed", "codes", "action"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ const bar = document.getElementById("writing");
 const form = document.getElementById("editor");
 const SECTIONS = ["technique", "comparison", "findings", "impression"];
 const PLACE = /\[[^[\]\n]*____\]|\[[ _.?*]*\]/g;
-let known = new Set();
+const areas = SECTIONS.map((name) => document.getElementById(name)).filter((area) => area && form?.contains(area));
+let known = new Set(), last = document.getElementById("findings"), listening = false;
 if (bar && form) start();
 
 function start() {
-  const areas = SECTIONS.map((name) => document.getElementById(name)).filter(Boolean);
   const why = bar.querySelector("[data-why]");
-  let last = document.getElementById("findings");
   form.addEventListener("focusin", (event) => { if (areas.includes(event.target)) last = event.target; });
 
   bar.querySelector("[data-normal]").addEventListener("click", () => insert({ kind: "normal" }));
@@ -36,6 +35,21 @@ function start() {
     // Tab goes through the fields while there are any, and then on to the next control as everywhere.
     if (go(event.shiftKey ? -1 : 1)) event.preventDefault();
   });
+  const findings = bar.querySelector("[data-ai]");
+  findings.addEventListener("change", async () => {
+    const value = findings.value;
+    findings.value = "";
+    if (!value) return;
+    const { accept, vendor, code } = JSON.parse(value);
+    const decided = await call(bar.dataset.findings, { accept, vendor, code, section: last.name });
+    if (decided?.text) put(last, last.selectionStart, last.selectionEnd, decided.text);
+    load();
+  });
+  bar.querySelector("[data-compute]").addEventListener("click", async () => {
+    const before = Object.fromEntries(areas.map((area) => [area.name, area.value]));
+    const done = await call(bar.dataset.computed, { sections: before });
+    for (const area of done ? areas : []) if (area.value === before[area.name] && done.sections[area.name] !== area.value) put(area, 0, area.value.length, done.sections[area.name]);
+  });
   addEventListener("focus", load);
   load();
 
@@ -45,6 +59,9 @@ function start() {
     const help = await answer.json();
     fill(templates, help.templates.map((row) => [row.id, `${row.title} (${row.reason})`]));
     fill(merges, help.merge.filter((row) => row.text).map((row) => [row.name, `${row.title}: ${row.text.slice(0, 60)}`]));
+    fill(findings, help.ai.filter((row) => !row.decision).flatMap((row) => [true, false].map((accept) => [JSON.stringify({ accept, vendor: row.vendor, code: row.code }), (accept ? "Take over: " : "Reject: ") + row.text])));
+    findings.hidden = findings.options.length < 2;
+    if (help.dictation && !listening) { listening = true; import("./dictation.js").then((module) => module.listen(help.dictation)); }
     known = new Set(help.macros.map((row) => row.trigger));
     if (help.templates.length && !why.textContent) why.textContent = `${help.templates[0].title}: ${help.templates[0].reason}`;
     stale(help.stale);
@@ -87,6 +104,15 @@ function start() {
     return null;
   }
 
+  async function call(url, body) {
+    const headers = { "X-CSRFToken": csrf(), Accept: "application/json", "Content-Type": "application/json" };
+    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) }).catch(() => null);
+    const said = await answer?.json().catch(() => ({}));
+    if (answer?.ok) return said;
+    toast(said?.detail ?? "Not done: no connection.", "error");
+    return null;
+  }
+
   async function insert(fields) {
     const inserted = await post(fields);
     if (!inserted) return;
@@ -115,24 +141,24 @@ function start() {
     if (!match || !known.has(match[2])) return null;
     return { trigger: match[2], start: area.selectionStart - match[2].length - 1, end: area.selectionStart };
   }
-
-  // Selects the next (or previous) place to fill in, from the caret on and around all sections; typing replaces it.
-  function go(step) {
-    const places = areas.flatMap((area, n) => [...area.value.matchAll(PLACE)].map((match) => ({ area, n, start: match.index, end: match.index + match[0].length })));
-    if (!places.length) return false;
-    const here = areas.indexOf(document.activeElement) >= 0 ? document.activeElement : last;
-    const n = areas.indexOf(here), from = here.selectionStart, to = here.selectionEnd;
-    const after = places.filter((p) => p.n > n || (p.n === n && p.start >= (from === to ? from : to)));
-    const before = places.filter((p) => p.n < n || (p.n === n && p.end <= from));
-    const place = step > 0 ? after[0] : before.at(-1);
-    if (!place) return false;
-    place.area.focus();
-    place.area.setSelectionRange(place.start, place.end);
-    return true;
-  }
 }
 
-function put(area, start, end, text) {
+// Selects the next (or previous) place to fill in, from the caret on and around all sections; typing replaces it.
+export function go(step) {
+  const places = areas.flatMap((area, n) => [...area.value.matchAll(PLACE)].map((match) => ({ area, n, start: match.index, end: match.index + match[0].length })));
+  if (!places.length) return false;
+  const here = areas.indexOf(document.activeElement) >= 0 ? document.activeElement : last;
+  const n = areas.indexOf(here), from = here.selectionStart, to = here.selectionEnd;
+  const after = places.filter((p) => p.n > n || (p.n === n && p.start >= (from === to ? from : to)));
+  const before = places.filter((p) => p.n < n || (p.n === n && p.end <= from));
+  const place = step > 0 ? after[0] : before.at(-1);
+  if (!place) return false;
+  place.area.focus();
+  place.area.setSelectionRange(place.start, place.end);
+  return true;
+}
+
+export function put(area, start, end, text) {
   area.focus();
   area.setSelectionRange(start, end);
   // insertText keeps the browser's undo; where it is not there the value is set and the draft told.
