@@ -87,9 +87,11 @@ def _worth_sqlite(keys: list[int], terms: Terms, section: str) -> dict[int, floa
 def _marked_sqlite(keys: list[int], terms: Terms, section: str) -> list[tuple[Any, ...]]:
     marked = ", ".join(f"highlight({FTS}, {n}, '{MARK_START}', '{MARK_END}')" for n in range(len(SEARCHED)))
     places = ", ".join(["%s"] * len(keys))
-    text = f"SELECT rowid, {marked} FROM {FTS} WHERE {FTS} MATCH %s AND rowid IN ({places})"
+    # One walk over the range of the rows: FTS5 would begin anew for each key. The plus keeps the keys from it.
+    where = f"{FTS} MATCH %s AND rowid BETWEEN %s AND %s AND +rowid IN ({places})"
     with connection.cursor() as cursor:
-        cursor.execute(text, [fts5_query(terms, section, []), *keys])
+        text = f"SELECT rowid, {marked} FROM {FTS} WHERE {where} ORDER BY rowid DESC"
+        cursor.execute(text, [fts5_query(terms, section, []), min(keys), max(keys), *keys])
         return list(cursor.fetchall())
 
 
