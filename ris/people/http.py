@@ -111,6 +111,6 @@ def go(request: HttpRequest, url: str, text: str = "", *, level: int = messages.
 
 def _log_in(request: HttpRequest) -> HttpResponse:
     if is_htmx(request) or wants_json(request):
-        # A log-in form must not be swapped into a part of a page: the page is loaded anew, and asks for the log-in.
-        return HttpResponse(status=401, headers={"HX-Refresh": "true"})
+        # A log-in form must not be swapped into a part of a page: the page asks for it in a dialog (static/js/lock.js).
+        return HttpResponse(status=401)
     return redirect_to_login(request.get_full_path(), login_url="/login/")

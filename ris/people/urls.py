@@ -5,6 +5,7 @@ from django.urls import path
 from ris.kernel.api import IdRouter
 
 from . import pages
+from .login import lock_pages as lock
 from .login import pages as login
 from .practitioners import pages as practitioners
 from .practitioners.api import PractitionerViewSet
@@ -22,6 +23,14 @@ urlpatterns = [
     path("profile/sessions/", login.sessions, name="sessions"),
     path("profile/sessions/end/", login.end_other_sessions, name="end-other-sessions"),
     path("profile/sessions/<int:session_id>/end/", login.end_one_session, name="end-session"),
+    path("profile/pin/", lock.pin, name="pin"),
+    path("lock/", lock.lock_page, name="lock"),
+    path("lock/now/", lock.lock_now, name="lock-now"),
+    path("lock/seen/", lock.seen, name="lock-seen"),
+    path("lock/state/", lock.state, name="lock-state"),
+    path("lock/unlock/", lock.unlock_session, name="unlock"),
+    path("lock/passkey/", lock.passkey_options, name="unlock-passkey"),
+    path("lock/login/", lock.login_over, name="login-over"),
     path("profile/theme/", pages.theme, name="theme"),
     path("alarms/", pages.alarms, name="alarms"),
     path("alarms/deliveries/<int:delivery_id>/retry/", pages.retry_delivery, name="retry-delivery"),

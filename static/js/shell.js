@@ -1,6 +1,7 @@
 // The shell of every page: tokens for requests, toasts, questions before an act, theme, keys, clocks.
 import { csrf } from "./csrf.js";
 import { startClocks } from "./clocks.js";
+import { startLock } from "./lock.js";
 import { startKeys } from "./keys.js";
 import { startToasts, toast } from "./toasts.js";
 import { startAsking } from "./asking.js";
@@ -11,7 +12,7 @@ import { startGoTo } from "./go_to.js";
 document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = csrf(); });
 document.addEventListener("htmx:sendError", () => toast("The server does not answer. Nothing was changed; try again.", "error"));
 document.addEventListener("htmx:responseError", (event) => {
-  if (!event.detail.xhr.getResponseHeader("HX-Trigger")) {
+  if (![401, 423].includes(event.detail.xhr.status) && !event.detail.xhr.getResponseHeader("HX-Trigger")) {
     toast("That did not work (" + event.detail.xhr.status + "). Nothing was changed; reload and try again.", "error");
   }
 });
@@ -42,6 +43,7 @@ document.addEventListener("click", (event) => {
   if (opener) document.getElementById(opener.dataset.opens).showModal();
 });
 
+startLock();
 startToasts();
 startAsking();
 startKeys();

@@ -96,8 +96,8 @@ def _filters_of(cls: Any) -> set[str]:
 
 
 def places() -> list[Place]:
-    """All but the back office, which is Django's, and logging off."""
-    return [_place(route, args) for route, args in routes() if not route.startswith("logout")]
+    """All but the back office, which is Django's, logging off and the lock."""
+    return [_place(route, args) for route, args in routes() if not route.startswith(("logout", "lock/"))]
 
 
 def _place(route: str, args: tuple[str, ...]) -> Place:

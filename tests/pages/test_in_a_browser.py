@@ -257,4 +257,5 @@ def test_nobody_who_is_logged_in_has_their_page_reloaded(served: Served, browser
 
     page.context.clear_cookies()
     lines[-1].close(code=4401)
-    page.wait_for_url("**/login/**", timeout=5_000)
+    expect(page.locator("#lock")).to_contain_text("You were logged off", timeout=5_000)
+    assert page.evaluate("window.stayed"), "what was typed is still on the page"

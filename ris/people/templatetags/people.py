@@ -14,7 +14,7 @@ from ris.kernel.models import Alarm
 from ris.people.keys import BY_NAME, KEYS, RESERVED, key_caps
 from ris.people.navigation import ALARM_PAGES, NAVIGATION
 from ris.people.roles import Can
-from ris.people.selectors import permissions_of
+from ris.people.selectors import granted_sites, permissions_of
 
 register = template.Library()
 
@@ -34,7 +34,15 @@ def navigation(context: Context) -> dict[str, Any]:
         if shown:
             sections.append({"title": title, "links": shown})
     alarms = Alarm.objects.filter(cleared_at__isnull=True).count() if _sees_alarms(cans) else 0
-    return {"sections": sections, "alarms": alarms, "user": request.user}
+    return {"sections": sections, "alarms": alarms, "user": request.user} | _acting(request.user)
+
+
+def _acting(user: Any) -> dict[str, Any]:
+    """As what, and where, the user acts: ``Radiologist · north, south``, and its two parts."""
+    roles = [name.capitalize() for name in user.groups.order_by("name").values_list("name", flat=True)]
+    sites = granted_sites(user).order_by("code").values_list("code", flat=True)
+    parts = [", ".join(roles) or ("Superuser" if user.is_superuser else "No role yet"), ", ".join(sites)]
+    return {"acting": " · ".join(filter(None, parts)), "acting_parts": parts}
 
 
 @register.simple_tag(takes_context=True)
