@@ -6,12 +6,15 @@ from datetime import timedelta
 
 from django.db.models import Q
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from ris.kernel.clock import now
 
 from .models import ApiToken, User
+from .roles import Can, Limits
+from .selectors import limit
 from .services import digest
 
 USED_EVERY = timedelta(minutes=1)
@@ -19,16 +22,25 @@ USED_EVERY = timedelta(minutes=1)
 
 
 class TokenAuthentication(BaseAuthentication):
-    """Logs a request in by its bearer token; a wrong, revoked or inactive one is refused with 401."""
+    """Logs a request in by its bearer token, within what the token carries.
+
+    A wrong, revoked, expired or inactive one is refused with 401; a write with one that only reads, with 403.
+    """
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
         row = ApiToken.objects.select_related("user").filter(digest=digest(token.strip()), revoked_at=None).first()
-        if row is None or not row.user.is_active:  # one refusal for all: it must not tell which tokens once were
-            raise AuthenticationFailed("This API token is unknown or revoked.")
         at = now()
+        if (
+            row is None or not row.user.is_active or (row.expires_at is not None and row.expires_at <= at)
+        ):  # one refusal for all: it must not tell which tokens once were
+            raise AuthenticationFailed("This API token is unknown, revoked or expired.")
+        if row.read_only and request.method not in SAFE_METHODS:
+            raise PermissionDenied("This API token only reads.")
+        cans = frozenset(Can(name) for name in row.scopes if name in set(Can)) if row.scopes else None
+        limit(row.user, Limits(cans, frozenset(row.site_ids) if row.site_ids else None))
         ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=at - USED_EVERY), pk=row.pk).update(
             last_used_at=at
         )

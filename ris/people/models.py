@@ -10,6 +10,7 @@ from ris.catalog.models import Site
 
 from .login.models import LoginFailure, LoginRule
 from .practitioners.models import Practitioner, PractitionerNumber
+from .roles import Limits
 
 
 class User(AbstractUser):
@@ -24,6 +25,9 @@ class User(AbstractUser):
     pin = models.CharField(
         "PIN", max_length=128, blank=True, help_text="Hash of the PIN that unlocks one's own screen."
     )
+
+    limits: Limits | None = None
+    """Of this object, for the request that an API token made; see ``selectors.limit``."""
 
     def __str__(self) -> str:
         return self.display_name
@@ -62,6 +66,10 @@ class ApiToken(models.Model):
     # Unique, so indexed: each API request looks its token up by it.
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, hexadecimal.")
     created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    read_only = models.BooleanField(default=False, help_text="GET, HEAD and OPTIONS only.")
+    scopes = models.JSONField(default=list, help_text="Permissions that it carries; empty: all of the user's.")
+    site_ids = models.JSONField(default=list, help_text="Ids of sites at which it counts; empty: all of the user's.")
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 

@@ -7,6 +7,7 @@ django-guardian object permission on the site). Both are asked for together:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -61,3 +62,11 @@ ROLES: dict[Role, frozenset[Can]] = {
     Role.REFERRER: frozenset({Can.SEE_REPORTS}),
 }
 """What each role may do. A referrer sees the reports of their own orders only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an API token carries of its user's permissions. None: all of them, at all of their sites."""
+
+    cans: frozenset[Can] | None = None
+    site_ids: frozenset[int] | None = None

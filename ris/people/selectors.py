@@ -15,17 +15,20 @@ from ris.catalog.models import Site
 from ris.kernel.errors import Forbidden, NotFound
 
 from .models import SiteUserPermission, User
-from .roles import ROLES, Can, Role
+from .roles import ROLES, Can, Limits, Role
 
 WORK_AT = "catalog.work_at"
 
 
+_Key = tuple[int, Limits | None]
+
+
 @dataclass(slots=True)
 class _Answers:
-    """What was read of users' permissions since a request began, by the user's id."""
+    """What was read of users' permissions since a request began, by the user's id and what limits them."""
 
-    permissions: dict[int, frozenset[Can]] = field(default_factory=dict)
-    site_ids: dict[int, frozenset[int]] = field(default_factory=dict)
+    permissions: dict[_Key, frozenset[Can]] = field(default_factory=dict)
+    site_ids: dict[_Key, frozenset[int]] = field(default_factory=dict)
 
 
 # A context variable, not a thread's: under ASGI a request's synchronous code may change its thread.
@@ -42,16 +45,24 @@ def read_permissions_once() -> Iterator[None]:
         _answers.reset(token)
 
 
+def limit(user: User, limits: Limits) -> None:
+    """Have this object of the user count only within ``limits``: the request was made with an API token."""
+    user.limits = limits
+
+
 def permissions_of(user: User | AnonymousUser) -> frozenset[Can]:
     """All that the user's roles allow, at any site. A superuser may do everything."""
     if not isinstance(user, User) or not user.is_active:
         return frozenset()
     answers = _answers.get()
-    if answers is not None and user.pk in answers.permissions:
-        return answers.permissions[user.pk]
+    key = (user.pk, user.limits)
+    if answers is not None and key in answers.permissions:
+        return answers.permissions[key]
     cans = frozenset(Can) if user.is_superuser else _permissions_by_roles(user)
+    if user.limits is not None and user.limits.cans is not None:
+        cans &= user.limits.cans
     if answers is not None:
-        answers.permissions[user.pk] = cans
+        answers.permissions[key] = cans
     return cans
 
 
@@ -80,17 +91,20 @@ def site_ids_for(user: User | AnonymousUser, can: Can) -> frozenset[int]:
     if not isinstance(user, User) or can not in permissions_of(user):
         return frozenset()
     answers = _answers.get()
-    if answers is not None and user.pk in answers.site_ids:
-        return answers.site_ids[user.pk]
+    key = (user.pk, user.limits)
+    if answers is not None and key in answers.site_ids:
+        return answers.site_ids[key]
     site_ids = frozenset(_sites_granted_to(user).values_list("pk", flat=True))
     if answers is not None:
-        answers.site_ids[user.pk] = site_ids  # the same for each ``can``: sites are granted to people, not to roles
+        answers.site_ids[key] = site_ids  # the same for each ``can``: sites are granted to people, not to roles
     return site_ids
 
 
 def _sites_granted_to(user: User | AnonymousUser) -> QuerySet[Site]:
     # No global permissions: who was given work_at without a site would see every site.
     sites: QuerySet[Site] = get_objects_for_user(user, WORK_AT, klass=Site, accept_global_perms=False)
+    if isinstance(user, User) and user.limits is not None and user.limits.site_ids is not None:
+        sites = sites.filter(pk__in=user.limits.site_ids)
     return sites
 
 

@@ -7,6 +7,7 @@ from ris.kernel.api import IdRouter
 from . import pages
 from .login import lock_pages as lock
 from .login import pages as login
+from .login import token_pages as tokens
 from .practitioners import pages as practitioners
 from .practitioners.api import PractitionerViewSet
 
@@ -23,6 +24,8 @@ urlpatterns = [
     path("profile/sessions/", login.sessions, name="sessions"),
     path("profile/sessions/end/", login.end_other_sessions, name="end-other-sessions"),
     path("profile/sessions/<int:session_id>/end/", login.end_one_session, name="end-session"),
+    path("profile/tokens/", tokens.tokens, name="tokens"),
+    path("profile/tokens/<int:token_id>/revoke/", tokens.revoke, name="revoke-token"),
     path("profile/pin/", lock.pin, name="pin"),
     path("lock/", lock.lock_page, name="lock"),
     path("lock/now/", lock.lock_now, name="lock-now"),
