@@ -42,6 +42,7 @@ EVERY = {
     "ris.tasks.write_downtime_kit": 3600.0,
     "ris.audit.tasks.seal": 60.0,
     "ris.audit.tasks.verify": 3600.0,
+    "ris.people.tasks.end_locums": 60.0,
     "interfaces.hl7.tasks.send_owed": 5.0,
     "interfaces.hl7.tasks.watch_critical_results": 30.0,
     "interfaces.hl7.tasks.replay": 15.0,

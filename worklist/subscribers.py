@@ -23,6 +23,7 @@ from ris.orders.events import (
 )
 from ris.orders.models import RequestedProcedure
 from ris.patients.events import PatientRevised, PatientsEvent, PatientsMerged, PatientsSeparated, VisitRevised
+from ris.people.login.leavers import PersonLeft
 from ris.people.models import User
 
 from . import services
@@ -38,6 +39,7 @@ from .events import (
     RosterChanged,
 )
 from .models import Notice, ReadingItem
+from .services.claims import handover
 from .states import FINAL, OPEN
 
 
@@ -198,3 +200,9 @@ def reprice_on_visit(event: VisitRevised) -> None:
     for pk in waiting.values_list("pk", flat=True):
         services.reprice(pk, at=event.at, cause="visit changed")
     services.emit_revised(waiting, at=event.at)
+
+
+@subscribe(PersonLeft, name="worklist.hand_over_of_leaver")
+def hand_over_of_leaver(event: PersonLeft) -> None:
+    """What somebody holds who works here no more goes to a lead, drafts and all."""
+    handover.hand_over_of_leaver(event.user_id, at=event.at)

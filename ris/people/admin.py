@@ -18,6 +18,7 @@ from ris.kernel.clock import now
 
 from .backoffice import SetUp
 from .http import actor_of
+from .login.leavers import leave
 from .models import LoginRule, User
 from .roles import Role
 from .selectors import granted_sites
@@ -66,7 +67,7 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
     list_filter = ("is_active", "groups")
     filter_horizontal = ()  # UserAdmin names groups and user_permissions here, which this form does not have
     fieldsets = (
-        (None, {"fields": ("username", "password", "is_active")}),
+        (None, {"fields": ("username", "password", "is_active", "leaves_at")}),
         ("Person", {"fields": ("first_name", "last_name", "title", "npi", "email", "time_zone")}),
         ("May do", {"fields": ("roles", "sites")}),
     )
@@ -81,6 +82,8 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
         if not change:  # the form for a new user has no boxes for roles and sites
             return
         person, actor, at = form.instance, actor_of(request), now()
+        if "is_active" in form.changed_data and not person.is_active:
+            leave(person, reason="switched off in the set-up", actor=actor, at=at)
         # Groups that are no role of ours (another package's, an old version's) stay as they are.
         had_roles = {Role(name) for name in person.groups.values_list("name", flat=True) if name in set(Role)}
         had_sites = set(granted_sites(person))

@@ -14,8 +14,8 @@ from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
 from ris.kernel.values import read_reason
 from ris.people.models import User
-from ris.people.roles import Can
-from ris.people.selectors import sites_for
+from ris.people.roles import Can, Role
+from ris.people.selectors import site_ids_for, sites_for
 from worklist import states
 from worklist.events import WORKLIST_BELL, ItemAssigned, ItemReleased, ItemRescored, ItemRevised, ItemTakenOver
 from worklist.models import Decision, Notice, ReadingItem
@@ -77,6 +77,15 @@ def hand_over(
         record(actor, "worklist.hand-over", reader, reason=reason.strip(), at=at, items=meant, to=to.pk if to else None)
         doorbell.ring(WORKLIST_BELL)
     return [item.pk for item in held] if items is None else sorted({*meant, *(item.pk for item in held)})
+
+
+def hand_over_of_leaver(user_id: int, *, at: datetime) -> list[int]:
+    """Hand what somebody who has left holds to a lead who reads for all of its sites, or else back to everybody."""
+    reader = User.objects.get(pk=user_id)
+    sites = set(ReadingItem.objects.filter(reader=reader, state=states.CLAIMED).values_list("site_id", flat=True))
+    leads = User.objects.filter(is_active=True, groups__name=Role.LEAD.value).order_by("pk")
+    lead = next((person for person in leads if sites <= site_ids_for(person, Can.READ_CASES)), None) if sites else None
+    return hand_over(reader, to=lead, reason="The reader works here no more.", actor=Actor.job("leavers"), at=at)
 
 
 @transaction.atomic
