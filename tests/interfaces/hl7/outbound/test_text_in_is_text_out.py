@@ -42,7 +42,13 @@ def read_lines(raw: bytes, code: str = "19005-8") -> list[str]:
     """OBX-5 of a section, read by python-hl7."""
     message = hl7.parse(raw.decode())
     observations = [obx for obx in message.segments("OBX") if str(obx[3][0][0]) == code]
-    return [message.unescape(str(obx[5])) for obx in observations]
+    return [message.unescape(read_one_text(obx[5])) for obx in observations]
+
+
+def read_one_text(field: hl7.Field) -> str:
+    """OBX-5 as a receiver takes it: one repetition without components. ``str(field)`` would join what was split."""
+    assert [type(repetition) for repetition in field] in ([str], []), "A separator of the text was sent unescaped."
+    return str(field)
 
 
 def lines_of(text: str) -> list[str]:
