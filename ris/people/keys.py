@@ -72,7 +72,7 @@ KEYS: tuple[Key, ...] = (
     _key("template", "Choose a template", "shift+f7", ROOM, CORRECTION),
     _key("next-field", "Next field", "f9", ROOM, CORRECTION),
     _key("previous-field", "Previous field", "shift+f9", ROOM, CORRECTION),
-    _key("compute", "Fill in computed fields", "alt+c", ROOM, CORRECTION),
+    _key("compute", "Fill in computed fields", "shift+f8", ROOM, CORRECTION),
     _key("new-template", "New template", "o", TEMPLATES),
     _key("save", "Save", "ctrl+enter", TEMPLATE),
     _key("preliminary", "Release as preliminary", "ctrl+shift+enter", ROOM),
