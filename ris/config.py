@@ -32,6 +32,7 @@ from .config_values import (
     secret,
     tls_files,
     web_url,
+    words,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -71,12 +72,13 @@ VARIABLES = {
     "RIS_SYSLOG_CERT": "our certificate (PEM), for a collector that asks for one",
     "RIS_SYSLOG_KEY": "its private key (PEM)",
     "RIS_SECRET_KEY": "the key that signs sessions; unset: made and kept in RIS_DATA",
+    "RIS_SECRET_KEYS": "keys of secrets in the database; the first encrypts (default RIS_SECRET_KEY)",
     "DATABASE_URL": "postgres://user:password@host/name; unset: a SQLite file in RIS_DATA",
     "REDIS_URL": "redis://host:6379/0; unset: everything in one process",
 }
 """Each variable and what it sets. A secret one can be read from a file: :data:`FROM_FILE`."""
 
-FROM_FILE = ("RIS_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "RIS_MAIL")
+FROM_FILE = ("RIS_SECRET_KEY", "RIS_SECRET_KEYS", "DATABASE_URL", "REDIS_URL", "RIS_MAIL")
 """For each of these, ``NAME_FILE`` may hold the path of a file with the value."""
 
 
@@ -165,6 +167,15 @@ def secret_key(env: Mapping[str, str], data: Path) -> str:
         cure = "give at least 32 random characters, or unset it and one is made"
         raise Misconfigured("RIS_SECRET_KEY", "it is too short to be safe.", cure)
     return given or _kept_key(data / "secret-key")
+
+
+def secret_keys(env: Mapping[str, str], key: str) -> tuple[str, ...]:
+    """The ring of keys for secrets in the database: those given, else the key that signs sessions."""
+    keys = words(secret(env, "RIS_SECRET_KEYS")) or (key,)
+    if any(len(given) < 32 for given in keys):
+        cure = "give keys of at least 32 random characters each, with commas between"
+        raise Misconfigured("RIS_SECRET_KEYS", "one of them is too short to be safe.", cure)
+    return keys
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 from csp import constants as csp
 
-from .config import BASE_DIR, read_config, secret_key
+from .config import BASE_DIR, read_config, secret_key, secret_keys
 from .config_values import database, mail_server, redis_url
 from .logs import logging_config
 from .settings_people import *  # noqa: F403  (Django reads them from here)
 
 RIS = read_config(os.environ)
 SECRET_KEY = secret_key(os.environ, RIS.data)
+SECRET_KEYS = secret_keys(os.environ, SECRET_KEY)
 DEBUG = False
 
 # --- apps ------------------------------------------------------------------------------------------------------------

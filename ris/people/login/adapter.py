@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from ris.kernel import key_ring
 from ris.kernel.clock import now
 from ris.people.models import User
 
@@ -73,6 +74,14 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def _get_user_identifier(self, user: Any) -> str:
         return str(user.get_username())
+
+    def encrypt(self, text: str) -> str:
+        """Seeds of one-time passwords and of recovery codes are kept under the key ring."""
+        return key_ring.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """The counterpart. Raises KeyMissing."""
+        return key_ring.decrypt(encrypted_text)
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """The relying party (WebAuthn 5.4.2): passkeys belong to the host name they were made at."""
