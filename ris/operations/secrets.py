@@ -8,7 +8,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
-from ris.kernel.key_ring import decrypt, encrypt, is_current
+from ris.kernel.values.key_ring import decrypt, encrypt, is_current
 
 PLACES = {"secret", "seed", "migrated_codes"}
 """Keys of an authenticator's data that hold secrets: of one-time passwords and of recovery codes."""

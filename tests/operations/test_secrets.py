@@ -12,7 +12,7 @@ from django.db import connection
 
 from ris.config import secret_keys
 from ris.config_values import Misconfigured
-from ris.kernel.key_ring import decrypt, encrypt
+from ris.kernel.values.key_ring import decrypt, encrypt
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ris.audit.services import Actor, record
 from ris.kernel.clock import now
-from ris.kernel.key_ring import KeyMissing
 from ris.kernel.models import Heartbeat
+from ris.kernel.values.key_ring import KeyMissing
 from ris.operations.secrets import rotate_secrets
 
 

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from ris.kernel import key_ring
 from ris.kernel.clock import now
+from ris.kernel.values import key_ring
 from ris.people.models import User
 
 from .throttle import is_throttled, note_failure
