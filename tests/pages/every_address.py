@@ -23,8 +23,8 @@ from reporting.models import DiscrepancyNotice, Macro, Report, ReportTemplate, S
 from ris.catalog.models import Device, Procedure
 from ris.kernel.models import Delivery
 from ris.orders.models import Order, PerformedStep, ScheduledStep, Study
-from ris.patients.models import Merge, Patient
-from ris.people.models import Practitioner, User
+from ris.patients.models import IdentityQuestion, Merge, Patient
+from ris.people.models import ApiToken, Practitioner, User
 from ris.people.roles import Can
 from tests.people.test_every_route import address, routes
 from worklist.models import Escalation, Offer, ReadingItem, RuleSet, Shift, ShiftChange
@@ -34,7 +34,8 @@ MODELS: dict[str, type[Model]] = {
     "procedure_id": Procedure, "performed_id": PerformedStep, "device_id": Device, "send_id": ReportSend,
     "shift_id": Shift, "change_id": ShiftChange, "rule_set_id": RuleSet, "offer_id": Offer, "merge_id": Merge,
     "escalation_id": Escalation, "delivery_id": Delivery, "destination_id": Destination, "peer_id": Peer,
-    "entry_id": MapEntry, "study_id": Study, "search_id": SavedSearch, "session_id": UserSession,
+    "entry_id": MapEntry, "study_id": Study, "question_id": IdentityQuestion, "token_id": ApiToken,
+    "search_id": SavedSearch, "session_id": UserSession,
     "practitioner_id": Practitioner, "text_id": TextDraft, "notice_id": DiscrepancyNotice,
     "template_id": ReportTemplate, "macro_id": Macro,
 }  # fmt: skip
