@@ -13,7 +13,7 @@ from tests.interfaces.fhir.asking import BASE, Asking, Json
 from tests.interfaces.fhir.oracles import faults
 from tests.pages.demo_day import begin_day, fill_day
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # 24 s of validators, the same on both databases
 
 REPORT: Json = {
     "resourceType": "DiagnosticReport", "id": "1", "status": "final", "code": {"text": "CT head"},
