@@ -27,9 +27,9 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Reading list", "list-checks", "worklist:list", "l", Can.SEE_WORKLIST),
         _link("Coordinator", "gauge", "worklist:coordinator", "w", Can.LEAD_READING),
         _link("Unsigned drafts", "file-pen", "reporting:drafts", "n", Can.READ_CASES),
-        _link("Discrepancies", "octagon-alert", "reporting:discrepancies", "y", Can.READ_CASES),
+        _link("Discrepancies", "octagon-alert", "reporting:discrepancies", "j", Can.SEE_REPORTS),
         _link("Results", "file-text", "reporting:results", "t", Can.SEE_REPORTS),
-        _link("My orders", "clipboard-list", "orders:own-list", "y", Can.SEE_REPORTS),
+        _link("My orders", "clipboard-list", "orders:own-list", "q", Can.SEE_REPORTS),
     ),
     "Imaging": (
         _link("Orders", "clipboard-list", "orders:list", "o", Can.SEE_ORDERS),

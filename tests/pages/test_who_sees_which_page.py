@@ -27,6 +27,11 @@ def test_a_role_is_shown_the_links_that_open_and_no_other(role: Role, site: Site
         assert (f'href="{url}"' in shown) is allowed, f"the link to {route} as {role}"
 
 
+def test_every_link_has_a_key_of_its_own() -> None:
+    keys = [link.key for link in LINKS.values()]
+    assert [key for key in keys if keys.count(key) > 1] == []
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_everybody_has_a_home_that_opens(role: Role, site: Site) -> None:
     client = client_of(make_user("somebody", role, sites=(site,)))
