@@ -206,6 +206,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "InboundState": "interfaces.hl7.models.inbound.InboundMessage.STATES",
         "InboundListed": "interfaces.hl7.web.serializers.STATES",
+        "Retraction": "reporting.models.reports.RETRACTIONS",
     },
     "DISABLE_ERRORS_AND_WARNINGS": True,  # a test reads them, not the log of a running system
 }
