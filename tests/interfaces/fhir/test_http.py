@@ -57,11 +57,16 @@ def test_an_unknown_method_names_those_that_are_there(asking: Asking) -> None:
     assert issues(answer) == [("not-supported", [])]
 
 
-@pytest.mark.parametrize(
-    "where", ["Patient/7777777", "Patient/no-number", "Patient/99999999999999999999", "Nothing/1", ""]
-)
+@pytest.mark.parametrize("where", ["Patient/7777777", "Patient/no-number", "Patient/99999999999999999999", "Nothing/1"])
 def test_what_is_not_there_is_an_outcome_too(asking: Asking, where: str) -> None:
     assert issues(asking.read(where, 404))[0][0] == "not-found"
+
+
+@pytest.mark.parametrize("base", [BASE, f"{BASE}/"])
+def test_a_transaction_is_posted_to_the_base_and_nothing_is_read_there(asking: Asking, base: str) -> None:
+    answer = asking.client.get(base)
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert issues(answer) == [("not-supported", [])]
 
 
 def test_a_trailing_slash_does_not_matter(asking: Asking) -> None:
