@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from interfaces.dicom.models import Archive, Mpps, MppsForward, MwlQuery
 from interfaces.hl7.models import InboundMessage, MapEntry, OutboundMessage, Peer
+from reporting.models import AttestationText
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Site
 from ris.kernel.db.transitions import Stateful
@@ -65,7 +66,8 @@ def test_who_has_not_logged_in_is_asked_to() -> None:
 
 def test_what_people_do_is_no_set_up() -> None:
     kept = set(admin.site._registry)
-    assert {model._meta.app_label for model in kept} == {"catalog", "people", "worklist", "hl7", "dicom"}
+    assert {model._meta.app_label for model in kept} == {"catalog", "people", "worklist", "hl7", "dicom", "reporting"}
+    assert {model for model in kept if model._meta.app_label == "reporting"} == {AttestationText}
     assert not [model for model in kept if issubclass(model, Stateful)], "these change by their steps only"
     assert kept.isdisjoint({ApiToken, InboundMessage, OutboundMessage, Mpps, MppsForward, MwlQuery, Decision})
 
