@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 HOME = ""
 MAY_BE_MISSING = ("results/", "board/", "orders/", "patients/", "devices/", "exceptions/images/")
 """Pages of things that not everybody with the role is shown: of another site, not released, of others' orders."""
-NEEDS_MORE = ("api/dicom/explain/", "fhir/R4/.*", "account/second-factor/")
+NEEDS_MORE = ("api/dicom/explain/", "api/reports/search/", "fhir/R4/.*", "account/second-factor/")
 """What is shown only with a query, or to who has a second factor."""
 
 
