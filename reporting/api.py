@@ -43,11 +43,11 @@ class ItemReportView(APIView):
 
     @extend_schema(responses=ReportSerializer)
     def get(self, request: Request, item_id: int) -> Response:
-        """The report as it stands; 404 while nothing was written. Seeing it is audited."""
+        """The report as it stands; 404 before the first claim, which begins an empty draft. Seeing it is audited."""
         require(user_of(request), Can.READ_CASES)
         report = selectors.report_of_item(user_of(request), item_id)
         if report is None:
-            raise NotFound("Nothing has been written for this item yet.")
+            raise NotFound("No draft of this item was begun yet. Claim it to begin one.")
         record(actor_of(request), "report.view", report, patient_id=report.procedure.order.patient_id, at=now())
         return Response(ReportSerializer(report, context={"request": request}).data)
 

@@ -29,13 +29,15 @@ def call(user: User, path: str, **body: Any) -> Any:
 
 def test_the_road_from_next_case_to_a_signed_report() -> None:
     reader, item = make_reader(), make_item(priority="STAT")
+    path = f"/api/worklist/{item.pk}/report/"
+    assert client(reader).get(path).status_code == 404
     given = call(reader, "next")
     assert given.status_code == 200
     assert given.json()["id"] == item.pk
     assert given.json()["rvu"] == 0.85
     assert set(given.json()["terms"]) == {"class", "reading time", "time left", "lateness", "too late", "rules"}
-    path = f"/api/worklist/{item.pk}/report/"
-    assert client(reader).get(path).status_code == 404
+    begun = client(reader).get(path).json()
+    assert (begun["state"], begun["revision"], begun["findings"]) == ("draft", 0, "")
     draft = client(reader).put(path, {"revision": 0, "findings": "Left {side}.", "impression": "Normal."})
     assert (draft.status_code, draft.json()["revision"]) == (200, 1)
     assert draft.json()["remarks"][0]["check"] == "unfilled field"
