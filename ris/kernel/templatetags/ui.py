@@ -23,6 +23,10 @@ STATES: dict[str, tuple[str, str, str]] = {
     "in progress": ("circle-play", "amber", "In progress"),
     "completed": ("circle-check", "green", "Done"),
     "discontinued": ("circle-stop", "red", "Discontinued"),
+    # appointments; a moved one is shown as a moved prior is
+    "booked": ("calendar-days", "blue", "Booked"),
+    "no-show": ("user-x", "red", "Did not come"),
+    "blocked": ("ban", "amber", "Blocked"),
     # reading items and reports
     "unread": ("circle", "", "Unread"),
     "claimed": ("lock", "blue", "Being read"),
