@@ -189,7 +189,7 @@ def allowed_by_rules(world: World, reader: User) -> set[int]:
     seen = requester_now(reader, NOON).reader
     found = set()
     for item in world.items:
-        fresh = with_order.first(item.pk)
+        fresh = with_order(item.pk)
         assert fresh is not None
         if not set(ruled_out(seen, needs_of(fresh, NOON))) - {"on call"}:
             found.add(item.pk)
