@@ -28,7 +28,8 @@ class _Answers:
     """What was read of users' permissions since a request began, by the user's id and what limits them."""
 
     permissions: dict[_Key, frozenset[Can]] = field(default_factory=dict)
-    site_ids: dict[_Key, frozenset[int]] = field(default_factory=dict)
+    sites: dict[_Key, tuple[Site, ...]] = field(default_factory=dict)
+    role_names: dict[int, frozenset[str]] = field(default_factory=dict)
 
 
 # A context variable, not a thread's: under ASGI a request's synchronous code may change its thread.
@@ -67,8 +68,19 @@ def permissions_of(user: User | AnonymousUser) -> frozenset[Can]:
 
 
 def _permissions_by_roles(user: User) -> frozenset[Can]:
-    names = set(user.groups.values_list("name", flat=True))
+    names = role_names_of(user)
     return frozenset().union(*(cans for role, cans in ROLES.items() if role.value in names))
+
+
+def role_names_of(user: User) -> frozenset[str]:
+    """The names of the user's roles; read once within :func:`read_permissions_once`."""
+    answers = _answers.get()
+    if answers is not None and user.pk in answers.role_names:
+        return answers.role_names[user.pk]
+    names = frozenset(user.groups.values_list("name", flat=True))
+    if answers is not None:
+        answers.role_names[user.pk] = names
+    return names
 
 
 def has_role(user: User, role: Role) -> bool:
@@ -90,14 +102,22 @@ def site_ids_for(user: User | AnonymousUser, can: Can) -> frozenset[int]:
     """The ids of :func:`sites_for`; read once within :func:`read_permissions_once`."""
     if not isinstance(user, User) or can not in permissions_of(user):
         return frozenset()
+    return frozenset(site.pk for site in sites_of(user))
+
+
+def sites_of(user: User) -> tuple[Site, ...]:
+    """Sites at which the user works, by themselves or by a role, by code; read once a request, as the others are.
+
+    A superuser works everywhere.
+    """
     answers = _answers.get()
     key = (user.pk, user.limits)
-    if answers is not None and key in answers.site_ids:
-        return answers.site_ids[key]
-    site_ids = frozenset(_sites_granted_to(user).values_list("pk", flat=True))
+    if answers is not None and key in answers.sites:
+        return answers.sites[key]
+    sites = tuple(_sites_granted_to(user).order_by("code"))
     if answers is not None:
-        answers.site_ids[key] = site_ids  # the same for each ``can``: sites are granted to people, not to roles
-    return site_ids
+        answers.sites[key] = sites  # the same for each ``can``: sites are granted to people, not to roles
+    return sites
 
 
 def _sites_granted_to(user: User | AnonymousUser) -> QuerySet[Site]:

@@ -18,7 +18,7 @@ from ris.orders.result_delivery import list_deliveries, summarize
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
-from ris.people.selectors import permissions_of, sites_for
+from ris.people.selectors import permissions_of, sites_of
 
 from .. import selectors, services
 from ..models import Presence, ReadingItem
@@ -48,7 +48,7 @@ def reading_list(request: HttpRequest) -> HttpResponse:
     """One of the lists, filtered and sorted as the address says. Seeing it is audited once a page."""
     user, query, at = user_of(request), _query(request), now()
     shown, items = _page_of(request, user, query)
-    sites = list(sites_for(user, Can.SEE_WORKLIST))
+    sites = sites_of(user)  # the page is for those who may see the worklist, and sites are granted to people
     record(actor_of(request), "worklist.view", user, at=at, list=query.name)
     context = {
         **_row_context(user, query), "items": items, "page": shown, "sites": sites,
@@ -151,7 +151,7 @@ def _row_context(user: User, query: ListQuery) -> dict[str, Any]:
     return {"viewer": user, "query": query, "list_name": query.name, "may_read": Can.READ_CASES in cans}
 
 
-def _modalities(sites: list[Site]) -> list[str]:
+def _modalities(sites: tuple[Site, ...]) -> list[str]:
     return sorted(set(Device.objects.filter(site__in=sites).values_list("modality", flat=True)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -97,20 +97,25 @@ def reading_list(viewer: User, *, list_name: str = "all", at: datetime) -> Query
     items = visible_items(viewer).annotate(score=score_now(at))
     if list_name == "done":
         return items.filter(state=FINAL).order_by("-finished_at", "-pk")
-    items = items.filter(_membership(viewer, list_name, at), state__in=OPEN)
+    pools = _pools_of(viewer) if list_name in ("reading", "subspecialty") else ()
+    items = items.filter(_membership(viewer, list_name, at, pools), state__in=OPEN)
     return items.order_by(_standing_sql(viewer, list_name), F("score").desc(), "due_at", "pk")
 
 
-def _membership(viewer: User, list_name: str, at: datetime) -> Q:
+def _pools_of(viewer: User) -> list[int]:
+    """The subspecialties of the viewer's skills."""
+    return sorted(set(Skill.objects.filter(reader=viewer).values_list("subspecialty", flat=True)))
+
+
+def _membership(viewer: User, list_name: str, at: datetime, pools: Collection[int]) -> Q:
+    """``pools``: as :func:`_pools_of` says; only "reading" and "subspecialty" look at them."""
     waiting, own = Q(state__in=WAITING), Q(reader=viewer, state=CLAIMED) | _meant_for(viewer)
     if list_name == "mine":
         return own
     if list_name == "reading":
-        pools = list(Skill.objects.filter(reader=viewer).values_list("subspecialty", flat=True).distinct())
         mine = Q(pool__in=[*pools, 0]) if pools else Q()  # who has no skills on record is shown all
         return own | waiting & Q(reserved_for__isnull=True) & mine
     if list_name == "subspecialty":
-        pools = list(Skill.objects.filter(reader=viewer).values_list("subspecialty", flat=True))
         return Q(pool__in=[*pools, 0])  # 0: no subspecialty is known of the procedure, so it is everybody's
     if list_name == "parked":
         return Q(state=PARKED)
@@ -140,10 +145,11 @@ _COUNTED = tuple(name for name in LISTS if name != "done")
 
 
 def counts(viewer: User, *, at: datetime) -> dict[str, dict[str, int]]:
-    """For each list, how many are open and how many of them are STAT or critical. One query."""
+    """For each list, how many are open and how many of them are STAT or critical. Two queries."""
     asked: dict[str, Count] = {}
+    pools = _pools_of(viewer)
     for name in _COUNTED:
-        inside = _membership(viewer, name, at)
+        inside = _membership(viewer, name, at, pools)
         asked[f"{name}_items"] = Count("pk", filter=inside if inside else None)
         asked[f"{name}_stat"] = Count("pk", filter=inside & Q(urgency__lte=2))
     found = visible_items(viewer).filter(state__in=OPEN).aggregate(**asked)

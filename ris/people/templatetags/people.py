@@ -14,7 +14,7 @@ from ris.kernel.models import Alarm
 from ris.people.keys import BY_NAME, KEYS, RESERVED, key_caps
 from ris.people.navigation import ALARM_PAGES, NAVIGATION
 from ris.people.roles import Can
-from ris.people.selectors import granted_sites, permissions_of
+from ris.people.selectors import granted_sites, permissions_of, role_names_of, sites_of
 
 register = template.Library()
 
@@ -39,9 +39,11 @@ def navigation(context: Context) -> dict[str, Any]:
 
 def _acting(user: Any) -> dict[str, Any]:
     """As what, and where, the user acts: ``Radiologist · north, south``, and its two parts."""
-    roles = [name.capitalize() for name in user.groups.order_by("name").values_list("name", flat=True)]
-    sites = granted_sites(user).order_by("code").values_list("code", flat=True)
-    parts = [", ".join(roles) or ("Superuser" if user.is_superuser else "No role yet"), ", ".join(sites)]
+    roles = [name.capitalize() for name in sorted(role_names_of(user))]
+    # A superuser works everywhere: only what was granted says where.
+    sites = granted_sites(user).order_by("code") if user.is_superuser else sites_of(user)
+    codes = [site.code for site in sites]
+    parts = [", ".join(roles) or ("Superuser" if user.is_superuser else "No role yet"), ", ".join(codes)]
     return {"acting": " · ".join(filter(None, parts)), "acting_parts": parts}
 
 
