@@ -10,6 +10,8 @@ const user = Number(document.body.dataset.user), title = document.title;
 const others = new BroadcastChannel("wetread.lock");
 const plainFetch = window.fetch.bind(window);
 let state = "open", seen = Date.now(), pinged = Date.now();
+// Whether the server said that the session is locked or over. A lock that did not reach it stays on this screen.
+let confirmed = false;
 
 export const isOpen = () => state === "open";
 const tell = (name, who = user) => dispatchEvent(new CustomEvent("wetread:" + name, { detail: { user: who } }));
@@ -17,13 +19,16 @@ const send = (url, fields) => plainFetch(url, { method: "POST", headers: { "X-CS
 const part = (name) => dialog.querySelector(`[data-${name}]`);
 
 // What the server says of this browser's session now: "open", "locked" or "out". The token is renewed on the way.
-export async function check() {
+// A session that another window opened again is open here, too; another person's goes to their first page (leave).
+export async function check(leave = () => location.assign("/")) {
+  const before = confirmed && state;
   const answer = await plainFetch(dialog.dataset.state, { headers: { Accept: "application/json", "X-By-Itself": "1" } }).catch(() => null);
   if (!answer?.ok) return state;
   const news = await answer.json();
   renew(news.csrf);
-  if (news.user && news.user !== user) { location.assign("/"); return "out"; }
-  if (!news.user) cover("out"); else if (news.locked) cover("locked");
+  if (news.user && news.user !== user) { leave(); return "out"; }
+  if (!news.user || news.locked) { cover(news.user ? "locked" : "out"); confirmed = true; }
+  else if (before && before === state && confirmed) uncover(state === "out" ? "signed-in" : "unlocked");
   return news.user ? (news.locked ? "locked" : "open") : "out";
 }
 
@@ -48,7 +53,9 @@ function show(form) {
 }
 
 function uncover(event) {
+  if (state === "open") return;
   state = "open";
+  confirmed = false;
   seen = pinged = Date.now();
   document.body.classList.remove("locked");
   document.title = title;
@@ -60,7 +67,8 @@ function uncover(event) {
 async function lock() {
   if (state !== "open") return;
   cover("locked");
-  await send(dialog.dataset.lock, {}).catch(() => null);
+  const answer = await send(dialog.dataset.lock, {}).catch(() => null);
+  confirmed ||= state !== "open" && Boolean(answer?.ok || answer?.status === 423);
   others.postMessage("locked");
 }
 
@@ -99,7 +107,9 @@ async function logIn(event) {
   const news = await attempt(form, dialog.dataset.login, { username: form.username.value, password: form.password.value });
   if (!news) return;
   others.postMessage("signed-in");
-  if (news.user === user) uncover("signed-in"); else { tell("signed-in", news.user); location.assign(news.go); }
+  if (news.user === user) { uncover("signed-in"); return; }
+  if (news.user) tell("signed-in", news.user);  // null: a second factor is still to be shown
+  location.assign(news.go);
 }
 
 function watch() {
@@ -134,7 +144,8 @@ export function startLock() {
   part("switch").addEventListener("click", () => { show("login"); part("login").username.focus(); });
   part("back").addEventListener("click", () => { show("unlock"); part("unlock").secret.focus(); });
   for (const button of document.querySelectorAll("[data-lock-now]")) button.addEventListener("click", lock);
-  others.addEventListener("message", check);
+  others.addEventListener("message", () => check());
+  addEventListener("focus", () => { if (state !== "open") check(() => location.reload()); });
   window.fetch = async (...args) => expect(await plainFetch(...args));
   document.addEventListener("htmx:responseError", (event) => expect(event.detail.xhr));
   setInterval(watch, 1000);
