@@ -74,6 +74,8 @@ def rows(request: HttpRequest) -> HttpResponse:
         shown = None
     else:
         shown, items = _page_of(request, user, query)
+        # A search, a filter and a page that was stale show other patients; live updates would only flood the trail.
+        record(actor_of(request), "worklist.view", user, at=now(), list=query.name)
     context: dict[str, Any] = {
         "page": shown,
         **_row_context(user, query), "items": items, "delivered": _deliveries(items, query.name)

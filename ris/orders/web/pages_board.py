@@ -125,8 +125,10 @@ def step(request: HttpRequest, step_id: int) -> HttpResponse:
 @require_safe
 @page(Can.PERFORM_EXAMS)
 def show_questions(request: HttpRequest, step_id: int) -> HttpResponse:
-    """What is asked before the exam, to be ticked: the dialog that starts it."""
+    """What is asked before the exam, to be ticked: the dialog that starts it. Audited."""
     step = _get_step(request, step_id)
+    order = step.procedure.order
+    record(actor_of(request), "order.view", order, patient_id=order.patient_id, at=now())
     context = {"step": step, "patient": step.procedure.order.patient, "questions": _questions_of(step)}
     return render(request, "orders/questions.html", context)
 
