@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from ris.kernel.errors import Conflict, Invalid
+from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.orders.models import RequestedProcedure
 from ris.people.models import User
 
@@ -49,8 +49,11 @@ def focus(item_id: int, section: str, *, reader: User, at: datetime) -> None:
 
 def engine_context(item_id: int, *, reader: User) -> EngineContext:
     """Where the reader stands, labels of the template that fits best, words of the exam and of earlier reports about
-    the same region. Raises Conflict (``not-held``)."""
-    item = held(item_id, reader)
+    the same region. Raises NotFound unless the reader holds the case: there is no dictation into it then."""
+    try:
+        item = held(item_id, reader)
+    except Conflict:
+        raise NotFound("You do not hold this case: there is no dictation into it.") from None
     row = DictationFocus.objects.filter(item=item, reader=reader).first()
     labels: list[str] = []
     for template, _ in choices_for(item, reader)[:1]:
