@@ -22,7 +22,7 @@ from interfaces.hl7.operations.message_filter import MessageFilter
 from reporting.models import DiscrepancyNotice, Macro, Report, ReportTemplate, SavedSearch, TextDraft
 from ris.catalog.models import Device, Procedure
 from ris.kernel.models import Delivery
-from ris.orders.models import Order, PerformedStep, ScheduledStep, Study
+from ris.orders.models import Order, PerformedStep, RequestedProcedure, ScheduledStep, Study
 from ris.patients.models import IdentityQuestion, Merge, Patient
 from ris.people.models import ApiToken, Practitioner, User
 from ris.people.roles import Can
@@ -123,6 +123,8 @@ def _unlike(model: type[Model]) -> Iterator[Model]:
     kinds = set()
     for row in model._default_manager.order_by("pk"):
         kind = row.pk if model is ReadingItem else tuple(_kind(row, field) for field in model._meta.concrete_fields)
+        if isinstance(row, RequestedProcedure):  # its state is that of its steps
+            kind = kind, frozenset(row.steps.values_list("state", flat=True))
         if kind not in kinds:
             kinds.add(kind)
             yield row
