@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -45,3 +46,8 @@ def client_of(user: User, **headers: str) -> Client:
     client = Client(headers=headers)
     client.force_login(user)
     return client
+
+
+def noon_tomorrow() -> datetime:
+    day = now().astimezone(ZoneInfo("America/Chicago")) + timedelta(days=1)
+    return day.replace(hour=12, minute=0, second=0, microsecond=0)
