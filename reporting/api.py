@@ -22,6 +22,7 @@ from ris.people.selectors import permissions_of, require
 
 from . import selectors, services
 from .models import Report, ReportVersion
+from .referrers.services import mark_seen
 from .serializers import (
     AddendumForm,
     CorrectionForm,
@@ -129,13 +130,13 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One report; seeing it is audited."""
-        return Response(self.get_serializer(self._seen("report.view")).data)
+        return Response(self.get_serializer(self._opened()).data)
 
     @extend_schema(responses=VersionSerializer(many=True))
     @action(detail=True)
     def versions(self, request: Request, pk: str) -> Response:
         """All that was released, in order; seeing it is audited."""
-        versions = selectors.versions_for(user_of(request), self._seen("report.view"))
+        versions = selectors.versions_for(user_of(request), self._opened())
         return Response(VersionSerializer(versions, many=True, context={"request": request}).data)
 
     @extend_schema(request=AddendumForm, responses={201: VersionSerializer})
@@ -179,8 +180,10 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         version = services.retract(report.pk, reader=user, actor=actor_of(request), at=now(), **form.validated_data)
         return _version(request, version)
 
-    def _seen(self, action_name: str) -> Report:
-        report = self.get_object()
-        patient_id = report.procedure.order.patient_id
-        record(actor_of(self.request), action_name, report, patient_id=patient_id, at=now())
+    def _opened(self) -> Report:
+        report, user, at = self.get_object(), user_of(self.request), now()
+        record(actor_of(self.request), "report.view", report, patient_id=report.procedure.order.patient_id, at=at)
+        last = selectors.versions_for(user, report).last()
+        if last is not None:
+            mark_seen(user, report, last, at=at)
         return report

@@ -11,5 +11,6 @@ class ReportingConfig(AppConfig):
     def ready(self) -> None:
         # Importing them registers what this app wants to hear.
         from . import subscribers  # noqa: F401
+        from .release import subscribers as release_subscribers  # noqa: F401
         from .search import subscribers as search_subscribers  # noqa: F401
         from .values import subscribers as value_subscribers  # noqa: F401

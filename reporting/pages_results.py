@@ -23,6 +23,9 @@ from .checks import SECTIONS, Text, remarks_to_answer
 from .drafts.pages import words_key
 from .models import CRITICAL_LEVELS, Report
 from .pages import FIELDS, revision_read, texts_in
+from .referrers.selectors import unseen_among
+from .referrers.services import mark_seen
+from .release.selectors import may_decide, release_of
 from .rendering.content import critical_of, holding
 from .rendering.pdf import render_pdf
 
@@ -61,7 +64,8 @@ def results(request: HttpRequest) -> HttpResponse:
     shown = Paginator(reports, 50).get_page(request.GET.get("page"))
     deliveries = list_deliveries(report.procedure_id for report in shown)
     rows = [(report, sent := deliveries[report.procedure_id], summarize(sent)) for report in shown]
-    return render(request, "reporting/results.html", {"page": shown, "rows": rows, "text": text})
+    context = {"page": shown, "rows": rows, "text": text, "unseen": unseen_among(user, [report.pk for report in shown])}
+    return render(request, "reporting/results.html", context)
 
 
 @require_safe
@@ -80,6 +84,7 @@ def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
     if not versions:
         raise NotFound("Nothing was released of this report yet.")
     last, cans = versions[-1], permissions_of(user)
+    mark_seen(user, report, last, at=now())
     return {
         "report": report, "order": order, "patient": order.patient, "versions": versions, "last": last,
         "shown": holding(last), "critical": critical_of(last), "final": report.state == states.FINAL,
@@ -87,7 +92,7 @@ def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
         "may_retract": selectors.may_retract(user, report), "retracted": last.kind == last.RETRACTED,
         "deliveries": list_deliveries([report.procedure_id])[report.procedure_id],
         "sees_messages": Can.SEE_MESSAGES in cans, "sees_item": Can.SEE_WORKLIST in cans,
-        "may_read": Can.READ_CASES in cans,
+        "may_read": Can.READ_CASES in cans, "release": release_of(report), "may_decide": may_decide(user, report),
     }  # fmt: skip
 
 

@@ -11,6 +11,10 @@ from .drafts import pages as draft_pages
 from .drafts.api import HandoverView, TextDraftViewSet
 from .models import TextDraft
 from .outside import pages as document_pages
+from .referrers import pages as referrer_pages
+from .referrers.api import HomeView
+from .release import pages as release_pages
+from .release.api import PatientReleaseView, ReleasePolicyView, ReleasePreviewView, ReleaseStepView
 from .residents import pages as resident_pages
 from .residents.api import NoticeViewSet, ReturnView
 from .search import pages as search_pages
@@ -64,6 +68,14 @@ urlpatterns = [
     path("macros/", writing_pages.macros, name="macros"),
     path("macros/<int:macro_id>/delete/", writing_pages.macro_delete, name="macro-delete"),
     path("results/", pages_results.results, name="results"),
+    path("results/mine/", referrer_pages.home, name="referrer-home"),
+    path("results/<int:report_id>/images/", referrer_pages.images, name="result-images"),
+    path("reading/<int:item_id>/patient-release/", release_pages.preview, name="release-preview"),
+    path("results/release-policy/", release_pages.policy, name="release-policy"),
+    *(
+        path(f"results/<int:report_id>/patient/{how}/", release_pages.change, {"how": how}, name=f"release-{how}")
+        for how in ("hold", "let-go", "give")
+    ),
     path("results/search/", search_pages.search, name="search"),
     path("results/searches/", search_pages.save, name="save-search"),
     path("results/searches/<int:search_id>/", search_pages.saved, name="saved-search"),
@@ -77,6 +89,19 @@ urlpatterns = [
     path("results/<int:report_id>/addendum/", pages_results.addendum, name="addendum"),
 ]
 api_patterns = [
+    path("results/mine/", HomeView.as_view(), name="referrer-home"),
+    path("release-policy/", ReleasePolicyView.as_view(), name="release-policy"),
+    path("worklist/<int:item_id>/patient-release/", ReleasePreviewView.as_view(), name="item-patient-release"),
+    path("reports/<int:report_id>/patient-release/", PatientReleaseView.as_view(), name="report-patient-release"),
+    *(
+        path(
+            f"reports/<int:report_id>/patient-release/{how}/",
+            ReleaseStepView.as_view(),
+            {"how": how},
+            name=f"report-release-{how}",
+        )
+        for how in ("hold", "let-go", "give")
+    ),
     path("worklist/<int:item_id>/report/", ItemReportView.as_view(), name="item-report"),
     path("worklist/<int:item_id>/report/sign/", SignView.as_view(), name="item-sign"),
     path("worklist/<int:item_id>/report/preliminary/", PreliminaryView.as_view(), name="item-preliminary"),

@@ -55,6 +55,7 @@ EVERY = {
     "interfaces.dicom.tasks.poll_archives": 60.0,
     "interfaces.dicom.tasks.forget": 3600.0,
     "ris.patients.tasks.compare_patients": 15.0,
+    "reporting.tasks.open_due_releases": 30.0,
     "worklist.tasks.sweep": 15.0,
     "worklist.tasks.look_ahead": 300.0,
     "worklist.tasks.tell": 10.0,

@@ -1,6 +1,8 @@
 """Rows of reporting: reports and their versions, words that are not in a report (yet), documents made elsewhere."""
 
 from ..dictation.models import DictationEvent, DictationFocus
+from ..referrers.models import ResultSeen
+from ..release.models import PatientRelease, ReleasePolicy
 from ..search.models import SavedSearch, SearchRow
 from ..values.models import AiDecision, ElementSet, ReportValue
 from ..writing.models import Insertion, Macro, ReportTemplate, TemplateVersion
@@ -25,11 +27,14 @@ __all__ = [
     "Macro",
     "OutsideDocument",
     "Override",
+    "PatientRelease",
+    "ReleasePolicy",
     "Report",
     "ReportReturn",
     "ReportTemplate",
     "ReportValue",
     "ReportVersion",
+    "ResultSeen",
     "SavedSearch",
     "SearchRow",
     "TemplateVersion",

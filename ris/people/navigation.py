@@ -28,6 +28,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Coordinator", "gauge", "worklist:coordinator", "w", Can.LEAD_READING),
         _link("Unsigned drafts", "file-pen", "reporting:drafts", "n", Can.READ_CASES),
         _link("Discrepancies", "octagon-alert", "reporting:discrepancies", "j", Can.SEE_REPORTS),
+        _link("My results", "inbox", "reporting:referrer-home", "e", Can.SEE_REPORTS),
         _link("Results", "file-text", "reporting:results", "t", Can.SEE_REPORTS),
         _link("My orders", "clipboard-list", "orders:own-list", "q", Can.SEE_REPORTS),
     ),
@@ -62,7 +63,7 @@ HOMES: tuple[tuple[Can, str], ...] = (
     (Can.PERFORM_EXAMS, "orders:board"),
     (Can.PLACE_ORDERS, "orders:list"),
     (Can.SEE_MESSAGES, "hl7:messages"),
-    (Can.SEE_REPORTS, "reporting:results"),
+    (Can.SEE_REPORTS, "reporting:referrer-home"),
     (Can.SEE_AUDIT, "privacy:events"),
 )
 """Permission and first page; the first pair that fits counts, so the most specific work stands first."""

@@ -41,6 +41,10 @@ STATES: dict[str, tuple[str, str, str]] = {
     "agree": ("check", "green", "Agrees"),
     "minor": ("circle-alert", "amber", "Minor discrepancy"),
     "major": ("octagon-alert", "red", "Major discrepancy"),
+    # what the patient sees of a report
+    "for patient": ("circle-user", "green", "For the patient"),
+    "withheld": ("ban", "", "Not for the patient"),
+    "withdrawn": ("undo-2", "red", "Withdrawn"),
     # visits
     "expected": ("calendar-clock", "", "Expected"),
     "admitted": ("user-check", "blue", "Admitted"),
