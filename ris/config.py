@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ris.kernel.errors import Invalid
 from ris.kernel.tls import TlsFiles
+from ris.people.providers.configuration import IdentityProvider, read_providers
 
 from .config_values import (
     Address,
@@ -71,6 +73,7 @@ VARIABLES = {
     "RIS_SYSLOG_CA": "certificates (PEM) that the collector must show one of; unset: those this machine trusts",
     "RIS_SYSLOG_CERT": "our certificate (PEM), for a collector that asks for one",
     "RIS_SYSLOG_KEY": "its private key (PEM)",
+    "RIS_IDENTITY_PROVIDERS": "JSON list of identity providers (OIDC, SAML) that people log in by; unset: none",
     "RIS_SECRET_KEY": "the key that signs sessions; unset: made and kept in RIS_DATA",
     "RIS_SECRET_KEYS": "keys of secrets in the database; the first encrypts (default RIS_SECRET_KEY)",
     "DATABASE_URL": "postgres://user:password@host/name; unset: a SQLite file in RIS_DATA",
@@ -78,7 +81,9 @@ VARIABLES = {
 }
 """Each variable and what it sets. A secret one can be read from a file: :data:`FROM_FILE`."""
 
-FROM_FILE = ("RIS_SECRET_KEY", "RIS_SECRET_KEYS", "DATABASE_URL", "REDIS_URL", "RIS_MAIL")
+FROM_FILE = (
+    "RIS_SECRET_KEY", "RIS_SECRET_KEYS", "DATABASE_URL", "REDIS_URL", "RIS_MAIL", "RIS_IDENTITY_PROVIDERS",
+)  # fmt: skip
 """For each of these, ``NAME_FILE`` may hold the path of a file with the value."""
 
 
@@ -176,6 +181,14 @@ def secret_keys(env: Mapping[str, str], key: str) -> tuple[str, ...]:
         cure = "give keys of at least 32 random characters each, with commas between"
         raise Misconfigured("RIS_SECRET_KEYS", "one of them is too short to be safe.", cure)
     return keys
+
+
+def identity_providers(env: Mapping[str, str]) -> dict[str, IdentityProvider]:
+    """The identity providers by id. Raises Misconfigured, whose words show no secret."""
+    try:
+        return read_providers(secret(env, "RIS_IDENTITY_PROVIDERS"))
+    except Invalid as error:
+        raise Misconfigured("RIS_IDENTITY_PROVIDERS", error.detail, f"give {error.at}") from None
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:

@@ -8,14 +8,17 @@ from typing import Any
 
 from csp import constants as csp
 
-from .config import BASE_DIR, read_config, secret_key, secret_keys
+from .config import BASE_DIR, identity_providers, read_config, secret_key, secret_keys
 from .config_values import database, mail_server, redis_url
 from .logs import logging_config
+from .people.providers.configuration import as_allauth
 from .settings_people import *  # noqa: F403  (Django reads them from here)
 
 RIS = read_config(os.environ)
 SECRET_KEY = secret_key(os.environ, RIS.data)
 SECRET_KEYS = secret_keys(os.environ, SECRET_KEY)
+IDENTITY_PROVIDERS = identity_providers(os.environ)
+SOCIALACCOUNT_PROVIDERS = as_allauth(IDENTITY_PROVIDERS.values())
 DEBUG = False
 
 # --- apps ------------------------------------------------------------------------------------------------------------
@@ -51,6 +54,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "allauth.usersessions",
 ]
 MIDDLEWARE = [
@@ -164,7 +170,8 @@ CONTENT_SECURITY_POLICY = {  # django-csp; Django 6.0 brings the same as SECURE_
         "manifest-src": [csp.SELF],
         "connect-src": [csp.SELF],  # and the websocket: ris.web.middleware
         "base-uri": [csp.NONE],
-        "form-action": [csp.SELF],
+        # Browsers hold a form to this through its redirects, and log-in by a provider is one.
+        "form-action": [csp.SELF, *sorted({provider.origin for provider in IDENTITY_PROVIDERS.values()})],
         "frame-ancestors": [csp.NONE],
     }
 }

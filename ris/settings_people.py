@@ -39,6 +39,14 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 ALLAUTH_TRUSTED_PROXY_COUNT = 0  # of RIS_PROXY: the web server has put the browser's own address in place already
 
+# --- identity providers: which ones, ris.config ------------------------------------------------------------------
+
+SOCIALACCOUNT_ADAPTER = "ris.people.providers.adapter.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # where it is allowed at all: ProviderAdapter
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10  # seconds
+
 # --- second factors --------------------------------------------------------------------------------------------------
 
 MFA_ADAPTER = "ris.people.login.adapter.SecondFactorAdapter"

@@ -10,6 +10,7 @@ from ris.catalog.models import Site
 
 from .login.models import LoginFailure, LoginRule
 from .practitioners.models import Practitioner, PractitionerNumber
+from .providers.models import RefusedLogIn, RoleMapping
 from .roles import Limits
 
 
@@ -28,6 +29,11 @@ class User(AbstractUser):
     pin = models.CharField(
         "PIN", max_length=128, blank=True, help_text="Hash of the PIN that unlocks one's own screen."
     )
+
+    role_sites = models.JSONField(
+        default=dict, editable=False,
+        help_text="Role → ids of the sites at which it counts, where an identity provider gave it. Others: all sites.",
+    )  # fmt: skip
 
     limits: Limits | None = None
     """Of this object, for the request that an API token made; see ``selectors.limit``."""
@@ -81,6 +87,6 @@ class ApiToken(models.Model):
 
 
 __all__ = [
-    "ApiToken", "Group", "LoginFailure", "LoginRule", "Practitioner", "PractitionerNumber", "SiteGroupPermission",
-    "SiteUserPermission", "User",
+    "ApiToken", "Group", "LoginFailure", "LoginRule", "Practitioner", "PractitionerNumber", "RefusedLogIn",
+    "RoleMapping", "SiteGroupPermission", "SiteUserPermission", "User",
 ]  # fmt: skip

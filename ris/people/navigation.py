@@ -51,6 +51,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Reports out", "archive", "dicom:reports", "p", Can.SEE_MESSAGES),
         _link("Audit", "shield", "privacy:events", "v", Can.SEE_AUDIT),
         _link("Address book", "users", "people:address-book", "k", Can.LEAD_READING, Can.SET_UP),
+        _link("Role mappings", "link-2", "people:role-mappings", "e", Can.SET_UP),
         _link("Set-up", "settings", "admin:index", "s", Can.SET_UP),
         _link("Alarms", "bell", "people:alarms", "a", Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING),
     ),

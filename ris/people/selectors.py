@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ def sites_for(user: User | AnonymousUser, can: Can) -> QuerySet[Site]:
     """The sites at which the user may do ``can``: none, unless a role allows it and the site was granted."""
     if can not in permissions_of(user):
         return Site.objects.none()
-    if _answers.get() is not None:
+    if _answers.get() is not None or (isinstance(user, User) and user.role_sites):
         # The ids are known: guardian's joins over content types and permissions need not run once more.
         return Site.objects.filter(pk__in=site_ids_for(user, can))
     return _sites_granted_to(user)
@@ -102,7 +102,20 @@ def site_ids_for(user: User | AnonymousUser, can: Can) -> frozenset[int]:
     """The ids of :func:`sites_for`; read once within :func:`read_permissions_once`."""
     if not isinstance(user, User) or can not in permissions_of(user):
         return frozenset()
-    return frozenset(site.pk for site in sites_of(user))
+    ids = frozenset(site.pk for site in sites_of(user))
+    if not user.role_sites or user.is_superuser:
+        return ids
+    return narrow(ids, user.role_sites, role_names_of(user), can)
+
+
+def narrow(
+    site_ids: frozenset[int], role_sites: Mapping[str, list[int]], names: Collection[str], can: Can
+) -> frozenset[int]:
+    """Of a person's sites, those at which one of their roles (``names``) that allows ``can`` counts; ``role_sites``."""
+    able = [role.value for role, cans in ROLES.items() if can in cans and role.value in names]
+    if any(name not in role_sites for name in able):
+        return site_ids
+    return site_ids & {pk for name in able for pk in role_sites[name]}
 
 
 def sites_of(user: User) -> tuple[Site, ...]:

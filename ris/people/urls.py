@@ -10,11 +10,14 @@ from .login import pages as login
 from .login import token_pages as tokens
 from .practitioners import pages as practitioners
 from .practitioners.api import PractitionerViewSet
+from .providers import pages as providers
+from .providers.api import RoleMappingViewSet
 
 app_name = "people"
 
 router = IdRouter()
 router.register("practitioners", PractitionerViewSet, basename="practitioner")
+router.register("role-mappings", RoleMappingViewSet)
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -24,6 +27,9 @@ urlpatterns = [
     path("profile/sessions/", login.sessions, name="sessions"),
     path("profile/sessions/end/", login.end_other_sessions, name="end-other-sessions"),
     path("profile/sessions/<int:session_id>/end/", login.end_one_session, name="end-session"),
+    path("profile/sessions/providers/<int:account_id>/disconnect/", providers.disconnect, name="disconnect-provider"),
+    path("role-mappings/", providers.role_mappings, name="role-mappings"),
+    path("role-mappings/<int:mapping_id>/remove/", providers.remove, name="remove-role-mapping"),
     path("profile/tokens/", tokens.tokens, name="tokens"),
     path("profile/tokens/<int:token_id>/revoke/", tokens.revoke, name="revoke-token"),
     path("profile/pin/", lock.pin, name="pin"),

@@ -14,7 +14,7 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden
 from ris.people.http import actor_of, is_htmx, refused, user_of, wants_json
 from ris.people.login.lock import lock
-from ris.people.login.policy import needs_second_factor
+from ris.people.login.policy import needs_second_factor, provider_asked_factor
 from ris.people.login.session import FACTOR, SEEN, is_locked, is_over, note_seen
 
 from .api_errors import API, CONTENT_TYPE, problem_body
@@ -77,7 +77,7 @@ def _lacks_factor(request: HttpRequest) -> bool:
     if request.session.get(FACTOR) or request.path.startswith(WITHOUT_FACTOR):
         return False
     user = user_of(request)
-    if needs_second_factor(user) and not is_mfa_enabled(user):
+    if needs_second_factor(user) and not is_mfa_enabled(user) and not provider_asked_factor(request.session):
         return True
     request.session[FACTOR] = True
     return False

@@ -18,7 +18,7 @@ from ris.kernel.errors import NotFound
 from ris.people.login.session import is_locked, is_over
 from ris.people.models import SiteGroupPermission, SiteUserPermission, User
 from ris.people.roles import ROLES, Can
-from ris.people.selectors import site_ids_for
+from ris.people.selectors import narrow, site_ids_for
 
 _CANS: dict[str, frozenset[Can]] = {role.value: cans for role, cans in ROLES.items()}
 
@@ -74,8 +74,11 @@ def sites_of_many(ids: Collection[int], cans: Mapping[int, frozenset[Can]], can:
     for pk, site in by_group.values_list("group__user", "content_object"):
         if pk in able:
             sites[pk] |= {site}
-    for pk in User.objects.filter(pk__in=able, is_superuser=True).values_list("pk", flat=True):
-        sites[pk] = frozenset(Site.objects.values_list("pk", flat=True))
+    unlike = User.objects.filter(Q(is_superuser=True) | ~Q(role_sites={}), pk__in=able)
+    for pk, boss, role_sites in unlike.values_list("pk", "is_superuser", "role_sites"):
+        names = () if boss else User.objects.filter(pk=pk).values_list("groups__name", flat=True)
+        everywhere = frozenset(Site.objects.values_list("pk", flat=True)) if boss else frozenset[int]()
+        sites[pk] = everywhere if boss else narrow(sites[pk], role_sites, set(filter(None, names)), can)
     return sites
 
 

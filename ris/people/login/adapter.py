@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,6 +15,7 @@ from ris.kernel.clock import now
 from ris.kernel.values import key_ring
 from ris.people.models import User
 
+from .policy import came_by_provider
 from .throttle import is_throttled, note_failure
 
 QUIET = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")
@@ -51,6 +53,12 @@ class AccountAdapter(DefaultAccountAdapter):
         name = credentials.get("username", "")
         user = User.objects.filter(username__iexact=name).first()
         note_failure(name, address_of(request), user_id=user.pk if user else None, how="password", at=now())
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Not at once after an identity provider has said who is there: they may have nothing to show here."""
+        if came_by_provider(context.request.session, at=now()):
+            return False
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
         """To the log-in page, which says nothing of accounts that are switched off."""

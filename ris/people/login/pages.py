@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from allauth.account.views import LoginView, PasswordChangeView
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden
 from ris.people.http import actor_of, go, page, user_of
+from ris.people.providers.configuration import OIDC, IdentityProvider
 
 from .forms import LoginForm
 from .sessions import end_session, end_sessions, open_sessions
@@ -33,6 +37,20 @@ class LoginPage(LoginView):
             kwargs["data"] = kwargs["data"].copy()
             kwargs["data"]["login"] = kwargs["data"].get("username", "")
         return kwargs
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With the identity providers, each with the address that begins a log-in by it."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        onward = f"?{urlencode({'next': self.request.GET['next']})}" if self.request.GET.get("next") else ""
+        return context | {"identity_providers": [
+            {"name": provider.name, "url": log_in_address(provider) + onward}
+            for provider in settings.IDENTITY_PROVIDERS.values()
+        ]}  # fmt: skip
+
+
+def log_in_address(provider: IdentityProvider) -> str:
+    """Where a POST begins a log-in by the provider."""
+    return reverse("openid_connect_login" if provider.kind == OIDC else "saml_login", args=[provider.id])
 
 
 class PasswordPage(PasswordChangeView):
@@ -55,8 +73,16 @@ password = PasswordPage.as_view()
 @page()
 def sessions(request: HttpRequest) -> HttpResponse:
     """Where the user is logged in."""
-    rows = open_sessions(user_of(request), str(request.session.session_key), at=now())
-    return render(request, "people/sessions.html", {"sessions": rows})
+    user = user_of(request)
+    connected = {row.provider: row for row in SocialAccount.objects.filter(user=user)}
+    context = {
+        "sessions": open_sessions(user, str(request.session.session_key), at=now()),
+        "connections": [
+            {"name": provider.name, "url": log_in_address(provider), "account": connected.get(provider.id)}
+            for provider in settings.IDENTITY_PROVIDERS.values()
+        ],
+    }
+    return render(request, "people/sessions.html", context)
 
 
 @require_POST

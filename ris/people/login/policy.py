@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from ris.people.models import LoginRule, User
+from ris.people.providers.configuration import IdentityProvider
 from ris.people.selectors import granted_sites
 
 
@@ -25,3 +31,21 @@ def idle_limit_s(user: User) -> int:
 def needs_second_factor(user: User) -> bool:
     """Whether a rule demands a second factor of the person."""
     return rules_for(user).filter(second_factor=True).exists()
+
+
+def provider_asked_factor(session: Mapping[str, Any]) -> bool:
+    """Whether the session began at an identity provider that asks for a second factor itself."""
+    return any(provider.second_factor for provider, _ in _provider_log_ins(session))
+
+
+def came_by_provider(session: Mapping[str, Any], *, at: datetime) -> bool:
+    """Whether an identity provider said who is there, not longer ago than a password counts."""
+    longest_s = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    return any(at.timestamp() - said_s < longest_s for _, said_s in _provider_log_ins(session))
+
+
+def _provider_log_ins(session: Mapping[str, Any]) -> Iterator[tuple[IdentityProvider, float]]:
+    for method in session.get(AUTHENTICATION_METHODS_SESSION_KEY, []):
+        provider = settings.IDENTITY_PROVIDERS.get(method.get("provider"))
+        if method["method"] == "socialaccount" and provider is not None:
+            yield provider, method["at"]

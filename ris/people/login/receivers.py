@@ -8,6 +8,9 @@ from allauth.account import signals as account
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount import signals as social
+from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
 from django.contrib.auth import signals as auth
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -15,6 +18,7 @@ from django.http import HttpRequest
 from ris.audit.services import Actor, record
 from ris.kernel.clock import now
 from ris.people.models import User
+from ris.people.providers.services import sync_roles
 
 from .adapter import address_of
 from .session import begin_session
@@ -31,7 +35,7 @@ def on_log_in(request: HttpRequest, user: User, **kwargs: Any) -> None:
         method["reauthenticated"] = True
     request.session[AUTHENTICATION_METHODS_SESSION_KEY] = methods
     begin_session(request.session, user, at=at)
-    names = [str(method.get("type") or method["method"]) for method in methods]
+    names = [str(method.get("type") or method.get("provider") or method["method"]) for method in methods]
     record(_actor(request, user), "people.login", user, at=at, methods=names)
     forget_failures(user.get_username(), at=at)
 
@@ -65,6 +69,15 @@ def on_factor_removed(request: HttpRequest, user: User, authenticator: Authentic
 def on_factor_reset(request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
     """Audit ``people.factor-reset``: new recovery codes."""
     record(_actor(request, user), "people.factor-reset", authenticator, at=now(), kind=str(authenticator.type))
+
+
+@receiver(social.social_account_added)
+def on_connect(request: HttpRequest, sociallogin: SocialLogin, **kwargs: Any) -> None:
+    """Audit ``people.provider-connect``; who came in by it, not from their profile, gets the roles of their groups."""
+    user, at = sociallogin.user, now()
+    record(_actor(request, user), "people.provider-connect", user, at=at, provider=sociallogin.account.provider)
+    if sociallogin.state.get("process") != AuthProcess.CONNECT:
+        sync_roles(user, actor=_actor(request, user), at=at)
 
 
 def _actor(request: HttpRequest, user: User) -> Actor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any
 
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate, get_reauthentication_flows
 from allauth.core.exceptions import ReauthenticationRequired
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -14,13 +14,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid
+from ris.kernel.errors import Forbidden, Invalid
 from ris.kernel.values import read_id
 from ris.people.http import View, actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import granted_sites, permissions_of
 from ris.people.services import TokenIntent, issue_token, live_tokens, revoke_token
+
+from .policy import came_by_provider
 
 
 def privileged(view: View) -> View:
@@ -32,11 +34,23 @@ def privileged(view: View) -> View:
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not did_recently_reauthenticate(request):
+        if not is_recent(request):
             raise ReauthenticationRequired
         return view(request, *args, **kwargs)
 
     return inner
+
+
+def is_recent(request: HttpRequest) -> bool:
+    """Whether the person showed within five minutes who they are, here or at an identity provider.
+
+    Raises Forbidden for who could show it only by logging in anew.
+    """
+    if did_recently_reauthenticate(request) or came_by_provider(request.session, at=now()):
+        return True
+    if not get_reauthentication_flows(request.user):
+        raise Forbidden("Log out and in again: this asks who you are when you logged in over five minutes ago.")
+    return False
 
 
 @never_cache
