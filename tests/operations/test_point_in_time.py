@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,8 +61,9 @@ class Server:
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    made = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
+def folder() -> Iterator[Path]:
+    # Not in pytest's folder: that is root's alone, and the server is another user's.
+    made = Path(tempfile.mkdtemp(dir="/tmp"))
     (made / "wal").mkdir()
     make_key(made / "certificate.pem", made / "key.pem")
     if OWNER:
