@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import structlog
@@ -154,10 +154,11 @@ def store_batch(batch: list[Exchange]) -> None:
     """Store all; and answer those whose senders wait for no more."""
     arrivals = [exchange.arrival for exchange in batch]
     message_ids = run_with_retry(lambda: store_messages(arrivals))
+    find = cache(find_peer)  # a burst comes from one sender or two; their settings are those of this moment
     for exchange, message_id in zip(batch, message_ids, strict=True):
         exchange.message_id, header = message_id, exchange.arrival.header
         # Only who asks for the enhanced mode can want no outcome; its peer's setting may say otherwise.
-        if header.enhanced and responses.is_answered_when_stored(header, find_peer(header)):
+        if header.enhanced and responses.is_answered_when_stored(header, find(*header.sender)):
             exchange.answers = responses.answers_when_stored(header, message_id, exchange.arrival.at)
 
 

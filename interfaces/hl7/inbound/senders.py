@@ -32,8 +32,8 @@ def identify(header: Header, address: str, certificate: str | None) -> Peer:
 
     In a demo a sender that is not known yet, on this machine, gets a row of its own, flagged.
     """
-    application, facility = header.sending_application[:199], header.sending_facility[:199]
-    peer = PEER.first(application, facility)
+    application, facility = (name[:199] for name in header.sender)
+    peer = find_peer(application, facility)
     if peer is None:
         if not (settings.RIS.demo and is_loopback(address)):
             raise Unwelcome("This sending application is not known here; ask for it to be set up.", at="MSH-3")
@@ -51,9 +51,9 @@ def identify(header: Header, address: str, certificate: str | None) -> Peer:
     return peer
 
 
-def find_peer(header: Header) -> Peer | None:
+def find_peer(application: str, facility: str) -> Peer | None:
     """Return the peer of MSH-3 and MSH-4, whether or not it may send; None for an unknown one."""
-    return PEER.first(header.sending_application[:199], header.sending_facility[:199])
+    return PEER.first(application[:199], facility[:199])
 
 
 @transaction.atomic

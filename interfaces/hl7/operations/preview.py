@@ -67,7 +67,7 @@ def preview_message(
 def _as_its_sender(raw: bytes, address: str, at: datetime) -> intake.Arrival:
     """The message as if its sender had sent it, with the certificate that it must show."""
     arrival = intake.Arrival(raw, address, at)
-    peer = find_peer(arrival.header)
+    peer = find_peer(*arrival.header.sender)
     # A person who previews has no client certificate; the peer's own would otherwise be missed.
     return replace(arrival, certificate=peer.certificate if peer else "")
 

@@ -42,6 +42,11 @@ class Header:
         return f"{self.kind}^{self.event}" if self.event else self.kind
 
     @property
+    def sender(self) -> tuple[str, str]:
+        """MSH-3 and MSH-4."""
+        return self.sending_application, self.sending_facility
+
+    @property
     def enhanced(self) -> bool:
         """Whether MSH-15 or MSH-16 asks for the enhanced acknowledgment mode (HL7 2.9.3)."""
         return bool({self.accept_ack, self.application_ack} & ACK_CONDITIONS)

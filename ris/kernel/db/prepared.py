@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -85,20 +86,30 @@ def _count(cursor: Any) -> int:
 def _plain(sql: str, params: Sequence[Any], answer: Answer) -> Any:
     """Prepared, where nobody listens to statements and the connection is not one that plans for all values."""
     wrapper: Any = connections["default"]
-    prepared = wrapper.vendor == "postgresql" and not (wrapper.execute_wrappers or wrapper.queries_logged)
-    if prepared:
+    direct = not (wrapper.execute_wrappers or wrapper.queries_logged)
+    if direct and wrapper.vendor == "postgresql":
         with wrapper.wrap_database_errors:
-            prepared = not _session(wrapper).one_plan
-    if not prepared:
-        # Django's own cursor tells the wrappers and the log of queries; ours below would pass them by.
+            direct = not _session(wrapper).one_plan
+    if not direct:
+        # Django's own cursor tells the wrappers and the log of queries; those below would pass them by.
         with wrapper.cursor() as cursor:
             cursor.execute(sql, params)
             return answer(cursor)
+    wrapper.ensure_connection()
+    wrapper.validate_no_broken_transaction()
+    if wrapper.vendor == "sqlite":
+        with wrapper.wrap_database_errors:
+            return answer(wrapper.connection.execute(_with_question_marks(sql), params))
     from psycopg.types.numeric import Int8
 
-    wrapper.validate_no_broken_transaction()
     # integers of one width, or each width would be a statement of its own
     return _run(wrapper, sql, [Int8(value) if type(value) is int else value for value in params], answer)
+
+
+@cache
+def _with_question_marks(sql: str) -> str:
+    """The statement as SQLite's driver takes it; Django does this anew at each call."""
+    return sql % (("?",) * sql.count("%s"))
 
 
 def _session(wrapper: Any) -> _Session:
