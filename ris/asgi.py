@@ -2,7 +2,7 @@
 
 Only pages of this very server may open a websocket. A browser sends its cookies with any page's websocket, so the
 Origin must be the scheme, host and port that the socket itself was asked for. Programs, which send no Origin, are
-refused with the rest: the API is theirs.
+refused with the rest, but at the addresses where no cookie counts (``programs``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from django.urls import re_path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
 http = get_asgi_application()
 
+from interfaces.fhir.subscriptions.live import websocket_urlpatterns as notification_sockets  # noqa: E402
 from reporting.dictation.live import websocket_urlpatterns as dictation_sockets  # noqa: E402
 from worklist.live.consumers import websocket_urlpatterns  # noqa: E402  (models are there only now)
 
@@ -58,9 +59,7 @@ nowhere = re_path(r"", _Nowhere.as_asgi())
 """For addresses at which there is no socket: without it, URLRouter raises and the log has a traceback."""
 
 
-application = ProtocolTypeRouter(
-    {
-        "http": http,
-        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, *dictation_sockets, nowhere]))),
-    }
-)
+pages: Any = SameOrigin(AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, *dictation_sockets, nowhere])))
+programs: list[Any] = [*notification_sockets]
+"""Sockets that read no cookie: programs open them, from wherever they are, and say by a token who they are."""
+application = ProtocolTypeRouter({"http": http, "websocket": URLRouter([*programs, re_path(r"", pages)])})

@@ -31,6 +31,7 @@ WAKES = {
     "dicom-forward": "interfaces.dicom.tasks.send_forwards",
     "dicom-prefetch": "interfaces.dicom.tasks.prefetch",
     "dicom-reports": "interfaces.dicom.tasks.send_reports",
+    "fhir-notify": "interfaces.fhir.tasks.send_notifications",
     "escalation": "worklist.tasks.tell",
 }
 """Which task answers which bell (``ris.kernel.doorbell``)."""
@@ -54,6 +55,8 @@ EVERY = {
     "interfaces.dicom.tasks.send_reports": 10.0,
     "interfaces.dicom.tasks.poll_archives": 60.0,
     "interfaces.dicom.tasks.forget": 3600.0,
+    "interfaces.fhir.tasks.send_notifications": 5.0,
+    "interfaces.fhir.tasks.keep_subscriptions": 5.0,
     "ris.patients.tasks.compare_patients": 15.0,
     "reporting.tasks.open_due_releases": 30.0,
     "worklist.tasks.sweep": 15.0,

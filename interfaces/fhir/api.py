@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid, NotFound, Refusal
+from ris.kernel.errors import Forbidden, Invalid, NotFound, Refusal
 from ris.kernel.values import id_or_none
 from ris.people.api_auth import TokenAuthentication
 from ris.people.http import actor_of, user_of
@@ -99,8 +99,10 @@ def log_in(request: HttpRequest) -> User:
         known = TokenAuthentication().authenticate(request)  # type: ignore[arg-type]  # it reads the headers alone
     except AuthenticationFailed as failure:
         raise _unknown(str(failure.detail)) from None
+    except PermissionDenied as failure:
+        raise Forbidden(str(failure.detail)) from None
     if known:
-        request.user = known[0]
+        request.user, request.auth = known  # type: ignore[attr-defined]  # as DRF names it
     elif not request.user.is_authenticated or request.method not in ("GET", "HEAD"):
         raise _unknown("Send Authorization: Bearer, with a token of ./bin/ris token USER.")
     return user_of(request)
@@ -156,10 +158,12 @@ def read_binary(request: HttpRequest, report_version_id: str) -> HttpResponse:
 
 
 def find_row(resource_type: ResourceType, viewer: User, text: str) -> Any:
-    """The row of a logical id. Raises NotFound, also for what the viewer may not see."""
+    """The row of a logical id. Raises NotFound, also for what the viewer may not see; 410 for what was deleted."""
     pk = id_or_none(text)
     row = resource_type.row_of(viewer, pk) if pk else None
     if row is None:
+        if pk and resource_type.is_gone and resource_type.is_gone(viewer, pk):
+            raise HttpRefusal(410, "deleted", f"This {resource_type.name} was deleted.", at=f"{resource_type.name}.id")
         raise NotFound(f"There is no such {resource_type.name}.", at=f"{resource_type.name}.id")
     return row
 

@@ -22,7 +22,7 @@ from .representation import etag, represent
 from .resource_type import ResourceType
 from .search.query import read_search
 from .writes.body import Element, read_resource
-from .writes.interactions import CREATES, UPDATES
+from .writes.interactions import CREATES, DELETES, UPDATES
 from .writes.orders import Caller, create_order
 
 MOST_BYTES = 2_000_000
@@ -56,7 +56,7 @@ def read_body(request: HttpRequest) -> Any:
 
 def caller_of(request: HttpRequest) -> Caller:
     """Who writes, now."""
-    return Caller(user_of(request), actor_of(request), now(), {})
+    return Caller(user_of(request), actor_of(request), now(), {}, getattr(request, "auth", None))
 
 
 def create_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
@@ -122,6 +122,20 @@ def update_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
             refusal.at = _place(refusal.at, resource_type.name, resource.path)
             raise
         return _written(request, resource_type, row.pk, 200)
+
+    return view
+
+
+def delete_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
+    """``DELETE Type/id``."""
+
+    @fhir_call("DELETE")
+    def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """204; the id answers 410 from now on."""
+        (text,) = kwargs.values()
+        caller = caller_of(request)
+        DELETES[resource_type.name](find_row(resource_type, caller.user, text), caller)
+        return HttpResponse(status=204)
 
     return view
 

@@ -7,8 +7,13 @@ from .registry import TYPES
 from .resource_type import ResourceType
 from .search.parameters import SearchParameter
 from .search.query import CONTROLS
-from .writes.interactions import CREATES, UPDATES
+from .subscriptions.topics import TOPICS
+from .writes.interactions import CREATES, DELETES, UPDATES
 
+BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/"
+TOPIC = f"{BACKPORT}StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
+DEFINITIONS = f"{BACKPORT}OperationDefinition/backport-subscription-"
+OPERATIONS = ("status", "events", "get-ws-binding-token")
 VERSION = "1"
 PUBLISHED = "2026-11-27"
 """When the list of what is served was last changed by hand; read by clients as the date of the statement."""
@@ -46,7 +51,7 @@ def _security() -> Json:
 def interactions_of(resource_type: ResourceType) -> list[str]:
     """Codes of what can be done with a resource type (value set restful-interaction)."""
     name = resource_type.name
-    writes = {"create": name in CREATES, "update": name in UPDATES}
+    writes = {"create": name in CREATES, "update": name in UPDATES, "delete": name in DELETES}
     return ["read", "search-type", *(code for code, is_there in writes.items() if is_there)]
 
 
@@ -63,6 +68,9 @@ def _resource(resource_type: ResourceType) -> Json:
         "searchParam": [_parameter(one) for one in resource_type.parameters.values()],
         "supportedProfile": list(resource_type.profiles),
     }
+    if resource_type is TYPES["Subscription"]:
+        entry["extension"] = [{"url": TOPIC, "valueUri": topic.canonical} for topic in TOPICS.values()]
+        entry["operation"] = [{"name": name, "definition": DEFINITIONS + name} for name in OPERATIONS]
     return {name: value for name, value in entry.items() if value != []}
 
 

@@ -9,6 +9,7 @@ from .resources.orders import SERVICE_REQUEST
 from .resources.patient import ENCOUNTER, PATIENT
 from .resources.people import DEVICE, LOCATION, ORGANIZATION, PRACTITIONER, PRACTITIONER_ROLE
 from .resources.reports import DIAGNOSTIC_REPORT, PROVENANCE
+from .resources.subscription import SUBSCRIPTION
 from .resources.work import APPOINTMENT, TASK
 
 TYPES: dict[str, ResourceType] = {
@@ -16,6 +17,6 @@ TYPES: dict[str, ResourceType] = {
     for one in (
         PATIENT, SERVICE_REQUEST, IMAGING_STUDY, DIAGNOSTIC_REPORT, ENCOUNTER, PRACTITIONER, PRACTITIONER_ROLE,
         ORGANIZATION, LOCATION, ENDPOINT, DEVICE, OBSERVATION, TASK, APPOINTMENT, PROVENANCE, AUDIT_EVENT,
-        COMMUNICATION,
+        COMMUNICATION, SUBSCRIPTION,
     )
 }  # fmt: skip

@@ -60,7 +60,7 @@ class ResourceType:
     ``select`` gives the rows that a viewer may see (Forbidden where their role has none); ``load`` adds what
     ``build`` needs, so that a page costs a bounded number of queries. ``build`` may leave elements empty. ``find``
     gives the row of an id where more may be read than is found by a search; ``complete`` adds to what is read by id
-    what would cost a search too much.
+    what would cost a search too much; ``is_gone``: whether the viewer's row of an id was deleted.
     ``patient``: the patient whom the audit names (None: the type says nothing about patients). ``mandatory``: elements
     that ``_elements`` keeps. ``sort``: name of a search parameter → a column without NULL. ``revincludes``:
     ``Type:parameter`` of resources that refer to this one.
@@ -74,6 +74,7 @@ class ResourceType:
     own_parameters: tuple[SearchParameter, ...]
     find: Callable[[User, int], QuerySet[Any]] | None = None
     complete: Callable[[Any, Json], Json] | None = None
+    is_gone: Callable[[User, int], bool] | None = None
     changes: Changes | None = None
     patient: Callable[[Any], int | None] | None = None
     mandatory: tuple[str, ...] = ()

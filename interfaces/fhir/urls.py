@@ -9,7 +9,9 @@ from django.urls import URLPattern, path, re_path
 from . import api, api_writes
 from .registry import TYPES
 from .resource_type import ResourceType
-from .writes.interactions import CREATES, UPDATES
+from .subscriptions import api as operations
+from .subscriptions import pages as subscriptions
+from .writes.interactions import CREATES, DELETES, UPDATES
 
 app_name = "fhir"
 
@@ -20,10 +22,11 @@ def _routes(resource_type: ResourceType) -> list[URLPattern]:
     base, name = f"fhir/R4/{resource_type.name}", resource_type.name
     creates = {"POST": api_writes.create_view(resource_type)} if name in CREATES else {}
     updates = {"PUT": api_writes.update_view(resource_type)} if name in UPDATES else {}
+    deletes = {"DELETE": api_writes.delete_view(resource_type)} if name in DELETES else {}
     return [
         path(base, api.by_method(GET=api.search_view(resource_type, "GET", "HEAD"), **creates)),
         path(f"{base}/_search", api.search_view(resource_type, "POST")),
-        path(f"{base}/<str:{argument}>", api.by_method(GET=api.read_view(resource_type), **updates)),
+        path(f"{base}/<str:{argument}>", api.by_method(GET=api.read_view(resource_type), **updates, **deletes)),
     ]
 
 
@@ -31,7 +34,16 @@ urlpatterns = [
     path("fhir/R4", api_writes.run_transaction),
     path("fhir/R4/metadata", api.show_capability, name="metadata"),
     path("fhir/R4/Binary/<str:report_version_id>", api.read_binary),
+    path("fhir/R4/Subscription/$status", operations.status),
+    path("fhir/R4/Subscription/$get-ws-binding-token", operations.bind),
+    path("fhir/R4/Subscription/<str:subscription_id>/$status", operations.status),
+    path("fhir/R4/Subscription/<str:subscription_id>/$events", operations.events),
+    path("fhir/R4/Subscription/<str:subscription_id>/$get-ws-binding-token", operations.bind),
     *(route for resource_type in TYPES.values() for route in _routes(resource_type)),
+    path("subscriptions/", subscriptions.subscriptions, name="subscriptions"),
+    path("subscriptions/<int:subscription_id>/", subscriptions.subscription, name="subscription"),
+    path("subscriptions/<int:subscription_id>/request/", subscriptions.request_anew, name="subscription-request"),
+    path("subscriptions/<int:subscription_id>/off/", subscriptions.end, name="subscription-off"),
     re_path(r"^fhir/R4/.*$", api.serve_elsewhere),
 ]
 api_patterns: list[URLPattern] = []

@@ -13,8 +13,7 @@ from rest_framework.request import Request
 from ris.kernel.clock import now
 
 from .models import ApiToken, User
-from .roles import Can, Limits
-from .selectors import limit
+from .selectors import user_of_token
 from .services import digest
 
 USED_EVERY = timedelta(minutes=1)
@@ -33,18 +32,15 @@ class TokenAuthentication(BaseAuthentication):
             return None
         row = ApiToken.objects.select_related("user").filter(digest=digest(token.strip()), revoked_at=None).first()
         at = now()
-        if (
-            row is None or not row.user.is_active or (row.expires_at is not None and row.expires_at <= at)
-        ):  # one refusal for all: it must not tell which tokens once were
+        user = user_of_token(row, at=at) if row else None
+        if row is None or user is None:  # one refusal for all: it must not tell which tokens once were
             raise AuthenticationFailed("This API token is unknown, revoked or expired.")
         if row.read_only and request.method not in SAFE_METHODS:
             raise PermissionDenied("This API token only reads.")
-        cans = frozenset(Can(name) for name in row.scopes if name in set(Can)) if row.scopes else None
-        limit(row.user, Limits(cans, frozenset(row.site_ids) if row.site_ids else None))
         ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=at - USED_EVERY), pk=row.pk).update(
             last_used_at=at
         )
-        return row.user, row
+        return user, row
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"  # WWW-Authenticate (RFC 6750, 3); without it DRF answers 403 instead of 401

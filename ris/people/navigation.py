@@ -49,6 +49,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Devices", "server", "dicom:devices", "d", Can.SEE_ORDERS),
         _link("Prefetch", "arrow-down-to-line", "dicom:prefetch", "f", Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING),
         _link("Reports out", "archive", "dicom:reports", "p", Can.SEE_MESSAGES),
+        _link("Subscriptions", "send", "fhir:subscriptions", "e", Can.SEE_MESSAGES),
         _link("Audit", "shield", "privacy:events", "v", Can.SEE_AUDIT),
         _link("Address book", "users", "people:address-book", "k", Can.LEAD_READING, Can.SET_UP),
         _link("Role mappings", "link-2", "people:role-mappings", "e", Can.SET_UP),
@@ -85,6 +86,7 @@ ALARM_PAGES: dict[str, tuple[str, str]] = {
     "hl7-message-refused": ("hl7:messages", "?way=out"),
     "hl7-destination-down": ("hl7:messages", "?way=out"),
     "hl7-answer-mismatch": ("hl7:messages", "?way=out"),
+    "fhir-subscription": ("fhir:subscriptions", ""),
     "critical-result-undelivered": ("hl7:undelivered", ""),
 }
 """Kind of alarm → the page where its cause is dealt with, and its query string."""

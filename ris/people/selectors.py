@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
@@ -14,7 +15,7 @@ from guardian.shortcuts import get_objects_for_user
 from ris.catalog.models import Site
 from ris.kernel.errors import Forbidden, NotFound
 
-from .models import SiteUserPermission, User
+from .models import ApiToken, SiteUserPermission, User
 from .roles import ROLES, Can, Limits, Role
 
 WORK_AT = "catalog.work_at"
@@ -49,6 +50,17 @@ def read_permissions_once() -> Iterator[None]:
 def limit(user: User, limits: Limits) -> None:
     """Have this object of the user count only within ``limits``: the request was made with an API token."""
     user.limits = limits
+
+
+def user_of_token(token: ApiToken, *, at: datetime) -> User | None:
+    """The token's user, limited to what the token carries; None where it is revoked or over, or the user inactive."""
+    if token.revoked_at is not None or not token.user.is_active:
+        return None
+    if token.expires_at is not None and token.expires_at <= at:
+        return None
+    cans = frozenset(Can(name) for name in token.scopes if name in set(Can)) if token.scopes else None
+    limit(token.user, Limits(cans, frozenset(token.site_ids) if token.site_ids else None))
+    return token.user
 
 
 def permissions_of(user: User | AnonymousUser) -> frozenset[Can]:

@@ -21,9 +21,9 @@ from worklist.live.consumers import websocket_urlpatterns
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The address of a uvicorn that runs in a thread of this process."""
-    app = ProtocolTypeRouter({"websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))})
+def served(whole: Any = None) -> Iterator[str]:
+    """The address of a uvicorn in a thread of this process. ``whole``: another application than the list's."""
+    app = whole or ProtocolTypeRouter({"websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))})
     config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="websockets-sansio")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

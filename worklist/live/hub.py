@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import structlog
 from channels.db import database_sync_to_async
-from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from ris.kernel import doorbell
 from ris.kernel.clock import now
@@ -22,6 +18,7 @@ from worklist.events import WORKLIST_BELL
 from worklist.selectors.access import standing_of
 from worklist.services.roster import SEEN_AGAIN, note_seen
 
+from .announcer import Announcer, hear_others
 from .feed import Feed
 
 log = structlog.get_logger(__name__)
@@ -33,8 +30,6 @@ CHECK = 2.0
 """Seconds between two looks at the sessions: a revoked one's socket closes within twice that."""
 BREATH = 0.02
 """Seconds that a reading waits for more bells to be answered with it."""
-DEAF = 1.0
-"""Seconds that no bell is sent after one could not be."""
 DEEPEST = 64
 """Messages that wait for one client; further ones are dropped and the client re-reads."""
 
@@ -148,15 +143,7 @@ class Hub:
 
     async def _listen(self) -> None:
         """Bells of other processes, through the channel layer."""
-        layer = get_channel_layer()
-        if layer is None or isinstance(layer, InMemoryChannelLayer):
-            await asyncio.Event().wait()  # for ever: no other process can be heard, and hubs of this one are woken
-            return
-        channel = await layer.new_channel()
-        await layer.group_add(GROUP, channel)
-        while True:
-            await layer.receive(channel)
-            self._bell.set()
+        await hear_others(GROUP, self._bell.set)
 
     async def _watch_sessions(self) -> None:
         await asyncio.sleep(CHECK)
@@ -192,39 +179,10 @@ def hub() -> Hub:
     return _hubs.setdefault(loop, Hub(loop))
 
 
-class _Announcer:
-    """Rings in other processes, from a thread of its own: a broker that is slow or away holds up nobody."""
-
-    def __init__(self) -> None:
-        self._pid = 0
-        self._ring = threading.Event()
-
-    def announce(self) -> None:
-        for hub_of_loop in list(_hubs.values()):  # a copy: another thread may start its hub meanwhile
-            hub_of_loop.wake()
-        layer = get_channel_layer()
-        if layer is None or isinstance(layer, InMemoryChannelLayer):
-            return
-        if self._pid != os.getpid():  # threads do not survive a fork
-            self._pid, self._ring = os.getpid(), threading.Event()
-            threading.Thread(target=self._run, args=(layer,), name="worklist-bell", daemon=True).start()
-        self._ring.set()
-
-    def _run(self, layer: Any) -> None:
-        loop = asyncio.new_event_loop()
-        is_heard = True
-        while True:
-            self._ring.wait()
-            self._ring.clear()
-            try:
-                loop.run_until_complete(asyncio.wait_for(layer.group_send(GROUP, {"type": "bell"}), 5.0))
-                is_heard = True
-            except Exception as error:  # hubs poll, so this is a delay; said once an outage
-                if is_heard:
-                    log.warning("live.bell_unheard", error=type(error).__name__)
-                is_heard = False
-                time.sleep(DEAF)
+def _wake_hubs() -> None:
+    for hub_of_loop in list(_hubs.values()):  # a copy: another thread may start its hub meanwhile
+        hub_of_loop.wake()
 
 
-_announcer = _Announcer()
+_announcer = Announcer(GROUP, _wake_hubs)
 doorbell.answer(WORKLIST_BELL, _announcer.announce)

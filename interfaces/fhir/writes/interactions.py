@@ -7,6 +7,7 @@ from typing import Any
 
 from .body import Element
 from .orders import Caller, create_order, create_patient
+from .subscription import create_subscription, delete_subscription, update_subscription
 from .work import (
     create_appointment,
     create_observation,
@@ -21,6 +22,7 @@ CREATES: dict[str, Callable[[Element, Caller], tuple[Any, bool]]] = {
     "ServiceRequest": create_order,
     "Appointment": create_appointment,
     "Observation": create_observation,
+    "Subscription": create_subscription,
 }
 """Type → what creates one: the row, and whether it is new."""
 UPDATES: dict[str, Callable[[Any, Element, Caller], None]] = {
@@ -28,4 +30,7 @@ UPDATES: dict[str, Callable[[Any, Element, Caller], None]] = {
     "Appointment": update_appointment,
     "Communication": update_communication,
     "ImagingStudy": update_study,
+    "Subscription": update_subscription,
 }
+DELETES: dict[str, Callable[[Any, Caller], None]] = {"Subscription": delete_subscription}
+"""Type → what deletes one."""

@@ -16,7 +16,7 @@ from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import find_patient, visible_patients
 from ris.patients.services import resolve_patient
-from ris.people.models import User
+from ris.people.models import ApiToken, User
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 
@@ -31,12 +31,13 @@ SIDES = {"7771000": "L", "24028007": "R", "51440002": "B"}
 
 @dataclass(frozen=True)
 class Caller:
-    """Who writes, and when. ``patients``: full URL in a Bundle → the id of the patient it became."""
+    """Who writes, and when. ``patients``: full URL in a Bundle → the id of the patient it became. ``token``: theirs."""
 
     user: User
     actor: Actor
     at: datetime
     patients: dict[str, int]
+    token: ApiToken | None = None
 
 
 def create_patient(resource: Element, caller: Caller) -> tuple[Patient, bool]:

@@ -77,6 +77,12 @@ STATES: dict[str, tuple[str, str, str]] = {
     "moving": ("loader", "amber", "Moving"),
     "moved": ("check", "green", "Moved"),
     "missed": ("triangle-alert", "red", "Missed"),
+    # subscriptions and notifications
+    "requested": ("hourglass", "blue", "Requested"),
+    "error": ("octagon-alert", "red", "In error"),
+    "off": ("circle-stop", "", "Off"),
+    "owed": ("hourglass", "blue", "Owed"),
+    "kept": ("inbox", "", "Kept"),
     # rules, readers, plans, associations
     "live": ("circle-check", "green", "In force"),
     "retired": ("archive", "", "Retired"),

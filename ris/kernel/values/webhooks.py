@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -64,15 +64,27 @@ def choose_ip(host: str, port: int, networks: Sequence[str]) -> str:
 
 
 def post_signed(
-    address: str, body: bytes, *, message_id: str, key: str, networks: Sequence[str], at: datetime, timeout_s: float
+    address: str,
+    body: bytes,
+    *,
+    message_id: str,
+    key: str,
+    networks: Sequence[str],
+    at: datetime,
+    timeout_s: float,
+    more: Mapping[str, str] | None = None,
 ) -> None:
-    """POST a JSON body, signed. Raises AddressRefused, OSError, httpx.HTTPError for any answer but 2xx."""
+    """POST a JSON body, signed; ``more``: further headers, or another type of JSON.
+
+    Raises AddressRefused, OSError, httpx.HTTPError for any answer but 2xx.
+    """
     url = httpx.URL(address)
     port = url.port or (443 if url.scheme == "https" else 80)
     ip = choose_ip(url.host, port, networks)
     headers = {
-        **sign(derive_secret(key, address), message_id, at, body),
         "Content-Type": "application/json",
+        **(more or {}),
+        **sign(derive_secret(key, address), message_id, at, body),
         "Host": url.netloc.decode("ascii"),
         "Idempotency-Key": message_id,
     }

@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from interfaces.fhir.models import Subscription
 from ris.audit.services import Actor, record
 from ris.kernel.clock import now
 from ris.kernel.models import Heartbeat
@@ -49,6 +50,12 @@ def rotate_secrets() -> tuple[int, int]:
             changed += sum(not is_current(text) for text in stored)
             row.data = {key: _renewed(value) if key in PLACES else value for key, value in row.data.items()}
             row.save(update_fields=["data"])
+        for subscription in Subscription.objects.select_for_update().exclude(secret_headers="").order_by("pk"):
+            total += 1
+            if not is_current(subscription.secret_headers):
+                changed += 1
+                subscription.secret_headers = _renewed(subscription.secret_headers)
+                subscription.save(update_fields=["secret_headers"])
     return changed, total
 
 

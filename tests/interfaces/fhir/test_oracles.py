@@ -8,9 +8,13 @@ import pytest
 
 from interfaces.fhir.registry import TYPES
 from ris.kernel.clock import now
+from ris.kernel.relay import deliver_owed
 from ris.people.models import User
+from tests.factories import make_order
 from tests.interfaces.fhir.asking import BASE, Asking, Json
 from tests.interfaces.fhir.oracles import faults
+from tests.interfaces.fhir.receiving import told
+from tests.interfaces.fhir.test_subscriptions import wanted
 from tests.pages.demo_day import begin_day, fill_day
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # 24 s of validators, the same on both databases
@@ -49,7 +53,13 @@ def test_every_resource_of_a_full_day_is_valid() -> None:
     day = begin_day(now())
     fill_day(day)
     asking = Asking(User.objects.create_superuser("root"))
-    wrong: list[str] = []
+    body = wanted("order-changed", filter="ServiceRequest?priority=stat", payload="full-resource")
+    body["channel"]["type"] = "websocket"
+    pk = asking.send("post", "Subscription", body).json()["id"]
+    make_order(at=now(), priority="STAT")
+    deliver_owed(at=now())
+    wrong: list[str] = faults(asking.read(f"Subscription/{pk}/$events"))
+    assert told(asking.read(f"Subscription/{pk}/$events"))["events"]
     for kind in TYPES:
         resources = everything(asking, kind)
         assert resources, f"The day has no {kind}."
