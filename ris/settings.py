@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "ris.people",
     "ris.patients",
     "ris.orders",
+    "ris.scheduling",
     "worklist",
     "reporting",
     "interfaces.hl7",

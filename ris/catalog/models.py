@@ -98,6 +98,9 @@ class Procedure(models.Model):
     laterality = models.CharField(max_length=1, blank=True, help_text="L, R, B or empty.")  # (0020,0060) has L and R
     subspecialty = models.ForeignKey(Subspecialty, on_delete=models.PROTECT, related_name="procedures")
     minutes = models.PositiveSmallIntegerField(help_text="Room time, minutes.")
+    preparation = models.TextField(
+        blank=True, default="", help_text="What the patient does before and brings along: on the appointment sheet."
+    )
     reading_minutes = models.DecimalField(max_digits=5, decimal_places=1, help_text="Median reading time, minutes.")
     rvu = models.DecimalField("RVU", max_digits=5, decimal_places=2)
     active = models.BooleanField(default=True)
@@ -112,3 +115,21 @@ class Procedure(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DeviceProcedure(models.Model):
+    """How long a procedure takes on one device, where that is not the catalog's room time; or that it is not done."""
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="durations")
+    procedure = models.ForeignKey(Procedure, on_delete=models.CASCADE, related_name="durations")
+    minutes = models.PositiveSmallIntegerField(help_text="Room time with set-up and clean-down, minutes.")
+    offered = models.BooleanField(default=True, help_text="Off: this device does not do this procedure.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["device", "procedure"], name="device_procedure_once"),
+            models.CheckConstraint(condition=Q(minutes__gt=0, minutes__lte=1440), name="device_procedure_minutes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.procedure} on {self.device}: {self.minutes} min"

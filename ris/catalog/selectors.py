@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from ris.kernel.values import read_words
 
-from .models import Device, Procedure
+from .models import Device, DeviceProcedure, Procedure
 
 
 def procedures_matching(text: str, *, modality: str = "") -> QuerySet[Procedure]:
@@ -30,3 +30,10 @@ def procedures_matching(text: str, *, modality: str = "") -> QuerySet[Procedure]
 def devices_at(site_id: int, modality: str) -> QuerySet[Device]:
     """Active devices of a modality at a site."""
     return Device.objects.filter(site=site_id, modality=modality, active=True)
+
+
+def minutes_on(device: Device | None, procedure: Procedure | None) -> int | None:
+    """Minutes that the procedure takes on that device; None when nothing else than the catalog's is said."""
+    if device is None or procedure is None:
+        return None
+    return DeviceProcedure.objects.filter(device=device, procedure=procedure).values_list("minutes", flat=True).first()

@@ -1,6 +1,7 @@
 """Django's configuration of the app ``orders``."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class OrdersConfig(AppConfig):
@@ -12,3 +13,6 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from . import subscribers  # noqa: F401
+        from .services.reservation import hold_exclusion
+
+        post_migrate.connect(hold_exclusion, sender=self)

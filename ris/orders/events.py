@@ -64,6 +64,20 @@ class StepRescheduled(ProcedureEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AppointmentCalledOff(ProcedureEvent):
+    """The step has no time any more; its order waits for another."""
+
+    step_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppointmentMissed(ProcedureEvent):
+    """The patient did not come; the order waits for another time."""
+
+    step_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PatientArrived(ProcedureEvent):
     """The patient is here for this step (undo: OrderRevised)."""
 

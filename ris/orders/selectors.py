@@ -110,6 +110,12 @@ def get_step(step_id: int) -> ScheduledStep:
     return step
 
 
+def is_performed(order: Order) -> bool:
+    """Whether its exam has begun or is over, and nothing of it waits: there is nothing left to hold."""
+    found = set(ScheduledStep.objects.filter(procedure__order=order).values_list("state", flat=True))
+    return bool(found & states.BEGUN) and not found & states.WAITING
+
+
 def board_steps(viewer: User, *, since: datetime, until: datetime, at: datetime) -> QuerySet[ScheduledStep]:
     """The device board: steps that start in the interval (aware, half open); today also those on a device since before.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -40,25 +40,67 @@ class Booking:
     step_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A sentence without the patient. ``firm``: the time is not free, so only who may overbook gets past it."""
+
+    text: str
+    firm: bool = False
+
+
+DoubtSource = Callable[[Booking, Site, int | None, datetime], list[Doubt]]
+"""What a layer above knows of a device's time: booking, site, the user who books (if any), the moment now."""
+_sources: list[DoubtSource] = []
+
+
+def ask_also(source: DoubtSource) -> DoubtSource:
+    """Have each booking of a person weighed by this function too."""
+    if source not in _sources:
+        _sources.append(source)
+    return source
+
+
 def find_booking_doubts(
-    bookings: Iterable[Booking], *, site: Site, patient_id: int, at: datetime, new: bool = True
-) -> list[str]:
-    """Why a person should think twice, each a sentence without the patient; empty: nothing speaks against it.
+    bookings: Iterable[Booking],
+    *,
+    site: Site,
+    patient_id: int,
+    at: datetime,
+    user_id: int | None = None,
+    new: bool = True,
+) -> list[Doubt]:
+    """Why a person should think twice; empty: nothing speaks against it.
 
     ``new``: these exams are ordered now, so the same exam may have been ordered before. Raises Invalid at ``start`` for
     a start more than a day ago.
     """
-    doubts: list[str] = []
+    doubts: list[Doubt] = []
     seen: set[tuple[str, str]] = set()
     for booking in bookings:
-        doubts += _find_time_doubts(booking, site, at)
-        doubts += find_overlaps(booking, site)
+        doubts += map(Doubt, _find_time_doubts(booking, site, at))
+        doubts += (Doubt(text, firm=True) for text in find_overlaps(booking, site))
+        doubts += (doubt for source in _sources for doubt in source(booking, site, user_id, at))
+        doubts += map(Doubt, _find_elsewhere(booking, patient_id, site))
         if new:
             exam = (booking.code, booking.laterality)
-            doubts += ["The same exam is twice in this order."] if exam in seen else []
-            doubts += _find_same_exams(booking, patient_id, site, at)
+            doubts += [Doubt("The same exam is twice in this order.")] if exam in seen else []
+            doubts += map(Doubt, _find_same_exams(booking, patient_id, site, at))
             seen.add(exam)
     return list(dict.fromkeys(doubts))
+
+
+def _find_elsewhere(booking: Booking, patient_id: int, site: Site) -> list[str]:
+    """Other devices at which the patient is expected then."""
+    end = booking.start + timedelta(minutes=booking.minutes)
+    near = ScheduledStep.objects.filter(
+        procedure__order__patient=patient_id, procedure__order__state=states.ACTIVE, state__in=states.WAITING,
+        start__lt=end, start__gt=booking.start - LONGEST_STEP,
+    ).exclude(pk=booking.step_id or 0).exclude(device=booking.device)  # fmt: skip
+    return [
+        f"The patient is expected at {step.device or 'another device'} from {_clock(step.start, site)}."
+        for step in near.select_related("device").order_by("start")
+        if step.start + timedelta(minutes=step.minutes) > booking.start
+    ]
 
 
 def _find_time_doubts(booking: Booking, site: Site, at: datetime) -> list[str]:

@@ -30,6 +30,8 @@ class Can(StrEnum):
 
     SEE_ORDERS = "see_orders"
     PLACE_ORDERS = "place_orders"
+    OVERBOOK = "overbook"
+    KEEP_CALENDAR = "keep_calendar"
     PERFORM_EXAMS = "perform_exams"
     SEE_WORKLIST = "see_worklist"
     READ_CASES = "read_cases"
@@ -47,7 +49,7 @@ class Can(StrEnum):
 _READER = {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.READ_CASES, Can.SEE_REPORTS}
 
 ROLES: dict[Role, frozenset[Can]] = {
-    Role.SCHEDULER: frozenset({Can.SEE_ORDERS, Can.PLACE_ORDERS}),
+    Role.SCHEDULER: frozenset({Can.SEE_ORDERS, Can.PLACE_ORDERS, Can.OVERBOOK, Can.KEEP_CALENDAR}),
     Role.TECHNOLOGIST: frozenset({Can.SEE_ORDERS, Can.PERFORM_EXAMS}),
     Role.RESIDENT: frozenset(_READER),
     Role.RADIOLOGIST: frozenset(_READER | {Can.SIGN_REPORTS}),

@@ -49,6 +49,9 @@ def test_a_booking_that_is_odd_is_asked_for_and_booked_when_it_is_meant(
     shown = answer.content.decode()
     assert answer.status_code == 400 and asked in shown and 'name="confirmed"' in shown
     assert not patient.orders.exists()
+    if "taken" in asked:
+        assert book(desk, patient, **change, confirmed="1").status_code == 400, "to overbook takes a reason"
+        change |= {"overbook_reason": "ZZTEST ward asks"}
     assert book(desk, patient, **change, confirmed="1").status_code == 302
     assert patient.orders.count() == 1
 
@@ -77,8 +80,8 @@ def test_moving_a_step_asks_alike(desk: Client, site: Site) -> None:
     form = {"start": f"{noon_tomorrow():%Y-%m-%dT%H:%M}", "device": step.device_id}
     asked = desk.post(move, form)
     assert asked.status_code == 409 and "CT1 is taken" in asked.content.decode()
-    assert desk.post(move, form | {"confirmed": "1"}).status_code == 302
-    assert step.reread().start == noon_tomorrow()
+    assert desk.post(move, form | {"overbook_reason": "ZZTEST"}).status_code == 302
+    assert (step.reread().start, step.overbooked) == (noon_tomorrow(), "ZZTEST")
     gap = desk.post(move, form | {"start": "2027-03-14T02:30", "confirmed": "1"})
     assert gap.status_code == 400 and "there is no such hour" in gap.content.decode()
 

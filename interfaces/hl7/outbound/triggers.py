@@ -20,6 +20,8 @@ from reporting.events import (
 from reporting.models import ReportVersion
 from ris.kernel.events import Event
 from ris.orders.events import (
+    AppointmentCalledOff,
+    AppointmentMissed,
     ExamCompleted,
     ExamDiscontinued,
     ExamReopened,
@@ -49,7 +51,7 @@ KINDS = {
     "order.updated": "ORM^O01 XO or CA with ZDS, or OMI^O23: it was changed or cancelled (IHE RAD-13)",
     "order.number": "ORM^O01 SN: an order that began here asks for a placer number (IHE RAD-3)",
     "order.status": "ORM^O01 SC (ORC-5 IP, CM, DC; SC: it waits again) or OC: how far the exam is (IHE RAD-3)",
-    "appointment": "SIU^S12, S13, S14, S15: the appointment was made, moved, changed, cancelled (IHE RAD-48)",
+    "appointment": "SIU^S12–S15, S26: the appointment was made, moved, changed, cancelled, missed (IHE RAD-48)",
     "charge": "DFT^P03: the report is final; CPT code and relative value units (IHE RAD-35)",
     "patient": "ADT^A08, A40, A37: what is known here of a patient; merges, and merges undone",
 }
@@ -94,6 +96,8 @@ ORDER_TRIGGERS: dict[type[Event], tuple[_OfOrder, ...]] = {
         ("appointment", _appointment("S12")),
     ),
     OrderRevised: (("order.updated", _scheduled("XO")), ("appointment", _appointment("S14"))),
+    AppointmentCalledOff: (("appointment", _appointment("S15")),),
+    AppointmentMissed: (("appointment", _appointment("S26")),),
     StepRescheduled: (("order.updated", _scheduled("XO")), ("appointment", _appointment("S13"))),
     OrderCancelled: (
         ("order.updated", _scheduled("CA")),

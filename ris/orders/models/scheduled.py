@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.lookups import Exact
 
 from ris.catalog.models import Device, Procedure
 from ris.kernel.db.columns import JSONLength
-from ris.kernel.db.transitions import Stateful
+from ris.kernel.db.transitions import Stateful, StatefulQuerySet
+from ris.kernel.states import Step
 
 from .. import states
 from .ordered import Order
@@ -50,6 +53,16 @@ class RequestedProcedure(Stateful):
         return self.performed_study_uid or self.study_uid
 
 
+class StepQuerySet(StatefulQuerySet["ScheduledStep"]):
+    """Scheduled steps: one that does not wait any more gives back the time that it had reserved."""
+
+    def take_all(self, step: Step, **changes: Any) -> int:
+        """As everywhere, and what was reserved is given back with the same statement."""
+        if step.target not in states.WAITING:
+            changes["reserved_until"] = None
+        return super().take_all(step, **changes)
+
+
 class ScheduledStep(Stateful):
     """Scheduled Procedure Step: what is to be done, where and when. What the modality worklist lists."""
 
@@ -71,6 +84,10 @@ class ScheduledStep(Stateful):
     )
     performing_physician = models.CharField(max_length=194, blank=True, help_text="FAMILY^GIVEN (0040,0006).")
     arrived_at = models.DateTimeField(null=True, blank=True)
+    reserved_until = models.DateTimeField(
+        null=True, blank=True, help_text="No other step may reserve the device before, UTC; empty: none is kept away."
+    )
+    overbooked = models.CharField(max_length=120, blank=True, default="", help_text="Why it is booked all the same.")
     stray = models.GeneratedField(
         expression=models.Case(
             models.When(device__isnull=True, then=models.Value(True)),
@@ -82,9 +99,13 @@ class ScheduledStep(Stateful):
         help_text="Names none or several stations, or one unknown here: found by AE title, not by device.",
     )
 
+    objects = StepQuerySet.as_manager()  # type: ignore[misc]  # Stateful has one of its own
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["procedure", "number"], name="scheduled_step_once"),
+            # That reserved times do not overlap is held beside the models: ris.orders.services.reservation.
+            models.CheckConstraint(condition=Q(reserved_until__gt=F("start")), name="scheduled_step_reserved"),
             models.CheckConstraint(
                 condition=Q(
                     state__in=[
@@ -104,6 +125,7 @@ class ScheduledStep(Stateful):
             models.Index(fields=["state", "start"], name="step_start"),
             models.Index(fields=["state", "modality", "start"], name="step_modality_start"),
             models.Index(fields=["state", "start"], name="step_stray_start", condition=Q(stray=True)),
+            models.Index(fields=["device", "start"], name="step_reserved", condition=Q(reserved_until__isnull=False)),
         ]
 
     def __str__(self) -> str:

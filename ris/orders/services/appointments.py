@@ -166,6 +166,7 @@ def _move_step(step: ScheduledStep, row: Appointment) -> None:
             "location": device.room,
         }  # fmt: skip
     if changes:
+        changes |= {"reserved_until": None, "overbooked": ""}
         ScheduledStep.objects.take(states.RESCHEDULE[step.state], step.pk, **changes)
 
 

@@ -65,7 +65,8 @@ def _cancel_steps(procedure: RequestedProcedure) -> None:
 
 @transaction.atomic
 def hold_order(order_id: int, *, reason: str, actor: Actor, at: datetime) -> Order:
-    """Put an order on hold: its waiting steps are off the worklist until it is released."""
+    """Put an order on hold: its waiting steps are off the worklist until it is released, and their times are free."""
+    ScheduledStep.objects.filter(procedure__order=order_id).update(reserved_until=None)
     return _move_order(order_id, states.HOLD, OrderHeld, reason, actor, at)
 
 

@@ -123,6 +123,8 @@ def _write_step(procedure: RequestedProcedure, step: ScheduledStep, intent: Step
             "protocol_text": protocols[0].text,
             "protocol_codes": [[code.value, code.text, code.system] for code in protocols],
         }
+    if changes.keys() & {"start", "minutes", "device"}:  # what another system books stands, and keeps nobody away
+        changes |= {"reserved_until": None, "overbooked": ""}
     ScheduledStep.objects.filter(pk=step.pk).update(version=F("version") + 1, **changes)
 
 

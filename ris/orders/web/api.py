@@ -61,7 +61,8 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def create(self, request: Request) -> Response:
         """Place an order. Needs ``place_orders`` at the site.
 
-        409 with code ``booking`` says what speaks against it; ``confirmed`` books all the same.
+        409 with code ``booking`` says what speaks against it; ``confirmed`` books all the same. 409 with code
+        ``taken``: the time is not free; only with an ``overbook_reason`` of somebody who may overbook.
         """
         form = OrderForm(data=request.data)
         form.is_valid(raise_exception=True)
@@ -70,8 +71,12 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         require(user, Can.PLACE_ORDERS, intent.site_id)
         if not visible_patients(user).filter(pk=intent.patient_id).exists():
             raise NotFound("There is no such patient.", at="patient")
-        confirmed = form.validated_data["confirmed"]
-        order = services.book_order(intent, confirmed=confirmed, actor=actor_of(request), at=now())
+        confirmed, reason = form.validated_data["confirmed"], form.validated_data["overbook_reason"]
+        if reason:
+            require(user, Can.OVERBOOK, intent.site_id)
+        order = services.book_order(
+            intent, confirmed=confirmed, overbook_reason=reason, actor=actor_of(request), at=now()
+        )
         return self._render(order, status.HTTP_201_CREATED)
 
     @extend_schema(request=ReasonForm, responses=OrderSerializer)
@@ -147,14 +152,16 @@ class StepViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @extend_schema(request=RescheduleForm, responses=StepSerializer)
     @action(detail=True, methods=["post"])
     def reschedule(self, request: Request, pk: str) -> Response:
-        """Move it to another time or device; 409 with code ``booking`` as for a new order."""
+        """Move it to another time or device; 409 with code ``booking`` or ``taken`` as for a new order."""
         step = self._get_step(Can.PLACE_ORDERS)
         form = RescheduleForm(data=request.data)
         form.is_valid(raise_exception=True)
         values = form.validated_data
+        if values["overbook_reason"]:
+            require(user_of(request), Can.OVERBOOK, step.procedure.order.site_id)
         moved = services.rebook_step(
-            step.pk, start=values["start"], device_id=values["device"], confirmed=values["confirmed"],
-            actor=actor_of(request), at=now(),
+            step.pk, start=values["start"], device_id=values["device"], minutes=values.get("minutes"),
+            confirmed=values["confirmed"], overbook_reason=values["overbook_reason"], actor=actor_of(request), at=now(),
         )  # fmt: skip
         return Response(StepSerializer(moved).data)
 

@@ -24,13 +24,13 @@ from ris.patients.selectors import find_patient, patients_matching, possible_dup
 from ris.patients.services import resolve_patient, traits_known
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
-from ris.people.selectors import require, sites_for
+from ris.people.selectors import permissions_of, require, sites_for
 
 from .. import services
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order
 from ..selectors_catalog import search_procedures
-from .pages_orders import get_visible_patient, read_site_moment
+from .pages_orders import get_visible_patient, read_overbook_reason, read_site_moment
 
 
 @require_safe
@@ -144,9 +144,11 @@ def new(request: HttpRequest, patient_id: int) -> HttpResponse:
     }
     if request.method == "POST":
         try:
+            intent = _read_intent(request, patient)
             order = services.book_order(
-                _read_intent(request, patient),
+                intent,
                 confirmed=bool(request.POST.get("confirmed")),
+                overbook_reason=read_overbook_reason(request, intent.site_id),
                 actor=actor_of(request),
                 at=now(),
             )
@@ -155,7 +157,8 @@ def new(request: HttpRequest, patient_id: int) -> HttpResponse:
             picked = [
                 _describe_picked(request, pk) for pk in chosen if Procedure.objects.filter(pk=pk, active=True).exists()
             ]
-            context |= {"refusal": refusal, "said": request.POST, "picked": picked,
+            context |= {"refusal": refusal, "may_overbook": Can.OVERBOOK in permissions_of(user)}
+            context |= {"said": request.POST, "picked": picked,
                         "start": request.POST.get("start", context["start"])}  # fmt: skip
             return render(request, "orders/new.html", context, status=400)
         return go(request, reverse("orders:detail", args=[order.pk]), f"Ordered: {order.accession}.")

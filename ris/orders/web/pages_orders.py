@@ -168,10 +168,12 @@ def reschedule(request: HttpRequest, step_id: int) -> HttpResponse:
             device_id = read_id(request.POST.get("device", ""), at="device")
             services.rebook_step(
                 step.pk, start=read_site_moment(request, "start", order.site), device_id=device_id,
-                confirmed=bool(request.POST.get("confirmed")), actor=actor_of(request), at=now(),
+                confirmed=bool(request.POST.get("confirmed")),
+                overbook_reason=read_overbook_reason(request, order.site_id), actor=actor_of(request), at=now(),
             )  # fmt: skip
         except (Invalid, Conflict) as refusal:
-            context |= {"refusal": refusal, "start": request.POST.get("start", start),
+            context |= {"refusal": refusal, "may_overbook": Can.OVERBOOK in permissions_of(user)}
+            context |= {"start": request.POST.get("start", start),
                         "device_id": id_or_none(request.POST.get("device", ""))}  # fmt: skip
             return render(request, "orders/reschedule.html", context, status=STATUS[type(refusal)])
         return go(request, reverse("orders:detail", args=[order.pk]), "Moved.")
@@ -190,6 +192,14 @@ def read_site_moment(request: HttpRequest, name: str, site: Site) -> datetime:
     ):
         raise Invalid(f"The clocks change then in {site.name}: there is no such hour. Give another.", at=name)
     return moment
+
+
+def read_overbook_reason(request: HttpRequest, site_id: int) -> str:
+    """Why a time is booked that is not free; empty where that was not said. Raises unless the user may overbook."""
+    reason = request.POST.get("overbook_reason", "").strip()[:120]
+    if reason:
+        require(user_of(request), Can.OVERBOOK, site_id)
+    return reason
 
 
 def _get_changeable(request: HttpRequest, order_id: int) -> Order:

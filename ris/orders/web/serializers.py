@@ -13,6 +13,14 @@ from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 
 
+class OverbookReasonField(serializers.CharField):
+    """Why a time is booked that is not free; needs the permission ``overbook``."""
+
+    def __init__(self) -> None:
+        text = "Why a time is booked that is not free; needs `overbook`."
+        super().__init__(default="", allow_blank=True, max_length=120, help_text=text)
+
+
 class StepSerializer(serializers.ModelSerializer[ScheduledStep]):
     """A scheduled step."""
 
@@ -20,7 +28,7 @@ class StepSerializer(serializers.ModelSerializer[ScheduledStep]):
         model = ScheduledStep
         fields = [
             "id", "number", "state", "modality", "device", "station_aes", "location", "start", "minutes",
-            "description", "arrived_at", "protocol_codes", "version",
+            "description", "arrived_at", "protocol_codes", "reserved_until", "overbooked", "version",
         ]  # fmt: skip
 
 
@@ -95,10 +103,13 @@ class OrderForm(serializers.Serializer[Any]):
     comments = serializers.CharField(required=False)
     procedures = ProcedureForm(many=True)
     confirmed = serializers.BooleanField(default=False, help_text="Book although something speaks against it.")
+    overbook_reason = OverbookReasonField()
 
     def intent(self, source: str) -> OrderIntent:
         """What was asked for. Call after ``is_valid``."""
-        values = {name: value for name, value in self.validated_data.items() if name != "confirmed"}
+        values = {
+            name: value for name, value in self.validated_data.items() if name not in ("confirmed", "overbook_reason")
+        }
         procedures = tuple(ProcedureForm().intent(dict(p)) for p in values.pop("procedures"))
         site_id, patient_id = values.pop("site"), values.pop("patient").pk
         return OrderIntent(site_id=site_id, patient_id=patient_id, source=source, procedures=procedures, **values)
@@ -110,3 +121,5 @@ class RescheduleForm(serializers.Serializer[Any]):
     start = MomentField()
     device = IdField()
     confirmed = serializers.BooleanField(default=False, help_text="Book although something speaks against it.")
+    overbook_reason = OverbookReasonField()
+    minutes = serializers.IntegerField(required=False, min_value=1, max_value=1440, help_text="Another duration.")

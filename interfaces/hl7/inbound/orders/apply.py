@@ -15,6 +15,7 @@ from ris.audit.services import Actor
 from ris.orders import states
 from ris.orders.intents import Code, PerformedIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure, ScheduledStep
+from ris.orders.selectors import is_performed
 from ris.orders.services import (
     complete_exam,
     discontinue_exam,
@@ -156,7 +157,7 @@ def bring(order: Order, before: Picture, after: Picture, acting: Acting) -> bool
             stays.append(_withdrawn(order, order.reread().state, changed, acting))
     else:
         stays += _bring_procedures(order, before, after, acting)
-        if after.held and order.state == states.ACTIVE:
+        if after.held and order.state == states.ACTIVE and not is_performed(order):
             hold_order(order.pk, reason=after.reason, actor=acting.actor, at=acting.at)
             acting.did("held", order)
         elif not after.held and order.state == states.HELD:

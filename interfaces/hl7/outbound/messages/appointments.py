@@ -24,9 +24,12 @@ from .segments import (
     write_timestamp,
 )
 
+_STATUS = {"S15": ("Cancelled", "CANCELLED"), "S26": ("No-show", "NOSHOW")}
+"""Event → SCH-6 (event reason) and SCH-25 (filler status, table 0278)."""
+
 
 def build_appointment(destination: Destination, order: Order, event: str, control_id: str, at: datetime) -> list[str]:
-    """SIU^S12 made, S13 moved, S14 changed, S15 cancelled: one group of resources (RGS) for each step."""
+    """SIU^S12 made, S13 moved, S14 changed, S15 cancelled, S26 missed: one group of resources (RGS) for each step."""
     steps = [step for procedure in list_procedures(order) for step in list_steps(procedure)]
     lines = [
         write_msh(destination, f"SIU^{event}^SIU_S12", control_id, at),
@@ -47,16 +50,17 @@ def _schedule(destination: Destination, order: Order, event: str, first: Schedul
     reason = next((code for code, _ in list_diagnoses(order)), "") or compose("", order.reason.partition("\n")[0])
     # SCH-16 (filler contact person) must not be empty; the placer of the order is the only one who is known.
     contact = ordering_provider(order) or compose("U")
+    reason_text, status = _STATUS.get(event, ("Scheduled", "BOOKED"))
     schedule: Fields = {
         2: compose(order.filler_number, APPLICATION),
-        6: compose("", "Cancelled" if event == "S15" else "Scheduled"),
+        6: compose("", reason_text),
         7: reason,
         9: str(first.minutes),
         10: compose("MIN"),
         11: compose("", "", f"M{first.minutes}", write_timestamp(first.start), write_timestamp(end)),
         16: contact,
         20: contact,
-        25: compose("CANCELLED" if event == "S15" else "BOOKED"),
+        25: compose(status),
     }
     if destination.hl7_version < "2.4":
         return schedule | {1: placer_number(order)}  # SCH-26 and SCH-27 are younger

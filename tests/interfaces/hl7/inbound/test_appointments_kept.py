@@ -129,6 +129,7 @@ def test_what_a_known_order_cannot_do_is_left_to_a_person():
     assert (row.answer_code, row.state) == ("AA", "to mend"), row.reason
     assert "has begun" in row.reason
     assert (ScheduledStep.objects.get().state, Appointment.objects.get().state) == ("completed", "cancelled")
+    assert Order.objects.get().state == "active", "nothing of a finished exam can be held"
 
 
 def test_an_order_of_another_patient_is_left_to_a_person():

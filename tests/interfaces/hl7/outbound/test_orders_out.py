@@ -13,6 +13,7 @@ from ris.orders.intents import OrderIntent
 from ris.orders.services import cancel_order, discontinue_exam, reschedule_step, revise_order
 from ris.patients.intents import PatientIntent
 from ris.patients.services import IdentityPolicy, merge_patients, resolve_patient
+from ris.scheduling.services import call_off
 from tests.factories import NOON, TESTER, PatientFactory, make_order, perform
 from tests.interfaces.hl7.emr import destination, emr, msa
 from tests.interfaces.hl7.outbound.test_results_out import deliver_and_prepare, signed
@@ -77,6 +78,15 @@ def test_moving_and_cancelling_are_told_to_placer_image_manager_and_scheduler(ev
     assert [m.header.text(9, 2) for kind, m in messages if kind == "appointment"] == ["S12", "S13", "S15"]
     assert [m.get("ORC", 1) for kind, m in messages if kind == "order.updated"] == ["XO", "CA"]
     assert [m.get("ORC", 1) for kind, m in messages if kind == "order.status"] == ["OC"]
+
+
+@pytest.mark.parametrize(("missed", "event", "status"), [(False, "S15", "CANCELLED"), (True, "S26", "NOSHOW")])
+def test_an_appointment_that_is_called_off_or_missed_is_told(everything, missed, event, status):
+    placed = make_order()
+    step = placed.procedures.get().steps.get()
+    call_off(step.pk, reason="ZZTEST", missed=missed, actor=TESTER, at=step.start + timedelta(minutes=40))
+    last = [m for kind, m in told() if kind == "appointment"][-1]
+    assert (last.header.text(9, 2), last.get("SCH", 25)) == (event, status)
 
 
 def test_a_changed_order_is_told_with_its_changed_appointment(everything):

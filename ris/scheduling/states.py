@@ -1,0 +1,20 @@
+"""State diagrams of a waiting entry, an offer and a reminder."""
+
+from ris.kernel.states import step
+
+# Who waits for a time. ``offered`` is no state of its own: an open offer says it.
+WAITING, BOOKED, WITHDRAWN = "waiting", "booked", "withdrawn"
+BOOK = step("book", [WAITING], BOOKED)
+WITHDRAW = step("withdraw", [WAITING], WITHDRAWN)
+
+OPEN, ACCEPTED, DECLINED, EXPIRED = "open", "accepted", "declined", "expired"
+ACCEPT = step("accept", [OPEN], ACCEPTED)
+DECLINE = step("decline", [OPEN], DECLINED)
+EXPIRE = step("let run out", [OPEN], EXPIRED)
+
+OWED, SENDING, SENT, DROPPED, FAILED = "owed", "sending", "sent", "dropped", "failed"
+CLAIM = step("claim", [OWED, SENDING], SENDING)
+COMPLETE = step("complete", [SENDING], SENT)
+POSTPONE = step("postpone", [SENDING], OWED)
+GIVE_UP = step("give up", [SENDING], FAILED)
+DROP = step("drop", [OWED], DROPPED)
