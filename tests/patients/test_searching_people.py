@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from ris.kernel.errors import Invalid
 from ris.patients.intents import PatientIntent
-from ris.patients.models import Patient
+from ris.patients.models import Merge, Patient
 from ris.patients.search import name_tokens, read_search
 from ris.patients.selectors import patients_matching
-from ris.patients.services import merge_patients, resolve_patient
+from ris.patients.services import merge_patients, resolve_patient, unmerge_patients
 from ris.people.roles import Role
 from tests.factories import NOON, TESTER, PatientFactory, SiteFactory, make_order, make_user
 
@@ -96,6 +96,24 @@ def test_a_number_that_was_given_up_finds_who_has_it_now_and_the_new_name_finds_
     assert list(patients_matching("T88001", viewer)) == [keep]
     assert list(patients_matching("zzrenamed", viewer)) == [keep]
     assert list(patients_matching("zzkept", viewer)) == []
+
+
+def test_a_name_that_was_merged_away_finds_who_remained_until_they_are_separated() -> None:
+    born = date(1950, 1, 2)
+    maiden, married, other = (
+        register(number, family_name=name, given_name="Ada", birth_date=born)
+        for number, name in (("T88101", "ZZMAIDEN"), ("T88102", "ZZMARRIED"), ("T88103", "ZZOTHER"))
+    )
+    merge_patients(married.pk, maiden.pk, actor=TESTER, at=NOON)
+    merge_patients(other.pk, married.pk, actor=TESTER, at=NOON)
+    viewer = make_user("zzdesk", Role.SCHEDULER, sites=(SiteFactory(),))
+    register("T88103", family_name="ZZRENAMED", given_name="Ada", birth_date=born)
+    for name in ("zzmaiden", "zzmarried", "zzrenamed"):
+        assert list(patients_matching(f"{name} ada", viewer)) == [other], name
+    merge = Merge.objects.get(retired=married)
+    unmerge_patients(merge.pk, reason="two people after all", actor=TESTER, at=NOON)
+    assert list(patients_matching("zzmaiden", viewer)) == [married]
+    assert list(patients_matching("zzrenamed", viewer)) == [other]
 
 
 def test_who_works_elsewhere_finds_nobody() -> None:

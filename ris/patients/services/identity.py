@@ -150,11 +150,18 @@ def _names_of(patient: Patient) -> tuple[str, str, str, str, str]:
 
 
 def write_name_tokens(patient: Patient, *, is_new: bool = False) -> None:
-    """Let a search find the patient by the name that they have now."""
-    tokens = name_tokens(*_names_of(patient))
+    """Let a search find the patient by the name that they have now, and by those of records merged into theirs."""
+    tokens = dict.fromkeys(name_tokens(*_names_of(patient)))
     if not is_new:
+        # A merged record's tokens hold those of records merged into it before.
+        of_merged = PatientNameToken.objects.filter(patient__merged_into=patient).order_by("pk")
+        tokens |= dict.fromkeys(of_merged.values_list("token", flat=True)[:MOST_TOKENS_OF_MERGED])
         PatientNameToken.objects.filter(patient=patient).delete()
     insert_all([PatientNameToken(patient=patient, token=token) for token in tokens])
+
+
+MOST_TOKENS_OF_MERGED = 200
+"""That a patient keeps of the names of records merged into theirs."""
 
 
 def absorb_demographics(patient: Patient, other: Patient) -> None:
@@ -170,7 +177,6 @@ def absorb_demographics(patient: Patient, other: Patient) -> None:
         moments = [m for m in (patient.demographics_at, other.demographics_at) if m]
         patient.demographics_at = max(moments, default=None)
         patient.save()
-        write_name_tokens(patient)
 
 
 def authority_named(namespace: str, universal_id: str = "", id_type: str = "") -> str:

@@ -19,7 +19,7 @@ from ..events import PatientRevised, PatientsMerged, PatientsSeparated
 from ..intents import series_of
 from ..models import Identifier, Merge, Patient, Visit
 from ..selectors import came_since, separated_later, survivor
-from .identity import absorb_demographics
+from .identity import absorb_demographics, write_name_tokens
 
 _MERGING = "patients-merge"
 """Merges and separations take turns: they are rare, and a chain of them is easily tied into a knot."""
@@ -65,6 +65,7 @@ def merge_patients(
     Visit.objects.filter(patient=retire).update(patient=keep)
     if same_record:
         absorb_demographics(keep, retire)
+    write_name_tokens(keep)
     record(actor, "patient.merge", keep, patient_id=keep.pk, at=at, retired=retire.pk, merge=merge.pk)
     emit(
         PatientsMerged(stream=f"patient:{keep.pk}", at=at, patient_id=keep.pk, retired_id=retire.pk, merge_id=merge.pk)
@@ -102,6 +103,7 @@ def unmerge_patients(
     for pk, retired, silent in merge.moved["Identifier"]:
         Identifier.objects.filter(pk=pk, patient=keep).update(patient=back, retired=retired, silent=silent)
     Visit.objects.filter(pk__in=merge.moved["Visit"], patient=keep).update(patient=back)
+    write_name_tokens(keep)
     for patient in (keep, back):
         record(actor, "patient.unmerge", patient, patient_id=patient.pk, reason=merge.reason, at=at, merge=merge.pk)
     emit(
