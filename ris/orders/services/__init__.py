@@ -26,6 +26,7 @@ from .patient_moves import give_order
 from .performed_steps import complete_exam, discontinue_exam, start_exam
 from .placement import place_order
 from .reconciliation import link_exam, link_images, unlink_exam
+from .referrers import enter_referrers
 from .revision import number_order, revise_order
 from .studies import note_images, note_withdrawal
 
@@ -38,6 +39,7 @@ __all__ = [
     "complete_exam",
     "discontinue_by_hand",
     "discontinue_exam",
+    "enter_referrers",
     "give_order",
     "hold_order",
     "link_exam",

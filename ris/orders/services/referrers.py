@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import F
 
 from ris.patients.services import authority_named
@@ -48,6 +49,25 @@ def revise_referrers(order: Order, intent: OrderIntent, *, at: datetime) -> None
             )
     if intent.copies_to:
         write_copies(order, intent, at=at)
+
+
+@transaction.atomic
+def enter_referrers(*, after: int, most: int, at: datetime) -> tuple[int, int | None]:
+    """Identify who orders for up to ``most`` orders with a higher id than ``after`` that have no entry yet.
+
+    Return how many have one now, and after which id to go on; None when there are no more.
+    """
+    rows = Order.objects.select_for_update(of=("self",)).filter(pk__gt=after, practitioner=None)
+    orders = list(rows.exclude(ordering_provider="", ordering_provider_id="").order_by("pk")[:most])
+    entered = 0
+    for order in orders:
+        columns = (order.ordering_provider, order.ordering_provider_id, order.ordering_provider_authority)
+        practitioner = _identify(_person_of_columns(*columns), order.source, at)
+        if practitioner is not None:
+            entered += Order.objects.filter(pk=order.pk).update(
+                practitioner=practitioner, referrer=practitioner.account_id, version=F("version") + 1
+            )
+    return entered, orders[-1].pk if orders else None
 
 
 def follow_practitioner(practitioner_id: int, *, former_id: int = 0) -> None:
