@@ -10,7 +10,13 @@ class ReportingConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing them registers what this app wants to hear.
+        from worklist.selectors.additions import register_bell, register_tiles
+
         from . import subscribers  # noqa: F401
+        from .critical.selectors import critical_bell, critical_tiles
         from .release import subscribers as release_subscribers  # noqa: F401
         from .search import subscribers as search_subscribers  # noqa: F401
         from .values import subscribers as value_subscribers  # noqa: F401
+
+        register_bell(critical_bell)
+        register_tiles(critical_tiles)

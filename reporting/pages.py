@@ -28,6 +28,7 @@ from worklist.states import CLAIMED
 
 from . import selectors, services
 from .checks import SECTIONS, Unanswered
+from .critical.pages import room_context
 from .drafts.pages import refuse_another_author, words_key
 from .drafts.selectors import report_texts
 from .models import AGREEMENTS, CRITICAL_LEVELS, Report
@@ -67,6 +68,7 @@ def room(request: HttpRequest, item_id: int) -> HttpResponse:
         "along": worklist.held_along(item) if item.reader_id == user.pk else (),
         "supervisors": supervisors_for(user, item) if _standing(user, item)["mine"] else (),
         "returned": last_return(item),
+        **room_context(user, item, report),
         "handover": services.undecided_handover(report, user) if report else None, "words_key": words_key(user),
     }  # fmt: skip
     return render(request, "reporting/room.html", context)

@@ -153,7 +153,9 @@ def facts_of(report: Report) -> Facts:
         patient_name=" ".join([patient.family_name, patient.given_name, patient.middle_name]).strip(),
         patient_id=" ".join(patient.identifiers.values_list("value", flat=True)),
         # A finding that is marked as critical is told by the mark.
-        communications=(Communication("critical result", "marked"),) if report.critical_level else (),
+        communications=(Communication("critical result", "marked"),)
+        if report.critical_level or report.communications.exists()
+        else (),
     )
 
 

@@ -17,4 +17,4 @@ def begin_draft_of_claim(event: ReaderEvent) -> None:
 @subscribe_in_transaction(ItemCancelled)
 def cancel_draft_of_item(event: ItemEvent) -> None:
     """Cancel the draft of a case that is taken off the reading list."""
-    cancel_draft(event.item_id)
+    cancel_draft(event.item_id, at=event.at)

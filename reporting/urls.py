@@ -6,6 +6,9 @@ from ris.kernel.api import IdRouter
 
 from . import pages, pages_life, pages_results
 from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
+from .critical import pages as critical_pages
+from .critical import receiver_pages
+from .critical.api import CommunicationViewSet, CriticalFindingViewSet, CriticalLimitView
 from .dictation.api import DictationView
 from .drafts import pages as draft_pages
 from .drafts.api import HandoverView, TextDraftViewSet
@@ -33,6 +36,8 @@ router.register("element-sets", ElementSetViewSet, basename="element-set")
 router.register("report-values", ValueViewSet, basename="report-value")
 router.register("saved-searches", SavedSearchViewSet, basename="saved-search")
 router.register("discrepancies", NoticeViewSet, basename="discrepancy")
+router.register("critical-findings", CriticalFindingViewSet, basename="critical-finding")
+router.register("communications", CommunicationViewSet, basename="communication")
 router.register("texts", TextDraftViewSet, basename="text")
 
 urlpatterns = [
@@ -55,6 +60,12 @@ urlpatterns = [
     path(
         "results/discrepancies/<int:notice_id>/acknowledge/", resident_pages.acknowledge, name="discrepancy-acknowledge"
     ),
+    path("reading/<int:item_id>/critical/", critical_pages.state_of_case, name="critical-state"),
+    path("reading/<int:item_id>/communication/", critical_pages.communicate, name="communicate"),
+    path("critical/", critical_pages.open_loops, name="critical"),
+    path("critical/limits/", critical_pages.limits, name="critical-limits"),
+    path("critical/told/<int:told_id>/", receiver_pages.told, name="critical-told"),
+    path("critical/link/<str:token>/", receiver_pages.link, name="critical-link"),
     path("drafts/", pages_life.drafts, name="drafts"),
     path("results/<int:report_id>/retract/", pages_life.retract, name="retract"),
     path("texts/session/", draft_pages.session, name="session"),
@@ -109,6 +120,7 @@ api_patterns = [
     path("worklist/<int:item_id>/ai-findings/", FindingsView.as_view(), name="item-ai-findings"),
     path("worklist/<int:item_id>/computed/", ComputedView.as_view(), name="item-computed"),
     path("worklist/<int:item_id>/dictation/", DictationView.as_view(), name="item-dictation"),
+    path("critical-limits/", CriticalLimitView.as_view(), name="critical-limits"),
     path("ai-decisions/", AlgorithmsView.as_view(), name="ai-decisions"),
     path("reports/search/", SearchView.as_view(), name="report-search"),
     path("worklist/<int:item_id>/report/return/", ReturnView.as_view(), name="item-return"),

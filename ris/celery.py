@@ -33,6 +33,7 @@ WAKES = {
     "dicom-reports": "interfaces.dicom.tasks.send_reports",
     "fhir-notify": "interfaces.fhir.tasks.send_notifications",
     "escalation": "worklist.tasks.tell",
+    "critical-tell": "reporting.tasks.tell_critical",
 }
 """Which task answers which bell (``ris.kernel.doorbell``)."""
 
@@ -62,6 +63,7 @@ EVERY = {
     "worklist.tasks.sweep": 15.0,
     "worklist.tasks.look_ahead": 300.0,
     "worklist.tasks.tell": 10.0,
+    "reporting.tasks.tell_critical": 10.0,
 }
 """Seconds between two runs of a task that no bell asked for."""
 

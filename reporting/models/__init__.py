@@ -1,5 +1,13 @@
 """Rows of reporting: reports and their versions, words that are not in a report (yet), documents made elsewhere."""
 
+from ..critical.models import (
+    Communication,
+    CriticalContact,
+    CriticalFinding,
+    CriticalLimit,
+    CriticalMessage,
+    ListedFinding,
+)
 from ..dictation.models import DictationEvent, DictationFocus
 from ..referrers.models import ResultSeen
 from ..release.models import PatientRelease, ReleasePolicy
@@ -17,6 +25,11 @@ __all__ = [
     "RETRACTIONS",
     "AiDecision",
     "AttestationText",
+    "Communication",
+    "CriticalContact",
+    "CriticalFinding",
+    "CriticalLimit",
+    "CriticalMessage",
     "Criticality",
     "DictationEvent",
     "DictationFocus",
@@ -24,6 +37,7 @@ __all__ = [
     "DraftHandover",
     "ElementSet",
     "Insertion",
+    "ListedFinding",
     "Macro",
     "OutsideDocument",
     "Override",

@@ -15,6 +15,7 @@ from ris.people.roles import Can
 from ris.people.selectors import require
 
 from .. import states
+from ..critical.services import begin_loop, follow_correction
 from ..events import AddendumAdded, ReportCorrected
 from ..models import Report, ReportVersion, TextDraft
 from ..selectors import may_correct
@@ -47,6 +48,8 @@ def add_addendum(
     report = Report.objects.take(states.ADD, report_id)
     critical = critical_finding(critical_level, critical_finding_text, at)
     version = append_version(report, ReportVersion.ADDENDUM, reader, at, addendum=text.strip(), **critical)
+    if version.critical_level:
+        begin_loop(report, critical_level, version.critical_finding, by=reader, at=at, addendum=version)
     close_texts(report.item_id, author=reader, kind=TextDraft.ADDENDUM, at=at)
     return announce(AddendumAdded, version, actor, "report.addendum")
 
@@ -93,6 +96,7 @@ def correct(
             raise
         raise stale() from None  # another corrected it meanwhile
     version = append_text(report, ReportVersion.CORRECTED, reader, at, overrides or {}, reason=reason)
+    follow_correction(version, by=reader, at=at)
     close_texts(report.item_id, author=reader, kind=TextDraft.CORRECTION, at=at)
     return announce(ReportCorrected, version, actor, "report.correct")
 

@@ -21,6 +21,7 @@ from worklist.states import CLAIMED
 
 from .. import states
 from ..checks import SECTIONS
+from ..critical.services import follow_mark
 from ..models import CRITICAL_LEVELS, Report
 
 MOST_CHARACTERS = 200_000
@@ -51,7 +52,10 @@ def save_draft(
     open_ = mine.filter(state__in=states.WRITABLE)
     if not open_.update(author=reader, revision=F("revision") + 1, saved_at=at, **sections, **found_at(sections, at)):
         raise stale()
-    return Report.objects.get(item=item)
+    report = Report.objects.get(item=item)
+    if "critical_level" in sections or "critical_finding" in sections:
+        follow_mark(report, by=reader, at=at)
+    return report
 
 
 def _begin(item: ReadingItem, reader: User, sections: Mapping[str, str], actor: Actor, at: datetime) -> Report:
@@ -71,6 +75,8 @@ def _begin(item: ReadingItem, reader: User, sections: Mapping[str, str], actor: 
     except IntegrityError:
         raise stale() from None
     record(actor, "report.draft", report, patient_id=item.procedure.order.patient_id, at=at)
+    if report.critical_level:
+        follow_mark(report, by=reader, at=at)
     return report
 
 

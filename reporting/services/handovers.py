@@ -15,6 +15,7 @@ from worklist.models import ReadingItem
 
 from .. import states
 from ..checks import SECTIONS
+from ..critical.services import follow_mark, withdraw_all
 from ..models import DraftHandover, Report
 from .drafting import held, stale
 
@@ -40,8 +41,10 @@ def begin_draft(item_id: int, *, reader_id: int, at: datetime) -> None:
         )  # fmt: skip
 
 
-def cancel_draft(item_id: int) -> None:
+def cancel_draft(item_id: int, *, at: datetime) -> None:
     """The exam is cancelled: its draft is no longer written. A report that was released stays as it is."""
+    for report in Report.objects.filter(item=item_id, state=states.DRAFT):
+        withdraw_all(report, why="The exam was cancelled.", at=at)
     Report.objects.filter(item=item_id).take_all(states.CANCEL)
 
 
@@ -113,6 +116,8 @@ def _empty(report: Report, handover: DraftHandover, reader: User, at: datetime) 
         author=reader, revision=F("revision") + 1, saved_at=at, critical_level="", critical_finding="",
         critical_at=None, **dict.fromkeys(SECTIONS, ""),
     )  # fmt: skip
+    report.refresh_from_db()
+    follow_mark(report, by=reader, at=at)
 
 
 def contributors_of(report: Report, signer: User) -> list[dict[str, Any]]:

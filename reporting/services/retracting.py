@@ -17,6 +17,7 @@ from worklist import services as worklist
 
 from .. import states
 from ..checks import SECTIONS
+from ..critical.services import withdraw_all
 from ..events import ReportRetracted
 from ..models import RETRACTIONS, DraftHandover, Report, ReportVersion
 from .versions import announce, append_version
@@ -45,6 +46,7 @@ def retract(
         report, ReportVersion.RETRACTED, reader, at, reason=reason.strip(), retraction=cause,
         shown={"read_again": again},
     )  # fmt: skip
+    withdraw_all(report, why="The report was retracted.", at=at)
     announce(ReportRetracted, version, actor, "report.retract")
     if again:
         _write_anew(report, actor, at)

@@ -63,6 +63,7 @@ KEYS: tuple[Key, ...] = (
     _key("room-skip", "Skip", "alt+s", ROOM),
     _key("room-hand-over", "Hand over", "alt+h", ROOM),
     _key("room-release", "Release", "alt+r", ROOM),
+    _key("told", "Record who was told", "alt+m", ROOM, CASE),
     _key("field-technique", "To technique", "f2", ROOM, CORRECTION),
     _key("field-comparison", "To comparison", "f3", ROOM, CORRECTION),
     _key("field-findings", "To findings", "f4", ROOM, CORRECTION),

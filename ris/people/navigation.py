@@ -26,6 +26,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
     "Reading": (
         _link("Reading list", "list-checks", "worklist:list", "l", Can.SEE_WORKLIST),
         _link("Coordinator", "gauge", "worklist:coordinator", "w", Can.LEAD_READING),
+        _link("Critical findings", "siren", "reporting:critical", "z", Can.LEAD_READING),
         _link("Unsigned drafts", "file-pen", "reporting:drafts", "n", Can.READ_CASES),
         _link("Discrepancies", "octagon-alert", "reporting:discrepancies", "j", Can.SEE_REPORTS),
         _link("My results", "inbox", "reporting:referrer-home", "e", Can.SEE_REPORTS),
@@ -87,6 +88,10 @@ ALARM_PAGES: dict[str, tuple[str, str]] = {
     "hl7-destination-down": ("hl7:messages", "?way=out"),
     "hl7-answer-mismatch": ("hl7:messages", "?way=out"),
     "fhir-subscription": ("fhir:subscriptions", ""),
+    "critical-unacknowledged": ("reporting:critical", ""),
+    "critical-untold": ("reporting:critical", ""),
+    "critical-withdrawn": ("reporting:critical", ""),
+    "critical-link-locked": ("reporting:critical", ""),
     "critical-result-undelivered": ("hl7:undelivered", ""),
 }
 """Kind of alarm → the page where its cause is dealt with, and its query string."""

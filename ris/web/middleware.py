@@ -21,6 +21,9 @@ from .api_errors import API, CONTENT_TYPE, FHIR, problem_body
 PERMISSIONS_POLICY = "camera=(), geolocation=(), payment=(), usb=()"
 """Devices of the workstation that no page of ours uses (W3C Permissions Policy)."""
 
+SECRET_PATHS = ("/critical/link/",)
+"""Their last part is a secret: whoever reads the log must not be able to open them."""
+
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -74,7 +77,8 @@ class RequestLog(RequestMiddleware):
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        return f"{request.method} {request.path}"
+        secret = request.path.startswith(SECRET_PATHS)
+        return f"{request.method} {request.path.rsplit('/', 2)[0] + '/…' if secret else request.path}"
 
 
 class RefusalPages(Middleware):

@@ -43,6 +43,8 @@ async function start(form) {
 
   const saver = autosave({ words, fields, revision, send, show, session: page.session, user: page.user, onOtherPerson: () => location.reload() });
   form.addEventListener("input", () => saver.changed());
+  // A form that was sent and stays is fresh for the next text.
+  form.addEventListener("reset", () => { version = 0; delete form.dataset.saved; if (place) place.hidden = true; });
   form.addEventListener("submit", async (event) => {
     if (form.dataset.saved) return;
     event.preventDefault();

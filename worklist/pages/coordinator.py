@@ -24,6 +24,7 @@ from ris.people.selectors import require, sites_for
 from .. import selectors, services
 from ..models import Presence, ReadingItem
 from ..selectors.access import colleague, colleagues
+from ..selectors.additions import lead_tiles
 from ..selectors.hours_ahead import hours_ahead
 from ..selectors.lead import open_escalations, visible_shifts
 from ..selectors.roster import on_shift
@@ -54,6 +55,7 @@ def show_coordinator(request: HttpRequest) -> HttpResponse:
         "readers": _readers(user, at),
         "colleagues": colleagues(user),
         "undelivered": count_undelivered([site.pk for site in sites_for(user, Can.LEAD_READING)], at=at),
+        "tiles": lead_tiles(user, at),
         "hours": hours_ahead(user, at=at, hours=HOURS),
         "alarms": Alarm.objects.filter(cleared_at__isnull=True).order_by("-last_at")[:MOST_ALARMS],
     }

@@ -13,6 +13,7 @@ from ris.people.selectors import permissions_of
 from worklist.models import Notice, Offer, ReadingItem, Skill
 from worklist.states import FINAL, WAITING
 
+from .additions import BellRow, bell_rows
 from .lead import offers_to
 from .lists import visible_items
 
@@ -27,17 +28,19 @@ class Bell:
     notices: list[Notice]
     urgent: list[ReadingItem]
     stuck: list[ReadingItem]
+    more: list[BellRow]
+    """What upper layers add."""
 
     @property
     def count(self) -> int:
         """What wants an answer or was not seen: the number in the title of the page."""
-        return len(self.offers) + len(self.notices) + len(self.stuck)
+        return len(self.offers) + len(self.notices) + len(self.stuck) + len(self.more)
 
 
 def bell_of(reader: User) -> Bell:
     """What the reader should know wherever they are; a few queries, none of them over all cases."""
     if Can.READ_CASES not in permissions_of(reader):
-        return Bell([], [], [], [])
+        return Bell([], [], [], [], bell_rows(reader))
     context = ("item__procedure__order__patient", "item__site")
     notices = Notice.objects.filter(reader=reader, seen_at__isnull=True).select_related("by", *context)
     return Bell(
@@ -45,6 +48,7 @@ def bell_of(reader: User) -> Bell:
         notices=list(notices.order_by("-at")[:MOST_NOTICES]),
         urgent=_urgent(reader),
         stuck=_stuck(reader),
+        more=bell_rows(reader),
     )
 
 
