@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "ris.web.middleware.PermissionsReadOnce",
     "allauth.account.middleware.AccountMiddleware",
     "ris.web.sessions.SessionLimits",
+    "ris.web.sessions.ActingFor",
     "ris.web.middleware.RequestLog",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -38,8 +38,9 @@ class Actor:
 
     @classmethod
     def of_user(cls, user: User, source: str = "") -> Self:
-        """The actor of a signed-in user; ``source`` is their address."""
-        return cls(user.get_username(), user.pk, source)
+        """The actor of a signed-in user, for whomever they act; ``source`` is their address."""
+        acting_for_id = user.acting.user.pk if user.acting is not None else None
+        return cls(user.get_username(), user.pk, source, acting_for_id=acting_for_id)
 
     @classmethod
     def job(cls, name: str) -> Self:

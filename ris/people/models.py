@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.contrib.auth.models import AbstractUser, Group
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from ris.catalog.models import Site
 
+from .delegation.models import Delegation
 from .login.models import LoginFailure, LoginRule
 from .practitioners.models import Practitioner, PractitionerNumber
 from .providers.models import RefusedLogIn, RoleMapping
-from .roles import Limits
+from .roles import Can, Limits
 
 
 class User(AbstractUser):
@@ -38,6 +42,9 @@ class User(AbstractUser):
     limits: Limits | None = None
     """Of this object, for the request that an API token made; see ``selectors.limit``."""
 
+    acting: Acting | None = None
+    """Of this object, for a request in which the person acts for another; see ``ris.people.delegation``."""
+
     def __str__(self) -> str:
         return self.display_name
 
@@ -46,6 +53,16 @@ class User(AbstractUser):
         """``Given Family, MD``, or the user name when no name is known."""
         name = self.get_full_name() or self.username
         return f"{name}, {self.title}" if self.title else name
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """On whose behalf a person acts, and what of that one's permissions it carries, until when."""
+
+    delegation_id: int
+    user: User
+    cans: frozenset[Can]
+    until: datetime
 
 
 # Direct tables: guardian's generic ones keep the object's id as a text, which joins to no primary key by index.
@@ -87,6 +104,6 @@ class ApiToken(models.Model):
 
 
 __all__ = [
-    "ApiToken", "Group", "LoginFailure", "LoginRule", "Practitioner", "PractitionerNumber", "RefusedLogIn",
-    "RoleMapping", "SiteGroupPermission", "SiteUserPermission", "User",
+    "Acting", "ApiToken", "Delegation", "Group", "LoginFailure", "LoginRule", "Practitioner", "PractitionerNumber",
+    "RefusedLogIn", "RoleMapping", "SiteGroupPermission", "SiteUserPermission", "User",
 ]  # fmt: skip

@@ -67,6 +67,8 @@ def permissions_of(user: User | AnonymousUser) -> frozenset[Can]:
     """All that the user's roles allow, at any site. A superuser may do everything."""
     if not isinstance(user, User) or not user.is_active:
         return frozenset()
+    if user.acting is not None:
+        return permissions_of(user.acting.user) & user.acting.cans
     answers = _answers.get()
     key = (user.pk, user.limits)
     if answers is not None and key in answers.permissions:
@@ -85,7 +87,9 @@ def _permissions_by_roles(user: User) -> frozenset[Can]:
 
 
 def role_names_of(user: User) -> frozenset[str]:
-    """The names of the user's roles; read once within :func:`read_permissions_once`."""
+    """The names of the roles that the user acts in; read once within :func:`read_permissions_once`."""
+    if user.acting is not None:
+        return role_names_of(user.acting.user)
     answers = _answers.get()
     if answers is not None and user.pk in answers.role_names:
         return answers.role_names[user.pk]
@@ -97,14 +101,14 @@ def role_names_of(user: User) -> frozenset[str]:
 
 def has_role(user: User, role: Role) -> bool:
     """Whether the user has the role, at any site."""
-    return user.groups.filter(name=role.value).exists()
+    return role.value in role_names_of(user)
 
 
 def sites_for(user: User | AnonymousUser, can: Can) -> QuerySet[Site]:
     """The sites at which the user may do ``can``: none, unless a role allows it and the site was granted."""
     if can not in permissions_of(user):
         return Site.objects.none()
-    if _answers.get() is not None or (isinstance(user, User) and user.role_sites):
+    if _answers.get() is not None or (isinstance(user, User) and (user.role_sites or user.acting)):
         # The ids are known: guardian's joins over content types and permissions need not run once more.
         return Site.objects.filter(pk__in=site_ids_for(user, can))
     return _sites_granted_to(user)
@@ -114,6 +118,8 @@ def site_ids_for(user: User | AnonymousUser, can: Can) -> frozenset[int]:
     """The ids of :func:`sites_for`; read once within :func:`read_permissions_once`."""
     if not isinstance(user, User) or can not in permissions_of(user):
         return frozenset()
+    if user.acting is not None:
+        return site_ids_for(user.acting.user, can)
     ids = frozenset(site.pk for site in sites_of(user))
     if not user.role_sites or user.is_superuser:
         return ids
@@ -133,8 +139,10 @@ def narrow(
 def sites_of(user: User) -> tuple[Site, ...]:
     """Sites at which the user works, by themselves or by a role, by code; read once a request, as the others are.
 
-    A superuser works everywhere.
+    A superuser works everywhere. Who acts for another works where that one does.
     """
+    if user.acting is not None:
+        return sites_of(user.acting.user)
     answers = _answers.get()
     key = (user.pk, user.limits)
     if answers is not None and key in answers.sites:

@@ -5,6 +5,8 @@ from django.urls import path
 from ris.kernel.api import IdRouter
 
 from . import pages
+from .delegation import pages as delegation
+from .delegation.api import DelegationViewSet
 from .login import lock_pages as lock
 from .login import pages as login
 from .login import token_pages as tokens
@@ -17,6 +19,7 @@ app_name = "people"
 
 router = IdRouter()
 router.register("practitioners", PractitionerViewSet, basename="practitioner")
+router.register("delegations", DelegationViewSet)
 router.register("role-mappings", RoleMappingViewSet)
 
 urlpatterns = [
@@ -40,6 +43,10 @@ urlpatterns = [
     path("lock/unlock/", lock.unlock_session, name="unlock"),
     path("lock/passkey/", lock.passkey_options, name="unlock-passkey"),
     path("lock/login/", lock.login_over, name="login-over"),
+    path("profile/delegations/", delegation.delegations, name="delegations"),
+    path("profile/delegations/stop/", delegation.stop, name="stop-acting"),
+    path("profile/delegations/<int:delegation_id>/act/", delegation.act, name="act-for"),
+    path("profile/delegations/<int:delegation_id>/revoke/", delegation.revoke, name="revoke-delegation"),
     path("profile/theme/", pages.theme, name="theme"),
     path("alarms/", pages.alarms, name="alarms"),
     path("alarms/deliveries/<int:delivery_id>/retry/", pages.retry_delivery, name="retry-delivery"),

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden
+from ris.people.delegation.services import SESSION, acting_in
 from ris.people.http import actor_of, is_htmx, refused, user_of, wants_json
 from ris.people.login.lock import lock
 from ris.people.login.policy import needs_second_factor, provider_asked_factor
@@ -61,6 +62,15 @@ class SessionLimits(Middleware):
         if SEEN not in session or (now_s - seen_s >= NOTED_EVERY_S and BY_ITSELF not in request.headers):
             note_seen(session, user, now_s)
         return _enrol(request) if _lacks_factor(request) else None
+
+
+class ActingFor(Middleware):
+    """Has the request count as what its person does for another, while their session says so."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated and SESSION in request.session:
+            user_of(request).acting = acting_in(request.session, user_of(request), at=now())
+        return self.get_response(request)
 
 
 def _say_locked(request: HttpRequest) -> HttpResponse:

@@ -44,7 +44,10 @@ def _acting(user: Any) -> dict[str, Any]:
     sites = granted_sites(user).order_by("code") if user.is_superuser else sites_of(user)
     codes = [site.code for site in sites]
     parts = [", ".join(roles) or ("Superuser" if user.is_superuser else "No role yet"), ", ".join(codes)]
-    return {"acting": " · ".join(filter(None, parts)), "acting_parts": parts}
+    whole = " · ".join(filter(None, parts))
+    if user.acting is not None:
+        whole = f"for {user.acting.user.display_name} · {whole}"
+    return {"acting": whole, "acting_parts": parts}
 
 
 @register.simple_tag(takes_context=True)
