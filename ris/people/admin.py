@@ -5,13 +5,16 @@ The catalog's forms stand here since the catalog lies a layer below people and d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from ris.catalog.models import Device, Procedure, Site, Subspecialty
 from ris.kernel.clock import now
@@ -19,10 +22,31 @@ from ris.kernel.clock import now
 from .backoffice import SetUp
 from .http import actor_of
 from .login.leavers import leave
+from .login.policy import SEALED
+from .login.token_pages import is_recent
 from .models import LoginRule, User
 from .roles import Role
 from .selectors import granted_sites
 from .services import grant, withdraw
+
+
+class Privileged(SetUp):
+    """Rows whose changes need a password or second factor that was shown within five minutes."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Add or change a row."""
+        return self.after_asking(request, lambda: super(Privileged, self).changeform_view(request, *args, **kwargs))
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Remove a row."""
+        return self.after_asking(request, lambda: super(Privileged, self).delete_view(request, *args, **kwargs))
+
+    def after_asking(self, request: HttpRequest, change: Callable[[], HttpResponse]) -> HttpResponse:
+        """Ask who is there before a change. The form must be filled in anew: it may hold a password and is not kept."""
+        if request.method != "POST" or is_recent(request):
+            return change()
+        messages.info(request, "Nothing is saved yet: fill the form in again.")
+        return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': request.path})}")
 
 
 class NewPersonForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -58,7 +82,7 @@ class PersonForm(UserChangeForm):  # type: ignore[type-arg]  # generic in the st
 
 
 @admin.register(User)
-class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class PersonAdmin(Privileged, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Users in the back office."""
 
     form = PersonForm
@@ -75,7 +99,14 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A superuser is changed by a superuser only: an administrator must not become one by their password."""
         allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or not obj.is_superuser or bool(request.user.is_superuser))
+        if obj is None or not allowed:
+            return allowed
+        # The sealed account is opened on the server only.
+        return obj.get_username() != SEALED and (not obj.is_superuser or bool(request.user.is_superuser))
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Somebody's new password."""
+        return self.after_asking(request, lambda: super(PersonAdmin, self).user_change_password(request, id, form_url))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -96,7 +127,7 @@ class PersonAdmin(SetUp, UserAdmin):  # type: ignore[type-arg]  # generic in the
 
 
 @admin.register(LoginRule)
-class LoginRuleAdmin(SetUp):
+class LoginRuleAdmin(Privileged):
     """What roles and sites demand of log-ins, in the back office."""
 
     list_display = ("__str__", "second_factor", "idle_minutes")

@@ -15,7 +15,7 @@ from ris.kernel.errors import Forbidden
 from ris.people.delegation.services import SESSION, acting_in
 from ris.people.http import actor_of, is_htmx, refused, user_of, wants_json
 from ris.people.login.lock import lock
-from ris.people.login.policy import needs_second_factor, provider_asked_factor
+from ris.people.login.policy import has_left, needs_second_factor, provider_asked_factor
 from ris.people.login.session import FACTOR, SEEN, is_locked, is_over, note_seen
 
 from .api_errors import API, CONTENT_TYPE, problem_body
@@ -52,7 +52,7 @@ class SessionLimits(Middleware):
     def _limit(self, request: HttpRequest, now_s: int) -> HttpResponse | None:
         """The answer that stands for the page's own; None: there is none."""
         session, user = request.session, user_of(request)
-        if is_over(session, now_s):
+        if is_over(session, now_s) or has_left(user, at=now()):
             logout(request)
             return None
         if is_locked(session, now_s):

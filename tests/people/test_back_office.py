@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
@@ -15,8 +17,9 @@ from interfaces.hl7.models import InboundMessage, MapEntry, OutboundMessage, Pee
 from reporting.models import AttestationText
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Site
+from ris.kernel.clock import now
 from ris.kernel.db.transitions import Stateful
-from ris.people.models import ApiToken, User
+from ris.people.models import ApiToken, LoginRule, User
 from ris.people.roles import Can, Role
 from ris.people.selectors import granted_sites, permissions_of
 from tests.factories import SiteFactory, SubspecialtyFactory, make_user
@@ -30,7 +33,8 @@ pytestmark = pytest.mark.django_db
 
 def office(user: User) -> Client:
     client = Client()
-    client.force_login(user)
+    name = user.get_username()
+    assert client.post("/login/", {"username": name, "password": name}).status_code == 302
     return client
 
 
@@ -191,3 +195,28 @@ def test_a_site_has_a_clock_that_exists(ada: Client) -> None:
     }
     assert ada.post(where, said | {"time_zone": "Moon/Tycho"}).status_code == 200
     assert ada.post(where, said | {"time_zone": "America/Chicago"}).status_code == 302
+
+
+def test_who_people_are_is_changed_only_after_showing_who_one_is() -> None:
+    boss, seth = make_user("boss", Role.ADMINISTRATOR), make_user("seth", Role.SCHEDULER)
+    before, later = seth.password, now() + timedelta(minutes=6)
+    client = office(boss)
+    changes = {
+        reverse("admin:people_user_change", args=[seth.pk]): {"username": "zzseth"},
+        reverse("admin:auth_user_password_change", args=[seth.pk]): {
+            "password1": "zz-Long-1",
+            "password2": "zz-Long-1",
+        },
+        reverse("admin:people_user_add"): {"username": "zznew", "password1": "zz-Long-1", "password2": "zz-Long-1"},
+        reverse("admin:people_loginrule_add"): {"role": "", "second_factor": "on"},
+    }
+    with time_machine.travel(later, tick=False):
+        for where, form in changes.items():
+            answer = client.post(where, form)
+            assert answer["Location"].startswith("/account/reauthenticate/?next="), where
+        assert not User.objects.filter(username__startswith="zz").exists()
+        assert User.objects.get(pk=seth.pk).password == before and not LoginRule.objects.exists()
+        assert "zz-Long-1" not in str(client.session.items()), "no password lies in a session"
+        assert client.post(answer["Location"], {"password": "boss"}).status_code == 302
+        client.post(reverse("admin:people_loginrule_add"), {"role": "", "second_factor": "on"})
+        assert LoginRule.objects.get().second_factor

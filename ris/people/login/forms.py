@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from ris.kernel.clock import now
 
 from .adapter import TOO_MANY, address_of
+from .policy import has_left
 from .throttle import is_throttled, note_failure
 
 
@@ -20,7 +21,7 @@ class LoginForm(AllauthLoginForm):
     def clean(self) -> dict[str, object]:
         """Check the password. Raises ValidationError, in the same words whatever was wrong."""
         cleaned: dict[str, object] = super().clean()
-        if self.user is not None and not self.user.is_active:
+        if self.user is not None and (not self.user.is_active or has_left(self.user, at=now())):
             name = str(self.cleaned_data["login"])
             note_failure(name, address_of(self.request), user_id=self.user.pk, how="inactive", at=now())
             raise ValidationError("User name or password is wrong.", code="username_password_mismatch")

@@ -14,6 +14,9 @@ from ris.people.models import LoginRule, User
 from ris.people.providers.configuration import IdentityProvider
 from ris.people.selectors import granted_sites
 
+SEALED = "sealed-administrator"
+"""User name of the account that ``bin/ris admin open`` switches on for some hours; see ``sealed``."""
+
 
 def rules_for(user: User) -> QuerySet[LoginRule]:
     """The rules of the person's roles and sites, and those of everybody."""
@@ -29,8 +32,13 @@ def idle_limit_s(user: User) -> int:
 
 
 def needs_second_factor(user: User) -> bool:
-    """Whether a rule demands a second factor of the person."""
-    return rules_for(user).filter(second_factor=True).exists()
+    """Whether a rule demands a second factor of the person. The sealed administrator's is the server's console."""
+    return user.get_username() != SEALED and rules_for(user).filter(second_factor=True).exists()
+
+
+def has_left(user: User, *, at: datetime) -> bool:
+    """Whether the person's time here is over, though no sweep has switched the account off yet."""
+    return user.leaves_at is not None and user.leaves_at <= at
 
 
 def provider_asked_factor(session: Mapping[str, Any]) -> bool:

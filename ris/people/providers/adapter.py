@@ -17,6 +17,7 @@ from ris.audit.services import Actor
 from ris.kernel.clock import now
 
 from ..login.adapter import address_of
+from ..login.policy import SEALED
 from ..models import RoleMapping, User
 from .configuration import IdentityProvider
 from .services import groups_in, note_refusal, sync_roles
@@ -99,7 +100,7 @@ def _groups_of(provider: IdentityProvider, claims: dict[str, Any]) -> list[str]:
 
 
 def _check_connection(request: HttpRequest, provider: IdentityProvider, groups: list[str]) -> None:
-    if request.user.is_superuser:
+    if request.user.is_superuser or request.user.get_username() == SEALED:
         _refuse(request, provider, request.user.get_username(), "superuser", groups)
 
 
