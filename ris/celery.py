@@ -56,6 +56,7 @@ EVERY = {
     "interfaces.dicom.tasks.send_reports": 10.0,
     "interfaces.dicom.tasks.poll_archives": 60.0,
     "interfaces.dicom.tasks.forget": 3600.0,
+    "interfaces.dicom.tasks.end_overdue_work": 10.0,
     "interfaces.fhir.tasks.send_notifications": 5.0,
     "interfaces.fhir.tasks.keep_subscriptions": 5.0,
     "ris.patients.tasks.compare_patients": 15.0,

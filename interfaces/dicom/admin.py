@@ -15,7 +15,7 @@ from ris.people.backoffice import SetUp, SetUpForm, networks
 from ris.people.http import actor_of
 
 from .availability.webhook import issue_webhook_token
-from .models import Archive, DeviceProfile, MppsTarget, PriorDestination, ReportRoute
+from .models import AiAlgorithm, Archive, DeviceProfile, MppsTarget, PriorDestination, ReportRoute
 
 
 class ProfileForm(SetUpForm):
@@ -130,3 +130,27 @@ class PriorDestinationAdmin(SetUp):
     form = DestinationForm
     list_display = ("ae_title", "site", "reader")
     removable = True
+
+
+class AlgorithmForm(SetUpForm):
+    """Lists are checked here: a rule that cannot be read would fail when an exam completes."""
+
+    class Meta:
+        model = AiAlgorithm
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        for name in ("modalities", "regions", "procedures"):
+            given = values.get(name)
+            if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
+                raise forms.ValidationError({name: "Give a list of texts, as [“CT”, “MR”]; an empty one means all."})
+        return values
+
+
+@admin.register(AiAlgorithm)
+class AiAlgorithmAdmin(SetUp):
+    """Algorithms, and which exams each is given, in the back office."""
+
+    form = AlgorithmForm
+    list_display = ("name", "label", "site", "waits", "expires_minutes", "enabled")

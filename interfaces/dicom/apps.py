@@ -10,8 +10,11 @@ class DicomConfig(AppConfig):
 
     def ready(self) -> None:
         from reporting.writing.supplies import register_supplies
+        from worklist.services.holds import register_hold
 
         from . import subscribers  # noqa: F401  (registers itself)
         from .mpps.services import list_supplies
+        from .workitems.orchestration import is_held
 
         register_supplies(list_supplies)
+        register_hold(is_held)

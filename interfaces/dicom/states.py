@@ -42,3 +42,11 @@ MOVES = QueueSteps(claim=BEGIN, postpone=POSTPONE, complete=FINISH, give_up=MISS
 DROP = step("drop", [QUEUED], STOPPED)
 QUEUE_AGAIN = step("queue again", [MISSED, STOPPED], QUEUED)
 """A move that was dropped or missed, and is wanted once more."""
+
+# A workitem (UPS, PS3.4 CC.1.1). From SCHEDULED nothing leads to an end but by way of IN PROGRESS.
+SCHEDULED, IN_PROGRESS, COMPLETED, CANCELED = "SCHEDULED", "IN PROGRESS", "COMPLETED", "CANCELED"
+WORKITEM_STATES = (SCHEDULED, IN_PROGRESS, COMPLETED, CANCELED)
+UNFINISHED_WORK = (SCHEDULED, IN_PROGRESS)
+CLAIM_WORK = step("claim", [SCHEDULED], IN_PROGRESS)
+COMPLETE_WORK = step("complete", [IN_PROGRESS], COMPLETED)
+CANCEL_WORK = step("cancel", [IN_PROGRESS], CANCELED)

@@ -14,6 +14,7 @@ from ris.audit.services import Actor
 from ris.kernel.events import subscribe
 from ris.orders.events import (
     ExamCompleted,
+    ExamReturned,
     ExamUnlinked,
     OrderCancelled,
     OrderEvent,
@@ -23,6 +24,7 @@ from ris.orders.events import (
     ProcedureCancelled,
     ProcedureEvent,
     StepRescheduled,
+    StudyArrived,
 )
 from ris.orders.models import RequestedProcedure
 from ris.patients.events import IdentityDecided
@@ -30,6 +32,7 @@ from ris.patients.events import IdentityDecided
 from .prefetch.planning import request_priors, stop_prefetch
 from .reconciliation.services import alarm_reported, link_recognised
 from .reports.services import queue_version, withdraw_report
+from .workitems.orchestration import give_exam, note_ready, take_back
 
 
 @subscribe(IdentityDecided, name="dicom.link_after_identity")
@@ -87,3 +90,15 @@ def queue_report(event: ReportEvent) -> None:
 def flag_unlinked_report(event: ExamUnlinked) -> None:
     """Raise an alarm when the unlinked exam has a released report."""
     alarm_reported(event.procedure_id, at=event.at)
+
+
+@subscribe(ExamCompleted, StudyArrived, ExamUnlinked, ExamReturned, name="dicom.give_exam_to_algorithms")
+def give_exam_to_algorithms(event: ProcedureEvent) -> None:
+    """A completed exam is work for algorithms; its images make it ready; an exam that was none takes it back."""
+    if isinstance(event, ExamCompleted):
+        give_exam(event.procedure_id, at=event.at)
+    elif isinstance(event, StudyArrived):
+        if event.complete:
+            note_ready(event.procedure_id, at=event.at)
+    else:
+        take_back(event.procedure_id, at=event.at)

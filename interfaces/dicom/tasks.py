@@ -11,6 +11,7 @@ from .mpps import forwarding
 from .mwl import query_log
 from .prefetch import worker
 from .reports import sender
+from .workitems import orchestration
 
 
 @shared_task(ignore_result=True)
@@ -44,3 +45,9 @@ def forget() -> None:
     """Called every hour: delete kept queries, rejections and notified objects that are old."""
     query_log.delete_old(at=now())
     ian_scp.delete_old_instances(at=now())
+
+
+@shared_task(ignore_result=True)
+def end_overdue_work() -> None:
+    """Called every few seconds: workitems whose result did not come in time, and the cases that wait for it."""
+    orchestration.cancel_all_overdue(at=now())

@@ -19,6 +19,8 @@ from .reconciliation.api import (
 )
 from .reports import pages as reports
 from .reports.api import ReportSendViewSet
+from .workitems import api as ups
+from .workitems import pages as workitems
 
 app_name = "dicom"
 
@@ -41,6 +43,16 @@ urlpatterns = [
     path("exceptions/images/<int:study_id>/link/", exceptions.link_to_images, name="link-images"),
     path("prefetch/", pages.show_prefetch, name="prefetch"),
     path("prefetch/doubtful/<int:doubt_id>/accept/", pages.accept, name="prior-accept"),
+    path("workitems/", workitems.worklist_items, name="workitems"),
+    path("workitems/<int:workitem_id>/cancel/", workitems.cancel, name="workitem-cancel"),
+    path("dicom-web/workitems", ups.workitems),
+    path("dicom-web/workitems/<str:uid>", ups.workitem),
+    path("dicom-web/workitems/<str:uid>/state", ups.state),
+    path("dicom-web/workitems/<str:uid>/state/<str:aet>", ups.state),
+    path("dicom-web/workitems/<str:uid>/cancelrequest", ups.cancel_request),
+    path("dicom-web/workitems/<str:uid>/cancelrequest/<str:aet>", ups.cancel_request),
+    path("dicom-web/workitems/<str:uid>/subscribers/<str:aet>", ups.subscribers),
+    path("dicom-web/workitems/<str:uid>/subscribers/<str:aet>/suspend", ups.suspend),
     path("reports-out/", reports.sends, name="reports"),
     path("reports-out/<int:send_id>/resend/", reports.resend, name="report-resend"),
     path("reports-out/<int:send_id>/skip/", reports.skip, name="report-skip"),

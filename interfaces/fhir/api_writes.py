@@ -22,7 +22,7 @@ from .representation import etag, represent
 from .resource_type import ResourceType
 from .search.query import read_search
 from .writes.body import Element, read_resource
-from .writes.interactions import CREATES, DELETES, UPDATES
+from .writes.interactions import CREATES, DELETES, UPDATES, WRITTEN_AS
 from .writes.orders import Caller, create_order
 
 MOST_BYTES = 2_000_000
@@ -68,7 +68,8 @@ def create_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
         caller, body = caller_of(request), read_body(request)
         condition = request.headers.get("If-None-Exist", "")
         row, is_new = _create(resource_type, read_resource(body, resource_type.name), caller, condition)
-        return _written(request, resource_type, row.pk, 201 if is_new else 200)
+        made = TYPES[WRITTEN_AS.get(resource_type.name, resource_type.name)]
+        return _written(request, made, row.pk, 201 if is_new else 200)
 
     return view
 
@@ -185,4 +186,7 @@ def _take_entry(entry: Element, caller: Caller, base: str) -> Json:
     row, is_new = _create(TYPES[kind], resource, caller, asked.get("ifNoneExist").text())
     if kind == "Patient" and (url := entry.get("fullUrl").text()):
         caller.patients[url] = row.pk
-    return {"status": "201 Created" if is_new else "200 OK", "location": f"{base}/{kind}/{row.pk}"}
+    return {
+        "status": "201 Created" if is_new else "200 OK",
+        "location": f"{base}/{WRITTEN_AS.get(kind, kind)}/{row.pk}",
+    }

@@ -24,6 +24,7 @@ from worklist.events import WORKLIST_BELL, ItemCancelled, ItemOpened, ItemRescor
 from worklist.models import AwaitedImages, ClockStart, Decision, ReadingItem, SiteReading
 from worklist.selectors.case_facts import procedure_with_context
 
+from .holds import is_kept_back
 from .urgency.item_price import NO_LANE, lane_columns, price_item
 
 RULES = Actor.job("rules")
@@ -189,10 +190,10 @@ def open_if_readable(procedure_id: int, *, exam_done: bool, at: datetime) -> Rea
         SiteReading.FIRST_IMAGES: study is not None,
         SiteReading.COMPLETE_IMAGES: study is not None and study.complete_at is not None,
     }[setting.opens_on]
-    if readable:
+    if readable and not is_kept_back(procedure_id, at):
         stop_awaiting(procedure_id, at=at)
         return open_item(procedure_id, at=at)
-    if exam_done and not ReadingItem.objects.filter(procedure=procedure_id).exists():
+    if exam_done and not readable and not ReadingItem.objects.filter(procedure=procedure_id).exists():
         AwaitedImages.objects.get_or_create(
             procedure=requested, defaults={"site_id": requested.order.site_id, "since": at}
         )

@@ -5,8 +5,10 @@ from .performed import AvailableInstance, Mpps, MppsForward, NoImages
 from .priors import DoubtfulPrior, Prefetch, PriorDestination, PriorMove
 from .remotes import Archive, MppsTarget, Remote
 from .reports import ReportObject, ReportRoute, ReportSend
+from .workitems import AiAlgorithm, Workitem, WorkitemEvent, WorkitemSubscription
 
 __all__ = [
+    "AiAlgorithm",
     "Archive",
     "AvailableInstance",
     "DeviceProfile",
@@ -24,4 +26,7 @@ __all__ = [
     "ReportObject",
     "ReportRoute",
     "ReportSend",
+    "Workitem",
+    "WorkitemEvent",
+    "WorkitemSubscription",
 ]

@@ -1,26 +1,22 @@
-"""Work from FHIR: Task, Appointment, Communication, Observation and ImagingStudy, each write one service call."""
+"""Work from FHIR: Task, Appointment, Communication and ImagingStudy, each write one service call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ris.kernel.errors import Conflict, Forbidden, NotFound
+from ris.kernel.errors import Conflict, NotFound
 from ris.orders import services, states
 from ris.orders.models import RequestedProcedure, ScheduledStep
 from ris.orders.selectors import step_for
 from ris.people.roles import Can
-from ris.people.selectors import permissions_of, require
+from ris.people.selectors import require
 from worklist import services as worklist
-from worklist.models import AiFlag, Escalation, ReadingItem
+from worklist.models import Escalation, ReadingItem
 from worklist.selectors import visible_items
 
-from ..resources.findings import VERDICTS
 from .body import Element
 from .orders import Caller
-
-AI_SENDERS = (Can.READ_CASES, Can.MEND_MESSAGES, Can.LEAD_READING)
-"""Who may hand in an AI result: any of these at the site, as over the REST interface."""
 
 
 def update_task(row: Any, resource: Element, caller: Caller) -> None:
@@ -139,57 +135,6 @@ def update_communication(row: Escalation, resource: Element, caller: Caller) -> 
     if resource.get("status").text() != "completed":
         resource.get("status").refuse("It is acknowledged by status completed; nothing else can be changed.")
     worklist.acknowledge(row.pk, coordinator=caller.user, actor=caller.actor, at=caller.at)
-
-
-def create_observation(resource: Element, caller: Caller) -> tuple[AiFlag, bool]:
-    """Take in an AI result about an exam on the worklist: the same row as by HL7 and REST. Again: nothing changes.
-
-    ``device.display`` names the algorithm's maker, ``code`` what was looked for, ``valueBoolean`` or ``interpretation``
-    whether it was found; ``component`` may give its score, ``effectiveDateTime`` says when.
-    """
-    item = _item_of(resource, caller)
-    codes = resource.get("code").required("Say what was looked for: code.").codings()
-    vendor = resource.get("device").required("Say who found it: device.").get("display").text(most=64)
-    if not codes or not vendor:
-        resource.get("device" if codes else "code").refuse("A code, and the display of the device, are wanted.")
-    flag = worklist.note_ai_result(
-        item.pk, vendor=vendor, code=codes[0].value, positive=_is_positive(resource), score=_score(resource),
-        result_at=resource.get("effectiveDateTime").moment() or caller.at, actor=caller.actor, at=caller.at,
-    )  # fmt: skip
-    return flag, flag.received_at == caller.at
-
-
-def _item_of(resource: Element, caller: Caller) -> ReadingItem:
-    pks = [pk for one in resource.each("partOf") if (pk := one.reference("ImagingStudy"))]
-    pks += [pk for one in resource.each("basedOn") if (pk := one.reference("ServiceRequest"))]
-    if not pks:
-        resource.get("partOf").refuse("Say of which exam: a reference to an ImagingStudy or ServiceRequest.")
-    if permissions_of(caller.user).isdisjoint(AI_SENDERS):
-        raise Forbidden("Your role does not include handing in AI results.", code="role")
-    item = visible_items(caller.user).filter(procedure=pks[0]).first()
-    if item is None:
-        raise NotFound("There is no such exam on the worklist.", at="Observation.partOf")
-    return item
-
-
-def _is_positive(resource: Element) -> bool:
-    value = resource.get("valueBoolean").value
-    if isinstance(value, bool):
-        return value
-    verdicts = {code: verdict for verdict, (code, _) in VERDICTS.items()}
-    said = [code.value for one in resource.each("interpretation") for code in one.codings()]
-    known = [verdicts[code] for code in said if code in verdicts]
-    if not known:
-        resource.get("valueBoolean").refuse("Say whether it was found: valueBoolean, or interpretation POS or NEG.")
-    return known[0]
-
-
-def _score(resource: Element) -> float | None:
-    for component in resource.each("component"):
-        value = component.get("valueQuantity").get("value")
-        if value and not isinstance(value.value, bool) and isinstance(value.value, int | float):
-            return float(value.value)
-    return None
 
 
 def update_study(row: RequestedProcedure, resource: Element, caller: Caller) -> None:

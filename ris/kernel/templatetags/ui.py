@@ -83,6 +83,11 @@ STATES: dict[str, tuple[str, str, str]] = {
     "off": ("circle-stop", "", "Off"),
     "owed": ("hourglass", "blue", "Owed"),
     "kept": ("inbox", "", "Kept"),
+    # workitems, whose states are written as DICOM writes them
+    "SCHEDULED": ("calendar-clock", "", "Scheduled"),
+    "IN PROGRESS": ("circle-play", "amber", "In progress"),
+    "COMPLETED": ("circle-check", "green", "Completed"),
+    "CANCELED": ("ban", "", "Cancelled"),
     # rules, readers, plans, associations
     "live": ("circle-check", "green", "In force"),
     "retired": ("archive", "", "Retired"),

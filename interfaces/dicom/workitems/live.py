@@ -1,0 +1,99 @@
+"""Events of workitems by websocket: ``/dicom-web/subscribers/AE``, with the API token as bearer (PS3.18 11.13).
+
+Each AE is told what came since its socket opened, in order; what it missed while it was away it reads by a search.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.urls import path
+
+from ris.kernel.clock import now
+from ris.people.models import ApiToken
+from ris.people.selectors import site_ids_for, user_of_token
+from ris.people.services import digest
+from worklist.live.ears import Ears, wait_for
+
+from ..models import WorkitemEvent, WorkitemSubscription
+from .subscription import SEEN_BY, WORKITEMS, message_of
+
+POLL_S = 5.0
+UNAUTHORIZED = 4401
+MOST_AT_ONCE = 200
+ears = Ears(WORKITEMS)
+
+
+class WorkitemConsumer(AsyncWebsocketConsumer):
+    """One AE."""
+
+    sender: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        headers = dict(self.scope["headers"])
+        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        self.token = token.strip() if scheme.lower() == "bearer" else ""
+        self.aet = self.scope["url_route"]["kwargs"]["aet"]
+        last = await database_sync_to_async(_begin)(self.aet, self.token)
+        await self.accept()  # what comes from here on is told
+        if last is None:
+            await self.close(UNAUTHORIZED)
+            return
+        self.last = last
+        self.bell = ears.join()
+        self.sender = asyncio.create_task(self._send_on())
+
+    async def disconnect(self, code: int) -> None:
+        if self.sender is not None:
+            ears.leave(self.bell)
+            self.sender.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.sender
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Nothing is expected of an AE."""
+
+    async def _send_on(self) -> None:
+        while True:
+            await wait_for(self.bell, POLL_S)
+            news = await database_sync_to_async(_news)(self.aet, self.token, self.last)
+            if news is None:
+                await self.close(UNAUTHORIZED)
+                return
+            for self.last, text in news:
+                if text:
+                    await self.send(text)
+
+
+def _sites(aet: str, token: str) -> frozenset[int] | None:
+    """The sites of whose workitems the AE may hear; None where the token does not count, or the AE is another's."""
+    row = ApiToken.objects.select_related("user").filter(digest=digest(token)).first()
+    user = user_of_token(row, at=now()) if row else None
+    if user is None or not WorkitemSubscription.objects.filter(aet=aet, user=user).exists():
+        return None
+    return site_ids_for(user, SEEN_BY)
+
+
+def _begin(aet: str, token: str) -> int | None:
+    """The last event before the socket; a state report of a fresh subscription is told again."""
+    if _sites(aet, token) is None:
+        return None
+    return WorkitemEvent.objects.filter(aet=aet).order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _news(aet: str, token: str, last: int) -> list[tuple[int, str]] | None:
+    sites = _sites(aet, token)
+    if sites is None:
+        return None
+    rows = WorkitemEvent.objects.filter(aet=aet, pk__gt=last).select_related("workitem").order_by("pk")
+    return [
+        (row.pk, json.dumps(message_of(row)) if row.workitem.site_id in sites else "") for row in rows[:MOST_AT_ONCE]
+    ]
+
+
+websocket_urlpatterns: list[Any] = [path("dicom-web/subscribers/<str:aet>", WorkitemConsumer.as_asgi())]
