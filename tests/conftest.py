@@ -6,14 +6,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 
 from tests.flushing import let_sqlite_flush_append_only_tables
+from tests.migrated import copy_migrated_sqlite, migrated_postgres
 from tests.serving import Hospitals, Served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 let_sqlite_flush_append_only_tables()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Begin with a copy of a migrated database."""
+    database = settings.DATABASES["default"]
+    database["TEST"]["MIGRATE"] = False
+    if url := os.environ.get("DATABASE_URL"):
+        database["TEST"]["TEMPLATE"] = migrated_postgres(url)
+    else:
+        copy_migrated_sqlite(Path(database["TEST"]["NAME"]))
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Whether the database that is there is taken: the copy, which is a file; PostgreSQL makes its own."""
+    return "DATABASE_URL" not in os.environ
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tests.migrated import copy_migrated_sqlite, migrated_postgres
+
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-run/bin/python"
 """Of an environment that holds what requirements.txt pins and nothing that only tests bring."""
@@ -209,6 +211,9 @@ class Hospitals:
         return served
 
     def _make_template(self) -> None:
+        if not self._server:
+            self._template.mkdir(parents=True)
+            copy_migrated_sqlite(self._template / "ris.sqlite3")
         env = environment(self._template, **self._database(name="template"))
         # Static files are collected into one folder: once, however many test processes there are.
         with (Path(tempfile.gettempdir()) / "wetread-prepare.lock").open("w") as lock:
@@ -225,8 +230,9 @@ class Hospitals:
         if not name:
             name = f"hospital_{uuid.uuid4().hex[:8]}"
         mark = self._folder.name.replace("-", "_") + str(os.getpid())
+        made_of = f"{template}_{mark}" if template else migrated_postgres(self._server)
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            sql.Identifier(f"{name}_{mark}"), sql.Identifier(f"{template}_{mark}" if template else "template1")
+            sql.Identifier(f"{name}_{mark}"), sql.Identifier(made_of)
         )
         with psycopg.connect(self._server, autocommit=True) as connection:
             connection.execute(statement)
