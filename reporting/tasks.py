@@ -10,6 +10,7 @@ from ris.kernel.clock import now
 
 from .critical.ladder import climb_critical_rungs, critical_moments_ahead
 from .critical.messages import send_critical_messages
+from .followup.reminders import climb_follow_up_rungs, send_reminders
 from .release.services import open_due
 
 ROUND = timedelta(seconds=15)
@@ -45,3 +46,10 @@ def _climb_and_send() -> None:
 def open_due_releases() -> None:
     """Called every half minute: reports that are due reach their patients."""
     open_due(at=now())
+
+
+@shared_task(ignore_result=True)
+def remind_of_follow_ups() -> None:
+    """Called every minute: recommendations that are overdue, and e-mails about them that are owed."""
+    climb_follow_up_rungs(now())
+    send_reminders(at=now())

@@ -12,6 +12,8 @@ from .critical.api import CommunicationViewSet, CriticalFindingViewSet, Critical
 from .dictation.api import DictationView
 from .drafts import pages as draft_pages
 from .drafts.api import HandoverView, TextDraftViewSet
+from .followup import pages as follow_up_pages
+from .followup.api import FollowUpViewSet
 from .models import TextDraft
 from .outside import pages as document_pages
 from .referrers import pages as referrer_pages
@@ -38,6 +40,7 @@ router.register("saved-searches", SavedSearchViewSet, basename="saved-search")
 router.register("discrepancies", NoticeViewSet, basename="discrepancy")
 router.register("critical-findings", CriticalFindingViewSet, basename="critical-finding")
 router.register("communications", CommunicationViewSet, basename="communication")
+router.register("follow-ups", FollowUpViewSet, basename="follow-up")
 router.register("texts", TextDraftViewSet, basename="text")
 
 urlpatterns = [
@@ -66,6 +69,14 @@ urlpatterns = [
     path("critical/limits/", critical_pages.limits, name="critical-limits"),
     path("critical/told/<int:told_id>/", receiver_pages.told, name="critical-told"),
     path("critical/link/<str:token>/", receiver_pages.link, name="critical-link"),
+    path("reading/<int:item_id>/follow-ups/", follow_up_pages.card, name="follow-up-card"),
+    path("reading/<int:item_id>/follow-ups/reject/", follow_up_pages.reject, name="follow-up-reject"),
+    path(
+        "reading/<int:item_id>/follow-ups/<int:follow_up_id>/remove/", follow_up_pages.remove, name="follow-up-remove"
+    ),
+    path("follow-ups/", follow_up_pages.follow_ups, name="follow-ups"),
+    path("follow-ups/<int:follow_up_id>/close/", follow_up_pages.close, name="follow-up-close"),
+    path("follow-ups/matches/<int:match_id>/", follow_up_pages.match, name="follow-up-match"),
     path("drafts/", pages_life.drafts, name="drafts"),
     path("results/<int:report_id>/retract/", pages_life.retract, name="retract"),
     path("texts/session/", draft_pages.session, name="session"),

@@ -65,6 +65,7 @@ EVERY = {
     "worklist.tasks.look_ahead": 300.0,
     "worklist.tasks.tell": 10.0,
     "reporting.tasks.tell_critical": 10.0,
+    "reporting.tasks.remind_of_follow_ups": 60.0,
 }
 """Seconds between two runs of a task that no bell asked for."""
 

@@ -40,7 +40,7 @@ def open_loops(request: HttpRequest) -> HttpResponse:
     if "X-By-Itself" not in request.headers:
         record(actor_of(request), "critical.list", user, at=at, shown=[loop.pk for loop in loops])
     context = {
-        "loops": [{"row": loop, "late": loop.due_at <= at, "rung": RUNG_NAMES.get(loop.rung, "")} for loop in loops],
+        "loops": [{"row": loop, "late": loop.due_at <= at} for loop in loops],
         "kept": selectors.kept_limits(user, at=at, zone=zone_of(user)), "levels": dict(CRITICAL_LEVELS),
     }  # fmt: skip
     return render(request, "reporting/critical_loops.html", context)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, NotFound, Refusal
-from ris.people.http import STATUS, go, page, user_of
+from ris.people.http import STATUS, go, page, user_of, zone_of
 from ris.people.models import User
 
 from ..models import CriticalMessage
@@ -30,7 +32,11 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
     """A link of a message. GET shows site and level and changes nothing; the finding itself wants a second factor."""
     try:
         message = message_of(token)
-        answer = _answer(request, message, _who(request))
+        user = _who(request)
+        site = message.finding.report.item.site
+        # Who has no account here has no zone of their own: times are the site's.
+        with timezone.override(zone_of(user) if user else ZoneInfo(site.time_zone)):
+            answer = _answer(request, message, user)
     except Refusal as refusal:
         # page() says refusals for pages with a log-in; this one has none.
         status = next((code for kind, code in STATUS.items() if isinstance(refusal, kind)), 400)

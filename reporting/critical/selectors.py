@@ -109,7 +109,7 @@ def critical_tiles(lead: User, at: datetime) -> list[Tile]:
     waiting = CriticalFinding.objects.filter(state=states.OPEN, report__item__site__in=sites)
     url, late = reverse("reporting:critical"), waiting.filter(due_at__lte=at).count()
     return [
-        Tile(url, "siren", "Critical, not acknowledged", waiting.count(), red=late > 0),
+        Tile(url, "siren", "Critical, open", waiting.count(), red=late > 0),
     ]
 
 

@@ -9,6 +9,7 @@ from ..critical.models import (
     ListedFinding,
 )
 from ..dictation.models import DictationEvent, DictationFocus
+from ..followup.models import FollowUp, FollowUpMatch, FollowUpReminder
 from ..referrers.models import ResultSeen
 from ..release.models import PatientRelease, ReleasePolicy
 from ..search.models import SavedSearch, SearchRow
@@ -36,6 +37,9 @@ __all__ = [
     "DiscrepancyNotice",
     "DraftHandover",
     "ElementSet",
+    "FollowUp",
+    "FollowUpMatch",
+    "FollowUpReminder",
     "Insertion",
     "ListedFinding",
     "Macro",

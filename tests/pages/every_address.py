@@ -19,7 +19,17 @@ from rest_framework.serializers import Serializer
 from interfaces.dicom.models import ReportSend
 from interfaces.hl7.models import BackFill, Destination, InboundMessage, MapEntry, OutboundMessage, Peer, ReplayJob
 from interfaces.hl7.operations.message_filter import MessageFilter
-from reporting.models import CriticalMessage, DiscrepancyNotice, Macro, Report, ReportTemplate, SavedSearch, TextDraft
+from reporting.models import (
+    CriticalMessage,
+    DiscrepancyNotice,
+    FollowUp,
+    FollowUpMatch,
+    Macro,
+    Report,
+    ReportTemplate,
+    SavedSearch,
+    TextDraft,
+)
 from ris.catalog.models import Device, Procedure
 from ris.kernel.models import Delivery
 from ris.orders.models import Order, PerformedStep, RequestedProcedure, ScheduledStep, Study
@@ -38,7 +48,7 @@ MODELS: dict[str, type[Model]] = {
     "search_id": SavedSearch, "session_id": UserSession,
     "practitioner_id": Practitioner, "text_id": TextDraft, "notice_id": DiscrepancyNotice,
     "template_id": ReportTemplate, "macro_id": Macro, "told_id": CriticalMessage,
-    "token": CriticalMessage,
+    "token": CriticalMessage, "follow_up_id": FollowUp, "match_id": FollowUpMatch,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""
 

@@ -100,6 +100,10 @@ STATES: dict[str, tuple[str, str, str]] = {
     "fetched": ("check", "green", "Fetched"),
     "dropped": ("ban", "", "Dropped"),
     "accepted": ("check", "green", "Accepted"),
+    # follow-up recommendations
+    "recommended": ("calendar-clock", "blue", "Recommended"),
+    "ordered": ("clipboard-list", "amber", "Ordered"),
+    "closed": ("archive", "", "Closed"),
     "rejected": ("circle-x", "red", "Rejected"),
 }
 

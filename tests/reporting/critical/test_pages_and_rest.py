@@ -69,7 +69,7 @@ def test_open_loops_stand_before_leads_overdue_first_and_before_nobody_else() ->
     page = client.get("/critical/").content.decode()
     assert page.index(f"loop-{second.pk}") < page.index(f"loop-{first.pk}") and "over since" in page and FINDING in page
     desk = client.get("/coordinator/").content.decode()
-    assert "Critical, not acknowledged" in desk and '<a class="tile red" href="/critical/"><b>2</b>' in desk
+    assert "Critical, open" in desk and '<a class="tile red" href="/critical/"><b>2</b>' in desk
     rows = client.get("/api/critical-findings/?state=open").json()["results"]
     assert [row["id"] for row in rows] == [second.pk, first.pk]
     south = browser_of(lead("zzsouth", "south"))
