@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
-from django.urls import reverse
+from django.urls import URLResolver, get_resolver, reverse
 
 from ris.catalog.models import Site
 from ris.people.navigation import HOMES, NAVIGATION
@@ -30,6 +33,18 @@ def test_a_role_is_shown_the_links_that_open_and_no_other(role: Role, site: Site
 def test_every_link_has_a_key_of_its_own() -> None:
     keys = [link.key for link in LINKS.values()]
     assert [key for key in keys if keys.count(key) > 1] == []
+
+
+def test_no_page_hides_another_under_its_address() -> None:
+    seen = list(_addresses(get_resolver().url_patterns))
+    # The log-in and log-off of the house stand before those of allauth.
+    assert {route for route in seen if seen.count(route) > 1} <= {"login/", "logout/"}
+
+
+def _addresses(patterns: Any, before: str = "") -> Iterator[str]:
+    for entry in patterns:
+        where = before + str(entry.pattern)
+        yield from _addresses(entry.url_patterns, where) if isinstance(entry, URLResolver) else [where]
 
 
 @pytest.mark.parametrize("role", list(Role))
