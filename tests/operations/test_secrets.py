@@ -14,6 +14,7 @@ from ris.config import secret_keys
 from ris.config_values import Misconfigured
 from ris.kernel.values.key_ring import decrypt, encrypt
 from tests.factories import make_user
+from worklist.models import EscalationRoute
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = "old-key-" + "x" * 30, "new-key-" + "y" * 30
@@ -69,3 +70,27 @@ def test_keys_come_from_the_environment_and_short_ones_are_refused() -> None:
     with pytest.raises(Misconfigured, match="RIS_SECRET_KEYS"):
         secret_keys({"RIS_SECRET_KEYS": "short"}, "k" * 40)
     assert encrypt("a") != encrypt("a")
+
+
+def test_addresses_of_webhooks_are_encrypted_alike_and_move_to_a_new_key(settings: Any, capsys: Any) -> None:
+    def kept() -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT address FROM worklist_escalationroute ORDER BY id")
+            return [str(row[0]) for row in cursor.fetchall()]
+
+    settings.SECRET_KEYS = (OLD,)
+    hook = "https://hooks.example/?token=zz-secret"
+    for rung in (1, 2):
+        EscalationRoute.objects.create(rung=rung, way="webhook", address=hook)
+    EscalationRoute.objects.create(rung=3, way="screen")
+    before = kept()
+    assert "zz-secret" not in str(before) and "hooks" not in str(before) and before[0] == before[1] and before[2] == ""
+    assert EscalationRoute.objects.filter(address=hook).count() == 2
+    settings.SECRET_KEYS = (NEW, OLD)
+    assert EscalationRoute.objects.filter(rung=1).get().address == hook, "read under the key before"
+    call_command("secrets", "rotate")
+    assert "2 of 2 secrets were encrypted anew" in capsys.readouterr().out
+    settings.SECRET_KEYS = (NEW,)
+    assert EscalationRoute.objects.filter(address=hook).count() == 2 and kept() != before
+    call_command("secrets", "rotate")
+    assert "0 of 2" in capsys.readouterr().out

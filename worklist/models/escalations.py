@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from ris.catalog.models import Site
+from ris.kernel.db.columns import SealedTextField
 from ris.kernel.queue import Owed, QueueSteps
 from ris.kernel.states import step
 
@@ -50,7 +51,10 @@ class EscalationRoute(models.Model):
         choices=ReadingItem.URGENCIES, default=5, help_text="Cases of this class and of more urgent ones."
     )
     way = models.CharField(max_length=7, choices=WAYS)
-    address = models.CharField(max_length=200, blank=True, help_text="E-mail address, or http(s) address to POST to.")
+    # The address of a webhook may hold a token.
+    address = SealedTextField(
+        max_length=200, blank=True, help_text="E-mail address, or http(s) address to POST to."
+    )  # fmt: skip
     active = models.BooleanField(default=True)
 
     class Meta:
@@ -88,7 +92,7 @@ class EscalationMessage(Owed):
 
     escalation = models.ForeignKey(Escalation, on_delete=models.CASCADE, related_name="messages")
     way = models.CharField(max_length=7)
-    address = models.CharField(max_length=200, blank=True)
+    address = SealedTextField(max_length=200, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,4 +1,6 @@
-"""Columns: what fits into one, asked before PostgreSQL refuses what SQLite would keep; how long a JSON list is."""
+"""Columns: what fits into one, asked before PostgreSQL refuses what SQLite would keep; how long a JSON list is;
+texts that are encrypted under the key ring, so that a copy of the database does not show them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..errors import Invalid
+from ..values import key_ring
 
 
 def check_values(model: type[models.Model], values: Mapping[str, Any], *, at: str = "") -> None:
@@ -49,3 +52,19 @@ class JSONLength(models.Func):
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
         return super().as_sql(compiler, connection, function="JSONB_ARRAY_LENGTH", **context)
+
+
+class SealedTextField(models.TextField):  # type: ignore[type-arg]  # generic in the stubs only
+    """Encrypted when it is saved, in the clear when it is read (raises KeyMissing); the empty text stays empty.
+
+    The same text gives the same ciphertext under the same key, so it can be looked up and be unique.
+    """
+
+    def get_prep_value(self, value: Any) -> Any:
+        """The ciphertext."""
+        text = super().get_prep_value(value)
+        return key_ring.encrypt_alike(text) if text else text
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """The text."""
+        return key_ring.decrypt_alike(value) if value else value

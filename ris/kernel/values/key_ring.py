@@ -9,11 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from django.conf import settings
 
 MARK = "ring1:"
 """What an encrypted text begins with; a text without it was stored before there was a ring."""
+
+ALIKE = "ring1s:"
+"""The same for a text that was encrypted so that equal texts stay equal."""
 
 
 class KeyMissing(Exception):
@@ -53,3 +58,32 @@ def _ring() -> MultiFernet:
 def _fernet(key: str) -> Fernet:
     # A key of ours is any random text; Fernet wants 32 bytes. Another use of the same text gives other bytes.
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"wetread key ring:" + key.encode()).digest()))
+
+
+def encrypt_alike(text: str) -> str:
+    """The text encrypted under the first key so that equal texts stay equal (AES-SIV, RFC 5297), as printable text.
+
+    Who sees the column learns which rows have the same text, and nothing else.
+    """
+    return ALIKE + _alike(settings.SECRET_KEYS[0], text)
+
+
+def decrypt_alike(stored: str) -> str:
+    """The counterpart, under any key of the ring; a text without the mark as it is. Raises KeyMissing."""
+    if not stored.startswith(ALIKE):
+        return stored
+    raw = base64.urlsafe_b64decode(stored.removeprefix(ALIKE))
+    for key in settings.SECRET_KEYS:
+        try:
+            return _siv(key).decrypt(raw, None).decode()
+        except InvalidTag:
+            continue
+    raise KeyMissing("A secret is under a key that RIS_SECRET_KEYS does not name: add it at the end.")
+
+
+def _alike(key: str, text: str) -> str:
+    return base64.urlsafe_b64encode(_siv(key).encrypt(text.encode(), None)).decode("ascii")
+
+
+def _siv(key: str) -> AESSIV:
+    return AESSIV(hashlib.sha512(b"wetread key ring, alike:" + key.encode()).digest())

@@ -8,12 +8,15 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from interfaces.fhir.models import Subscription
 from ris.audit.services import Actor, record
 from ris.kernel.clock import now
 from ris.kernel.models import Heartbeat
-from ris.kernel.values.key_ring import KeyMissing, decrypt, encrypt, is_current
+from ris.kernel.values.key_ring import KeyMissing, decrypt, encrypt, encrypt_alike, is_current
+from worklist.models import EscalationMessage, EscalationRoute
 
 PLACES = {"secret", "seed", "migrated_codes"}
 """Keys of an authenticator's data that hold secrets: of one-time passwords and of recovery codes."""
@@ -56,6 +59,13 @@ def rotate_secrets() -> tuple[int, int]:
                 changed += 1
                 subscription.secret_headers = _renewed(subscription.secret_headers)
                 subscription.save(update_fields=["secret_headers"])
+        for model in (EscalationRoute, EscalationMessage):
+            # What the database holds, without the field that decrypts: which key a text is under shows there only.
+            stored_texts = model.objects.annotate(kept=Cast("address", TextField())).exclude(address="")
+            for pk, kept, text in stored_texts.select_for_update().values_list("pk", "kept", "address"):  # type: ignore[misc]
+                total += 1
+                if kept != encrypt_alike(text):
+                    changed += model.objects.filter(pk=pk).update(address=text)
     return changed, total
 
 
