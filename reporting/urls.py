@@ -16,6 +16,8 @@ from .followup import pages as follow_up_pages
 from .followup.api import FollowUpViewSet
 from .models import TextDraft
 from .outside import pages as document_pages
+from .quality import pages as quality_pages
+from .quality.api import PeerFeedbackViewSet, PeerReviewViewSet, QualityRatesView
 from .referrers import pages as referrer_pages
 from .referrers.api import HomeView
 from .release import pages as release_pages
@@ -41,6 +43,8 @@ router.register("discrepancies", NoticeViewSet, basename="discrepancy")
 router.register("critical-findings", CriticalFindingViewSet, basename="critical-finding")
 router.register("communications", CommunicationViewSet, basename="communication")
 router.register("follow-ups", FollowUpViewSet, basename="follow-up")
+router.register("peer-reviews", PeerReviewViewSet, basename="peer-review")
+router.register("peer-feedback", PeerFeedbackViewSet, basename="peer-feedback")
 router.register("texts", TextDraftViewSet, basename="text")
 
 urlpatterns = [
@@ -77,6 +81,13 @@ urlpatterns = [
     path("follow-ups/", follow_up_pages.follow_ups, name="follow-ups"),
     path("follow-ups/<int:follow_up_id>/close/", follow_up_pages.close, name="follow-up-close"),
     path("follow-ups/matches/<int:match_id>/", follow_up_pages.match, name="follow-up-match"),
+    path("quality/", quality_pages.quality, name="quality"),
+    path("quality/rates/", quality_pages.rates, name="quality-rates"),
+    path("quality/sample/", quality_pages.sample, name="quality-sample"),
+    path("quality/reviews/<int:review_id>/", quality_pages.review, name="quality-review"),
+    path("quality/arbitration/<int:review_id>/", quality_pages.arbitration, name="quality-arbitration"),
+    path("results/<int:report_id>/feedback/", quality_pages.feedback, name="quality-feedback"),
+    path("results/<int:report_id>/review/", quality_pages.take_prior, name="quality-take"),
     path("drafts/", pages_life.drafts, name="drafts"),
     path("results/<int:report_id>/retract/", pages_life.retract, name="retract"),
     path("texts/session/", draft_pages.session, name="session"),
@@ -132,6 +143,7 @@ api_patterns = [
     path("worklist/<int:item_id>/computed/", ComputedView.as_view(), name="item-computed"),
     path("worklist/<int:item_id>/dictation/", DictationView.as_view(), name="item-dictation"),
     path("critical-limits/", CriticalLimitView.as_view(), name="critical-limits"),
+    path("quality-rates/", QualityRatesView.as_view(), name="quality-rates"),
     path("ai-decisions/", AlgorithmsView.as_view(), name="ai-decisions"),
     path("reports/search/", SearchView.as_view(), name="report-search"),
     path("worklist/<int:item_id>/report/return/", ReturnView.as_view(), name="item-return"),

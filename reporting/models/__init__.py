@@ -10,6 +10,7 @@ from ..critical.models import (
 )
 from ..dictation.models import DictationEvent, DictationFocus
 from ..followup.models import FollowUp, FollowUpMatch, FollowUpReminder
+from ..quality.models import PeerFeedback, PeerReview
 from ..referrers.models import ResultSeen
 from ..release.models import PatientRelease, ReleasePolicy
 from ..search.models import SavedSearch, SearchRow
@@ -46,6 +47,8 @@ __all__ = [
     "OutsideDocument",
     "Override",
     "PatientRelease",
+    "PeerFeedback",
+    "PeerReview",
     "ReleasePolicy",
     "Report",
     "ReportReturn",

@@ -29,6 +29,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Critical findings", "siren", "reporting:critical", "z", Can.LEAD_READING),
         _link("Follow-up", "calendar-clock", "reporting:follow-ups", "h", Can.SEE_REPORTS, Can.LEAD_READING),
         _link("Unsigned drafts", "file-pen", "reporting:drafts", "n", Can.READ_CASES),
+        _link("Quality", "scale", "reporting:quality", "1", Can.READ_CASES, Can.LEAD_QUALITY),
         _link("Discrepancies", "octagon-alert", "reporting:discrepancies", "j", Can.SEE_REPORTS),
         _link("My results", "inbox", "reporting:referrer-home", "e", Can.SEE_REPORTS),
         _link("Results", "file-text", "reporting:results", "t", Can.SEE_REPORTS),

@@ -38,6 +38,8 @@ class Can(StrEnum):
     SIGN_REPORTS = "sign_reports"
     SEE_REPORTS = "see_reports"
     RETRACT_REPORTS = "retract_reports"
+    REVIEW_REPORTS = "review_reports"
+    LEAD_QUALITY = "lead_quality"
     LEAD_READING = "lead_reading"
     SEE_MESSAGES = "see_messages"
     MEND_MESSAGES = "mend_messages"
@@ -52,9 +54,18 @@ ROLES: dict[Role, frozenset[Can]] = {
     Role.SCHEDULER: frozenset({Can.SEE_ORDERS, Can.PLACE_ORDERS, Can.OVERBOOK, Can.KEEP_CALENDAR}),
     Role.TECHNOLOGIST: frozenset({Can.SEE_ORDERS, Can.PERFORM_EXAMS}),
     Role.RESIDENT: frozenset(_READER),
-    Role.RADIOLOGIST: frozenset(_READER | {Can.SIGN_REPORTS}),
+    Role.RADIOLOGIST: frozenset(_READER | {Can.SIGN_REPORTS, Can.REVIEW_REPORTS}),
     Role.LEAD: frozenset(
-        _READER | {Can.SIGN_REPORTS, Can.LEAD_READING, Can.RETRACT_REPORTS, Can.SEE_MESSAGES, Can.SEPARATE_PATIENTS}
+        _READER
+        | {
+            Can.SIGN_REPORTS,
+            Can.REVIEW_REPORTS,
+            Can.LEAD_QUALITY,
+            Can.LEAD_READING,
+            Can.RETRACT_REPORTS,
+            Can.SEE_MESSAGES,
+            Can.SEPARATE_PATIENTS,
+        }
     ),
     Role.ANALYST: frozenset({Can.SEE_ORDERS, Can.SEE_MESSAGES, Can.MEND_MESSAGES, Can.SEPARATE_PATIENTS}),
     Role.ADMINISTRATOR: frozenset(

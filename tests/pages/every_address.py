@@ -25,6 +25,7 @@ from reporting.models import (
     FollowUp,
     FollowUpMatch,
     Macro,
+    PeerReview,
     Report,
     ReportTemplate,
     SavedSearch,
@@ -49,6 +50,7 @@ MODELS: dict[str, type[Model]] = {
     "practitioner_id": Practitioner, "text_id": TextDraft, "notice_id": DiscrepancyNotice,
     "template_id": ReportTemplate, "macro_id": Macro, "told_id": CriticalMessage,
     "token": CriticalMessage, "follow_up_id": FollowUp, "match_id": FollowUpMatch,
+    "review_id": PeerReview,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""
 
