@@ -63,6 +63,9 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
             self._check_newcomer(request, sociallogin, groups)
         elif not known.is_active:
             _refuse(request, provider, known.get_username(), "inactive", groups)
+        elif account.pk is None and not _has_role(provider, groups):
+            # Known by a trusted address only, and not connected yet: the account here stays as it is.
+            _refuse(request, provider, known.get_username(), "no-role", groups)
         elif account.pk and not sync_roles(known, actor=_actor(request, known), at=now()):
             _refuse(request, provider, known.get_username(), "no-role", groups)
 
@@ -70,7 +73,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         provider, user = _provider_of(sociallogin), sociallogin.user
         name = user.username or user.email.partition("@")[0] or sociallogin.account.uid
         user.username = name[:150]
-        if not RoleMapping.objects.filter(provider__in=("", provider.id), value__in=groups).exists():
+        if not _has_role(provider, groups):
             _refuse(request, provider, name, "no-role", groups)
         same_address = user.email and User.objects.filter(email__iexact=user.email).exists()
         if same_address or User.objects.filter(username__iexact=user.username).exists():
@@ -97,6 +100,10 @@ def _groups_of(provider: IdentityProvider, claims: dict[str, Any]) -> list[str]:
     """SAML: attributes; OpenID Connect: the claims of both places, since providers differ in where they put groups."""
     places = [claims, claims.get("userinfo"), claims.get("id_token")]
     return sorted({group for place in places for group in groups_in(place, provider.groups)})
+
+
+def _has_role(provider: IdentityProvider, groups: list[str]) -> bool:
+    return RoleMapping.objects.filter(provider__in=("", provider.id), value__in=groups).exists()
 
 
 def _check_connection(request: HttpRequest, provider: IdentityProvider, groups: list[str]) -> None:

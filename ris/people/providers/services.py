@@ -16,6 +16,7 @@ from ris.catalog.models import Site
 from ris.kernel.errors import Conflict, Invalid, NotFound
 
 from ..login.sessions import end_sessions
+from ..login.throttle import WINDOW
 from ..models import RefusedLogIn, RoleMapping, User
 from ..roles import Role
 from ..selectors import granted_sites
@@ -25,6 +26,7 @@ LONGEST = 250
 MOST_GROUPS = 500
 """Groups of one person that are read."""
 KEPT = timedelta(days=30)
+MOST_FAILED = 100
 
 
 def groups_in(claims: Any, name: str) -> list[str]:
@@ -119,7 +121,13 @@ def _mapped(user: User) -> dict[Role, set[int]]:
 
 
 def note_refusal(provider: str, name: str, *, cause: str, groups: list[str], actor: Actor, at: datetime) -> None:
-    """Keep who was not let in, and why; audited as ``people.login-failed``."""
+    """Keep who was not let in, and why; audited as ``people.login-failed``.
+
+    Anybody can forge answers that say of nobody who they are: of these the first hundred in 15 minutes are kept.
+    """
     RefusedLogIn.objects.filter(at__lt=at - KEPT).delete()
+    recent = RefusedLogIn.objects.filter(at__gt=at - WINDOW, cause="failed")
+    if cause == "failed" and recent.count() >= MOST_FAILED:
+        return
     row = RefusedLogIn.objects.create(provider=provider, name=name[:150], cause=cause, groups=groups, at=at)
     record(actor, "people.login-failed", row, at=at, how=f"provider {provider}", cause=cause)

@@ -13,7 +13,7 @@ from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.people.models import LoginRule, RefusedLogIn, RoleMapping, User
 from ris.people.providers.services import add_mapping, remove_mapping
-from ris.people.roles import Can, Role
+from ris.people.roles import ROLES, Can, Role
 from ris.people.selectors import permissions_of, read_permissions_once, site_ids_for, sites_for
 from tests.factories import TESTER, SiteFactory, make_order, make_user
 from worklist.selectors.access import permissions_of_many, sites_of_many
@@ -40,7 +40,7 @@ def test_a_group_gives_its_role_at_its_site_until_it_is_taken_away(hospital: Hos
     assert browser.get(f"/orders/{here.pk}/").status_code == 200
     assert browser.get(f"/orders/{there.pk}/").status_code == 404
     rada = User.objects.get(username="zzrada")
-    assert permissions_of(rada) == {Can.SEE_ORDERS, Can.PLACE_ORDERS} and not rada.has_usable_password()
+    assert permissions_of(rada) == ROLES[Role.SCHEDULER] and not rada.has_usable_password()
     assert AuditEvent.objects.get(action="people.login").detail == {"methods": ["hospital"]}
     assert SocialAccount.objects.get().extra_data == {"groups": ["football", "rad-north"]}, "no other claim is kept"
 
@@ -117,6 +117,11 @@ def test_a_provider_trusted_with_addresses_opens_the_account_and_a_stranger_to_i
     page = browser.get("/profile/")
     assert page.status_code == 200 and "zzlocal" in page.content.decode(), "the provider's second factor counts"
     assert permissions_of(User.objects.get(username="zzlocal")) >= {Can.READ_CASES}
+    keeps = make_user("zzkeeps", Role.SCHEDULER, email="keeps@hospital.example", sites=(SiteFactory(code="south"),))
+    hospital.know("sub-4", groups=["football"], email="keeps@hospital.example", email_verified=True)
+    refused, answer = hospital.log_in("sub-4")
+    assert answer.status_code == 403 and refused.get("/profile/").status_code == 302
+    assert Can.PLACE_ORDERS in permissions_of(User.objects.get(pk=keeps.pk)), "the account here stays as it is"
     for subject, claims in (("sub-2", {"email": "zz@hospital.example", "email_verified": False}),
                             ("sub-3", {"email": "root@hospital.example", "email_verified": True})):  # fmt: skip
         hospital.know(subject, groups=["rad"], **claims)
@@ -153,6 +158,9 @@ def test_a_forged_or_repeated_answer_of_the_provider_lets_nobody_in(hospital: Ho
     assert stranger.get("/login/oidc/hospital/callback/?code=zz&error=server_error").status_code == 403
     assert stranger.get("/profile/").status_code == 302 and browser.get("/profile/").status_code == 200
     assert AuditEvent.objects.filter(action="people.login-failed", detail__cause="failed").count() == 2
+    for _ in range(101):
+        assert stranger.get("/login/oidc/hospital/callback/?code=zz&state=zz").status_code == 403
+    assert RefusedLogIn.objects.count() == 100, "nobody fills the disk with forged answers"
 
 
 def test_who_is_switched_off_here_stays_out(hospital: Hospital) -> None:
