@@ -22,6 +22,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ris.settings")
 http = get_asgi_application()
 
 from interfaces.dicom.workitems.live import websocket_urlpatterns as workitem_sockets  # noqa: E402
+from interfaces.fhir.cast.live import websocket_urlpatterns as cast_sockets  # noqa: E402
 from interfaces.fhir.subscriptions.live import websocket_urlpatterns as notification_sockets  # noqa: E402
 from reporting.dictation.live import websocket_urlpatterns as dictation_sockets  # noqa: E402
 from worklist.live.consumers import websocket_urlpatterns  # noqa: E402  (models are there only now)
@@ -61,6 +62,6 @@ nowhere = re_path(r"", _Nowhere.as_asgi())
 
 
 pages: Any = SameOrigin(AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, *dictation_sockets, nowhere])))
-programs: list[Any] = [*notification_sockets, *workitem_sockets]
+programs: list[Any] = [*notification_sockets, *workitem_sockets, *cast_sockets]
 """Sockets that read no cookie: programs open them, from wherever they are, and say by a token who they are."""
 application = ProtocolTypeRouter({"http": http, "websocket": URLRouter([*programs, re_path(r"", pages)])})

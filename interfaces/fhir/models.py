@@ -1,4 +1,4 @@
-"""Subscriptions and their notifications: all that FHIR keeps; every other resource is made of rows of the house."""
+"""Subscriptions with their notifications, and sessions of FHIRcast: all that FHIR keeps; the rest is the house's."""
 
 from __future__ import annotations
 
@@ -78,3 +78,49 @@ class Notification(Owed):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number or ''} of {self.subscription_id}"
+
+
+class CastSession(models.Model):
+    """The shared context of one user (FHIRcast): what is open at their desk, its version, and what was shared in it."""
+
+    topic = models.CharField(max_length=64, unique=True, help_text="hub.topic: cannot be guessed.")
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cast_session")
+    anchor = models.CharField(max_length=32, blank=True, help_text="Resource type that is open; empty: nothing is.")
+    context = models.JSONField(default=list)
+    content = models.JSONField(default=dict, help_text="Shared resources by Type/id; forgotten when the anchor closes.")
+    version_id = models.CharField(max_length=40, blank=True)
+    item_id = models.BigIntegerField(null=True, help_text="The reading item whose report is open, where it is ours.")
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Context of {self.user_id}"
+
+
+class CastSubscription(models.Model):
+    """An application at the desk: which events of a session it hears at its own websocket, and until when."""
+
+    session = models.ForeignKey(CastSession, on_delete=models.CASCADE, related_name="subscriptions")
+    endpoint = models.CharField(max_length=64, unique=True, help_text="Part of the websocket's address; not guessable.")
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=80, blank=True, help_text="subscriber.name")
+    events = models.JSONField(default=list, help_text="Lower case.")
+    until = models.DateTimeField(help_text="End of the lease.")
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.session_id}"
+
+
+class CastEvent(models.Model):
+    """An event of a session on its way to the applications. Of one session, ids grow in the order of commits."""
+
+    session = models.ForeignKey(CastSession, on_delete=models.CASCADE, related_name="events")
+    name = models.CharField(max_length=64, help_text="Lower case.")
+    body = models.JSONField()
+    not_to = models.CharField(max_length=64, blank=True, help_text="Endpoint that it is about, and is not told.")
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["session", "id"], name="cast_event_of_session")]
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.session_id}"

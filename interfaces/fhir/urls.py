@@ -7,6 +7,7 @@ import re
 from django.urls import URLPattern, path, re_path
 
 from . import api, api_writes
+from .cast import api as cast
 from .registry import TYPES
 from .resource_type import ResourceType
 from .subscriptions import api as operations
@@ -44,6 +45,11 @@ urlpatterns = [
     path("subscriptions/<int:subscription_id>/", subscriptions.subscription, name="subscription"),
     path("subscriptions/<int:subscription_id>/request/", subscriptions.request_anew, name="subscription-request"),
     path("subscriptions/<int:subscription_id>/off/", subscriptions.end, name="subscription-off"),
+    path(".well-known/fhircast-configuration", cast.show_configuration),
+    path("fhircast/", cast.hub, name="fhircast"),
+    path("fhircast/.well-known/fhircast-configuration", cast.show_configuration),
+    path("fhircast/session", cast.show_session),
+    path("fhircast/<str:topic>", cast.topic),
     re_path(r"^fhir/R4/.*$", api.serve_elsewhere),
 ]
 api_patterns: list[URLPattern] = []
