@@ -8,6 +8,8 @@ from django.urls import URLPattern, path, re_path
 
 from . import api, api_writes
 from .cast import api as cast
+from .iid.api import LinkView
+from .iid.pages import follow_link
 from .registry import TYPES
 from .resource_type import ResourceType
 from .subscriptions import api as operations
@@ -50,6 +52,7 @@ urlpatterns = [
     path("fhircast/.well-known/fhircast-configuration", cast.show_configuration),
     path("fhircast/session", cast.show_session),
     path("fhircast/<str:topic>", cast.topic),
+    path("iid/<str:token>/", follow_link, name="iid"),
     re_path(r"^fhir/R4/.*$", api.serve_elsewhere),
 ]
-api_patterns: list[URLPattern] = []
+api_patterns: list[URLPattern] = [path("iid/", LinkView.as_view(), name="iid-link")]

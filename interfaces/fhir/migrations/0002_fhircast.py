@@ -6,52 +6,98 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('fhir', '0001_subscriptions'),
-        ('people', '0006_identity_providers'),
+        ("fhir", "0001_subscriptions"),
+        ("people", "0006_identity_providers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CastSession',
+            name="CastSession",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('topic', models.CharField(help_text='hub.topic: cannot be guessed.', max_length=64, unique=True)),
-                ('anchor', models.CharField(blank=True, help_text='Resource type that is open; empty: nothing is.', max_length=32)),
-                ('context', models.JSONField(default=list)),
-                ('content', models.JSONField(default=dict, help_text='Shared resources by Type/id; forgotten when the anchor closes.')),
-                ('version_id', models.CharField(blank=True, max_length=40)),
-                ('item_id', models.BigIntegerField(help_text='The reading item whose report is open, where it is ours.', null=True)),
-                ('changed_at', models.DateTimeField()),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='cast_session', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("topic", models.CharField(help_text="hub.topic: cannot be guessed.", max_length=64, unique=True)),
+                (
+                    "anchor",
+                    models.CharField(
+                        blank=True, help_text="Resource type that is open; empty: nothing is.", max_length=32
+                    ),
+                ),
+                ("context", models.JSONField(default=list)),
+                (
+                    "content",
+                    models.JSONField(
+                        default=dict, help_text="Shared resources by Type/id; forgotten when the anchor closes."
+                    ),
+                ),
+                ("version_id", models.CharField(blank=True, max_length=40)),
+                (
+                    "item_id",
+                    models.BigIntegerField(
+                        help_text="The reading item whose report is open, where it is ours.", null=True
+                    ),
+                ),
+                ("changed_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="cast_session",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CastSubscription',
+            name="CastSubscription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('endpoint', models.CharField(help_text="Part of the websocket's address; not guessable.", max_length=64, unique=True)),
-                ('name', models.CharField(blank=True, help_text='subscriber.name', max_length=80)),
-                ('events', models.JSONField(default=list, help_text='Lower case.')),
-                ('until', models.DateTimeField(help_text='End of the lease.')),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='subscriptions', to='fhir.castsession')),
-                ('token', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='people.apitoken')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "endpoint",
+                    models.CharField(
+                        help_text="Part of the websocket's address; not guessable.", max_length=64, unique=True
+                    ),
+                ),
+                ("name", models.CharField(blank=True, help_text="subscriber.name", max_length=80)),
+                ("events", models.JSONField(default=list, help_text="Lower case.")),
+                ("until", models.DateTimeField(help_text="End of the lease.")),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="subscriptions", to="fhir.castsession"
+                    ),
+                ),
+                (
+                    "token",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="people.apitoken"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CastEvent',
+            name="CastEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='Lower case.', max_length=64)),
-                ('body', models.JSONField()),
-                ('not_to', models.CharField(blank=True, help_text='Endpoint that it is about, and is not told.', max_length=64)),
-                ('at', models.DateTimeField()),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='fhir.castsession')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(help_text="Lower case.", max_length=64)),
+                ("body", models.JSONField()),
+                (
+                    "not_to",
+                    models.CharField(
+                        blank=True, help_text="Endpoint that it is about, and is not told.", max_length=64
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="events", to="fhir.castsession"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['session', 'id'], name='cast_event_of_session')],
+                "indexes": [models.Index(fields=["session", "id"], name="cast_event_of_session")],
             },
         ),
     ]
