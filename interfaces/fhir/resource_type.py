@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from django.db.models import Model, QuerySet
 
 from interfaces.dicom.models import Archive
+from ris.kernel.db.statements import PreparedQuery
 from ris.patients.models import AssigningAuthority
 from ris.people.models import User
 
@@ -19,6 +20,9 @@ from .search.changes import Changes
 from .search.parameters import SearchParameter, id_parameter
 
 V = TypeVar("V")
+_AUTHORITIES = PreparedQuery(
+    lambda kind, none: AssigningAuthority.objects.filter(universal_id_type=kind).exclude(universal_id=none)
+)
 
 
 class Page:
@@ -44,8 +48,7 @@ class Page:
     @cached_property
     def authorities(self) -> dict[str, str]:
         """Assigning authority → the URI of its OID, of those that have one."""
-        rows = AssigningAuthority.objects.filter(universal_id_type="ISO").exclude(universal_id="")
-        return {name: f"urn:oid:{oid}" for name, oid in rows.values_list("name", "universal_id")}
+        return {row.name: f"urn:oid:{row.universal_id}" for row in _AUTHORITIES.all("ISO", "")}
 
     @cached_property
     def archives(self) -> list[Archive]:

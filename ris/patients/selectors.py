@@ -16,7 +16,7 @@ from ris.kernel.errors import NotFound
 from ris.kernel.values import read_reason, read_words
 from ris.people.models import User
 from ris.people.roles import Can
-from ris.people.selectors import sites_for
+from ris.people.selectors import site_ids_for, sites_for
 
 from .intents import names_a_person, series_of
 from .matching import fold
@@ -47,7 +47,7 @@ def visible_patients(viewer: User) -> QuerySet[Patient]:
     """Living patients who were ever at a site of the viewer's, and those whom no site knows yet."""
     sites = sites_for(viewer, Can.SEE_ORDERS)
     living = Patient.objects.filter(merged_into=None)
-    if not sites.exists():
+    if not site_ids_for(viewer, Can.SEE_ORDERS):
         return living.none()
     at_sites = Q(visits__site__in=sites) | Q(orders__site__in=sites)
     nowhere = Q(visits__isnull=True, orders__isnull=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from guardian.shortcuts import get_objects_for_user
 
 from ris.catalog.models import Site
+from ris.kernel.db.statements import PreparedQuery
 from ris.kernel.errors import Forbidden, NotFound
 
-from .models import ApiToken, SiteUserPermission, User
+from .models import ApiToken, Group, SiteGroupPermission, SiteUserPermission, User
 from .roles import ROLES, Can, Limits, Role
 
 WORK_AT = "catalog.work_at"
@@ -93,7 +94,7 @@ def role_names_of(user: User) -> frozenset[str]:
     answers = _answers.get()
     if answers is not None and user.pk in answers.role_names:
         return answers.role_names[user.pk]
-    names = frozenset(user.groups.values_list("name", flat=True))
+    names = frozenset(group.name for group in _GROUPS.all(user.pk))
     if answers is not None:
         answers.role_names[user.pk] = names
     return names
@@ -147,10 +148,30 @@ def sites_of(user: User) -> tuple[Site, ...]:
     key = (user.pk, user.limits)
     if answers is not None and key in answers.sites:
         return answers.sites[key]
-    sites = tuple(_sites_granted_to(user).order_by("code"))
+    sites = tuple(_sites_granted_to(user).order_by("code")) if user.is_superuser else _sites_by_grants(user)
     if answers is not None:
         answers.sites[key] = sites  # the same for each ``can``: sites are granted to people, not to roles
     return sites
+
+
+def _sites_by_grants(user: User) -> tuple[Site, ...]:
+    """As :func:`_sites_granted_to`, for somebody who is no superuser, by a statement whose text is built once."""
+    codename = WORK_AT.rpartition(".")[2]
+    only = user.limits.site_ids if user.limits is not None else None
+    sites = _SITES.all(codename, user.pk, user.pk, codename)
+    return tuple(site for site in sites if only is None or site.pk in only)
+
+
+def _granted(codename: str, user_id: int, member_id: int, same_codename: str) -> QuerySet[Site]:
+    """Sites granted to a user, or to a role of theirs. The values stand in the order of the statement's parameters."""
+    own = SiteUserPermission.objects.filter(permission__codename=codename, user=user_id)
+    by_role = SiteGroupPermission.objects.filter(group__user=member_id, permission__codename=same_codename)
+    fits = Q(pk__in=own.values("content_object")) | Q(pk__in=by_role.values("content_object"))
+    return Site.objects.filter(fits).order_by("code")
+
+
+_SITES = PreparedQuery(_granted)
+_GROUPS = PreparedQuery(lambda user_id: Group.objects.filter(user=user_id))
 
 
 def _sites_granted_to(user: User | AnonymousUser) -> QuerySet[Site]:
