@@ -52,7 +52,7 @@ urlpatterns = [
     path("fhircast/.well-known/fhircast-configuration", cast.show_configuration),
     path("fhircast/session", cast.show_session),
     path("fhircast/<str:topic>", cast.topic),
-    path("iid/<str:token>/", follow_link, name="iid"),
+    path("iid/<str:link>/", follow_link, name="iid"),
     re_path(r"^fhir/R4/.*$", api.serve_elsewhere),
 ]
 api_patterns: list[URLPattern] = [path("iid/", LinkView.as_view(), name="iid-link")]

@@ -16,7 +16,8 @@ from django.test import Client
 from django.urls import resolve
 from rest_framework.serializers import Serializer
 
-from interfaces.dicom.models import ReportSend
+from interfaces.dicom.models import ReportSend, Workitem, WorkitemSubscription
+from interfaces.fhir.models import CastSession
 from interfaces.hl7.models import BackFill, Destination, InboundMessage, MapEntry, OutboundMessage, Peer, ReplayJob
 from interfaces.hl7.operations.message_filter import MessageFilter
 from reporting.models import (
@@ -51,6 +52,7 @@ MODELS: dict[str, type[Model]] = {
     "template_id": ReportTemplate, "macro_id": Macro, "told_id": CriticalMessage,
     "token": CriticalMessage, "follow_up_id": FollowUp, "match_id": FollowUpMatch,
     "review_id": PeerReview,
+    "uid": Workitem, "aet": WorkitemSubscription, "topic": CastSession, "link": CastSession,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""
 

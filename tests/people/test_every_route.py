@@ -21,7 +21,16 @@ from worklist.models import ReadingItem
 from worklist.services import claim
 
 CANARY = "ZZCANARY"
-OPEN_TO_ALL = ("login/", "lock/state/", "api/docs/", "api/schema/", "healthz", "fhir/R4/metadata")
+OPEN_TO_ALL = (
+    "login/",
+    "lock/state/",
+    "api/docs/",
+    "api/schema/",
+    "healthz",
+    "fhir/R4/metadata",
+    ".well-known/fhircast-configuration",
+    "fhircast/.well-known/",
+)
 """What somebody who has not logged in may be shown."""
 
 BODY = {"reason": "curious", "revision": 1, "text": "curious", "findings": "x", "until": "2026-03-10T13:00:00Z"}

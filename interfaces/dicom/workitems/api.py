@@ -55,6 +55,8 @@ def ups_call(view: View) -> View:
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
+            if any("\x00" in value for value in kwargs.values()):
+                raise NotFound("There is no such workitem.", at="uid")
             known = TokenAuthentication().authenticate(request)  # type: ignore[arg-type]  # it reads the headers alone
             if known:
                 request.user = known[0]

@@ -13,6 +13,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from ris.kernel.errors import Invalid
+from ris.kernel.values import is_storable
 
 Json = dict[str, Any]
 
@@ -47,8 +48,8 @@ def read_dataset(raw: bytes) -> Json:
         body = body[0]
     if not isinstance(body, dict) or not all(_TAG.fullmatch(tag.upper()) for tag in body):
         raise Invalid("One dataset in the DICOM JSON model is wanted: an array of one object.", at="body")
-    if "\\u0000" in json.dumps(body):
-        raise Invalid("NUL characters are not allowed. Take them out.", at="body")
+    if not is_storable(body):
+        raise Invalid("NUL characters and halves of surrogate pairs are not allowed. Take them out.", at="body")
     try:
         Dataset.from_json(body)
     except Exception:  # whatever pydicom makes of it

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from ris.kernel.clock import now
-from ris.kernel.errors import Forbidden, Invalid, Refusal
-from ris.kernel.values import read_number
+from ris.kernel.errors import Forbidden, Invalid, NotFound, Refusal
+from ris.kernel.values import is_storable, read_number
 from ris.people.http import actor_of, user_of
 
 from ..api import log_in
@@ -36,6 +36,8 @@ def cast_call(*methods: str) -> Callable[[View], View]:
                 if request.method == "OPTIONS" or request.method not in methods:
                     return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
                 log_in(request)
+                if any("\x00" in value for value in kwargs.values()):
+                    raise NotFound("There is no such topic.", at="hub.topic")
                 return view(request, *args, **kwargs)
             except Refusal as refusal:
                 headers = refusal.headers if isinstance(refusal, HttpRefusal) else {}
@@ -114,8 +116,8 @@ def _change(request: HttpRequest, topic: str) -> HttpResponse:
         message = json.loads(request.body)
     except (ValueError, RecursionError):
         raise Invalid("The body is no JSON that can be read.", at="body") from None
-    if not isinstance(message, dict) or "\\u0000" in json.dumps(message):
-        raise Invalid("An object with timestamp, id and event is wanted.", at="body")
+    if not isinstance(message, dict) or not is_storable(message):
+        raise Invalid("An object with timestamp, id and event is wanted, of texts without NUL characters.", at="body")
     if topic and isinstance(message.get("event"), dict):
         message["event"].setdefault("hub.topic", topic)
     session = take_event(message, user=user_of(request), actor=actor_of(request), at=now())

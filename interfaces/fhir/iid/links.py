@@ -79,13 +79,13 @@ def visible_exams(viewer: User) -> QuerySet[RequestedProcedure]:
 
 
 def address_of(token: str, viewer: User) -> str:
-    """Where a link leads whoever opens it. Raises Invalid for one that is not ours or too old, NotFound."""
+    """Where a link leads whoever opens it. Raises Invalid for one that is too old, NotFound."""
     try:
         kind, pk, show = signing.loads(token, salt=SALT, max_age=LASTS)
     except signing.SignatureExpired:
         raise Invalid("This link is too old. Open it again from the system that it came from.") from None
     except (signing.BadSignature, ValueError):
-        raise Invalid("This is no link of ours.") from None
+        raise NotFound("This is no link of ours.") from None
     if kind == "patient":
         return _patient_address(int(pk), viewer)
     if not visible_exams(viewer).filter(pk=pk).exists():

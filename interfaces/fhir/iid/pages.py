@@ -14,8 +14,8 @@ from .links import address_of
 
 @require_safe
 @page()
-def follow_link(request: HttpRequest, token: str) -> HttpResponse:
+def follow_link(request: HttpRequest, link: str) -> HttpResponse:
     """Lead on to the result, the images or the patient. Who is not signed in signs in first."""
-    address = address_of(token, user_of(request))
+    address = address_of(link, user_of(request))
     record(actor_of(request), "iid.open", user_of(request), at=now())
     return go(request, address)

@@ -6,6 +6,7 @@ refusal with the field's name and not an error of ours.
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from datetime import date, datetime
@@ -102,6 +103,16 @@ MOST_REASON = 250
 """Characters that the audit keeps, and every other column of a reason."""
 MOST_WORDS = 12
 """Each is a condition of its own, so their number bounds what a database has to do."""
+
+
+def is_storable(value: object) -> bool:
+    """Whether both databases keep a value of JSON: no NUL, no half of a surrogate pair, no NaN."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError:
+        return False
+    return "\\u0000" not in text
 
 
 def read_words(text: str, *, at: str) -> list[str]:

@@ -198,6 +198,8 @@ def test_a_topic_is_its_users_alone_and_what_the_hub_does_not_know_is_refused() 
     assert desk.subscribe("Patient-open", **{"hub.channel.type": "webhook"}).status_code == 400
     assert desk.say("Patient-open", []).status_code == 400
     assert desk.say("DiagnosticReport-update", [report("1"), updates()], "x").status_code == 409  # none is open
+    for odd in ("\x00", "\ud800", float("nan")):
+        assert desk.say("Patient-open", [{"key": "patient", "note": odd, **patient()[0]}]).status_code == 400
     assert Client().get(f"/fhircast/{desk.topic}").status_code == 401
     said = Client().get("/fhircast/.well-known/fhircast-configuration").json()
     assert said["websocketSupport"] is True and "DiagnosticReport-update" in said["eventsSupported"]

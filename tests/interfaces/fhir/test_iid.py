@@ -61,7 +61,7 @@ def test_nobody_else_is_led_anywhere_and_nobody_after_five_minutes(monkeypatch: 
     token = issue_token(far, label="far", actor=TESTER, at=NOON)
     link(Client(headers={"Authorization": f"Bearer {token}"}), 404, accession=order.accession)
     link(Client(), 401, accession=order.accession)
-    assert led_to(far, "/iid/forged/")[0] == 400
+    assert led_to(far, "/iid/forged/")[0] == 404
     reader = make_reader()
     assert led_to(reader, where)[0] == 302
     later = signing.time.time() + timedelta(minutes=6).total_seconds()  # type: ignore[attr-defined]
