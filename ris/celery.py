@@ -59,6 +59,7 @@ EVERY = {
     "interfaces.dicom.tasks.end_overdue_work": 10.0,
     "interfaces.fhir.tasks.send_notifications": 5.0,
     "interfaces.fhir.tasks.keep_subscriptions": 5.0,
+    "interfaces.fhir.tasks.forget": 3600.0,
     "ris.patients.tasks.compare_patients": 15.0,
     "reporting.tasks.open_due_releases": 30.0,
     "worklist.tasks.sweep": 15.0,

@@ -11,7 +11,7 @@ from .mpps import forwarding
 from .mwl import query_log
 from .prefetch import worker
 from .reports import sender
-from .workitems import orchestration
+from .workitems import orchestration, subscription
 
 
 @shared_task(ignore_result=True)
@@ -42,9 +42,10 @@ def prefetch() -> None:
 
 @shared_task(ignore_result=True)
 def forget() -> None:
-    """Called every hour: delete kept queries, rejections and notified objects that are old."""
+    """Called every hour: delete kept queries, rejections, notified objects and events of workitems that are old."""
     query_log.delete_old(at=now())
     ian_scp.delete_old_instances(at=now())
+    subscription.delete_old_events(at=now())
 
 
 @shared_task(ignore_result=True)

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from ris.kernel.clock import now
 
+from .cast.services import delete_ended_subscriptions
 from .subscriptions import queue, sender
 
 
@@ -20,3 +21,10 @@ def keep_subscriptions() -> None:
     """Called every few seconds: heartbeats, and subscriptions that are over."""
     queue.end_what_is_over(at=now())
     queue.owe_heartbeats(at=now())
+
+
+@shared_task(ignore_result=True)
+def forget() -> None:
+    """Called every hour: delete notifications of a week ago, and subscriptions of FHIRcast that are over."""
+    queue.delete_old_notifications(at=now())
+    delete_ended_subscriptions(at=now())

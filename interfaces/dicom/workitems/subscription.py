@@ -135,3 +135,8 @@ def message_of(event: WorkitemEvent) -> Json:
         "00001002": attribute("US", event.event_type),
         **event.body,
     }
+
+
+def delete_old_events(*, at: datetime) -> None:
+    """Forget what AEs were told a day ago."""
+    WorkitemEvent.objects.filter(at__lt=at - KEPT_FOR).delete()

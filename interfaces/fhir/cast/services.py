@@ -161,3 +161,9 @@ def standing_subscription(endpoint: str, *, at: datetime) -> CastSubscription | 
     if found is None or user_of_token(found.token, at=at) is None:
         return None
     return found
+
+
+def delete_ended_subscriptions(*, at: datetime) -> None:
+    """Forget subscriptions whose lease ended an hour ago, and events that are older than that."""
+    CastSubscription.objects.filter(until__lt=at - KEPT_FOR).delete()
+    CastEvent.objects.filter(at__lt=at - KEPT_FOR).delete()

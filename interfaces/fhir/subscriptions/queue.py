@@ -145,15 +145,19 @@ def owe_heartbeats(*, at: datetime) -> int:
 
 
 def end_what_is_over(*, at: datetime) -> int:
-    """Switch off subscriptions whose end has come or whose token no longer counts; forget old notifications."""
+    """Switch off subscriptions whose end has come or whose token no longer counts; return how many."""
     ended = 0
     for row in Subscription.objects.filter(state__in=states.STANDING).select_related("token__user"):
         if why := _why_over(row, at):
             ended += Subscription.objects.filter(pk=row.pk).take_all(states.SWITCH_OFF, error=why)
             Notification.objects.filter(subscription=row).take_all(states.SKIP)
             clear_alarm(QUEUE.alarm, alarm_subject(row), at=at)
-    Notification.objects.filter(created_at__lt=at - KEPT_FOR).exclude(state=states.OWED).delete()
     return ended
+
+
+def delete_old_notifications(*, at: datetime) -> None:
+    """Forget what was told a week ago and is owed no more."""
+    Notification.objects.filter(created_at__lt=at - KEPT_FOR).exclude(state=states.OWED).delete()
 
 
 def _why_over(row: Subscription, at: datetime) -> str:

@@ -12,7 +12,7 @@ import pytest
 from django.conf import LazySettings
 
 from interfaces.fhir.models import Notification, Subscription
-from interfaces.fhir.subscriptions.queue import end_what_is_over, owe_heartbeats
+from interfaces.fhir.subscriptions.queue import delete_old_notifications, end_what_is_over, owe_heartbeats
 from interfaces.fhir.subscriptions.sender import send_due
 from interfaces.fhir.subscriptions.topics import CANONICAL
 from reporting import services as reporting
@@ -203,6 +203,10 @@ def test_silence_is_broken_by_heartbeats_and_a_revoked_token_hears_no_more(hook:
     assert len(Hook.heard) == 2
     row = Subscription.objects.get(pk=pk)
     assert (row.state, row.error) == ("off", "Its token is revoked or over.")
+    delete_old_notifications(at=now() + timedelta(days=6))
+    assert row.notifications.count() == 2
+    delete_old_notifications(at=now() + timedelta(days=8))
+    assert not row.notifications.exists()
 
 
 @pytest.mark.parametrize(
