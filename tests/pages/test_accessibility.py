@@ -20,13 +20,13 @@ SCREENS = {
     "radiologist": ["/reading/?list=all", "/reading/?list=parked", "/reading/{held}/", "/results/", "/profile/"],
     "lead": [
         "/reading/{item}/", "/reading/{item}/explain/", "/coordinator/", "/results/undelivered/", "/coverage/",
-        "/roster/", "/roster/new/", "/roster/1/", "/rules/", "/rules/draft/", "/prefetch/",
+        "/roster/", "/roster/new/", "/roster/1/", "/rules/", "/rules/draft/", "/prefetch/", "/workitems/",
     ],
     "tech": ["/board/", "/board/1/explain/", "/orders/", "/orders/1/", "/devices/", "/devices/1/"],
     "scheduler": ["/orders/new/", "/orders/new/for/1/", "/patients/1/", "/exceptions/"],
     "analyst": [
         "/messages/", "/messages/?way=out", "/messages/in/1/", "/messages/in/1/edit/", "/messages/peers/",
-        "/messages/peers/1/", "/messages/replays/", "/messages/to/1/", "/reports-out/", "/alarms/",
+        "/messages/peers/1/", "/messages/replays/", "/messages/to/1/", "/reports-out/", "/alarms/", "/subscriptions/",
     ],
 }  # fmt: skip
 
