@@ -10,8 +10,10 @@ from .models import AssigningAuthority, AuthorityAlias, Identifier, Visit
 IDENTIFIERS = PreparedQuery(
     lambda *values: Identifier.objects.filter(value__in=values), related=("patient", "patient__merged_into")
 )
-# Which authority is meant by this name (PID-3.4.1)?
-ALIAS = PreparedQuery(lambda alias: AuthorityAlias.objects.filter(alias=alias)[:1], related=("authority",), steady=True)
+# Which authority is meant by this name (PID-3.4.1)? Aliases are people's to add, on a page.
+ALIAS = PreparedQuery(
+    lambda alias: AuthorityAlias.objects.filter(alias=alias)[:1], related=("authority",), steady=True, none_added=True
+)
 # Which authority has this OID (PID-3.4.2)?
 AUTHORITY_BY_OID = PreparedQuery(
     lambda universal_id: AssigningAuthority.objects.filter(universal_id=universal_id)[:1], steady=True

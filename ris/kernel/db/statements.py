@@ -26,13 +26,19 @@ class PreparedQuery(Generic[M]):
     ``lambda *codes: …code__in=codes`` is one statement for each number of codes. Where a value is None, a list, or no
     plain parameter, the ORM runs the queryset. No patterns (``contains``, ``iexact``): they change their value.
     ``related``: foreign keys whose rows are read along, an outer one before its inner (``patient``,
-    ``patient__merged_into``). ``steady``: pieces of one batch do not change these rows, and read them once.
+    ``patient__merged_into``). ``steady``: pieces of one batch do not change these rows, and read them once;
+    ``none_added``: nor do they add any, so that none is an answer too.
     """
 
     def __init__(
-        self, rows: Callable[..., models.QuerySet[M]], *, related: Sequence[str] = (), steady: bool = False
+        self,
+        rows: Callable[..., models.QuerySet[M]],
+        *,
+        related: Sequence[str] = (),
+        steady: bool = False,
+        none_added: bool = False,
     ) -> None:
-        self._rows, self._related, self._steady = rows, related, steady
+        self._rows, self._related, self._steady, self._none_added = rows, related, steady, none_added
         self._selects: dict[int, _Select] = {}
 
     def all(self, *values: Any) -> list[M]:
@@ -40,8 +46,9 @@ class PreparedQuery(Generic[M]):
         batch = current_batch() if self._steady else None
         if batch is None:
             return self._ask(values)
-        rows = batch.known.get((self, values)) or self._ask(values)
-        if rows:  # what is missing may be written by a later piece of the batch
+        known: list[M] | None = batch.known.get((self, values))
+        rows = self._ask(values) if known is None else known
+        if rows or self._none_added:  # what is missing may be written by a later piece of the batch
             batch.known[self, values] = rows
         return rows
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
 
 from .prepared import ask
 
@@ -81,6 +81,16 @@ def open_batch() -> Iterator[None]:
 def current_batch() -> Batch | None:
     """The batch that this work is a piece of; None where it is alone in its transaction."""
     return _current.get()
+
+
+@contextmanager
+def all_or_none() -> Iterator[None]:
+    """``transaction.atomic``, but that a piece of a batch needs no savepoint within its own.
+
+    Who catches its refusal inside a batch, and goes on, needs an ``atomic`` of their own around it.
+    """
+    with transaction.atomic(savepoint=current_batch() is None):
+        yield
 
 
 def defer(work: Callable[[list[T]], object], item: T) -> None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from ris.audit.services import Actor, record
 from ris.catalog.models import Device
 from ris.kernel.db.columns import check_values
 from ris.kernel.db.statements import insert, update
-from ris.kernel.db.transactions import lock_name
+from ris.kernel.db.transactions import all_or_none, lock_name
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.kernel.events import emit
 from ris.kernel.values import new_uid
@@ -44,7 +42,7 @@ DEFAULT_MODALITY = "OT"
 _SUFFIXES = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
-@transaction.atomic
+@all_or_none()
 def place_order(intent: OrderIntent, *, actor: Actor, at: datetime) -> Order:
     """Take an order in; it is on the modality worklist when this transaction has committed.
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from ris.audit.services import Actor, record
 from ris.kernel.db.columns import check_values
 from ris.kernel.db.statements import insert, insert_all, save
-from ris.kernel.db.transactions import lock_name
+from ris.kernel.db.transactions import all_or_none, lock_name
 from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.events import emit
 
@@ -27,7 +27,7 @@ MOST_NAME = 64
 """Characters of an authority's name in the database."""
 
 
-@transaction.atomic
+@all_or_none()
 def resolve_patient(
     intent: PatientIntent,
     *,

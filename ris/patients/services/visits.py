@@ -10,7 +10,7 @@ from django.db.models import F
 
 from ris.audit.services import Actor, record
 from ris.kernel.db.statements import save
-from ris.kernel.db.transactions import lock_name
+from ris.kernel.db.transactions import all_or_none, lock_name
 from ris.kernel.errors import Conflict
 from ris.kernel.events import emit
 
@@ -21,7 +21,7 @@ from ..prepared_queries import VISIT
 from ..selectors import separation
 
 
-@transaction.atomic
+@all_or_none()
 def record_visit(patient_id: int, intent: VisitIntent, *, actor: Actor, at: datetime) -> Visit:
     """The visit of that number, created or brought up to date. Each field is written by the latest said.
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from interfaces.hl7 import states as hl7_states
 from interfaces.hl7.models import InboundMessage, OrderTrail
 from ris.kernel.db.statements import save
-from ris.kernel.db.transactions import lock_name
+from ris.kernel.db.transactions import all_or_none, lock_name
 from ris.kernel.errors import Conflict, Invalid
 from ris.orders import states as order_states
 from ris.orders.models import Order
@@ -110,7 +108,7 @@ def picture_of(trail: OrderTrail) -> Picture:
     return fold(map(from_json, trail.said))
 
 
-@transaction.atomic
+@all_or_none()
 def add_to_history(
     trail: OrderTrail, statement: Statement, *, patient: Patient, visit: Visit | None, incoming: Incoming
 ) -> None:
