@@ -8,7 +8,7 @@ from django.urls import URLPattern, path, re_path
 
 from . import api, api_writes
 from .cast import api as cast
-from .iid.api import LinkView
+from .iid.api import ImageDisplayView
 from .iid.pages import follow_link
 from .registry import TYPES
 from .resource_type import ResourceType
@@ -55,4 +55,4 @@ urlpatterns = [
     path("iid/<str:link>/", follow_link, name="iid"),
     re_path(r"^fhir/R4/.*$", api.serve_elsewhere),
 ]
-api_patterns: list[URLPattern] = [path("iid/", LinkView.as_view(), name="iid-link")]
+api_patterns: list[URLPattern] = [path("iid/", ImageDisplayView.as_view(), name="iid-link")]

@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden, Invalid, NotFound, Refusal
 from ris.kernel.values import is_storable, read_number
@@ -19,7 +20,7 @@ from ..api import log_in
 from ..refusals import HttpRefusal, status_of
 from . import services
 from .context import EVENTS
-from .desk import take_event
+from .desk import known_patient, take_event
 
 View = Callable[..., HttpResponse]
 MOST_BYTES = 1_000_000
@@ -105,7 +106,10 @@ def topic(request: HttpRequest, topic: str) -> HttpResponse:
     """``GET hub.url/topic``: what is open; ``POST``: a change of it."""
     if request.method == "POST":
         return _change(request, topic)
-    return JsonResponse(services.current_context(services.session_for(topic, user_of(request))))
+    session = services.session_for(topic, user_of(request))
+    patient_id = known_patient(session.context, user_of(request))
+    record(actor_of(request), "fhircast.read", session, patient_id=patient_id, at=now())
+    return JsonResponse(services.current_context(session))
 
 
 def _change(request: HttpRequest, topic: str) -> HttpResponse:

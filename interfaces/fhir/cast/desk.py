@@ -45,6 +45,8 @@ def open_report(item_id: int, reader_id: int, *, at: datetime) -> bool:
         return False
     name = "DiagnosticReport-open"
     change_context(session.pk, name.lower(), name, entries, "", at=at, item_id=item_id)
+    actor = Actor.of_user(session.user, "system")
+    record(actor, "fhircast.open", session, patient_id=procedure.order.patient_id, at=at, item=item_id)
     return True
 
 
@@ -87,14 +89,14 @@ def take_event(message: Json, *, user: User, actor: Actor, at: datetime) -> Cast
     version_id = str(event.get("context.versionId", ""))
     changed = change_context(session.pk, name, str(event["hub.event"]), entries, version_id, at=at,
                              event_id=str(message.get("id") or ""))  # fmt: skip
-    record(actor, f"fhircast.{name}"[:48], session, patient_id=_known_patient(entries, user), at=at)
+    record(actor, f"fhircast.{name}"[:48], session, patient_id=known_patient(entries, user), at=at)
     if changed.item_id is not None and extend_lease(changed.item_id, reader=user, at=at):
         for resource in _observations(entries):
             _offer(changed.item_id, resource, actor, at)
     return changed
 
 
-def _known_patient(entries: list[Json], user: User) -> int | None:
+def known_patient(entries: list[Json], user: User) -> int | None:
     """The patient of a context, if it is one of ours whom the user may see; a viewer may know others."""
     pk = id_or_none(str(resource_of(entries, "patient").get("id", "")))
     return pk if pk and visible_patients(user).filter(pk=pk).exists() else None

@@ -20,7 +20,7 @@ from ris.people.http import actor_of, user_of
 from .links import IMAGES, LASTS, RESULT, Wanted, sign_link
 
 
-class LinkForm(serializers.Serializer[Any]):
+class ImageDisplayForm(serializers.Serializer[Any]):
     """What is to be opened: one of patient, accession number, study."""
 
     patient_id = serializers.CharField(max_length=64, required=False, default="", help_text="(0010,0020)")
@@ -30,26 +30,26 @@ class LinkForm(serializers.Serializer[Any]):
     show = serializers.ChoiceField([RESULT, IMAGES], required=False, default=RESULT)
 
 
-class LinkSerializer(serializers.Serializer[Any]):
+class ImageDisplaySerializer(serializers.Serializer[Any]):
     """A link, and until when it can be opened."""
 
     url = serializers.URLField()
     expires_at = serializers.DateTimeField()
 
 
-class LinkView(APIView):
+class ImageDisplayView(APIView):
     """``POST /api/iid/``: a link that opens a result or images (IHE RAD-106)."""
 
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request=LinkForm, responses={201: LinkSerializer})
+    @extend_schema(request=ImageDisplayForm, responses={201: ImageDisplaySerializer})
     def post(self, request: Request) -> Response:
         """A link that whoever may see it can open within five minutes. 404 where the caller sees no such exam."""
-        form = LinkForm(data=request.data)
+        form = ImageDisplayForm(data=request.data)
         form.is_valid(raise_exception=True)
         token = sign_link(Wanted(**form.validated_data), user_of(request))
         at = now()
         record(actor_of(request), "iid.link", user_of(request), at=at, show=form.validated_data["show"])
         url = settings.RIS.url.rstrip("/") + reverse("fhir:iid", args=[token])
-        said = LinkSerializer({"url": url, "expires_at": at + LASTS}).data
+        said = ImageDisplaySerializer({"url": url, "expires_at": at + LASTS}).data
         return Response(said, status=status.HTTP_201_CREATED)

@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 
 from ris.asgi import application
+from ris.audit.models import AuditEvent
 from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.kernel.relay import deliver_owed
@@ -141,6 +142,8 @@ def test_content_is_shared_under_version_ids_and_an_observation_can_be_inserted(
     item = claimed(reader)
     ReadingItem.objects.update(lease_until=now() + timedelta(seconds=30))
     current = desk.current()
+    told = AuditEvent.objects.filter(action__in=("fhircast.open", "fhircast.read"))
+    assert list(told.values_list("patient", flat=True)) == [item.procedure.order.patient_id] * 2
     pk = str(item.report.pk)
     assert current["context.type"] == "DiagnosticReport"
     bleed = {"resourceType": "Observation", "id": "o1", "status": "preliminary", "valueBoolean": True,
