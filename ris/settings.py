@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "ris.scheduling",
     "worklist",
     "reporting",
+    "ris.sharing",
     "interfaces.hl7",
     "interfaces.dicom",
     "interfaces.fhir",

@@ -18,12 +18,15 @@ from ris.people import urls as people
 from ris.people.login import urls as login
 from ris.privacy import urls as privacy
 from ris.scheduling import urls as scheduling
+from ris.sharing import urls as sharing
 from ris.web.go_to import go_to
 from ris.web.openapi import ApiDocs
 from ris.web.pages import health
 from worklist import urls as worklist
 
-APPS = (people, catalog, patients, orders, scheduling, worklist, reporting, hl7, dicom, fhir, privacy, operations)
+APPS = (
+    people, catalog, patients, orders, scheduling, worklist, reporting, hl7, dicom, fhir, privacy, sharing, operations,
+)  # fmt: skip
 
 urlpatterns = [
     path("healthz", health, name="health"),

@@ -44,14 +44,18 @@ class Can(StrEnum):
     SEE_MESSAGES = "see_messages"
     MEND_MESSAGES = "mend_messages"
     SEPARATE_PATIENTS = "separate_patients"
+    SHARE_REPORTS = "share_reports"
+    INVITE_PATIENTS = "invite_patients"
     SEE_AUDIT = "see_audit"
     SET_UP = "set_up"
 
 
-_READER = {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.READ_CASES, Can.SEE_REPORTS}
+_READER = {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.READ_CASES, Can.SEE_REPORTS, Can.SHARE_REPORTS}
 
 ROLES: dict[Role, frozenset[Can]] = {
-    Role.SCHEDULER: frozenset({Can.SEE_ORDERS, Can.PLACE_ORDERS, Can.OVERBOOK, Can.KEEP_CALENDAR}),
+    Role.SCHEDULER: frozenset(
+        {Can.SEE_ORDERS, Can.PLACE_ORDERS, Can.OVERBOOK, Can.KEEP_CALENDAR, Can.SHARE_REPORTS, Can.INVITE_PATIENTS}
+    ),
     Role.TECHNOLOGIST: frozenset({Can.SEE_ORDERS, Can.PERFORM_EXAMS}),
     Role.RESIDENT: frozenset(_READER),
     Role.RADIOLOGIST: frozenset(_READER | {Can.SIGN_REPORTS, Can.REVIEW_REPORTS}),
@@ -72,7 +76,7 @@ ROLES: dict[Role, frozenset[Can]] = {
         {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.SEE_MESSAGES, Can.SEE_AUDIT, Can.SET_UP, Can.LEAD_READING}
     ),
     Role.PRIVACY_OFFICER: frozenset({Can.SEE_AUDIT}),
-    Role.REFERRER: frozenset({Can.SEE_REPORTS}),
+    Role.REFERRER: frozenset({Can.SEE_REPORTS, Can.SHARE_REPORTS}),
 }
 """What each role may do. A referrer sees the reports of their own orders only."""
 

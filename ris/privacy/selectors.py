@@ -83,6 +83,12 @@ def events_for(viewer: User, question: Question) -> QuerySet[AuditEvent]:
     return _narrow(events.filter(visible), question)
 
 
+def events_about(patient: Patient) -> QuerySet[AuditEvent]:
+    """All events of a patient, newest first, for the patient themself: the caller has made sure who asks."""
+    events = AuditEvent.objects.select_related("user", "acting_for").order_by("-pk")
+    return events.filter(patient__in=_same_person(patient))
+
+
 def _narrow(events: QuerySet[AuditEvent], question: Question) -> QuerySet[AuditEvent]:
     if question.user:
         events = events.filter(actor=question.user)

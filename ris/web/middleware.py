@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,8 +22,8 @@ from .api_errors import API, CONTENT_TYPE, FHIR, problem_body
 PERMISSIONS_POLICY = "camera=(), geolocation=(), payment=(), usb=()"
 """Devices of the workstation that no page of ours uses (W3C Permissions Policy)."""
 
-SECRET_PATHS = ("/critical/link/",)
-"""Their last part is a secret: whoever reads the log must not be able to open them."""
+_TOKEN_IN_PATH = re.compile(r"(?<=/critical/link/)[^/]+|(?<=/shared/)(?!open/)[^/]+")
+"""Paths with a secret in them: whoever reads the log must not be able to open what it opens."""
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -73,12 +74,14 @@ class PermissionsReadOnce(Middleware):
 
 
 class RequestLog(RequestMiddleware):
-    """One line a request: who, which path, which status. No query string and no body: they may name patients."""
+    """One line a request: who, which path, which status. No query string and no body: they may name patients.
+
+    Nor a token that stands in a path: whoever reads the log could open what it opens.
+    """
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        secret = request.path.startswith(SECRET_PATHS)
-        return f"{request.method} {request.path.rsplit('/', 2)[0] + '/…' if secret else request.path}"
+        return f"{request.method} {_TOKEN_IN_PATH.sub('…', request.path)}"
 
 
 class RefusalPages(Middleware):

@@ -38,10 +38,12 @@ from ris.orders.models import Order, PerformedStep, RequestedProcedure, Schedule
 from ris.patients.models import IdentityQuestion, Merge, Patient
 from ris.people.models import ApiToken, Practitioner, User
 from ris.people.roles import Can
+from ris.sharing.models import PortalGrant, PortalInvitation, Share
 from tests.people.test_every_route import address, routes
 from worklist.models import Escalation, Offer, ReadingItem, RuleSet, Shift, ShiftChange
 
 MODELS: dict[str, type[Model]] = {
+    "share_id": Share, "grant_id": PortalGrant, "invitation_id": PortalInvitation,
     "order_id": Order, "patient_id": Patient, "item_id": ReadingItem, "report_id": Report, "step_id": ScheduledStep,
     "procedure_id": Procedure, "performed_id": PerformedStep, "device_id": Device, "send_id": ReportSend,
     "shift_id": Shift, "change_id": ShiftChange, "rule_set_id": RuleSet, "offer_id": Offer, "merge_id": Merge,

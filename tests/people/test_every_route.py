@@ -23,6 +23,8 @@ from worklist.services import claim
 CANARY = "ZZCANARY"
 OPEN_TO_ALL = (
     "login/",
+    "portal/",
+    "shared/",
     "lock/state/",
     "api/docs/",
     "api/schema/",

@@ -1,0 +1,1 @@
+"""The patients' pages: accounts by invitation, their own released reports, proxies, words that explain a report."""
