@@ -17,7 +17,7 @@ from .followup.api import FollowUpViewSet
 from .models import TextDraft
 from .outside import pages as document_pages
 from .quality import pages as quality_pages
-from .quality.api import PeerFeedbackViewSet, PeerReviewViewSet, QualityRatesView
+from .quality.api import PeerFeedbackViewSet, PeerReviewViewSet, QualityRatesView, TeachingCaseViewSet
 from .referrers import pages as referrer_pages
 from .referrers.api import HomeView
 from .release import pages as release_pages
@@ -45,6 +45,7 @@ router.register("communications", CommunicationViewSet, basename="communication"
 router.register("follow-ups", FollowUpViewSet, basename="follow-up")
 router.register("peer-reviews", PeerReviewViewSet, basename="peer-review")
 router.register("peer-feedback", PeerFeedbackViewSet, basename="peer-feedback")
+router.register("teaching-cases", TeachingCaseViewSet, basename="teaching-case")
 router.register("texts", TextDraftViewSet, basename="text")
 
 urlpatterns = [
@@ -86,6 +87,8 @@ urlpatterns = [
     path("quality/sample/", quality_pages.sample, name="quality-sample"),
     path("quality/reviews/<int:review_id>/", quality_pages.review, name="quality-review"),
     path("quality/arbitration/<int:review_id>/", quality_pages.arbitration, name="quality-arbitration"),
+    path("teaching/", quality_pages.teaching, name="teaching"),
+    path("teaching/<int:case_id>/remove/", quality_pages.teaching_remove, name="teaching-remove"),
     path("results/<int:report_id>/feedback/", quality_pages.feedback, name="quality-feedback"),
     path("results/<int:report_id>/review/", quality_pages.take_prior, name="quality-take"),
     path("drafts/", pages_life.drafts, name="drafts"),

@@ -17,12 +17,14 @@ from ris.kernel.errors import Invalid
 from ris.kernel.values import day_or_none, id_or_none
 from ris.people.http import actor_of, go, page, toast, user_of
 from ris.people.roles import Can
+from ris.people.selectors import permissions_of
 from worklist import selectors as worklist
 from worklist.models import ReadingItem
 
 from ..models import FollowUp, TextDraft
 from ..selectors import report_of_item
 from ..services.unsent_texts import close_texts
+from ..states import FINAL
 from . import selectors
 from .matching import decide_match
 from .services import close_follow_up, reject_offer, remove_draft, save_follow_up
@@ -35,8 +37,12 @@ FIELDS = ("kind", "what", "modality", "region", "condition", "reason", "owner", 
 
 
 def _card(request: HttpRequest, item: ReadingItem) -> HttpResponse:
-    report = report_of_item(user_of(request), item.pk)
+    user = user_of(request)
+    report = report_of_item(user, item.pk)
+    signs = Can.SIGN_REPORTS in permissions_of(user)
+    may_write = signs if report and report.state == FINAL else item.reader_id == user.pk
     context = {
+        "may_write": may_write,
         "item": item, "follow_ups": selectors.follow_ups_of(report), "offers": selectors.offers_for(report),
         "owners": FollowUp.OWNERS, "kinds": FollowUp.KINDS, "report": report,
     }  # fmt: skip

@@ -10,7 +10,7 @@ from ..critical.models import (
 )
 from ..dictation.models import DictationEvent, DictationFocus
 from ..followup.models import FollowUp, FollowUpMatch, FollowUpReminder
-from ..quality.models import PeerFeedback, PeerReview
+from ..quality.models import PeerFeedback, PeerReview, TeachingCase
 from ..referrers.models import ResultSeen
 from ..release.models import PatientRelease, ReleasePolicy
 from ..search.models import SavedSearch, SearchRow
@@ -58,6 +58,7 @@ __all__ = [
     "ResultSeen",
     "SavedSearch",
     "SearchRow",
+    "TeachingCase",
     "TemplateVersion",
     "TextDraft",
 ]

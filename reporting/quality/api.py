@@ -21,10 +21,11 @@ from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
 
-from ..models import PeerFeedback, PeerReview
+from ..models import PeerFeedback, PeerReview, TeachingCase
 from . import selectors
 from .models import SCORES
 from .services import MOST_SAMPLED, MOST_WORDS, arbitrate, give_feedback, review_prior, sample_reviews, score_review
+from .teaching import add_teaching_case, remove_teaching_case, visible_teaching_cases
 
 
 class PeerReviewSerializer(serializers.ModelSerializer[PeerReview]):
@@ -187,3 +188,42 @@ class QualityRatesView(APIView):
         """Reports that were signed at the caller's sites."""
         require(user_of(request), Can.LEAD_QUALITY)
         return Response(RatesSerializer(selectors.rates_of(user_of(request), at=now()), many=True).data)
+
+
+class TeachingCaseSerializer(serializers.ModelSerializer[TeachingCase]):
+    """A report in the teaching file."""
+
+    title = serializers.CharField(max_length=120)
+    note = serializers.CharField(max_length=MOST_WORDS, required=False, allow_blank=True, default="")
+    report = IdField(source="report_id")
+
+    class Meta:
+        model = TeachingCase
+        fields = ["id", "report", "title", "note", "made_by", "made_at"]
+        read_only_fields = ["made_by", "made_at"]
+
+
+class TeachingCaseViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[TeachingCase]):
+    """The teaching file of the caller's sites."""
+
+    permission_classes = [IsAuthenticated]
+    serializer_class = TeachingCaseSerializer
+    queryset = TeachingCase.objects.none()
+    filterset_fields = ["report", "made_by"]
+
+    def get_queryset(self) -> Any:
+        require(user_of(self.request), Can.READ_CASES)
+        return visible_teaching_cases(user_of(self.request))
+
+    @extend_schema(request=TeachingCaseSerializer, responses={201: TeachingCaseSerializer})
+    def create(self, request: Request) -> Response:
+        """Put a final report in; 409 when the caller has it there already."""
+        form = TeachingCaseSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        given, user = dict(form.validated_data), user_of(request)
+        require(user, Can.READ_CASES)
+        row = add_teaching_case(given.pop("report_id"), by=user, actor=actor_of(request), at=now(), **given)
+        return Response(TeachingCaseSerializer(row).data, status=status.HTTP_201_CREATED)
+
+    def perform_destroy(self, instance: TeachingCase) -> None:
+        remove_teaching_case(instance.pk, by=user_of(self.request), actor=actor_of(self.request), at=now())

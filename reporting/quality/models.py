@@ -82,3 +82,20 @@ class PeerFeedback(models.Model):
 
     def __str__(self) -> str:
         return f"Feedback {self.pk}"
+
+
+class TeachingCase(models.Model):
+    """A report that is worth showing to others, under a title of its own. Who may not see the report sees no name."""
+
+    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(max_length=120)
+    note = models.TextField(blank=True)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-made_at", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["report", "made_by"], name="teaching_case_once")]
+
+    def __str__(self) -> str:
+        return f"Teaching case {self.pk}"

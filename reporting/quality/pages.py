@@ -24,6 +24,7 @@ from ..selectors import report_for
 from . import selectors
 from .models import SCORES
 from .services import arbitrate, give_feedback, review_prior, sample_reviews, score_review
+from .teaching import add_teaching_case, remove_teaching_case, visible_teaching_cases
 
 
 @require_safe
@@ -125,3 +126,28 @@ def rates(request: HttpRequest) -> HttpResponse:
     user, at = user_of(request), now()
     record(actor_of(request), "quality.rates", user, at=at)
     return render(request, "reporting/quality_rates.html", {"rates": selectors.rates_of(user, at=at)})
+
+
+@require_http_methods(["GET", "POST"])
+@page(Can.READ_CASES)
+def teaching(request: HttpRequest) -> HttpResponse:
+    """The teaching file, searched by words (``q``); POST puts a report in."""
+    user = user_of(request)
+    if request.method == "POST":
+        add_teaching_case(
+            read_id(request.POST.get("report", ""), at="report"), title=request.POST.get("title", ""),
+            note=request.POST.get("note", ""), by=user, actor=actor_of(request), at=now(),
+        )  # fmt: skip
+        return go(request, reverse("reporting:teaching"), "It is in the teaching file.")
+    words = request.GET.get("q", "")
+    cases = visible_teaching_cases(user, words)[:200]
+    leads = bool(sites_for(user, Can.LEAD_QUALITY))
+    return render(request, "reporting/teaching.html", {"cases": cases, "words": words, "viewer": user, "leads": leads})
+
+
+@require_POST
+@page(Can.READ_CASES)
+def teaching_remove(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Take a case out of the teaching file."""
+    remove_teaching_case(case_id, by=user_of(request), actor=actor_of(request), at=now())
+    return go(request, reverse("reporting:teaching"), "Taken out.")

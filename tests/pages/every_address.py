@@ -30,6 +30,7 @@ from reporting.models import (
     Report,
     ReportTemplate,
     SavedSearch,
+    TeachingCase,
     TextDraft,
 )
 from ris.catalog.models import Device, Procedure
@@ -55,6 +56,7 @@ MODELS: dict[str, type[Model]] = {
     "token": CriticalMessage, "follow_up_id": FollowUp, "match_id": FollowUpMatch,
     "review_id": PeerReview,
     "uid": Workitem, "aet": WorkitemSubscription, "topic": CastSession, "link": CastSession,
+    "review_id": PeerReview, "case_id": TeachingCase,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""
 

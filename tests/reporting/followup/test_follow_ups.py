@@ -79,6 +79,8 @@ def test_the_impression_offers_and_the_reader_accepts_edits_or_rejects() -> None
     item, client = drafted(reader), browser_of(make_reader("zzother"))
     card = browser_of(reader).get(f"/reading/{item.pk}/follow-ups/").content.decode()
     assert SENTENCE in card and 'value="2026-06-10"' in card and "Accept" in card
+    other = client.get(f"/reading/{item.pk}/follow-ups/").content.decode()
+    assert SENTENCE in other and "Accept" not in other, "who does not hold the case is offered no button"
     row = accept(item, reader)
     assert (row.state, row.latest, row.source) == ("drafted", LATEST, "text")
     card = browser_of(reader).get(f"/reading/{item.pk}/follow-ups/").content.decode()

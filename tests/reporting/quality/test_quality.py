@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from reporting import services
-from reporting.models import PeerFeedback, PeerReview, Report
+from reporting.models import PeerFeedback, PeerReview, Report, TeachingCase
 from reporting.quality.selectors import disputed_reviews, rates_of
 from reporting.quality.services import arbitrate, give_feedback, review_prior, sample_reviews, score_review
 from ris.audit.models import AuditEvent
@@ -162,6 +162,30 @@ def test_the_same_over_rest() -> None:
     (told,) = browser_of(author).get("/api/peer-feedback/").json()["results"]
     assert told["text"] == WORDS and "giver" not in told
     assert browser_of(author).get("/api/quality-rates/").status_code == 403
+
+
+def test_the_teaching_file_is_found_by_words_at_ones_own_sites() -> None:
+    author, other, boss = make_reader("zzauthor"), make_reader("zzother"), lead()
+    report_id = signed(author).report_id
+    sent = {"report": report_id, "title": "Classic sign", "note": "Look at the edge"}
+    assert browser_of(author).post("/teaching/", sent).status_code == 302
+    assert browser_of(author).post("/teaching/", sent).status_code == 409
+    assert browser_of(author).post("/teaching/", sent | {"title": " "}).status_code == 400
+    page = browser_of(other).get("/teaching/?q=edge+classic").content.decode()
+    assert "Classic sign" in page and "Take out" not in page and "ZZTEST" not in page
+    assert "Classic sign" not in browser_of(other).get("/teaching/?q=nothing").content.decode()
+    south = make_reader("zzsouth", sites=(SiteFactory(code="south"),))
+    assert "Classic sign" not in browser_of(south).get("/teaching/").content.decode()
+    case = TeachingCase.objects.get()
+    for user, status in ((south, 404), (other, 403), (boss, 302)):
+        assert browser_of(user).post(f"/teaching/{case.pk}/remove/").status_code == status
+    assert not TeachingCase.objects.exists()
+    body = {"report": report_id, "title": "Classic sign"}
+    assert browser_of(south).post("/api/teaching-cases/", body, content_type="application/json").status_code == 404
+    row = browser_of(other).post("/api/teaching-cases/", body, content_type="application/json").json()
+    assert browser_of(author).get("/api/teaching-cases/").json()["results"] == [row]
+    assert browser_of(author).delete(f"/api/teaching-cases/{row['id']}/").status_code == 403
+    assert browser_of(other).delete(f"/api/teaching-cases/{row['id']}/").status_code == 204
 
 
 def test_rates_count_reports_once() -> None:
