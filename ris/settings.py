@@ -217,6 +217,12 @@ SPECTACULAR_SETTINGS = {
         "InboundState": "interfaces.hl7.models.inbound.InboundMessage.STATES",
         "InboundListed": "interfaces.hl7.web.serializers.STATES",
         "Retraction": "reporting.models.reports.RETRACTIONS",
+        "CriticalLevel": "reporting.models.reports.CRITICAL_LEVELS",
+        "FollowUpKind": "reporting.followup.models.FollowUp.KINDS",
+        "FollowUpClosed": "reporting.followup.models.FollowUp.REASONS",
+        "PeerFeedbackKind": "reporting.quality.models.PeerFeedback.KINDS",
+        "ClosureKind": "ris.scheduling.models.openings.Closure.KINDS",
+        "PeerScore": "reporting.quality.models.SCORES",
     },
     "DISABLE_ERRORS_AND_WARNINGS": True,  # a test reads them, not the log of a running system
 }

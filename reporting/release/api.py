@@ -82,7 +82,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     because = serializers.CharField()
 
 
-class ReasonForm(serializers.Serializer[Any]):
+class ReleaseReasonForm(serializers.Serializer[Any]):
     """Why; of a hold and of giving."""
 
     reason = serializers.CharField(max_length=250, default="", allow_blank=True)
@@ -136,11 +136,11 @@ class ReleaseStepView(APIView):
 
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request=ReasonForm, responses=PatientReleaseSerializer)
+    @extend_schema(request=ReleaseReasonForm, responses=PatientReleaseSerializer)
     def post(self, request: Request, report_id: int, how: str) -> Response:
         """409 when it does not stand so; a hold and giving want a reason."""
         require(user_of(request), Can.SEE_REPORTS)
-        form = ReasonForm(data=request.data)
+        form = ReleaseReasonForm(data=request.data)
         form.is_valid(raise_exception=True)
         report = decidable(request, report_id)
         act_on(request, report, how, form.validated_data["reason"])

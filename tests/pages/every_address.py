@@ -54,7 +54,6 @@ MODELS: dict[str, type[Model]] = {
     "practitioner_id": Practitioner, "text_id": TextDraft, "notice_id": DiscrepancyNotice,
     "template_id": ReportTemplate, "macro_id": Macro, "told_id": CriticalMessage,
     "token": CriticalMessage, "follow_up_id": FollowUp, "match_id": FollowUpMatch,
-    "review_id": PeerReview,
     "uid": Workitem, "aet": WorkitemSubscription, "topic": CastSession, "link": CastSession,
     "review_id": PeerReview, "case_id": TeachingCase,
 }  # fmt: skip
