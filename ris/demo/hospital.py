@@ -16,6 +16,7 @@ from ris.catalog.models import Device, Procedure, Site, Subspecialty
 from ris.people.models import User
 from ris.people.roles import Role
 from ris.people.services import grant
+from ris.scheduling.models import Block, OpeningHours
 from worklist.models import ReaderProfile, Shift, Skill
 
 PROCEDURES = Path(__file__).with_name("procedures.csv")
@@ -45,6 +46,14 @@ DEVICES = [  # AE title, modality, site, station name, room
     ("XR1", "DX", "north", "NORTH XR 1", "X-ray 1"),
     ("MG1", "MG", "south", "SOUTH MG 1", "Mammography"),
 ]
+
+PREPARATION = {
+    "MR": "Leave metal, cards and hearing aids at home. Tell us beforehand of a pacemaker or any implant.",
+    "CT": "Drink enough the day before. With contrast: do not eat for four hours before, and bring kidney values.",
+    "US": "For the abdomen: do not eat in the six hours before.",
+    "MG": "Do not use deodorant or powder on the day. Bring earlier mammograms.",
+}
+"""Modality and what its patients do before: on the appointment sheet."""
 
 SUBSPECIALTIES = {
     "neuro": "Neuroradiology",
@@ -113,7 +122,25 @@ def build_hospital() -> list[Site]:
     for code, name in SUBSPECIALTIES.items():
         Subspecialty.objects.get_or_create(code=code, defaults={"name": name})
     import_catalog(PROCEDURES)
+    _open_rooms()
     return list(sites.values())
+
+
+def _open_rooms() -> None:
+    """CT and X-ray are open day and night; the others on weekdays, with an hour of each morning for urgent exams."""
+    for device in Device.objects.filter(modality__in=["MR", "US", "MG"]):
+        if OpeningHours.objects.filter(device=device).exists():
+            continue
+        for weekday in range(5):
+            OpeningHours.objects.create(device=device, weekday=weekday, opens=time(7), closes=time(18))
+        if device.modality == "MR":
+            for weekday in range(5):
+                Block.objects.create(
+                    device=device, weekday=weekday, opens=time(10), closes=time(11), name="urgent exams",
+                    release_hours=24,
+                )  # fmt: skip
+    for modality, text in PREPARATION.items():
+        Procedure.objects.filter(modality=modality, preparation="").update(preparation=text)
 
 
 def import_catalog(file: Path) -> int:

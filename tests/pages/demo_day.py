@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from ris.audit.services import Actor
-from ris.catalog.models import Site
+from ris.catalog.models import Device, Site
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.models import Alarm, Delivery, Record
 from ris.kernel.relay import deliver_owed
@@ -22,6 +22,7 @@ from ris.patients.intents import VisitIntent
 from ris.patients.services import merge_patients, record_visit, unmerge_patients
 from ris.people.models import User
 from ris.people.roles import Role
+from ris.scheduling import services as scheduling
 from tests.factories import TESTER, DeviceFactory, PatientFactory, ProcedureFactory, SiteFactory, make_order, make_user
 from tests.pages import demo_day_interfaces
 from tests.pages.demo_day_cases import cases
@@ -94,8 +95,24 @@ def fill_day(day: Day) -> None:
     deliver_owed(at=day.at + timedelta(minutes=1))
     demo_day_interfaces.fill(day.at, day.site, day.readers["on"])
     deliver_owed(at=day.at + timedelta(minutes=1))
+    calendar(day)
     trouble(day)
     User.objects.filter(pk=day.readers["gone"].pk).update(is_active=False)
+
+
+def calendar(day: Day) -> None:
+    """Hours, a block, closures of both kinds, a held time, somebody who waits, and what is offered to them."""
+    device, at = Device.objects.get(ae_title="CT1"), day.at + timedelta(days=2)
+    hours = {"weekday": 0, "opens": time(7), "closes": time(19), "actor": TESTER, "at": day.at}
+    scheduling.open_weekly(device, **hours)
+    scheduling.keep_block(device, name="ZZTEST children", release_hours=24, **hours)
+    closed = {"until": at + timedelta(hours=2), "reason": "ZZTEST", "actor": TESTER, "at": day.at}
+    scheduling.close_for(day.site, device, since=at, kind="down", **closed)
+    scheduling.close_for(day.site, None, since=at, kind="holiday", **closed)
+    waits = make_order(site=day.site, at=at + timedelta(days=3), patient=PatientFactory()).procedures.get().steps.get()
+    entry = scheduling.put_on_waiting_list(waits.pk, earliest=day.at, note="ZZTEST", actor=TESTER, at=day.at)
+    scheduling.offer_time(entry.pk, device, start=at + timedelta(hours=5), actor=TESTER, at=day.at)
+    scheduling.hold_time(device, start=at + timedelta(hours=8), minutes=15, holder=day.roles[Role.SCHEDULER], at=day.at)
 
 
 def roster(day: Day) -> None:

@@ -23,7 +23,10 @@ SCREENS = {
         "/roster/", "/roster/new/", "/roster/1/", "/rules/", "/rules/draft/", "/prefetch/", "/workitems/",
     ],
     "tech": ["/board/", "/board/1/explain/", "/orders/", "/orders/1/", "/devices/", "/devices/1/"],
-    "scheduler": ["/orders/new/", "/orders/new/for/1/", "/patients/1/", "/exceptions/"],
+    "scheduler": [
+        "/orders/new/", "/orders/new/for/1/", "/patients/1/", "/exceptions/", "/calendar/", "/calendar/?view=week",
+        "/calendar/?view=list", "/calendar/waiting/", "/calendar/closures/", "/calendar/steps/1/times/",
+    ],
     "analyst": [
         "/messages/", "/messages/?way=out", "/messages/in/1/", "/messages/in/1/edit/", "/messages/peers/",
         "/messages/peers/1/", "/messages/replays/", "/messages/to/1/", "/reports-out/", "/alarms/", "/subscriptions/",

@@ -32,6 +32,9 @@ from ..models import Order
 from ..selectors_catalog import search_procedures
 from .pages_orders import get_visible_patient, read_overbook_reason, read_site_moment
 
+CHOSEN_TIME = "chosen-time"
+"""Key of the session: site, device and start that were chosen in the calendar for the next order."""
+
 
 @require_safe
 @page(Can.PLACE_ORDERS)
@@ -135,11 +138,14 @@ def new(request: HttpRequest, patient_id: int) -> HttpResponse:
     """What is to be done, where and when. Modality and duration come from the catalog."""
     user = user_of(request)
     patient = get_visible_patient(user, patient_id)
+    chosen = request.session.get(CHOSEN_TIME) or {}
     context: dict[str, Any] = {
         "patient": patient,
         "sites": sites_for(user, Can.PLACE_ORDERS),
         "priorities": Order.PRIORITIES,
-        "start": _suggest_start(sites_for(user, Can.PLACE_ORDERS).first()),
+        "start": chosen.get("start") or _suggest_start(sites_for(user, Can.PLACE_ORDERS).first()),
+        "chosen": chosen,
+        "said": {"site": str(chosen.get("site", ""))},
         "recent": patient.orders.filter(site__in=sites_for(user, Can.SEE_ORDERS)).order_by("-placed_at")[:5],
     }
     if request.method == "POST":
@@ -161,6 +167,7 @@ def new(request: HttpRequest, patient_id: int) -> HttpResponse:
             context |= {"said": request.POST, "picked": picked,
                         "start": request.POST.get("start", context["start"])}  # fmt: skip
             return render(request, "orders/new.html", context, status=400)
+        request.session.pop(CHOSEN_TIME, None)
         return go(request, reverse("orders:detail", args=[order.pk]), f"Ordered: {order.accession}.")
     record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
     return render(request, "orders/new.html", context)
@@ -195,7 +202,9 @@ def _describe_picked(request: HttpRequest, procedure_id: int) -> dict[str, Any]:
     said = request.GET if request.method == "GET" else request.POST
     site_id = id_or_none(said.get("site", ""))
     devices = devices_at(site_id, procedure.modality) if site_id else []
-    return {"procedure": procedure, "devices": devices, "device": said.get(f"device-{procedure_id}", ""),
+    chosen = request.session.get(CHOSEN_TIME) or {}
+    device = said.get(f"device-{procedure_id}", "") or chosen.get("device", "")
+    return {"procedure": procedure, "devices": devices, "device": device,
             "side": said.get(f"side-{procedure_id}", procedure.laterality)}  # fmt: skip
 
 

@@ -53,6 +53,7 @@ def read_device_times(
     user_id: int | None,
     at: datetime,
     without_step: int | None = None,
+    taken: Iterable[tuple[int, datetime, datetime]] = (),
 ) -> list[DeviceTime]:
     """Each device as it is from the grid's beginning ``until`` then; what comes after is told as taken.
 
@@ -61,6 +62,8 @@ def read_device_times(
     devices = list(devices)
     ids = [device.pk for device in devices]
     booked, held = _read_booked(ids, grid, until, without_step), _read_held(ids, grid, until, user_id, at)
+    for device_id, begin, end in taken:
+        booked[device_id].append((begin.timestamp(), end.timestamp()))
     window = (1 << max(0, min(grid.bits, grid.floor(until.timestamp())))) - 1
     times = []
     for device in devices:
@@ -72,10 +75,10 @@ def read_device_times(
         causes[BOOKED] = grid.touched(booked[device.pk])
         if held[device.pk]:
             causes[HELD] = grid.touched(held[device.pk])
-        taken = 0
+        gone = 0
         for bits in causes.values():
-            taken |= bits
-        times.append(DeviceTime(device, window & ~taken, causes))
+            gone |= bits
+        times.append(DeviceTime(device, window & ~gone, causes))
     return times
 
 

@@ -36,10 +36,14 @@ class SlotQuestion:
     longest_wait: timedelta = timedelta(hours=1)
     device_id: int | None = None
     hours: tuple[WeeklyHours, ...] = ()
+    apart: timedelta = timedelta(0)
+    """Each visit that is offered begins so long after the one before, at least: a choice, not eight in a row."""
     urgent: bool = False
     minutes: int | None = None
     user_id: int | None = None
     without_step: int | None = None
+    taken: tuple[tuple[int, datetime, datetime], ...] = ()
+    """Times of devices (id, start, end) that are meant for others, though not booked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def _read_exam(
 ) -> _Exam:  # fmt: skip
     times = read_device_times(
         [device for device, _ in devices], grid, until=until, procedure_id=procedure.pk, urgent=question.urgent,
-        user_id=question.user_id, at=at, without_step=question.without_step,
+        user_id=question.user_id, at=at, without_step=question.without_step, taken=question.taken,
     )  # fmt: skip
     minutes = [minutes for _, minutes in devices]
     return _Exam(procedure, times, [max(1, -(-m * 60 // STEP_S)) for m in minutes], minutes)
@@ -157,7 +161,8 @@ def _find_visits(
             break
         visits.append(visit)
         # The next offer begins when the first exam of this one would be over: another choice, not five minutes later.
-        after = grid.ceil(visit[0].start.timestamp() + visit[0].minutes * 60)
+        later_s = max(visit[0].minutes * 60, question.apart.total_seconds())
+        after = grid.ceil(visit[0].start.timestamp() + later_s)
         allowed = suits >> after << after
     return visits
 

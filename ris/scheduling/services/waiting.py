@@ -95,6 +95,25 @@ def accept_offer(offer_id: int, *, actor: Actor, at: datetime) -> ScheduledStep:
 
 
 @transaction.atomic
+def book_waiting(
+    step_id: int, device: Device, *, start: datetime, overbook_reason: str = "", actor: Actor, at: datetime
+) -> ScheduledStep:
+    """Book a step at a time that somebody chose for it; an order on hold goes on, and the step waits no more.
+
+    Refusals as :func:`ris.orders.services.rebook_step`; what is merely odd is not asked: the time was chosen.
+    """
+    order = get_step(step_id).procedure.order
+    if order.state == order_states.HELD:
+        release_order(order.pk, actor=actor, at=at)
+    moved = rebook_step(
+        step_id, start=start, device_id=device.pk, confirmed=True, overbook_reason=overbook_reason, actor=actor, at=at
+    )
+    WaitingEntry.objects.filter(step=step_id).take_all(states.BOOK)
+    Offer.objects.filter(entry__step=step_id).take_all(states.EXPIRE)
+    return moved
+
+
+@transaction.atomic
 def decline_offer(offer_id: int, *, actor: Actor, at: datetime) -> Offer:
     """They do not want it, and go on waiting. Raises NotFound, Conflict."""
     offer = Offer.objects.take(states.DECLINE, offer_id)
