@@ -67,6 +67,7 @@ EVERY = {
     "worklist.tasks.tell": 10.0,
     "reporting.tasks.tell_critical": 10.0,
     "reporting.tasks.remind_of_follow_ups": 60.0,
+    "ris.scheduling.tasks.remind": 60.0,
 }
 """Seconds between two runs of a task that no bell asked for."""
 

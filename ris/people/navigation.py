@@ -38,8 +38,8 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
     ),
     "Imaging": (
         _link("Orders", "clipboard-list", "orders:list", "o", Can.SEE_ORDERS),
-        _link("Calendar", "calendar-clock", "scheduling:calendar", "z", Can.SEE_ORDERS),
-        _link("Waiting list", "hourglass", "scheduling:waiting", "h", Can.PLACE_ORDERS),
+        _link("Calendar", "calendar-clock", "scheduling:calendar", "8", Can.SEE_ORDERS),
+        _link("Waiting list", "hourglass", "scheduling:waiting", "9", Can.PLACE_ORDERS),
         _link("Device board", "monitor", "orders:board", "b", Can.SEE_ORDERS),
         _link("Identity", "users", "orders:identity", "i", Can.SEPARATE_PATIENTS),
         _link("After a downtime", "history", "operations:back-entry", "y", Can.PERFORM_EXAMS, Can.PLACE_ORDERS),

@@ -7,7 +7,7 @@ from django.contrib import admin
 from ris.catalog.models import DeviceProcedure
 from ris.people.backoffice import SetUp
 
-from .models import Block, Closure, OpeningHours
+from .models import Block, Closure, OpeningHours, ReminderChannel
 
 
 @admin.register(OpeningHours)
@@ -44,4 +44,12 @@ class DeviceProcedureAdmin(SetUp):
 
     list_display = ("device", "procedure", "minutes", "offered")
     list_filter = ("device",)
+    removable = True
+
+
+@admin.register(ReminderChannel)
+class ReminderChannelAdmin(SetUp):
+    """Where reminders go."""
+
+    list_display = ("site", "way", "address", "hours_before", "active")
     removable = True

@@ -12,9 +12,5 @@ ACCEPT = step("accept", [OPEN], ACCEPTED)
 DECLINE = step("decline", [OPEN], DECLINED)
 EXPIRE = step("let run out", [OPEN], EXPIRED)
 
-OWED, SENDING, SENT, DROPPED, FAILED = "owed", "sending", "sent", "dropped", "failed"
-CLAIM = step("claim", [OWED, SENDING], SENDING)
-COMPLETE = step("complete", [SENDING], SENT)
-POSTPONE = step("postpone", [SENDING], OWED)
-GIVE_UP = step("give up", [SENDING], FAILED)
+OWED, SENT, DROPPED, FAILED = "owed", "sent", "dropped", "failed"
 DROP = step("drop", [OWED], DROPPED)

@@ -5,13 +5,15 @@ from django.urls import path
 from ris.kernel.api import IdRouter
 
 from .web import pages_calendar, pages_closures, pages_times
-from .web.api import BlockViewSet, ClosureViewSet, HoldsView, OpeningHoursViewSet, SlotsView
+from .web.api.openings import BlockViewSet, ClosureViewSet, HoldsView, OpeningHoursViewSet, SlotsView
+from .web.api.waiting import CalendarView, CallOffView, WaitingViewSet
 
 app_name = "scheduling"
 
 router = IdRouter()
 router.register("opening-hours", OpeningHoursViewSet, basename="opening-hours")
 router.register("blocks", BlockViewSet, basename="block")
+router.register("waiting", WaitingViewSet, basename="waiting")
 router.register("closures", ClosureViewSet, basename="closure")
 
 urlpatterns = [
@@ -28,13 +30,15 @@ urlpatterns = [
     path("calendar/steps/<int:step_id>/sheet/", pages_times.sheet, name="sheet"),
     path("calendar/waiting/", pages_times.waiting, name="waiting"),
     path("calendar/waiting/<int:waiting_entry_id>/withdraw/", pages_times.withdraw, name="withdraw"),
-    path("calendar/offers/<int:time_offer_id>/", pages_times.answer_offer, name="answer-offer"),
+    path("calendar/waiting/<int:waiting_entry_id>/answer/", pages_times.answer_offer, name="answer-offer"),
     path("calendar/closures/", pages_closures.closures, name="closures"),
     path("calendar/closures/<int:closure_id>/", pages_closures.closure, name="closure"),
     path("calendar/closures/<int:closure_id>/reopen/", pages_closures.reopen, name="reopen"),
 ]
 api_patterns = [
     path("slots/", SlotsView.as_view(), name="api-slots"),
+    path("calendar/", CalendarView.as_view(), name="api-calendar"),
+    path("appointments/<int:step_id>/call-off/", CallOffView.as_view(), name="api-call-off"),
     path("holds/", HoldsView.as_view(), name="api-holds"),
     *router.urls,
 ]

@@ -1,6 +1,7 @@
 """Rows of the calendar: opening hours, closures, blocks, holds, waiting list and offers, reminders."""
 
 from .openings import Block, Closure, OpeningHours, Stamp
-from .waiting import Hold, Offer, Reminder, WaitingEntry
+from .reminders import Reminder, ReminderChannel
+from .waiting import Hold, Offer, WaitingEntry
 
-__all__ = ["Block", "Closure", "Hold", "Offer", "OpeningHours", "Reminder", "Stamp", "WaitingEntry"]
+__all__ = ["Block", "Closure", "Hold", "Offer", "OpeningHours", "Reminder", "ReminderChannel", "Stamp", "WaitingEntry"]

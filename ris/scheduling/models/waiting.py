@@ -84,38 +84,3 @@ class Offer(Stateful):
 
     def __str__(self) -> str:
         return f"Offer {self.pk}"
-
-
-class Reminder(Stateful):
-    """A reminder of an appointment that is owed to a patient: by mail, or handed to a site's own messenger."""
-
-    MAIL, WEBHOOK = "mail", "webhook"
-    CHANNELS = [(MAIL, "Mail"), (WEBHOOK, "Webhook")]
-    STATES = [
-        (states.OWED, "Owed"),
-        (states.SENDING, "Sending"),
-        (states.SENT, "Sent"),
-        (states.DROPPED, "Dropped"),
-        (states.FAILED, "Failed"),
-    ]
-
-    state = models.CharField(max_length=16, choices=STATES, default=states.OWED)
-    step = models.ForeignKey(ScheduledStep, on_delete=models.CASCADE, related_name="reminders")
-    channel = models.CharField(max_length=8, choices=CHANNELS)
-    address = models.CharField(max_length=254, help_text="Where it goes: a mail address, or the messenger's URL.")
-    due_at = models.DateTimeField(help_text="Not sent before, UTC.")
-    attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=160, blank=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=[states.OWED, states.SENDING, states.SENT, states.DROPPED, states.FAILED]),
-                name="reminder_state",
-            ),
-            models.UniqueConstraint(fields=["step", "channel", "due_at"], name="reminder_once"),
-        ]
-        indexes = [models.Index(fields=["state", "due_at"], name="reminder_due")]
-
-    def __str__(self) -> str:
-        return f"Reminder {self.pk}"

@@ -14,8 +14,9 @@ from .free_time import DeviceTime, read_device_times
 from .openings import openings_of
 
 LONGEST_SEARCH = timedelta(days=366)
-HORIZONS = (timedelta(days=14), timedelta(days=70), LONGEST_SEARCH)
-"""How far is read at first, and further only if nothing was found: nearly all exams are booked within two weeks."""
+HORIZONS = (timedelta(days=3), timedelta(days=14), timedelta(days=70), LONGEST_SEARCH)
+"""How far is read at first, and further only if too little was found: reading bookings is what takes the time."""
+LONGEST_VISIT = timedelta(days=1)
 MOST_EXAMS = 4
 MOST_REASONS = 40
 
@@ -91,15 +92,16 @@ def find_slots(question: SlotQuestion, *, most: int = 3, at: datetime) -> SlotAn
         raise Invalid(f"Ask for one exam, or for up to {MOST_EXAMS} of one visit.", at="procedures")
     earliest = max(question.earliest, at)
     latest = min(question.latest, earliest + LONGEST_SEARCH)
-    grid = _grid_of(earliest, latest)
     devices = [_devices_for(question, procedure) for procedure in question.procedures]
     if not all(devices):
         return SlotAnswer([], [])
     for horizon in HORIZONS:
-        until = min(latest, earliest + horizon)
+        # A visit may begin before the horizon and end after it.
+        until = min(latest, earliest + horizon + LONGEST_VISIT)
+        grid = _grid_of(earliest, until)
         exams = [_read_exam(question, p, d, grid, until, at) for p, d in zip(question.procedures, devices, strict=True)]
         visits = _find_visits(question, exams, grid, earliest, most)
-        if len(visits) >= most or until >= latest:
+        if until >= latest or (len(visits) >= most and visits[-1][0].start < earliest + horizon):
             break
     first = visits[0][0].start if visits else until
     return SlotAnswer(visits, _explain(question, exams[0], grid, earliest, first))
@@ -107,9 +109,8 @@ def find_slots(question: SlotQuestion, *, most: int = 3, at: datetime) -> SlotAn
 
 def _grid_of(earliest: datetime, latest: datetime) -> Grid:
     origin_s = int(earliest.astimezone(UTC).timestamp()) // 86400 * 86400
-    # A whole number of weeks, so that the same grid, and what is kept under it, serves all of a day's questions.
-    days = (int(latest.timestamp()) - origin_s) // 86400 + 2
-    return Grid(origin_s, -(-days // 7) * 7)
+    # As few days as hold it, and the same for all questions of a day: opening hours are kept for each grid.
+    return Grid(origin_s, (int(latest.timestamp()) - origin_s) // 86400 + 2)
 
 
 def _devices_for(question: SlotQuestion, procedure: Procedure) -> list[tuple[Device, int]]:

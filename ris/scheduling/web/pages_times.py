@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ris.audit.services import record, record_shown
 from ris.kernel.clock import now
 from ris.kernel.errors import Invalid, NotFound
-from ris.kernel.values import id_or_none
+from ris.kernel.values import id_or_none, read_id
 from ris.orders import states as order_states
 from ris.orders.models import ScheduledStep
 from ris.orders.selectors import step_for
@@ -25,7 +25,6 @@ from ris.people.roles import Can
 from ris.people.selectors import permissions_of
 
 from .. import services
-from ..models import Offer
 from ..rules.intervals import day_interval
 from ..selectors.slots import LONGEST_SEARCH, SlotQuestion, find_slots
 from ..selectors.waiting import waiting_for
@@ -122,10 +121,10 @@ def withdraw(request: HttpRequest, waiting_entry_id: int) -> HttpResponse:
 
 @require_POST
 @page(Can.PLACE_ORDERS)
-def answer_offer(request: HttpRequest, time_offer_id: int) -> HttpResponse:
+def answer_offer(request: HttpRequest, waiting_entry_id: int) -> HttpResponse:
     """What the patient says to an offer: ``accept`` books it, ``decline`` lets them go on waiting."""
-    entries = waiting_for(user_of(request), Can.PLACE_ORDERS)
-    offer = Offer.objects.filter(pk=time_offer_id, entry__in=entries.values("pk")).first()
+    entry = waiting_for(user_of(request), Can.PLACE_ORDERS).filter(pk=waiting_entry_id).first()
+    offer = entry.offers.filter(pk=read_id(request.POST.get("offer", ""), at="offer")).first() if entry else None
     if offer is None:
         raise NotFound("There is no such offer.")
     if request.POST.get("answer") == "accept":

@@ -20,10 +20,10 @@ from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require, site_ids_for
 
-from .. import services
-from ..models import Block, Closure, OpeningHours
-from ..selectors.slots import LONGEST_SEARCH, SlotQuestion, find_slots
-from .serializers import (
+from ... import services
+from ...models import Block, Closure, OpeningHours
+from ...selectors.slots import LONGEST_SEARCH, SlotQuestion, find_slots
+from ..serializers import (
     BlockForm,
     BlockSerializer,
     ClosureForm,

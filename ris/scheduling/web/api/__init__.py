@@ -1,0 +1,1 @@
+"""The calendar over REST: free times, holds and hours; appointments and the waiting list."""
