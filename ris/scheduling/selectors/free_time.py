@@ -15,6 +15,7 @@ from ris.orders import states as order_states
 from ris.orders.models import ScheduledStep
 from ris.orders.selectors_booking import LONGEST_STEP
 
+from ..change_stamps import openings_stamp
 from ..models import Hold
 from ..rules.bitmaps import Grid
 from .openings import Openings, open_bits, openings_of
@@ -65,10 +66,11 @@ def read_device_times(
     for device_id, begin, end in taken:
         booked[device_id].append((begin.timestamp(), end.timestamp()))
     window = (1 << max(0, min(grid.bits, grid.floor(until.timestamp())))) - 1
+    stamp = openings_stamp()
     times = []
     for device in devices:
-        openings = openings_of(device)
-        is_open = open_bits(device, grid)
+        openings = openings_of(device, stamp)
+        is_open = open_bits(device, grid, stamp)
         causes = {CLOSED: window & ~is_open}
         for name, spans in _closed_spans(openings, grid, procedure_id, urgent, at).items():
             causes[name] = grid.touched(spans)

@@ -61,14 +61,14 @@ class Openings:
                     yield kept, interval
 
 
-def openings_of(device: Device) -> Openings:
-    """As the database has them now."""
-    return _read(openings_stamp(), device.pk) if device.pk is not None else Openings(ZoneInfo("UTC"), (), (), ())
+def openings_of(device: Device, stamp: tuple[str, str] | None = None) -> Openings:
+    """As the database has them now; ``stamp``: of a caller that asks for many devices and has read it."""
+    return _read(stamp or openings_stamp(), device.pk)
 
 
-def open_bits(device: Device, grid: Grid) -> int:
+def open_bits(device: Device, grid: Grid, stamp: tuple[str, str]) -> int:
     """The bits of the grid in which the device is open, closures not counted."""
-    return _open_bits(openings_stamp(), device.pk, grid)
+    return _open_bits(stamp, device.pk, grid)
 
 
 # The stamp is only a key: it changes with every table that is read here (ris.scheduling.change_stamps).
