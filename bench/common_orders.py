@@ -17,6 +17,7 @@ ANSWER_S = 60.0
 
 COUNT_ORDERS = """
 import json
+from collections import Counter
 from ris.kernel.models import Delivery
 from ris.orders.models import Order
 rows = Order.objects.filter(placer_number__startswith="ZZF")
