@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Case, F, IntegerField, Min, Q, QuerySet, Value, When
 
+from ris.access.visibility import emergency_patients, open_rows
 from ris.kernel.db.transitions import StatefulQuerySet
 from ris.kernel.errors import Conflict, Forbidden, NotFound
 from ris.orders.models import RequestedProcedure
@@ -27,6 +28,10 @@ MOST_PRIORS = 200
 """Of a patient that are compared with: more were never seen, and each costs a comparison."""
 
 
+OF_REPORT = {"patient": "procedure__order__patient", "site": "item__site"}
+"""The ways from a report to its patient and to its site, for ``open_rows``."""
+
+
 def visible_reports(viewer: User) -> StatefulQuerySet[Report]:
     """Reports at the viewer's sites: those who read see drafts, others what was released.
 
@@ -36,12 +41,14 @@ def visible_reports(viewer: User) -> StatefulQuerySet[Report]:
     if Can.SEE_REPORTS not in cans:
         raise Forbidden("Your role does not include seeing reports.", code="role")
     sites = list(sites_for(viewer, Can.SEE_REPORTS).values_list("pk", flat=True))
-    reports = Report.objects.filter(item__site__in=sites).select_related("author", "item__procedure__order__patient")
+    reports = open_rows(Report.objects.filter(item__site__in=sites), viewer, **OF_REPORT)
+    reports = reports.select_related("author", "item__procedure__order__patient")
     if Can.READ_CASES in cans:
         return reports
     reports = released(reports)
     if has_role(viewer, Role.REFERRER) and Can.SEE_ORDERS not in cans:
-        reports = reports.filter(procedure__order__in=orders_of_referrer(viewer).values("pk"))
+        own = Q(procedure__order__in=orders_of_referrer(viewer).values("pk"))
+        reports = reports.filter(own | Q(procedure__order__patient__in=emergency_patients(viewer)))
     return reports
 
 

@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "ris.audit",
     "ris.catalog",
     "ris.people",
+    "ris.access",
     "ris.patients",
     "ris.orders",
     "ris.scheduling",

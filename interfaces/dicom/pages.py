@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
+from ris.access.visibility import open_rows
 from ris.audit.services import record, record_shown
 from ris.catalog.models import Device
 from ris.kernel.clock import now
@@ -107,6 +108,7 @@ def show_prefetch(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     state = request.GET.get("state", "")
     plans = PriorPlan.objects.filter(procedure__order__site__in=sites_for(user, Can.SEE_ORDERS))
+    plans = open_rows(plans, user, patient="procedure__order__patient", site="procedure__order__site")
     plans = plans.select_related("procedure__order__patient", "prior__order").order_by("-planned_at", "-pk")
     if state:
         plans = plans.filter(state=state)

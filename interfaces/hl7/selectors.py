@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, Min, Model, OuterRef, Q, QuerySet
 
+from ris.access.visibility import closed_patients, open_rows
 from ris.catalog.models import Site
+from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden, NotFound
+from ris.patients.models import Identifier
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
@@ -23,13 +27,27 @@ MOST_LANES = 100
 """Lanes that a page lists; with more, something is wrong with the destination itself."""
 
 
+def _of_open(rows: QuerySet[M], viewer: User) -> QuerySet[M]:
+    """Messages at the viewer's sites, or at none, but those about patients who are closed to them."""
+    return open_rows(rows.filter(_here(viewer)), viewer)
+
+
+def _names_closed(message: InboundMessage | OutboundMessage, viewer: User) -> bool:
+    """Whether a message that was not understood as anybody's bears a number of a patient who is closed."""
+    if message.patient_id is not None:
+        return False
+    numbers = Identifier.objects.filter(patient__in=closed_patients(viewer, now())).values_list("value", flat=True)
+    words = set(re.split(rb"[|^~&\r\n]", bytes(message.raw)))
+    return any(number.encode() in words for number in numbers)
+
+
 def _here(viewer: User, site: str = "site") -> Q:
     return Q(**{f"{site}__in": sites_seen(viewer)}) | Q(**{f"{site}__isnull": True})
 
 
 def inbound_for(viewer: User) -> QuerySet[InboundMessage]:
     """Messages that came in, newest first, without their bytes. ``MessageFilter`` narrows them."""
-    here = InboundMessage.objects.filter(_here(viewer)).order_by("-pk")
+    here = _of_open(InboundMessage.objects.order_by("-pk"), viewer)
     return here.select_related("peer", "patient").defer("raw", "answer")
 
 
@@ -47,8 +65,9 @@ def needing_attention(rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage
 
 def inbound_message(viewer: User, message_id: int) -> InboundMessage:
     """One such message with its bytes. Raises NotFound."""
-    message = InboundMessage.objects.filter(_here(viewer), pk=message_id).select_related("peer", "patient").first()
-    if message is None:
+    rows = _of_open(InboundMessage.objects.filter(pk=message_id), viewer)
+    message = rows.select_related("peer", "patient").first()
+    if message is None or _names_closed(message, viewer):
         raise NotFound("There is no such message.")
     return message
 
@@ -66,7 +85,7 @@ def outbound_for(
     until: datetime | None = None,
 ) -> QuerySet[OutboundMessage]:
     """Messages that go out, newest first."""
-    rows = OutboundMessage.objects.filter(_here(viewer)).select_related("destination").defer("raw", "answer")
+    rows = _of_open(OutboundMessage.objects.all(), viewer).select_related("destination").defer("raw", "answer")
     exact: dict[str, Any] = {
         "state": state, "kind": kind, "destination_id": destination_id, "lane": accession,
         "control_id": control_id, "patient_id": patient_id,
@@ -79,8 +98,9 @@ def outbound_for(
 
 def outbound_message(viewer: User, message_id: int) -> OutboundMessage:
     """One such message with its bytes. Raises NotFound."""
-    message = OutboundMessage.objects.filter(_here(viewer), pk=message_id).select_related("destination").first()
-    if message is None:
+    rows = _of_open(OutboundMessage.objects.filter(pk=message_id), viewer)
+    message = rows.select_related("destination").first()
+    if message is None or _names_closed(message, viewer):
         raise NotFound("There is no such message.")
     return message
 
@@ -96,7 +116,8 @@ class Tally:
 
 def inbound_tally(viewer: User, *, since: datetime) -> list[Tally]:
     """What came in since then, by state, and all that is still undecided."""
-    rows = InboundMessage.objects.filter(_here(viewer), Q(received_at__gte=since) | Q(state__in=states.OPEN))
+    recent = InboundMessage.objects.filter(Q(received_at__gte=since) | Q(state__in=states.OPEN))
+    rows = _of_open(recent, viewer)
     counted = rows.values("state").annotate(count=Count("pk"), oldest=Min("received_at")).order_by("state")
     return [Tally(row["state"], row["count"], row["oldest"]) for row in counted]
 
@@ -129,7 +150,7 @@ class StoppedLane:
 
 def stopped_lanes(viewer: User) -> list[StoppedLane]:
     """Lanes that are held by a refused or invalid message, the longest first; at most a hundred."""
-    here = OutboundMessage.objects.filter(_here(viewer))
+    here = _of_open(OutboundMessage.objects.all(), viewer)
     holding = here.filter(state__in=[states.STOPPED, states.INVALID]).defer("raw", "answer")
     first: dict[tuple[int, str], OutboundMessage] = {}
     for row in holding.select_related("destination").order_by("pk")[:MOST_LANES]:
@@ -142,12 +163,12 @@ def stopped_lanes(viewer: User) -> list[StoppedLane]:
 
 def undelivered_for(viewer: User, *, at: datetime) -> QuerySet[OutboundMessage]:
     """Report messages that no system has accepted for some minutes, or that are stuck, the oldest first."""
-    return list_undelivered(None, at=at).filter(_here(viewer))
+    return _of_open(list_undelivered(None, at=at), viewer)
 
 
 def queues(viewer: User) -> list[QueueTally]:
     """Every destination with what it is owed."""
-    rows = OutboundMessage.objects.filter(_here(viewer), state__in=states.UNFINISHED)
+    rows = _of_open(OutboundMessage.objects.filter(state__in=states.UNFINISHED), viewer)
     counted = rows.values("destination", "state").annotate(count=Count("pk"), oldest=Min("created_at"))
     by_destination: dict[int, list[Tally]] = {}
     for row in counted.order_by("state"):

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
+from ris.access.visibility import open_rows
 from ris.catalog.models import Site
 from ris.kernel.errors import NotFound
 from ris.people.models import User
@@ -32,11 +33,16 @@ def visible_findings(viewer: User) -> QuerySet[CriticalFinding]:
     leads = list(site_ids_for(viewer, Can.LEAD_READING))
     reads = list(site_ids_for(viewer, Can.READ_CASES))
     seen = Q(report__item__site__in=leads) | Q(report__item__site__in=reads, marked_by=viewer)
-    rows = CriticalFinding.objects.filter(seen)
+    rows = _open(CriticalFinding.objects.filter(seen), viewer)
     return rows.select_related(
         "report__item__site", "report__procedure__order__patient", "report__procedure__procedure", "marked_by",
         "acknowledged_by",
     )  # fmt: skip
+
+
+def _open(rows: QuerySet[CriticalFinding], viewer: User) -> QuerySet[CriticalFinding]:
+    """Without those of patients who are closed to the viewer."""
+    return open_rows(rows, viewer, patient="report__procedure__order__patient", site="report__item__site")
 
 
 def finding_for(viewer: User, finding_id: int) -> CriticalFinding:
@@ -106,7 +112,7 @@ def critical_tiles(lead: User, at: datetime) -> list[Tile]:
     if Can.LEAD_READING not in permissions_of(lead):
         return []
     sites = list(site_ids_for(lead, Can.LEAD_READING))
-    waiting = CriticalFinding.objects.filter(state=states.OPEN, report__item__site__in=sites)
+    waiting = _open(CriticalFinding.objects.filter(state=states.OPEN, report__item__site__in=sites), lead)
     url, late = reverse("reporting:critical"), waiting.filter(due_at__lte=at).count()
     return [
         Tile(url, "siren", "Critical, open", waiting.count(), red=late > 0),
@@ -140,7 +146,7 @@ def kept_limits(viewer: User, *, at: datetime, zone: ZoneInfo, months: int = 12)
     """Per month (of the zone) and level, the newest month first. Withdrawn findings are left out."""
     since = at - min(LONGEST_SPAN, timedelta(days=31 * months))
     sites = list(site_ids_for(viewer, Can.LEAD_READING))
-    rows = CriticalFinding.objects.filter(report__item__site__in=sites, marked_at__gte=since)
+    rows = _open(CriticalFinding.objects.filter(report__item__site__in=sites, marked_at__gte=since), viewer)
     rows = rows.exclude(state=states.WITHDRAWN)
     cells: defaultdict[tuple[str, str], list[tuple[datetime, datetime, datetime | None]]] = defaultdict(list)
     for level, marked, due, done in rows.values_list("level", "marked_at", "due_at", "acknowledged_at"):

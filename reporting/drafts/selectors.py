@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
+from ris.access.visibility import open_rows
 from ris.kernel.errors import NotFound
 from ris.people.models import User
 from ris.people.roles import Can
@@ -12,6 +13,7 @@ from ris.people.selectors import sites_for
 from .. import states
 from ..checks import SECTIONS
 from ..models import Report, TextDraft
+from ..selectors import OF_REPORT
 
 
 def visible_texts(viewer: User) -> QuerySet[TextDraft]:
@@ -19,6 +21,7 @@ def visible_texts(viewer: User) -> QuerySet[TextDraft]:
     sites = list(sites_for(viewer, Can.READ_CASES).values_list("pk", flat=True))
     held = Q(kind=TextDraft.REPORT, item__reader=viewer, item__state="claimed")
     rows = TextDraft.objects.filter(Q(author=viewer) | held, item__site__in=sites, closed_at=None)
+    rows = open_rows(rows, viewer, patient="item__procedure__order__patient", site="item__site")
     return rows.select_related("author", "item__procedure__order").order_by("saved_at", "pk")
 
 
@@ -48,6 +51,7 @@ def unsigned_drafts(viewer: User, *, everybody: bool = False) -> QuerySet[Report
     can = Can.LEAD_READING if everybody else Can.READ_CASES
     sites = list(sites_for(viewer, can).values_list("pk", flat=True))
     rows = Report.objects.filter(state__in=[states.DRAFT, states.RETURNED], item__site__in=sites)
+    rows = open_rows(rows, viewer, **OF_REPORT)
     rows = rows.exclude(**dict.fromkeys(SECTIONS, ""))
     if not everybody:
         rows = rows.filter(author=viewer).exclude(~Q(item__reader=viewer) & Q(item__state="claimed"))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Min, Q, QuerySet
 from django.urls import reverse
 
+from ris.access.visibility import open_rows
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import permissions_of, site_ids_for
@@ -29,6 +30,7 @@ def visible_follow_ups(viewer: User) -> QuerySet[FollowUp]:
     sites = site_ids_for(viewer, Can.READ_CASES) | site_ids_for(viewer, Can.LEAD_READING)
     seen = Q(report__item__site__in=sites) | Q(report__procedure__order__referrer=viewer)
     rows = FollowUp.objects.filter(seen).exclude(state__in=[states.DRAFTED, states.REJECTED])
+    rows = open_rows(rows, viewer, patient="report__procedure__order__patient", site="report__item__site")
     return rows.exclude(state=states.WITHDRAWN, recommended_at=None).select_related(
         "report__item__site", "report__procedure__order__patient", "procedure__order", "closed_by", "made_by"
     )

@@ -9,7 +9,9 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from ris.access.visibility import emergency_patients, not_confidential, open_rows
 from ris.audit.services import Actor, record
+from ris.kernel.clock import now
 from ris.kernel.db.transactions import lock_name
 from ris.kernel.errors import Invalid, NotFound
 from ris.orders.models import Order, RequestedProcedure
@@ -115,12 +117,14 @@ def visible_documents(viewer: User) -> QuerySet[OutsideDocument]:
     """Documents of patients whom the viewer's sites know; a referrer's without other role: of their own orders."""
     if Can.SEE_REPORTS not in permissions_of(viewer):
         return OutsideDocument.objects.none()
+    documents = not_confidential(OutsideDocument.objects.all(), viewer, patient="patient", at=now())
     if has_role(viewer, Role.REFERRER) and Can.SEE_ORDERS not in permissions_of(viewer):
-        return OutsideDocument.objects.filter(procedure__order__in=orders_of_referrer(viewer).values("pk"))
+        own = Q(procedure__order__in=orders_of_referrer(viewer).values("pk"))
+        return documents.filter(own | Q(patient__in=emergency_patients(viewer)))
     sites = list(sites_for(viewer, Can.SEE_REPORTS).values_list("pk", flat=True))
-    known = Order.objects.filter(site__in=sites).values("patient")
-    return OutsideDocument.objects.filter(
-        Q(procedure__order__site__in=sites)
+    known = open_rows(Order.objects.filter(site__in=sites), viewer).values("patient")
+    return documents.filter(
+        Q(procedure__order__site__in=sites, procedure__order__patient__in=known)
         | Q(procedure=None) & (Q(patient__in=known) | Q(patient__merged_into__in=known))
     )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from django.db.models import Count, Q, QuerySet
 
+from ris.access.visibility import open_rows
 from ris.kernel.errors import NotFound
 from ris.people.models import User
 from ris.people.roles import Can
@@ -18,9 +20,17 @@ from . import states
 MOST_MONTHS = 12
 
 
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+def of_open(rows: Rows, viewer: User) -> Rows:
+    """Rows about reports (``report``) without those of patients who are closed to the viewer."""
+    return open_rows(rows, viewer, patient="report__procedure__order__patient", site="report__item__site")
+
+
 def my_reviews(reviewer: User) -> QuerySet[PeerReview]:
     """What one was assigned and has not scored yet."""
-    rows = PeerReview.objects.filter(reviewer=reviewer, state=states.ASSIGNED)
+    rows = of_open(PeerReview.objects.filter(reviewer=reviewer, state=states.ASSIGNED), reviewer)
     return rows.select_related("report__procedure__order", "reviewed").order_by("assigned_at", "pk")
 
 
@@ -36,12 +46,12 @@ def disputed_reviews(lead: User) -> QuerySet[PeerReview]:
     """Reviews that wait for arbitration at the lead's sites, without those of their own."""
     sites = site_ids_for(lead, Can.LEAD_QUALITY)
     rows = PeerReview.objects.filter(state=states.ARBITRATION, report__item__site__in=sites).exclude(reviewer=lead)
-    return rows.select_related("report__procedure__order", "reviewed").order_by("scored_at", "pk")
+    return of_open(rows, lead).select_related("report__procedure__order", "reviewed").order_by("scored_at", "pk")
 
 
 def feedback_to(author: User) -> QuerySet[PeerFeedback]:
     """Feedback about one's own reports, the newest first. Who gave it is not read."""
-    rows = PeerFeedback.objects.filter(receiver=author).defer("giver")
+    rows = of_open(PeerFeedback.objects.filter(receiver=author).defer("giver"), author)
     return rows.select_related("report__procedure", "version")
 
 
@@ -49,7 +59,7 @@ def conference_list(lead: User) -> QuerySet[PeerFeedback]:
     """Cases that were proposed for the learning conference at the lead's sites; neither giver nor author is read."""
     sites = site_ids_for(lead, Can.LEAD_QUALITY)
     rows = PeerFeedback.objects.filter(conference=True, report__item__site__in=sites).defer("giver", "receiver")
-    return rows.select_related("report__procedure", "version").order_by("-given_at")
+    return of_open(rows, lead).select_related("report__procedure", "version").order_by("-given_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +83,17 @@ def rates_of(lead: User, *, at: datetime, months: int = MOST_MONTHS) -> list[Rat
     signed = ReportVersion.objects.filter(
         kind="final", signed_at__gte=at - timedelta(days=31 * months), report__item__site__in=sites
     )
-    rows = signed.values_list("report__procedure__modality").annotate(
-        signed=Count("report", distinct=True),
-        addenda=Count("report", distinct=True, filter=Q(report__versions__kind="addendum")),
-        corrected=Count("report", distinct=True, filter=Q(report__versions__kind="corrected")),
-        retracted=Count("report", distinct=True, filter=Q(report__versions__kind="retracted")),
-        compared=Count("report", distinct=True, filter=~Q(agreement="")),
-        minor=Count("report", distinct=True, filter=Q(agreement="minor")),
-        major=Count("report", distinct=True, filter=Q(agreement="major")),
+    rows = (
+        of_open(signed, lead)
+        .values_list("report__procedure__modality")
+        .annotate(
+            signed=Count("report", distinct=True),
+            addenda=Count("report", distinct=True, filter=Q(report__versions__kind="addendum")),
+            corrected=Count("report", distinct=True, filter=Q(report__versions__kind="corrected")),
+            retracted=Count("report", distinct=True, filter=Q(report__versions__kind="retracted")),
+            compared=Count("report", distinct=True, filter=~Q(agreement="")),
+            minor=Count("report", distinct=True, filter=Q(agreement="minor")),
+            major=Count("report", distinct=True, filter=Q(agreement="major")),
+        )
     )
     return sorted((Rates(*row) for row in rows), key=lambda row: row.modality)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
+from ris.access.visibility import open_rows
 from ris.audit.services import Actor, record
 from ris.catalog.models import Site
 from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound
@@ -16,7 +17,7 @@ from ris.people.selectors import require
 
 from .. import states as report_states
 from ..models import PeerFeedback, PeerReview, Report, ReportVersion
-from ..selectors import report_for
+from ..selectors import OF_REPORT, report_for
 from . import states
 from .models import ARBITRATED, SCORES
 
@@ -67,6 +68,7 @@ def sample_reviews(
         rows = rows.filter(procedure__modality=modality)
     if targeted:
         rows = rows.filter(versions__kind="corrected") | rows.filter(versions__agreement__in=["minor", "major"])
+    rows = open_rows(rows, reviewer, **OF_REPORT)
     known = PeerReview.objects.filter(reviewer=reviewer).values("report")
     rows = rows.exclude(pk__in=known).exclude(author=reviewer).distinct().order_by("-pk")
     candidates = list(rows.select_related("item").prefetch_related("versions")[:MOST_CANDIDATES])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
+from ris.access.visibility import open_rows
 from ris.people.models import User
 from ris.people.roles import ROLES, Can
 from ris.people.selectors import granted_sites, sites_for
@@ -33,5 +34,7 @@ def notices_for(viewer: User) -> QuerySet[DiscrepancyNotice]:
     sites = list(sites_for(viewer, Can.READ_CASES).values_list("pk", flat=True))
     unaddressed = Q(recipient=None, version__report__item__site__in=sites)
     rows = DiscrepancyNotice.objects.filter(Q(recipient=viewer) | unaddressed)
+    way = "version__report__procedure__order__patient"
+    rows = open_rows(rows, viewer, patient=way, site="version__report__item__site")
     related = ("version__author", "version__first_author", "version__report__procedure__order__patient", "recipient")
     return rows.select_related(*related).order_by("acknowledged_at", "-told_at", "-pk")

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
+from ris.access.visibility import open_rows
 from ris.audit.services import Actor, record
 from ris.kernel.errors import Invalid, NotFound
 from ris.people.models import User
@@ -169,6 +170,7 @@ def decisions_by_algorithm(viewer: User) -> list[dict[str, Any]]:
     """How often each algorithm's findings were accepted, edited and rejected, at the sites where the viewer leads."""
     require(viewer, Can.LEAD_READING)
     rows = AiDecision.objects.filter(item__site__in=site_ids_for(viewer, Can.LEAD_READING))
+    rows = open_rows(rows, viewer, patient="item__procedure__order__patient", site="item__site")
     kinds = {kind: Count("pk", filter=Q(decision=kind)) for kind in ("accepted", "edited", "rejected")}
     counted = rows.values("vendor", "code").annotate(**kinds).order_by("vendor", "code")
     return [dict(row) for row in counted]

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from ris.people.models import User
 
 
+BREAK_GLASS = "BTG"
+"""Purpose of use of what is done under an emergency access (HL7 v3 ActReason)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """``name`` is a user name, a peer's name or a job's; ``source`` a network address or a part of the system.
 
     ``purpose``: a code of HL7 PurposeOfUse where it is not the usual work of the role, such as BTG (break the glass);
-    ``acting_for_id``: the user on whose behalf they act.
+    ``acting_for_id``: the user on whose behalf they act. ``emergencies``: (patient, emergency access) for each that
+    runs: what is done with these patients is done under it.
     """
 
     name: str
@@ -35,6 +40,7 @@ class Actor:
     source: str = ""
     purpose: str = ""
     acting_for_id: int | None = None
+    emergencies: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of_user(cls, user: User, source: str = "") -> Self:
@@ -87,6 +93,9 @@ def record(
     Raises Invalid for a reason that is too long.
     """
     check_reason(reason)
+    access = dict(actor.emergencies).get(patient_id) if patient_id else None
+    if access is not None:
+        detail["emergency_access"] = access
     event = AuditEvent(
         at=at,
         user_id=actor.user_id,
@@ -97,7 +106,7 @@ def record(
         subject_id=str(subject.pk),
         patient_id=patient_id,
         reason=reason,
-        purpose=actor.purpose,
+        purpose=actor.purpose or (BREAK_GLASS if access is not None else ""),
         acting_for_id=actor.acting_for_id,
         detail=detail,
     )

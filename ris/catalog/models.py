@@ -43,6 +43,11 @@ class Site(models.Model):
         help_text="The same with {prior_study_uid} too. Empty: the prior is opened by the address above.",
     )  # fmt: skip
 
+    alias_confidential = models.BooleanField(
+        "aliases at scanners", default=True,
+        help_text="Scanners list a confidential patient under an alias, not under the name.",
+    )  # fmt: skip
+
     class Meta:
         ordering = ["code"]
         permissions = [("work_at", "Works at this site")]  # granted for each site: ris.people.selectors

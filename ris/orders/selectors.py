@@ -7,9 +7,10 @@ from datetime import datetime
 
 from django.db.models import F, Prefetch, Q, QuerySet
 
+from ris.access.visibility import open_rows
 from ris.kernel.errors import NotFound
 from ris.patients.models import Merge, Patient, Visit
-from ris.patients.selectors import merges_of
+from ris.patients.selectors_identity import merges_of
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import sites_for
@@ -22,7 +23,8 @@ def orders_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[Order]:
     """Orders at the viewer's sites, newest first, with all that a list shows."""
     procedures = RequestedProcedure.objects.select_related("procedure").order_by("pk")
     steps = ScheduledStep.objects.select_related("device").order_by("start", "pk")
-    orders = Order.objects.filter(site__in=sites_for(viewer, can)).select_related("patient", "site", "visit")
+    orders = open_rows(Order.objects.filter(site__in=sites_for(viewer, can)), viewer)
+    orders = orders.select_related("patient", "site", "visit")
     # Procedures before their steps: the second prefetch fills the rows of the first.
     orders = orders.prefetch_related(Prefetch("procedures", procedures))
     orders = orders.prefetch_related(Prefetch("procedures__steps", steps))
@@ -60,7 +62,7 @@ def own_order_for(viewer: User, order_id: int) -> Order:
 def appointments_for(viewer: User, patient: Patient) -> QuerySet[Appointment]:
     """What other systems booked for the patient at the viewer's sites, the latest first."""
     rows = Appointment.objects.filter(patient=patient, site__in=sites_for(viewer, Can.SEE_ORDERS))
-    return rows.select_related("order").order_by(F("start").desc(nulls_last=True), "-pk")
+    return open_rows(rows, viewer).select_related("order").order_by(F("start").desc(nulls_last=True), "-pk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,10 @@ def list_merges(viewer: User, patient: Patient) -> list[MergeShown]:
 
 def steps_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[ScheduledStep]:
     """Scheduled steps at the viewer's sites, by start, with patient and device."""
-    return (
-        ScheduledStep.objects.filter(procedure__order__site__in=sites_for(viewer, can))
-        .select_related("procedure__order__patient", "procedure__order__site", "procedure__procedure", "device")
-        .order_by("start", "pk")
-    )
+    steps = ScheduledStep.objects.filter(procedure__order__site__in=sites_for(viewer, can))
+    steps = open_rows(steps, viewer, patient="procedure__order__patient", site="procedure__order__site")
+    related = ("procedure__order__patient", "procedure__order__site", "procedure__procedure", "device")
+    return steps.select_related(*related).order_by("start", "pk")
 
 
 def step_for(viewer: User, step_id: int, can: Can = Can.SEE_ORDERS) -> ScheduledStep:

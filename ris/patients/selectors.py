@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -12,15 +12,17 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from ris.kernel.errors import NotFound
-from ris.kernel.values import read_reason, read_words
+from ris.access.visibility import closed_patients, not_confidential, restricted_sites, tied
+from ris.kernel.clock import now
+from ris.kernel.errors import Conflict, NotFound
+from ris.kernel.values import read_words
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import site_ids_for, sites_for
 
 from .intents import names_a_person, series_of
 from .matching import fold
-from .models import Identifier, IdentityQuestion, Merge, Patient, PatientNameToken, PossibleDuplicate, Visit
+from .models import Identifier, Patient, PatientNameToken
 from .search import PatientSearch, read_search
 
 
@@ -44,15 +46,59 @@ def survivor(patient: Patient) -> Patient:
 
 
 def visible_patients(viewer: User) -> QuerySet[Patient]:
-    """Living patients who were ever at a site of the viewer's, and those whom no site knows yet."""
-    sites = sites_for(viewer, Can.SEE_ORDERS)
-    living = Patient.objects.filter(merged_into=None)
-    if not site_ids_for(viewer, Can.SEE_ORDERS):
-        return living.none()
-    at_sites = Q(visits__site__in=sites) | Q(orders__site__in=sites)
-    nowhere = Q(visits__isnull=True, orders__isnull=True)
-    # The joins with visits and orders repeat a patient.
-    return living.filter(at_sites | nowhere).distinct()
+    """Living patients who were ever at a site of the viewer's, and those whom no site knows yet; without those who
+    are closed to the viewer (``ris.access.visibility``)."""
+    return _open(Patient.objects.filter(_known_to(viewer, Can.SEE_ORDERS)), viewer)
+
+
+def visible_patient(viewer: User, patient_id: int, *, at: str = "") -> Patient:
+    """One of them. Raises NotFound (at the field ``at``), also for one whom only foreign sites know."""
+    patient = visible_patients(viewer).filter(pk=patient_id).first()
+    if patient is None:
+        raise NotFound("There is no such patient.", at=at)
+    return patient
+
+
+def refuse_closed(viewer: User, identifiers: Iterable[tuple[str, str, str]]) -> None:
+    """Raise Conflict when one of these numbers is a confidential patient's who is closed to the viewer: registering
+    somebody finds nobody out."""
+    known = find_patient(identifiers)
+    if known is not None and closed_patients(viewer, now()).filter(pk=known.pk).exists():
+        raise Conflict("This number is another site's patient. Check it, or ask who keeps the patients.", at="number")
+
+
+def _known_to(viewer: User, can: Can) -> Q:
+    """Without joins: it is asked of each row that an index finds."""
+    sites = list(sites_for(viewer, can).values_list("pk", flat=True))
+    if not sites:
+        return Q(pk__in=[])
+    return Q(merged_into=None) & (_at(sites) | _nowhere())
+
+
+def _at(sites: Iterable[int]) -> Q:
+    return Q(Exists(_rows_of("visits").filter(site__in=sites))) | Q(Exists(_rows_of("orders").filter(site__in=sites)))
+
+
+def _nowhere() -> Q:
+    return ~Q(Exists(_rows_of("visits"))) & ~Q(Exists(_rows_of("orders")))
+
+
+def _rows_of(name: str) -> QuerySet[Any]:
+    related: Any = Patient._meta.get_field(name).related_model
+    rows: QuerySet[Any] = related.objects.filter(patient=OuterRef("pk"))
+    return rows
+
+
+def _open(patients: QuerySet[Patient], viewer: User) -> QuerySet[Patient]:
+    """Without those who are closed; where a rule wants a tie at some sites, being known at another site will do."""
+    at = now()
+    restricted = restricted_sites(viewer)
+    if restricted:
+        narrow = frozenset().union(*restricted.values())
+        wide = [pk for pk in site_ids_for(viewer, Can.SEE_ORDERS) if pk not in narrow]
+        known = (tied(viewer, reach, "pk", at) & _at(sites) for reach, sites in restricted.items())
+        patients = patients.filter(reduce(or_, known, _at(wide) | _nowhere() if wide else Q(pk__in=[])))
+    return not_confidential(patients, viewer, patient="pk", at=at)
 
 
 MOST_CANDIDATES = 500
@@ -67,37 +113,23 @@ def patients_matching(text: str, viewer: User, *, today: date | None = None) -> 
     """
     read_words(text, at="text")
     search = read_search(text, today=today or timezone.localdate())
-    visible = _visible_to(viewer)
+    visible = visible_patients(viewer)
     found = [*_ids_by_number(search, visible), *_ids_by_name(search, visible)]
     return Patient.objects.filter(pk__in=found).order_by("search_name", "birth_date", "pk")
 
 
-def _visible_to(viewer: User) -> Q:
-    """As ``visible_patients``, as a condition without joins: it is asked of each row that an index finds."""
-    sites = list(sites_for(viewer, Can.SEE_ORDERS).values_list("pk", flat=True))
-    if not sites:
-        return Q(pk__in=[])
-    rows: list[QuerySet[Any]] = [
-        Patient._meta.get_field(name).related_model.objects.filter(patient=OuterRef("pk"))  # type: ignore[union-attr]
-        for name in ("visits", "orders")
-    ]
-    here = Q(Exists(rows[0].filter(site__in=sites))) | Q(Exists(rows[1].filter(site__in=sites)))
-    nowhere = Q(~Exists(rows[0])) & Q(~Exists(rows[1]))
-    return Q(merged_into=None) & (here | nowhere)
-
-
-def _ids_by_number(search: PatientSearch, visible: Q) -> list[int]:
+def _ids_by_number(search: PatientSearch, visible: QuerySet[Patient]) -> list[int]:
     """Retired numbers find who has them now."""
     if not search.numbers:
         return []
     begins = reduce(or_, (_begins("value", number) for number in search.numbers))
     owners = Identifier.objects.filter(begins).order_by("value").values_list("patient", flat=True)[:MOST_CANDIDATES]
-    return list(Patient.objects.filter(visible, pk__in=list(owners)).values_list("pk", flat=True))
+    return list(visible.filter(pk__in=list(owners)).values_list("pk", flat=True))
 
 
-def _ids_by_name(search: PatientSearch, visible: Q) -> list[int]:
+def _ids_by_name(search: PatientSearch, visible: QuerySet[Patient]) -> list[int]:
     """By the longest word first, whose tokens are the fewest; the others are asked of each who has it."""
-    patients = Patient.objects.filter(visible)
+    patients = visible
     if search.dates:
         patients = patients.filter(birth_date__in=search.dates)
     elif search.year is not None:
@@ -135,116 +167,3 @@ def possible_duplicates(
     family, given = fold(family_name)[:4], fold(given_name)[:3]
     alike = Q(search_name__startswith=family) | Q(search_name__contains=f"^{given}")
     return visible_patients(viewer).filter(alike, birth_date=birth_date).order_by("search_name")[:20]
-
-
-def merge_for(viewer: User, merge_id: int) -> Merge:
-    """A merge of patients whom the viewer may see. Raises NotFound."""
-    merge = Merge.objects.select_related("survivor", "retired").filter(pk=merge_id).first()
-    if merge is None or not visible_patients(viewer).filter(pk=survivor(merge.survivor).pk).exists():
-        raise NotFound("There is no such merge.")
-    return merge
-
-
-def merges_of(patient: Patient) -> QuerySet[Merge]:
-    """What was merged into the patient, and what was separated from them again; newest first."""
-    # Without merged_at: a separation of two whom nobody had merged; nothing moved by it.
-    merges = Merge.objects.filter(Q(survivor=patient) | Q(retired=patient, separated_at__isnull=False))
-    return merges.filter(merged_at__isnull=False).select_related("survivor", "retired").order_by("-pk")
-
-
-def separation(merge_id: int, reason: str) -> Merge:
-    """A merge that was undone, for whoever sorts out what came between. Raises NotFound, Invalid without a reason."""
-    read_reason(reason, "Say why it belongs to the other.")
-    merge = Merge.objects.filter(pk=merge_id, separated_at__isnull=False).first()
-    if merge is None:
-        raise NotFound("There is no such separation.")
-    return merge
-
-
-def came_since(merge: Merge) -> dict[str, list[int]]:
-    """Visits and identifiers that came to the survivor while the two were one, as of now; ids by kind."""
-    rows: dict[str, QuerySet[Any]] = {
-        "Identifier": Identifier.objects.filter(patient=merge.survivor_id),
-        "Visit": Visit.objects.filter(patient=merge.survivor_id),
-    }
-    moved = {"Identifier": [row[0] for row in merge.moved["Identifier"]], "Visit": merge.moved["Visit"]}
-    return {
-        kind: list(
-            of_kind.exclude(pk__in=[*merge.own.get(kind, ()), *moved[kind]]).order_by("pk").values_list("pk", flat=True)
-        )
-        for kind, of_kind in rows.items()
-    }
-
-
-def merge_that_moved(identifiers: Iterable[tuple[str, str, str]], patient: Patient) -> Merge | None:
-    """The standing merge into ``patient`` by which one of these (value, authority, kind) came, the latest first."""
-    numbers = {(value, authority, series_of(kind)) for value, authority, kind in identifiers}
-    rows = Identifier.objects.filter(patient=patient, value__in=[value for value, _, _ in numbers])
-    named = {row.pk for row in rows if (row.value, row.authority, row.series) in numbers}
-    standing = Merge.objects.filter(survivor=patient, separated_at=None).select_related("survivor", "retired")
-    moved = ((merge, {row[0] for row in merge.moved["Identifier"]}) for merge in standing.order_by("-pk"))
-    return next((merge for merge, came in moved if came & named), None)
-
-
-def separated_later(one: Patient, other: Patient, moment: datetime) -> bool:
-    """Whether the two were said, after that moment, to be two people."""
-    pair = (one.pk, other.pk)
-    return Merge.objects.filter(survivor__in=pair, retired__in=pair, separated_said_at__gt=moment).exists()
-
-
-def record_that_had(identifiers: Iterable[tuple[str, str, str]], patient: Patient) -> Patient | None:
-    """Of the records merged into ``patient``, however often, the one that had these identifiers of its own.
-
-    None when they are the patient's own, or none of theirs.
-    """
-    numbers = {(value, authority, series_of(kind)) for value, authority, kind in identifiers}
-    rows = Identifier.objects.filter(patient=patient, value__in=[value for value, _, _ in numbers])
-    named = {row.pk for row in rows if (row.value, row.authority, row.series) in numbers}
-    merges = Merge.objects.filter(separated_at=None, merged_at__isnull=False).select_related("retired").order_by("pk")
-    for merge in merges.filter(retired__in=_merged_records(patient)):
-        if named and named <= {row[0] for row in merge.moved["Identifier"]}:
-            return merge.retired
-    return None
-
-
-def _merged_records(patient: Patient) -> list[int]:
-    records, layer = [], [patient.pk]
-    while layer:  # merges into one patient are a tree: one query for each of its levels
-        layer = list(Patient.objects.filter(merged_into__in=layer).values_list("pk", flat=True))
-        records += layer
-    return records
-
-
-def identity_questions_for(viewer: User, *, decided: bool = False) -> QuerySet[IdentityQuestion]:
-    """Questions of identity about patients whom the viewer may see: the open ones, or those that were decided."""
-    rows = IdentityQuestion.objects.filter(patient__in=visible_patients(viewer).values("pk"))
-    rows = rows.exclude(state=IdentityQuestion.OPEN) if decided else rows.filter(state=IdentityQuestion.OPEN)
-    return rows.select_related("patient").prefetch_related("patient__identifiers").order_by("-last_at", "-pk")
-
-
-def identity_question_for(viewer: User, question_id: int) -> IdentityQuestion:
-    """One of them, open or decided. Raises NotFound."""
-    for decided in (False, True):
-        question = identity_questions_for(viewer, decided=decided).filter(pk=question_id).first()
-        if question is not None:
-            return question
-    raise NotFound("There is no such question.")
-
-
-def duplicates_for(viewer: User, *, decided: bool = False) -> QuerySet[PossibleDuplicate]:
-    """Possible duplicates of which the viewer may see both: the open ones, or those that were decided; newest first."""
-    rows = PossibleDuplicate.objects.select_related("first", "second")
-    rows = rows.prefetch_related("first__identifiers", "second__identifiers").order_by("-found_at", "-pk")
-    seen = visible_patients(viewer).values("pk")
-    if decided:  # of two who were merged one lives
-        return rows.exclude(state=PossibleDuplicate.OPEN).filter(Q(first__in=seen) | Q(second__in=seen))
-    return rows.filter(state=PossibleDuplicate.OPEN, first__in=seen, second__in=seen)
-
-
-def duplicate_for(viewer: User, duplicate_id: int) -> PossibleDuplicate:
-    """One of them, open or decided. Raises NotFound."""
-    for decided in (False, True):
-        row = duplicates_for(viewer, decided=decided).filter(pk=duplicate_id).first()
-        if row is not None:
-            return row
-    raise NotFound("There are no such two patients.")

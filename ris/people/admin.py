@@ -24,7 +24,7 @@ from .http import actor_of
 from .login.leavers import leave
 from .login.policy import SEALED
 from .login.token_pages import is_recent
-from .models import LoginRule, User
+from .models import AccessRule, LoginRule, User
 from .roles import Role
 from .selectors import granted_sites
 from .services import grant, withdraw
@@ -138,6 +138,14 @@ class LoginRuleAdmin(Privileged):
             roles = [(role.value, role.value.capitalize()) for role in Role]
             return forms.ChoiceField(choices=[("", "Every role"), *roles], required=False)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+@admin.register(AccessRule)
+class AccessRuleAdmin(SetUp):
+    """Of which patients a role is shown something, in the back office."""
+
+    list_display = ("role", "site", "reach")
+    removable = True
 
 
 @admin.register(Site)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +16,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from ris.audit.services import Actor
+from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 
 from .models import User
@@ -32,7 +34,12 @@ def user_of(request: Any) -> User:
 
 def actor_of(request: HttpRequest | Any) -> Actor:
     """Who acts, with the address they come from."""
-    return Actor.of_user(user_of(request), str(request.META.get("REMOTE_ADDR", "")))
+    user = user_of(request)
+    actor = Actor.of_user(user, str(request.META.get("REMOTE_ADDR", "")))
+    if user.break_glass_until is None or user.limits is not None:
+        return actor
+    rows = user.emergency_accesses.filter(ends_at__gt=now())  # of ris.access, which is above
+    return replace(actor, emergencies=tuple(rows.values_list("patient", "pk")))
 
 
 def page(*cans: Can) -> Callable[[View], View]:

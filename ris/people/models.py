@@ -15,7 +15,7 @@ from .delegation.models import Delegation
 from .login.models import LoginFailure, LoginRule
 from .practitioners.models import Practitioner, PractitionerNumber
 from .providers.models import RefusedLogIn, RoleMapping
-from .roles import Can, Limits
+from .roles import Can, Limits, Reach
 
 
 class User(AbstractUser):
@@ -38,6 +38,9 @@ class User(AbstractUser):
         default=dict, editable=False,
         help_text="Role → ids of the sites at which it counts, where an identity provider gave it. Others: all sites.",
     )  # fmt: skip
+    break_glass_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the last of their emergency accesses ends (UTC)."
+    )
 
     limits: Limits | None = None
     """Of this object, for the request that an API token made; see ``selectors.limit``."""
@@ -84,6 +87,38 @@ class SiteGroupPermission(GroupObjectPermissionBase):
         pass
 
 
+class AccessRule(models.Model):
+    """Of which patients a role is shown something: at a site, or at every site for which no rule of its own stands."""
+
+    REACHES = [
+        (Reach.EVERYBODY, "All patients of the site"),
+        (Reach.CARE_TEAM, "Patients whose care team they belong to"),
+        (Reach.ORDERED, "Patients for whom they ordered, or get copies"),
+    ]
+
+    role = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="access_rules")
+    site = models.ForeignKey(
+        Site,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="access_rules",
+        help_text="Empty: every site.",
+    )
+    reach = models.CharField(max_length=12, choices=REACHES)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["role", "site"], name="access_rule_once", nulls_distinct=False),
+            models.CheckConstraint(
+                condition=models.Q(reach__in=["everybody", "care team", "ordered"]), name="access_rule_reach"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role.name} at {self.site.code if self.site else 'every site'}: {self.reach}"
+
+
 class ApiToken(models.Model):
     """A program's key. Only its digest is kept; the token itself is shown once."""
 
@@ -104,6 +139,6 @@ class ApiToken(models.Model):
 
 
 __all__ = [
-    "Acting", "ApiToken", "Delegation", "Group", "LoginFailure", "LoginRule", "Practitioner", "PractitionerNumber",
-    "RefusedLogIn", "RoleMapping", "SiteGroupPermission", "SiteUserPermission", "User",
+    "AccessRule", "Acting", "ApiToken", "Delegation", "Group", "LoginFailure", "LoginRule", "Practitioner",
+    "PractitionerNumber", "RefusedLogIn", "RoleMapping", "SiteGroupPermission", "SiteUserPermission", "User",
 ]  # fmt: skip

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
+from ris.kernel.models import Alarm
+
 from .roles import Can
 
 
@@ -21,6 +25,10 @@ class Link:
 def _link(label: str, icon: str, route: str, key: str, *cans: Can) -> Link:
     return Link(label, icon, route, frozenset(cans), key)
 
+
+ALARM_CANS = (Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING)
+PRIVACY_ALARMS = ("break-glass", "audit-chain", "login-failures")
+"""Kinds that privacy officers are shown; who has one of ``ALARM_CANS`` is shown all."""
 
 NAVIGATION: dict[str, tuple[Link, ...]] = {
     "Reading": (
@@ -42,6 +50,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Waiting list", "hourglass", "scheduling:waiting", "9", Can.PLACE_ORDERS),
         _link("Device board", "monitor", "orders:board", "b", Can.SEE_ORDERS),
         _link("Identity", "users", "orders:identity", "i", Can.SEPARATE_PATIENTS),
+        _link("Emergency access", "siren", "privacy:break-glass", "v", Can.BREAK_GLASS),
         _link("After a downtime", "history", "operations:back-entry", "y", Can.PERFORM_EXAMS, Can.PLACE_ORDERS),
         _link("Exam exceptions", "unlink", "dicom:exceptions", "x", Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP),
     ),
@@ -61,7 +70,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Address book", "users", "people:address-book", "k", Can.LEAD_READING, Can.SET_UP),
         _link("Role mappings", "link-2", "people:role-mappings", "5", Can.SET_UP),
         _link("Set-up", "settings", "admin:index", "s", Can.SET_UP),
-        _link("Alarms", "bell", "people:alarms", "a", Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING),
+        _link("Alarms", "bell", "people:alarms", "a", *ALARM_CANS, Can.SEE_AUDIT),
     ),
 }
 
@@ -100,6 +109,14 @@ ALARM_PAGES: dict[str, tuple[str, str]] = {
     "critical-untold": ("reporting:critical", ""),
     "critical-withdrawn": ("reporting:critical", ""),
     "critical-link-locked": ("reporting:critical", ""),
+    "break-glass": ("privacy:reviews", ""),
     "critical-result-undelivered": ("hl7:undelivered", ""),
 }
 """Kind of alarm → the page where its cause is dealt with, and its query string."""
+
+
+def alarms_for(cans: frozenset[Can]) -> QuerySet[Alarm]:
+    """The alarms that somebody with these permissions is shown, open ones and those that are over."""
+    if cans & set(ALARM_CANS):
+        return Alarm.objects.all()
+    return Alarm.objects.filter(kind__in=PRIVACY_ALARMS if Can.SEE_AUDIT in cans else ())

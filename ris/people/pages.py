@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from ris.kernel.clock import now
-from ris.kernel.models import Alarm, Delivery
+from ris.kernel.models import Delivery
 from ris.kernel.relay import retry_stuck
 
 from .http import actor_of, go, page, user_of
 from .models import User
-from .navigation import HOMES
+from .navigation import ALARM_CANS, HOMES, alarms_for
 from .roles import Can
 from .selectors import permissions_of, sites_for
 from .services import set_preferences
@@ -63,14 +63,12 @@ def theme(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-ALARM_CANS = (Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING)
-
-
 @require_safe
-@page(*ALARM_CANS)
+@page(*ALARM_CANS, Can.SEE_AUDIT)
 def alarms(request: HttpRequest) -> HttpResponse:
     """Alarms that are open, or with ``?show=over`` those that are over; and stuck deliveries to subscribers."""
-    rows = Alarm.objects.order_by("cleared_at", "-last_at")
+    cans = permissions_of(user_of(request))
+    rows = alarms_for(cans).order_by("cleared_at", "-last_at")
     over = request.GET.get("show") == "over"
     rows = rows.filter(cleared_at__isnull=not over)
     if over:
@@ -78,9 +76,11 @@ def alarms(request: HttpRequest) -> HttpResponse:
     context = {
         "page": Paginator(rows, 50).get_page(request.GET.get("page")),
         "over": over,
-        "open_count": Alarm.objects.filter(cleared_at__isnull=True).count(),
-        "stuck": Delivery.objects.filter(state=Delivery.STUCK).select_related("record")[:50],
-        "may_retry": bool(permissions_of(user_of(request)) & {Can.MEND_MESSAGES, Can.SET_UP}),
+        "open_count": alarms_for(cans).filter(cleared_at__isnull=True).count(),
+        "stuck": Delivery.objects.filter(state=Delivery.STUCK).select_related("record")[:50]
+        if cans & set(ALARM_CANS)
+        else (),
+        "may_retry": bool(cans & {Can.MEND_MESSAGES, Can.SET_UP}),
     }
     return render(request, "people/alarms.html", context)
 

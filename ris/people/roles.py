@@ -23,6 +23,7 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     PRIVACY_OFFICER = "privacy officer"
     REFERRER = "referrer"
+    CONFIDENTIAL = "confidential patients"
 
 
 class Can(StrEnum):
@@ -48,15 +49,18 @@ class Can(StrEnum):
     INVITE_PATIENTS = "invite_patients"
     SEE_AUDIT = "see_audit"
     SET_UP = "set_up"
+    SEE_CONFIDENTIAL = "see_confidential"
+    MARK_CONFIDENTIAL = "mark_confidential"
+    BREAK_GLASS = "break_glass"
 
 
-_READER = {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.READ_CASES, Can.SEE_REPORTS, Can.SHARE_REPORTS}
+_READER = {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.READ_CASES, Can.SEE_REPORTS, Can.SHARE_REPORTS, Can.BREAK_GLASS}
 
 ROLES: dict[Role, frozenset[Can]] = {
     Role.SCHEDULER: frozenset(
         {Can.SEE_ORDERS, Can.PLACE_ORDERS, Can.OVERBOOK, Can.KEEP_CALENDAR, Can.SHARE_REPORTS, Can.INVITE_PATIENTS}
     ),
-    Role.TECHNOLOGIST: frozenset({Can.SEE_ORDERS, Can.PERFORM_EXAMS}),
+    Role.TECHNOLOGIST: frozenset({Can.SEE_ORDERS, Can.PERFORM_EXAMS, Can.BREAK_GLASS}),
     Role.RESIDENT: frozenset(_READER),
     Role.RADIOLOGIST: frozenset(_READER | {Can.SIGN_REPORTS, Can.REVIEW_REPORTS}),
     Role.LEAD: frozenset(
@@ -75,10 +79,24 @@ ROLES: dict[Role, frozenset[Can]] = {
     Role.ADMINISTRATOR: frozenset(
         {Can.SEE_ORDERS, Can.SEE_WORKLIST, Can.SEE_MESSAGES, Can.SEE_AUDIT, Can.SET_UP, Can.LEAD_READING}
     ),
-    Role.PRIVACY_OFFICER: frozenset({Can.SEE_AUDIT}),
-    Role.REFERRER: frozenset({Can.SEE_REPORTS, Can.SHARE_REPORTS}),
+    Role.PRIVACY_OFFICER: frozenset({Can.SEE_AUDIT, Can.SEE_CONFIDENTIAL, Can.MARK_CONFIDENTIAL}),
+    Role.REFERRER: frozenset({Can.SEE_REPORTS, Can.SHARE_REPORTS, Can.BREAK_GLASS}),
+    Role.CONFIDENTIAL: frozenset({Can.SEE_CONFIDENTIAL, Can.MARK_CONFIDENTIAL}),
 }
-"""What each role may do. A referrer sees the reports of their own orders only."""
+"""What each role may do. A referrer sees the reports of their own orders only. ``CONFIDENTIAL`` is given besides
+another role: alone it shows nothing."""
+
+
+class Reach(StrEnum):
+    """Of which patients of a site a role is shown something; the widest of a person's roles counts."""
+
+    EVERYBODY = "everybody"
+    CARE_TEAM = "care team"
+    ORDERED = "ordered"
+
+
+REACH: dict[Role, Reach] = {Role.REFERRER: Reach.ORDERED}
+"""What holds where no :class:`ris.people.models.AccessRule` says otherwise; everybody for a role that is not here."""
 
 
 @dataclass(frozen=True, slots=True)

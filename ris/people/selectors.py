@@ -16,13 +16,15 @@ from ris.catalog.models import Site
 from ris.kernel.db.statements import PreparedQuery
 from ris.kernel.errors import Forbidden, NotFound
 
-from .models import ApiToken, Group, SiteGroupPermission, SiteUserPermission, User
+from .models import ApiToken, SiteGroupPermission, SiteUserPermission, User
 from .roles import ROLES, Can, Limits, Role
 
 WORK_AT = "catalog.work_at"
 
 
 _Key = tuple[int, Limits | None]
+RoleRule = tuple[str, int | None, str | None]
+"""Name of a role, and one of its access rules: site (None: every site) and reach; reach None: the role has no rule."""
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class _Answers:
 
     permissions: dict[_Key, frozenset[Can]] = field(default_factory=dict)
     sites: dict[_Key, tuple[Site, ...]] = field(default_factory=dict)
-    role_names: dict[int, frozenset[str]] = field(default_factory=dict)
+    role_rules: dict[int, tuple[RoleRule, ...]] = field(default_factory=dict)
 
 
 # A context variable, not a thread's: under ASGI a request's synchronous code may change its thread.
@@ -89,15 +91,20 @@ def _permissions_by_roles(user: User) -> frozenset[Can]:
 
 def role_names_of(user: User) -> frozenset[str]:
     """The names of the roles that the user acts in; read once within :func:`read_permissions_once`."""
+    return frozenset(name for name, _, _ in role_rules_of(user))
+
+
+def role_rules_of(user: User) -> tuple[RoleRule, ...]:
+    """The roles that the user acts in, with their access rules, in one query; read once, as the names are."""
     if user.acting is not None:
-        return role_names_of(user.acting.user)
+        return role_rules_of(user.acting.user)
     answers = _answers.get()
-    if answers is not None and user.pk in answers.role_names:
-        return answers.role_names[user.pk]
-    names = frozenset(group.name for group in _GROUPS.all(user.pk))
+    if answers is not None and user.pk in answers.role_rules:
+        return answers.role_rules[user.pk]
+    rules = tuple(user.groups.values_list("name", "access_rules__site", "access_rules__reach"))
     if answers is not None:
-        answers.role_names[user.pk] = names
-    return names
+        answers.role_rules[user.pk] = rules
+    return rules
 
 
 def has_role(user: User, role: Role) -> bool:
@@ -171,7 +178,6 @@ def _granted(codename: str, user_id: int, member_id: int, same_codename: str) ->
 
 
 _SITES = PreparedQuery(_granted)
-_GROUPS = PreparedQuery(lambda user_id: Group.objects.filter(user=user_id))
 
 
 def _sites_granted_to(user: User | AnonymousUser) -> QuerySet[Site]:

@@ -6,11 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from ris.access.models import EmergencyAccess
+from ris.access.selectors import accesses_to_judge
+from ris.access.visibility import not_confidential
 from ris.audit.models import AuditEvent, AuditSeal
-from ris.kernel.errors import NotFound
-from ris.patients.models import Patient
+from ris.audit.services import Actor, record
+from ris.kernel.clock import now
+from ris.kernel.errors import Invalid, NotFound
+from ris.orders.models import Order
+from ris.patients.models import Patient, Visit
 from ris.people.models import User
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
@@ -48,12 +54,16 @@ class Access:
 
 
 def patients_for(viewer: User) -> QuerySet[Patient]:
-    """Patients, merged ones too, who were ever at a site where the viewer may see the trail, or at none."""
-    sites = sites_for(viewer, Can.SEE_AUDIT)
-    if not sites.exists():
+    """Patients, merged ones too, who were ever at a site where the viewer may see the trail, or at none; without
+    confidential ones unless the viewer may see those."""
+    sites = list(sites_for(viewer, Can.SEE_AUDIT).values_list("pk", flat=True))
+    if not sites:
         return Patient.objects.none()
-    at_sites = Q(visits__site__in=sites) | Q(orders__site__in=sites)
-    return Patient.objects.filter(at_sites | Q(visits__isnull=True, orders__isnull=True))
+    visits, orders = (model.objects.filter(patient=OuterRef("pk")) for model in (Visit, Order))
+    here = Q(Exists(visits.filter(site__in=sites))) | Q(Exists(orders.filter(site__in=sites)))
+    nowhere = ~Q(Exists(visits)) & ~Q(Exists(orders))
+    patients = Patient.objects.filter(here | nowhere)
+    return not_confidential(patients, viewer, patient="pk", at=now())
 
 
 def patient_for(viewer: User, patient_id: int) -> Patient:
@@ -133,3 +143,36 @@ def _access(key: tuple[str, str, str], rows: list[AuditEvent]) -> Access:
         first=min(row.at for row in rows), last=max(row.at for row in rows), looks=looks, changes=len(rows) - looks,
         actions=tuple(sorted({row.action for row in rows})),
     )  # fmt: skip
+
+
+def accesses_for(viewer: User, *, judged: bool = False) -> QuerySet[EmergencyAccess]:
+    """Emergency accesses to patients whom the viewer may see, that wait for a verdict or have one."""
+    require(viewer, Can.SEE_AUDIT)
+    return accesses_to_judge(judged=judged).filter(patient__in=patients_for(viewer).values("pk"))
+
+
+def access_for(viewer: User, access_id: int) -> EmergencyAccess:
+    """One of them. Raises NotFound."""
+    for judged in (False, True):
+        access = accesses_for(viewer, judged=judged).filter(pk=access_id).first()
+        if access is not None:
+            return access
+    raise NotFound("There is no such emergency access.")
+
+
+def patient_to_open(viewer: User, number: str, *, actor: Actor, at: datetime) -> Patient:
+    """The living patient of this number, or of the order with this accession number, at the sites where the viewer may
+    break the glass; whoever is closed to them, too. Raises Invalid at ``number``; what was not found is audited."""
+    number = number.strip()
+    sites = list(sites_for(viewer, Can.BREAK_GLASS).values_list("pk", flat=True))
+    visits, orders = (model.objects.filter(patient=OuterRef("pk"), site__in=sites) for model in (Visit, Order))
+    by_order = Order.objects.filter(accession=number, site__in=sites).values("patient")
+    named = Q(identifiers__value=number) | Q(pk__in=by_order)
+    patients = Patient.objects.filter(Q(Exists(visits)) | Q(Exists(orders)), named, merged_into=None)
+    found = list(patients.distinct()[:2]) if number else []
+    if len(found) != 1:
+        record(actor, "patient.break-glass-failed", viewer, at=at, found=len(found))
+        raise Invalid(
+            "No patient at your sites has this number, or several do: give the accession number.", at="number"
+        )
+    return found[0]

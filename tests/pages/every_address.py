@@ -33,15 +33,16 @@ from reporting.models import (
     TeachingCase,
     TextDraft,
 )
+from ris.access.models import EmergencyAccess
 from ris.catalog.models import Device, Procedure
 from ris.kernel.models import Delivery
 from ris.orders.models import Order, PerformedStep, RequestedProcedure, ScheduledStep, Study
 from ris.patients.models import IdentityQuestion, Merge, Patient
-from ris.people.models import ApiToken, Practitioner, User
+from ris.people.models import ApiToken, Practitioner, RoleMapping, User
 from ris.people.roles import Can
 from ris.sharing.models import PortalGrant, PortalInvitation, Share
 from tests.people.test_every_route import address, routes
-from worklist.models import Escalation, Offer, ReadingItem, RuleSet, Shift, ShiftChange
+from worklist.models import Escalation, ListView, Offer, ReadingItem, RuleSet, ScorePolicy, Shift, ShiftChange
 
 MODELS: dict[str, type[Model]] = {
     "share_id": Share, "grant_id": PortalGrant, "invitation_id": PortalInvitation,
@@ -50,12 +51,14 @@ MODELS: dict[str, type[Model]] = {
     "shift_id": Shift, "change_id": ShiftChange, "rule_set_id": RuleSet, "offer_id": Offer, "merge_id": Merge,
     "escalation_id": Escalation, "delivery_id": Delivery, "destination_id": Destination, "peer_id": Peer,
     "entry_id": MapEntry, "study_id": Study, "question_id": IdentityQuestion, "token_id": ApiToken,
-    "search_id": SavedSearch, "session_id": UserSession,
+    "search_id": SavedSearch, "session_id": UserSession, "access_id": EmergencyAccess,
     "practitioner_id": Practitioner, "text_id": TextDraft, "notice_id": DiscrepancyNotice,
     "template_id": ReportTemplate, "macro_id": Macro, "told_id": CriticalMessage,
     "token": CriticalMessage, "follow_up_id": FollowUp, "match_id": FollowUpMatch,
     "uid": Workitem, "aet": WorkitemSubscription, "topic": CastSession, "link": CastSession,
     "review_id": PeerReview, "case_id": TeachingCase,
+    "provider_id": RoleMapping, "organization_slug": RoleMapping, "policy_id": ScorePolicy, "view_id": ListView,
+    "account_id": UserSession,
 }  # fmt: skip
 """Argument of a route → what it is the id of."""
 

@@ -70,7 +70,9 @@ def test_who_has_not_logged_in_is_asked_to() -> None:
 
 def test_what_people_do_is_no_set_up() -> None:
     kept = set(admin.site._registry)
-    assert {model._meta.app_label for model in kept} == {"catalog", "people", "worklist", "hl7", "dicom", "reporting"}
+    assert {model._meta.app_label for model in kept} == {
+        "access", "catalog", "people", "worklist", "hl7", "dicom", "reporting"
+    }  # fmt: skip
     assert {model for model in kept if model._meta.app_label == "reporting"} == {AttestationText}
     assert not [model for model in kept if issubclass(model, Stateful)], "these change by their steps only"
     assert kept.isdisjoint({ApiToken, InboundMessage, OutboundMessage, Mpps, MppsForward, MwlQuery, Decision})

@@ -146,7 +146,7 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         rules, _ = checked(values["rules"])
         mine = sites_for(user, Can.LEAD_READING)
         sites = list((mine.filter(pk=values["site"].pk) if values["site"] else mine).values_list("pk", flat=True))
-        trial = Trial(rules, sites=sites, since=values["since"], until=values["until"])
+        trial = Trial(rules, sites=sites, since=values["since"], until=values["until"], viewer=user)
         live = isinstance(request._request, ASGIRequest)  # where an ordinary iterator would be read to its end first
         return StreamingHttpResponse(trial.told() if live else trial.lines(), content_type="application/x-ndjson")
 

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ris.access.visibility import open_rows
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden, Invalid, NotFound
@@ -149,7 +150,7 @@ class AiResultView(APIView):
             if not accession:
                 raise Invalid("accession or study_uid is wanted.", at="accession")
             found = ReadingItem.objects.filter(accession=accession)
-        item = found.order_by("-opened_at").first()
+        item = open_rows(found, user, patient="procedure__order__patient").order_by("-opened_at").first()
         if item is None:
             raise NotFound("There is no such exam on the worklist.")
         _require_any(user, AI_SENDERS, item.site_id)

@@ -50,7 +50,7 @@ class WorklistConsumer(AsyncWebsocketConsumer):
             await self._refuse(SIGNED_OUT if standing is None else FORBIDDEN)
             return
         await self.accept()
-        self.client = Client(key, standing.user_id, standing.sites)
+        self.client = Client(key, standing.user_id, standing.sites, standing.restricted)
         await hub().join(self.client)
         self.sender = asyncio.create_task(self._send_on(self.client))
 

@@ -15,7 +15,7 @@ from channels.db import database_sync_to_async
 from ris.kernel import doorbell
 from ris.kernel.clock import now
 from worklist.events import WORKLIST_BELL
-from worklist.selectors.access import standing_of
+from worklist.selectors.access import confidential_items, standing_of
 from worklist.services.roster import SEEN_AGAIN, note_seen
 
 from .announcer import Announcer, hear_others
@@ -42,8 +42,10 @@ SIGNED_OUT, FORBIDDEN = 4401, 4403
 class Client:
     """A screen, as the hub sees it. ``closed``: the code with which it is to be closed; 0 while it is not."""
 
-    def __init__(self, session_key: str, user_id: int, sites: frozenset[int]) -> None:
-        self.session_key, self.user_id, self.sites = session_key, user_id, sites
+    def __init__(
+        self, session_key: str, user_id: int, sites: frozenset[int], restricted: frozenset[int] = frozenset()
+    ) -> None:
+        self.session_key, self.user_id, self.sites, self.restricted = session_key, user_id, sites, restricted
         self.seq = 0
         self.closed = 0
         self._queue: asyncio.Queue[str] = asyncio.Queue(DEEPEST)
@@ -56,6 +58,12 @@ class Client:
             self._queue.put_nowait(f'{{"seq": {self.seq}, "ids": {ids}}}')
         except asyncio.QueueFull:
             self._dropped = True
+
+    def skip(self) -> None:
+        """Tell of a change without an id: the gap has the page re-read its list, which shows what it may show."""
+        self.seq += 1
+        self._dropped = not self._queue.empty()
+        self.breathe()
 
     def breathe(self) -> None:
         """Repeat the last number, unless there are messages on the way anyhow."""
@@ -127,19 +135,30 @@ class Hub:
             await asyncio.wait_for(self._bell.wait(), POLL)
             await asyncio.sleep(BREATH)
         self._bell.clear()
-        news = await database_sync_to_async(self._feed.news)()
+        news, private = await database_sync_to_async(self._read)()
         if not news:
             for client in self.clients:
                 client.breathe()
             return
         # One text for all clients of the same sites: JSON is made once, not once a client.
-        texts: dict[frozenset[int], str] = {}
+        texts: dict[tuple[frozenset[int], frozenset[int]], tuple[str, bool]] = {}
         for client in self.clients:
-            if client.sites not in texts:
-                ids = sorted(pk for pk, site in news.items() if site in client.sites)
-                texts[client.sites] = json.dumps(ids) if ids else ""
-            if texts[client.sites]:
-                client.tell(texts[client.sites])
+            key = (client.sites, client.restricted)
+            if key not in texts:
+                theirs = {pk for pk, site in news.items() if site in client.sites}
+                hidden = {pk for pk in theirs if pk in private or news[pk] in client.restricted}
+                ids = sorted(theirs - hidden)
+                texts[key] = (json.dumps(ids) if ids else "", bool(hidden))
+            text, is_part_hidden = texts[key]
+            if is_part_hidden:
+                client.skip()
+            if text:
+                client.tell(text)
+
+    def _read(self) -> tuple[dict[int, int], frozenset[int]]:
+        """What changed, and which of it is of confidential patients: its ids are sent to nobody."""
+        news = self._feed.news()
+        return news, confidential_items(news)
 
     async def _listen(self) -> None:
         """Bells of other processes, through the channel layer."""
@@ -155,7 +174,7 @@ class Hub:
             if standing is None or not standing.sites:
                 client.close(SIGNED_OUT if standing is None else FORBIDDEN)
             else:
-                client.sites = standing.sites
+                client.sites, client.restricted = standing.sites, standing.restricted
         await self._keep_present()
 
     async def _keep_present(self) -> None:

@@ -12,23 +12,26 @@ from django.contrib.sessions.models import Session
 from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
+from ris.access.visibility import restricted_sites
 from ris.catalog.models import Site
 from ris.kernel.clock import now
 from ris.kernel.errors import NotFound
 from ris.people.login.session import is_locked, is_over
-from ris.people.models import SiteGroupPermission, SiteUserPermission, User
+from ris.people.models import AccessRule, SiteGroupPermission, SiteUserPermission, User
 from ris.people.roles import ROLES, Can
 from ris.people.selectors import narrow, site_ids_for
+from worklist.models import ReadingItem
 
 _CANS: dict[str, frozenset[Can]] = {role.value: cans for role, cans in ROLES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whom a session belongs to, and the sites whose worklist they may see."""
+    """Whom a session belongs to, and the sites whose worklist they may see; at ``restricted`` ones not all patients."""
 
     user_id: int
     sites: frozenset[int]
+    restricted: frozenset[int] = frozenset()
 
 
 def standing_of(session_keys: Collection[str], at: datetime | None = None) -> dict[str, Standing]:
@@ -41,13 +44,21 @@ def standing_of(session_keys: Collection[str], at: datetime | None = None) -> di
     users = {str(user.pk): user for user in User.objects.filter(pk__in=set(filter(None, owners.values())))}
     ids = [user.pk for user in users.values()]
     sites = sites_of_many(ids, permissions_of_many(ids), Can.SEE_WORKLIST)
+    has_rules = AccessRule.objects.exists()
     standings = {}
     for key, owner in owners.items():
         user = users.get(str(owner))
         if user is None or not user.is_active or not _same_password(user, bodies[key].get(HASH_SESSION_KEY, "")):
             continue
-        standings[key] = Standing(user.pk, sites[user.pk])
+        restricted = restricted_sites(user).values() if has_rules else ()
+        standings[key] = Standing(user.pk, sites[user.pk], frozenset().union(*restricted))
     return standings
+
+
+def confidential_items(ids: Collection[int]) -> frozenset[int]:
+    """Those of the reading items that are of confidential patients."""
+    of_patient = ReadingItem.objects.filter(procedure__order__patient__confidential=True, pk__in=ids)
+    return frozenset(of_patient.values_list("pk", flat=True))
 
 
 def _same_password(user: User, kept: str) -> bool:

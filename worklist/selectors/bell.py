@@ -14,7 +14,7 @@ from worklist.models import Notice, Offer, ReadingItem, Skill
 from worklist.states import FINAL, WAITING
 
 from .additions import BellRow, bell_rows
-from .lead import offers_to
+from .lead import of_open_patients, offers_to
 from .lists import visible_items
 
 MOST_NOTICES, MOST_URGENT, MOST_SIGNED = 20, 5, 50
@@ -42,10 +42,10 @@ def bell_of(reader: User) -> Bell:
     if Can.READ_CASES not in permissions_of(reader):
         return Bell([], [], [], [], bell_rows(reader))
     context = ("item__procedure__order__patient", "item__site")
-    notices = Notice.objects.filter(reader=reader, seen_at__isnull=True).select_related("by", *context)
+    notices = of_open_patients(Notice.objects.filter(reader=reader, seen_at__isnull=True), reader)
     return Bell(
         offers=list(offers_to(reader).select_related(*context)),
-        notices=list(notices.order_by("-at")[:MOST_NOTICES]),
+        notices=list(notices.select_related("by", *context).order_by("-at")[:MOST_NOTICES]),
         urgent=_urgent(reader),
         stuck=_stuck(reader),
         more=bell_rows(reader),

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
+from ris.access.visibility import open_rows
 from ris.catalog.models import Subspecialty
 from ris.orders.models import ScheduledStep
 from ris.orders.states import ARRIVED, SCHEDULED, STARTED
@@ -49,6 +50,7 @@ def hours_ahead(viewer: User, *, at: datetime, hours: int) -> list[HourAhead]:
         procedure__order__site__in=sites, state__in=[SCHEDULED, ARRIVED, STARTED], start__gte=since,
         start__lt=since + hours * HOUR,
     )  # fmt: skip
+    steps = open_rows(steps, viewer, patient="procedure__order__patient", site="procedure__order__site")
     exams, minutes = Counter[datetime](), Counter[datetime]()
     for start, reading in steps.values_list("start", "procedure__procedure__reading_minutes"):
         hour = since + int((start - since) / HOUR) * HOUR

@@ -9,6 +9,7 @@ from typing import Literal
 from django.db.models import Case, Count, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.expressions import CombinedExpression
 
+from ris.access.visibility import open_rows
 from ris.kernel.errors import Invalid, NotFound
 from ris.people.models import User
 from ris.people.roles import Can
@@ -56,8 +57,9 @@ def score_now(at: datetime) -> ExpressionWrapper[CombinedExpression]:
 
 
 def visible_items(viewer: User) -> QuerySet[ReadingItem]:
-    """Every item at the sites where the viewer may see the worklist."""
-    return ReadingItem.objects.filter(site__in=sorted(site_ids_for(viewer, Can.SEE_WORKLIST)))
+    """Every item at the sites where the viewer may see the worklist, but of patients who are closed to them."""
+    items = ReadingItem.objects.filter(site__in=sorted(site_ids_for(viewer, Can.SEE_WORKLIST)))
+    return open_rows(items, viewer, patient="procedure__order__patient")
 
 
 def item_for(viewer: User, item_id: int) -> ReadingItem:

@@ -20,6 +20,7 @@ from worklist.events import WORKLIST_BELL, ItemEscalated
 from worklist.models import Decision, Escalation, ReadingItem
 from worklist.rules.eligibility import ReaderNow, coverage_gap
 from worklist.rules.score import PRIMARY, RUNG_NAMES, next_rung_at, rung_at, widens_at
+from worklist.selectors.lead import of_open_patients
 
 from .escalation_messages import owe
 from .urgency.item_price import lane_columns
@@ -68,7 +69,8 @@ def _climb(item: ReadingItem) -> bool:
 @transaction.atomic
 def acknowledge(escalation_id: int, *, coordinator: User, actor: Actor, at: datetime) -> Escalation:
     """The coordinator has seen to it. Idempotent: the first who does stays written."""
-    row = Escalation.objects.select_related("item__procedure__order").filter(pk=escalation_id).first()
+    rows = of_open_patients(Escalation.objects.select_related("item__procedure__order"), coordinator)
+    row = rows.filter(pk=escalation_id).first()
     if row is None:
         raise NotFound("There is no such escalation.")
     require(coordinator, Can.LEAD_READING, row.item.site_id)

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
+from ris.access.visibility import open_rows
 from ris.audit.services import Actor, record
 from ris.kernel.doorbell import ring
 from ris.kernel.errors import Invalid, NotFound
@@ -86,6 +87,8 @@ def _note(wish: Prefetch, study: FoundStudy, doubts: list[str], at: datetime) ->
 def doubtful_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[DoubtfulPrior]:
     """Those that nobody has accepted, of the viewer's sites, the newest first."""
     open_ = DoubtfulPrior.objects.filter(accepted_at=None, prefetch__procedure__order__site__in=sites_for(viewer, can))
+    order = "prefetch__procedure__order"
+    open_ = open_rows(open_, viewer, patient=f"{order}__patient", site=f"{order}__site")
     return open_.select_related("prefetch__archive", "prefetch__procedure__order__patient").order_by("-found_at", "-pk")
 
 

@@ -33,6 +33,7 @@ from .selectors import (
     image_study_for,
     images_without_order,
     never_ended,
+    steps_seen,
     suggest_for_images,
     unscheduled,
     without_images,
@@ -67,9 +68,8 @@ def exam(request: HttpRequest, performed_id: int) -> HttpResponse:
     record(actor_of(request), "exam.view", performed, at=now())
     mpps = getattr(performed, "mpps", None)
     number = mpps.patient_id if mpps else ""
-    sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
     suggested = [] if performed.steps.exists() else suggest_steps(performed, patient_number=number)
-    here = [row for row in suggested if row.step.procedure.order.site_id in sites]
+    here = steps_seen(user, suggested)
     context = {
         "performed": performed,
         "mpps": mpps,
@@ -117,8 +117,7 @@ def images(request: HttpRequest, study_id: int) -> HttpResponse:
     user = user_of(request)
     study = image_study_for(user, study_id)
     record(actor_of(request), "images.view", study, at=now())
-    sites = set(sites_for(user, Can.SEE_ORDERS).values_list("pk", flat=True))
-    suggested = [row for row in suggest_for_images(study) if row.step.procedure.order.site_id in sites]
+    suggested = steps_seen(user, suggest_for_images(study))
     family, _, given = study.patient_name.partition("^")
     described = DescribedPatient(number=study.patient_number, traits=Traits(family=family, given=given))
     context = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ris.patients.matching import Comparison, Fit, Traits, fold
 from ris.patients.models import Identifier, Patient
@@ -52,11 +52,21 @@ def compare_described(described: DescribedPatient, patient: Patient) -> PatientD
     has said to be theirs is in doubt no more.
     """
     living = survivor(patient)
-    comparison = find_doubt(living, described.traits)
+    traits = _unmask(described.traits, living)
+    comparison = find_doubt(living, traits)
     # The comparison takes a cut name for another one, though the device only had no room for it.
-    if comparison is not None and _is_cut(traits_known(living), described.traits, comparison):
+    if comparison is not None and _is_cut(traits_known(living), traits, comparison):
         comparison = None
     return PatientDoubt(not _is_number_of(described, living), comparison)
+
+
+def _unmask(traits: Traits, patient: Patient) -> Traits:
+    """The patient's own name where a device says the alias that the worklist gave it."""
+    family, _, given = patient.alias.partition("^")
+    if not family or (fold(traits.family).strip(), fold(traits.given).strip()) != (fold(family), fold(given)):
+        return traits
+    known = traits_known(patient)
+    return replace(traits, family=known.family, given=known.given)
 
 
 def find_patient_doubts(described: DescribedPatient, patient: Patient) -> list[str]:

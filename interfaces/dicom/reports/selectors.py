@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet
 
+from ris.access.visibility import open_rows
 from ris.kernel.errors import NotFound
 from ris.people.models import User
 from ris.people.roles import Can
@@ -19,6 +20,7 @@ from ..models import ReportSend
 def sends_for(viewer: User, can: Can = Can.SEE_MESSAGES) -> QuerySet[ReportSend]:
     """Of reports of the viewer's sites, the newest first; without the files."""
     sends = ReportSend.objects.filter(procedure__order__site__in=sites_for(viewer, can))
+    sends = open_rows(sends, viewer, patient="procedure__order__patient", site="procedure__order__site")
     joined = sends.select_related("archive", "object__version", "procedure__order__patient").defer("object__file")
     return joined.order_by("-pk")
 

@@ -21,7 +21,7 @@ from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from ris.kernel.values import read_number
 from ris.people.api_auth import TokenAuthentication
 from ris.people.http import actor_of, user_of
-from ris.people.selectors import permissions_of, site_ids_for
+from ris.people.selectors import permissions_of
 
 from ..models import Workitem
 from . import services, subscription
@@ -164,7 +164,7 @@ def _search(request: HttpRequest) -> HttpResponse:
         [path_of(one) for one in values if one != "all"]
     limit = min(read_number(request.GET.get("limit") or str(USUAL_ROWS), at="limit"), MOST_ROWS)
     offset = read_number(request.GET.get("offset") or "0", at="offset")
-    rows = Workitem.objects.filter(site__in=site_ids_for(user, SEEN_BY)).select_related("procedure__order")
+    rows = subscription.workitems_for(user).select_related("procedure__order")
     for path, value in keys:  # what has an index
         if path == (STATE,) and value and "*" not in value and "?" not in value:
             rows = rows.filter(state=value)

@@ -15,13 +15,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path
 
 from ris.kernel.clock import now
-from ris.people.models import ApiToken
-from ris.people.selectors import site_ids_for, user_of_token
+from ris.people.models import ApiToken, User
+from ris.people.selectors import user_of_token
 from ris.people.services import digest
 from worklist.live.ears import Ears, wait_for
 
-from ..models import WorkitemEvent, WorkitemSubscription
-from .subscription import SEEN_BY, WORKITEMS, message_of
+from ..models import Workitem, WorkitemEvent, WorkitemSubscription
+from .subscription import WORKITEMS, message_of, workitems_for
 
 POLL_S = 5.0
 UNAUTHORIZED = 4401
@@ -70,30 +70,31 @@ class WorkitemConsumer(AsyncWebsocketConsumer):
                     await self.send(text)
 
 
-def _sites(aet: str, token: str) -> frozenset[int] | None:
-    """The sites of whose workitems the AE may hear; None where the token does not count, or the AE is another's."""
+def _user(aet: str, token: str) -> User | None:
+    """Of whose workitems the AE may hear; None where the token does not count, or the AE is another's."""
     row = ApiToken.objects.select_related("user").filter(digest=digest(token)).first()
     user = user_of_token(row, at=now()) if row else None
     if user is None or not WorkitemSubscription.objects.filter(aet=aet, user=user).exists():
         return None
-    return site_ids_for(user, SEEN_BY)
+    return user
 
 
 def _begin(aet: str, token: str) -> int | None:
     """The last event before the socket; a state report of a fresh subscription is told again."""
-    if _sites(aet, token) is None:
+    if _user(aet, token) is None:
         return None
     return WorkitemEvent.objects.filter(aet=aet).order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _news(aet: str, token: str, last: int) -> list[tuple[int, str]] | None:
-    sites = _sites(aet, token)
-    if sites is None:
+    user = _user(aet, token)
+    if user is None:
         return None
-    rows = WorkitemEvent.objects.filter(aet=aet, pk__gt=last).select_related("workitem").order_by("pk")
-    return [
-        (row.pk, json.dumps(message_of(row)) if row.workitem.site_id in sites else "") for row in rows[:MOST_AT_ONCE]
-    ]
+    events = WorkitemEvent.objects.filter(aet=aet, pk__gt=last).select_related("workitem").order_by("pk")
+    rows = list(events[:MOST_AT_ONCE])
+    seen = workitems_for(user).filter(pk__in={row.workitem_id for row in rows}) if rows else Workitem.objects.none()
+    open_ids = set(seen.values_list("pk", flat=True))
+    return [(row.pk, json.dumps(message_of(row)) if row.workitem_id in open_ids else "") for row in rows]
 
 
 websocket_urlpatterns: list[Any] = [path("dicom-web/subscribers/<str:aet>", WorkitemConsumer.as_asgi())]

@@ -13,14 +13,14 @@ from ris.kernel.errors import Conflict
 from ris.kernel.values import id_or_none, read_reason
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
-from ris.people.selectors import permissions_of, site_ids_for
+from ris.people.selectors import permissions_of
 
 from .. import states
 from ..models import AiAlgorithm, Workitem
 from . import services
 from .dataset import READINESS, STEP_LABEL, text_at
 from .orchestration import open_case
-from .subscription import SEEN_BY, item_for
+from .subscription import SEEN_BY, item_for, workitems_for
 
 ROWS = 100
 
@@ -31,7 +31,7 @@ def worklist_items(request: HttpRequest) -> HttpResponse:
     """Newest first, by state; and the rules by which exams become workitems."""
     user = user_of(request)
     chosen, before = request.GET.get("state", ""), id_or_none(request.GET.get("before", ""))
-    rows = Workitem.objects.filter(site__in=site_ids_for(user, SEEN_BY))
+    rows = workitems_for(user)
     rows = rows.select_related("procedure__order__patient", "algorithm", "performer", "site").order_by("-pk")
     if chosen:
         rows = rows.filter(state=chosen)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from ris.access.visibility import open_rows
 from ris.audit.services import Actor, record
 from ris.catalog.models import Site
 from ris.kernel.errors import Conflict, Forbidden, Invalid
@@ -76,6 +77,7 @@ def create_workitem(dataset: Json, uid: str, *, user: User, actor: Actor, at: da
 def _procedure_of(dataset: Json, user: User) -> RequestedProcedure | None:
     sites = sites_for(user, SEEN_BY)
     rows = RequestedProcedure.objects.filter(study_uid__in=list(study_uids(dataset)), order__site__in=sites)
+    rows = open_rows(rows, user, patient="order__patient", site="order__site")
     return rows.select_related("order__site").first()
 
 

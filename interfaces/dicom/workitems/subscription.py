@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from ris.access.visibility import open_rows
 from ris.audit.services import Actor, record
 from ris.kernel import doorbell
 from ris.kernel.db.transactions import lock_name
@@ -80,10 +81,15 @@ def suspend_ae(aet: str, *, user: User, actor: Actor, at: datetime) -> None:
     record(actor, "workitem.suspend", row, at=at, aet=aet)
 
 
+def workitems_for(user: User) -> QuerySet[Workitem]:
+    """Workitems at the user's sites, but those of patients who are closed to them."""
+    rows = Workitem.objects.filter(site__in=site_ids_for(user, SEEN_BY))
+    return open_rows(rows, user, patient="procedure__order__patient")
+
+
 def item_for(user: User, uid: str) -> Workitem:
     """A workitem at one of the user's sites. Raises NotFound."""
-    sites = site_ids_for(user, SEEN_BY)
-    item = Workitem.objects.select_related("procedure__order").filter(uid=uid, site__in=sites).first()
+    item = workitems_for(user).select_related("procedure__order").filter(uid=uid).first()
     if item is None:
         raise NotFound("There is no such workitem.", at="uid")
     return item
@@ -105,7 +111,7 @@ def tell_subscribers(item: Workitem, event_type: int, body: Json, *, at: datetim
     rows = WorkitemSubscription.objects.filter(Q(workitem=item) | Q(workitem=None)).select_related("user")
     heard = set()
     for row in rows:
-        if item.site_id not in site_ids_for(row.user, SEEN_BY) or not row.user.is_active:
+        if not row.user.is_active or not workitems_for(row.user).filter(pk=item.pk).exists():
             continue
         if row.workitem_id is None and ((row.suspended and is_new) or not _fits(item, row.filters)):
             continue

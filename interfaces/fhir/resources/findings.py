@@ -14,6 +14,7 @@ from ris.people.roles import Can
 from ris.people.selectors import permissions_of, sites_for
 from worklist.models import AiFlag, Escalation
 from worklist.selectors import visible_items
+from worklist.selectors.lead import of_open_patients
 
 from ..datatypes import TERMINOLOGY, URN, Json, code_system, coding, concept, instant, reference
 from ..resource_type import Page, ResourceType
@@ -82,7 +83,8 @@ def select_escalations(viewer: User) -> QuerySet[Escalation]:
     """Rungs that cases reached at the sites whose reading the viewer leads. Raises Forbidden for everybody else."""
     if Can.LEAD_READING not in permissions_of(viewer):
         raise Forbidden("Your role does not include leading the reading.", code="role")
-    return Escalation.objects.filter(item__site__in=sites_for(viewer, Can.LEAD_READING))
+    rows = Escalation.objects.filter(item__site__in=sites_for(viewer, Can.LEAD_READING))
+    return of_open_patients(rows, viewer)
 
 
 def _build_escalation(row: Escalation, page: Page) -> Json:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 
 from reporting import states as report_states
+from ris.access.visibility import open_rows
 from ris.catalog.models import Procedure
 from ris.orders import states
 from ris.orders.models import Order, RequestedProcedure, ScheduledStep
@@ -70,7 +71,8 @@ STATUS = {
 def visible_procedures(viewer: User) -> QuerySet[RequestedProcedure]:
     """Requested procedures at the viewer's sites. Raises Forbidden where their role sees no orders."""
     require_orders(viewer)
-    return RequestedProcedure.objects.filter(order__site__in=sites_for(viewer, Can.SEE_ORDERS))
+    rows = RequestedProcedure.objects.filter(order__site__in=sites_for(viewer, Can.SEE_ORDERS))
+    return open_rows(rows, viewer, patient="order__patient", site="order__site")
 
 
 def load_procedures(rows: QuerySet[RequestedProcedure]) -> QuerySet[RequestedProcedure]:

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from django.db.models import Q, QuerySet
 
+from ris.access.visibility import open_rows
 from ris.kernel.errors import Forbidden
 from ris.patients.matching import fold
 from ris.patients.models import AssigningAuthority, Identifier, Patient, Visit
@@ -183,7 +184,7 @@ CLASSES = {"I": ("IMP", "inpatient encounter"), "O": ("AMB", "ambulatory"), "E":
 
 def _select_visits(viewer: User) -> QuerySet[Visit]:
     require_orders(viewer)
-    return Visit.objects.filter(site__in=sites_for(viewer, Can.SEE_ORDERS))
+    return open_rows(Visit.objects.filter(site__in=sites_for(viewer, Can.SEE_ORDERS)), viewer)
 
 
 def _build_encounter(visit: Visit, page: Page) -> Json:

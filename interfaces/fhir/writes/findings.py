@@ -6,6 +6,7 @@ from django.db import transaction
 
 from interfaces.dicom.workitems.orchestration import complete_work_of
 from interfaces.dicom.workitems.services import require_worker
+from ris.access.visibility import open_rows
 from ris.kernel.errors import NotFound
 from ris.orders.models import RequestedProcedure
 from ris.people.roles import Can
@@ -81,7 +82,8 @@ def _procedure_of(resource: Element, caller: Caller) -> RequestedProcedure:
         resource.get("basedOn").refuse("Say of which exam: a reference to an ImagingStudy or ServiceRequest.")
     require_worker(caller.user)
     sites = sites_for(caller.user, Can.SEE_WORKLIST)
-    procedure = RequestedProcedure.objects.filter(pk=pks[0], order__site__in=sites).first()
+    rows = RequestedProcedure.objects.filter(pk=pks[0], order__site__in=sites)
+    procedure = open_rows(rows, caller.user, patient="order__patient", site="order__site").first()
     if procedure is None:
         raise NotFound("There is no such exam on the worklist.", at=f"{resource.path}.partOf")
     return procedure

@@ -11,10 +11,11 @@ from ris.catalog.models import Site
 from ris.kernel.errors import Conflict, Invalid, NotFound
 from ris.orders.intents import Code, Entity, OrderIntent, ProcedureIntent, StepIntent
 from ris.orders.models import RequestedProcedure
+from ris.orders.selectors import orders_for
 from ris.orders.services import place_order
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient, Visit
-from ris.patients.selectors import find_patient, visible_patients
+from ris.patients.selectors import find_patient, refuse_closed, visible_patients
 from ris.patients.services import resolve_patient
 from ris.people.models import ApiToken, User
 from ris.people.roles import Can
@@ -48,6 +49,7 @@ def create_patient(resource: Element, caller: Caller) -> tuple[Patient, bool]:
     require(caller.user, Can.PLACE_ORDERS)
     intent = read_patient(resource, caller)
     known = find_patient(intent.identifiers)
+    refuse_closed(caller.user, intent.identifiers)
     patient = resolve_patient(intent, actor=caller.actor, at=caller.at, authoritative=False)
     return patient, known is None
 
@@ -104,10 +106,10 @@ def create_order(resource: Element, caller: Caller, *, if_none_exist: bool = Fal
 
 def _existing(intent: OrderIntent, caller: Caller) -> RequestedProcedure:
     """The first procedure of the order that has the placer number, if the caller may see it."""
-    rows = RequestedProcedure.objects.filter(
-        order__placer_number=intent.placer_number, order__placer_authority=intent.placer_authority,
-        order__site__in=sites_for(caller.user, Can.SEE_ORDERS),
-    )  # fmt: skip
+    orders = orders_for(caller.user).filter(
+        placer_number=intent.placer_number, placer_authority=intent.placer_authority
+    )
+    rows = RequestedProcedure.objects.filter(order__in=orders.order_by().values("pk"))
     row = rows.order_by("-order__placer_generation", "pk").first()
     if row is None:
         raise Conflict("This placer order number was used before.", at="ServiceRequest.identifier", code="duplicate")

@@ -12,7 +12,8 @@ from ris.orders.models import ScheduledStep
 from ris.orders.services import arrive
 from ris.patients.intents import PatientIntent
 from ris.patients.models import Patient
-from ris.patients.selectors import find_patient, merge_that_moved, record_that_had, separated_later
+from ris.patients.selectors import find_patient
+from ris.patients.selectors_identity import merge_that_moved, record_that_had, separated_later
 from ris.patients.services import (
     merge_patients,
     move_identifiers,
@@ -25,7 +26,8 @@ from ris.patients.services import (
 
 from ..v2.parser import Segment
 from .context import Incoming
-from .patients import identifiers, patient_intent, resolve_intent, visit_of
+from .patients import identifiers, patient_intent, resolve_intent
+from .visits import visit_of
 
 NOTHING_NEW = "It says nothing new, or less than what was said later."
 

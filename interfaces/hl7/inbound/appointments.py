@@ -26,7 +26,8 @@ from .appointment_segments import CALLED_OFF, read_appointment, read_booked
 from .context import Incoming
 from .orders.history import OrderKeys, add_to_history, trail_of
 from .orders.statements import BOOK, UNBOOK, Statement
-from .patients import resolve, visit_of
+from .patients import resolve
+from .visits import visit_of
 
 BEGUN = "The exam has begun: its appointment is not changed any more."
 

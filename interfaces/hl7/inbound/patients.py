@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from ris.patients.intents import PatientIntent, VisitIntent
-from ris.patients.models import Patient, Visit
-from ris.patients.services import IdentityPolicy, authority_named, record_visit, resolve_patient
+from ris.patients.intents import PatientIntent
+from ris.patients.models import Patient
+from ris.patients.services import (
+    IdentityPolicy,
+    authority_named,
+    note_said_confidential,
+    resolve_patient,
+)
 
 from ..translation.code_tables import values_of
 from ..v2.datatypes import parse_day
@@ -24,7 +29,7 @@ def identifiers(segment: Segment, field: int, incoming: Incoming) -> Identifiers
     for repeat in segment.repeats(field):
         value, _, _, _, kind = repeat.components(5)
         if value:
-            value = _clip(value, 64, place, incoming)
+            value = clip(value, 64, place, incoming)
             rows.setdefault((value, _authority(repeat, place, incoming), kind.upper()[:8] or "MR"))
     return tuple(rows)
 
@@ -34,11 +39,11 @@ def _authority(repeat: Repeat, place: str, incoming: Incoming) -> str:
     for component in (4, 6):
         namespace, universal_id, id_type = repeat.subs(component, 3)
         if namespace or universal_id:
-            return authority_named(_clip(namespace, 64, place, incoming), universal_id[:199], id_type[:6])
+            return authority_named(clip(namespace, 64, place, incoming), universal_id[:199], id_type[:6])
     return authority_named(incoming.authority)
 
 
-def _clip(text: str, most: int, place: str, incoming: Incoming) -> str:
+def clip(text: str, most: int, place: str, incoming: Incoming) -> str:
     """``text`` of at most so many characters, as the column has them; what is cut off is warned about."""
     if len(text) <= most:
         return text
@@ -74,7 +79,17 @@ def resolve_intent(intent: PatientIntent, incoming: Incoming, *, authoritative: 
         message_id=incoming.message_id,
     )
     incoming.patient_id = patient.pk
+    if kind := _confidential(incoming):
+        note_said_confidential(patient, kind, source=incoming.peer.name, actor=incoming.actor, at=incoming.at)
     return patient
+
+
+def _confidential(incoming: Incoming) -> str:
+    """Why the message wants the patient kept confidential: PV1-16 says VIP (table 0099: any value but no), or PD1-12
+    that the data are protected (table 0136); empty: it says nothing of that."""
+    if incoming.message.get("PV1", 16).upper() not in ("", '""', "N", "NO", "0"):
+        return "vip"
+    return "request" if incoming.message.get("PD1", 12).upper() == "Y" else ""
 
 
 def patient_intent(pid: Segment, incoming: Incoming) -> PatientIntent:
@@ -115,7 +130,7 @@ def _names(pid: Segment, incoming: Incoming) -> dict[str, Any]:
     letters = [name for name in names if name[7] not in ("I", "P")]
     order = [_NAME_TYPES.index(name[6]) if name[6] in _NAME_TYPES else len(_NAME_TYPES) for name in letters]
     alphabetic = letters[order.index(min(order))] if letters else [""] * 5
-    parts = [_clip(text, most, "PID-5", incoming) for text, most in zip(alphabetic, _MOST_OF_NAME, strict=False)]
+    parts = [clip(text, most, "PID-5", incoming) for text, most in zip(alphabetic, _MOST_OF_NAME, strict=False)]
     fields: dict[str, Any] = dict(
         zip(("family_name", "given_name", "middle_name", "suffix", "prefix"), parts, strict=True)
     )
@@ -149,7 +164,7 @@ def _sex(pid: Segment, incoming: Incoming) -> str:
 def _address(pid: Segment, incoming: Incoming) -> str:
     """XAD: street, other designation, city, state, postal code, country of the first address."""
     parts = next((repeat.components(6) for repeat in pid.repeats(11)), [])
-    return _clip(", ".join(filter(None, parts)), 250, "PID-11", incoming)
+    return clip(", ".join(filter(None, parts)), 250, "PID-11", incoming)
 
 
 def _phone(pid: Segment) -> str:
@@ -178,77 +193,3 @@ def read_allergy(al1: Segment) -> str:
         filter(None, [SEVERITIES.get(severity, ""), *(reaction.whole() for reaction in al1.repeats(5))])
     )
     return f"{substance} ({details})" if substance and details else substance
-
-
-STATES = {
-    "A01": "admitted", "A04": "outpatient", "A05": "expected", "A06": "admitted", "A07": "outpatient",
-    "A03": "discharged", "A11": "cancelled", "A14": "expected", "A27": "cancelled", "A38": "cancelled",
-}  # fmt: skip
-"""Event → what the visit is from then on. A13 (discharge cancelled) goes by the class: see ``_state``."""
-PENDING = {"A16": True, "A25": False, "A03": False, "A11": False}
-"""Event → whether a discharge is pending from then on."""
-OUTPATIENT_CLASSES = frozenset({"O", "E", "R"})
-
-
-def _state(incoming: Incoming) -> dict[str, Any]:
-    """What the event says of the visit's state, and when it happened: EVN-6, else when it was said."""
-    event, pv1 = incoming.header.event, incoming.message.first("PV1")
-    if incoming.header.kind != "ADT":
-        return {}
-    fields: dict[str, Any] = {"state": STATES.get(event), "discharge_pending": PENDING.get(event)}
-    if event == "A13":
-        back = pv1 is not None and pv1.text(2).upper() in OUTPATIENT_CLASSES
-        fields["state"] = "outpatient" if back else "admitted"
-    if fields["discharge_pending"] is None and _leaves_today(incoming):
-        fields["discharge_pending"] = True
-    evn = incoming.message.first("EVN")
-    happened = incoming.moment(evn, 6) if evn else None
-    return fields | ({"state_at": happened} if happened else {})
-
-
-def _leaves_today(incoming: Incoming) -> bool:
-    """PV2-9, the expected discharge, is the day of the message or before."""
-    leaves = parse_day(incoming.message.get("PV2", 9))
-    return leaves is not None and leaves <= incoming.message_at.astimezone(incoming.zone).date()
-
-
-def visit_of(incoming: Incoming, patient: Patient) -> Visit | None:
-    """The visit that PV1-19, else PID-18, numbers; None when neither does."""
-    intent = visit_intent(incoming)
-    if intent is None:
-        return None
-    return record_visit(patient.pk, intent, actor=incoming.actor, at=incoming.at)
-
-
-def visit_intent(incoming: Incoming) -> VisitIntent | None:
-    """PV1, PV2 and the event. A field that is empty was not said."""
-    pid, pv1 = incoming.message.first("PID"), incoming.message.first("PV1")
-    ids = identifiers(pv1, 19, incoming) if pv1 else ()
-    ids = ids or (identifiers(pid, 18, incoming) if pid else ())
-    if not ids:
-        return None
-    number, authority, _ = ids[0]
-    given = pv1.given() if pv1 else set()
-    return VisitIntent(
-        number=number,
-        authority=authority,
-        site_id=incoming.site.pk,
-        patient_class=pv1.text(2)[:4] if pv1 and 2 in given else None,
-        location=_location(pv1, incoming) if pv1 and 3 in given else None,
-        attending=person_name(pv1, 7, 2) if pv1 and 7 in given else None,
-        referring=person_name(pv1, 8, 2) if pv1 and 8 in given else None,
-        pregnant=is_pregnant(pv1) if pv1 and 15 in given else None,
-        **_state(incoming),
-        message_at=incoming.message_at,
-        message_id=incoming.header.control_id,
-    )
-
-
-def _location(pv1: Segment, incoming: Incoming) -> str:
-    whole = "-".join(filter(None, pv1.components(3, 3)))
-    return _clip(incoming.mapping.meaning("location", whole), 120, "PV1-3", incoming)
-
-
-def is_pregnant(pv1: Segment) -> bool:
-    """Whether PV1-15, ambulatory status (table 0009), says B6: pregnant."""
-    return any(repeat.text(1).upper() == "B6" for repeat in pv1.repeats(15))

@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from reporting.selectors import visible_reports
+from ris.access.visibility import open_rows
 from ris.audit.services import record
 from ris.kernel.clock import now
 from ris.orders.result_delivery import list_deliveries
@@ -29,7 +31,7 @@ def list_undelivered_reports(request: HttpRequest) -> HttpResponse:
     """Reports of the viewer's sites that were signed and that a system has not accepted. Audited."""
     user, at = user_of(request), now()
     sites = [site.pk for site in sites_for(user, Can.LEAD_READING)]
-    rows = list_undelivered(sites, at=at).select_related(
+    rows = open_rows(list_undelivered(sites, at=at), user).select_related(
         "report_version__author", "report_version__report__procedure__order__patient", "site"
     )
     if "X-By-Itself" not in request.headers:
@@ -47,8 +49,10 @@ def list_undelivered_reports(request: HttpRequest) -> HttpResponse:
 @page(Can.READ_CASES)
 def list_my_deliveries(request: HttpRequest) -> HttpResponse:
     """The viewer's latest signatures and how far each is on its way: a fragment that loads itself again."""
-    at = now()
-    versions = list_signed_lately(user_of(request).pk, since=at - LATELY)
+    at, user = now(), user_of(request)
+    lately = list_signed_lately(user.pk, since=at - LATELY)
+    seen = set(visible_reports(user).filter(versions__in=lately).values_list("pk", flat=True))
+    versions = [version for version in lately if version.report_id in seen]
     deliveries = list_deliveries(version.report.procedure_id for version in versions)
     rows = [(version, deliveries[version.report.procedure_id]) for version in versions]
     return render(request, "hl7/my_deliveries.html", {"rows": rows, "wanted": wants_reports()})

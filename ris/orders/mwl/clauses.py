@@ -66,8 +66,7 @@ def build_clauses(q: MwlQuestion) -> dict[str, Clause]:
     if q.birth_dates:
         clauses["birth_dates"] = match_any_value("p.birth_date", q.birth_dates)
     if q.patient_names:
-        names = Clause.any(match_name(name) for name in q.patient_names)
-        clauses["patient_names"] = match_subselect("o.patient_id", "SELECT p.id FROM patients_patient p", names)
+        clauses["patient_names"] = _of_names(q.patient_names)
     if q.patient_ids:
         numbers = Clause.any(match_text("value", value) for value in q.patient_ids)
         clauses["patient_ids"] = match_subselect("o.patient_id", "SELECT patient_id FROM patients_identifier", numbers)
@@ -82,6 +81,16 @@ def build_clauses(q: MwlQuestion) -> dict[str, Clause]:
         if values:
             clauses[name] = Clause.any(match_text(column, value) for value in values)
     return clauses
+
+
+def _of_names(asked: tuple[str, ...]) -> Clause:
+    """By the name that the answer shows: of a confidential patient that is the alias, where the site says so."""
+    names = Clause.any(match_name(name) for name in asked)
+    alias = Clause.any(match_text("p.alias", name.partition("=")[0].rstrip("^ ").upper()) for name in asked)
+    either = Clause.any([names, join_all([Clause("p.confidential"), alias])])
+    found = match_subselect("o.patient_id", "SELECT p.id FROM patients_patient p", either)
+    shown = Clause.any([Clause("NOT p.confidential"), Clause("NOT site.alias_confidential"), alias])
+    return join_all([found, Clause(f"({shown.sql})", shown.params)])
 
 
 def _ways_to_stations(titles: tuple[str, ...]) -> list[Clause]:

@@ -65,6 +65,7 @@ _FIELDS: dict[str, str] = {
     "suffix": "p.suffix",
     "ideographic_name": "p.ideographic_name",
     "phonetic_name": "p.phonetic_name",
+    "alias": "CASE WHEN p.confidential AND site.alias_confidential THEN p.alias END",
     "birth_date": "p.birth_date",
     "sex": "p.sex",
     "address": "p.address",

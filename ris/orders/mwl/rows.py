@@ -67,6 +67,7 @@ class Entry(NamedTuple):
     suffix: str
     ideographic_name: str
     phonetic_name: str
+    alias: str
     birth_date: date | None
     sex: str
     address: str
@@ -125,4 +126,10 @@ def parse_row(row: Row) -> Entry:
         born = date.fromisoformat(born) if born else None
     lists = {name: json.loads(getattr(e, name) or "[]") for name in _JSON}
     aware = start if start.tzinfo else start.replace(tzinfo=UTC)
+    if e.alias:  # scanners are to know neither the name nor where the patient lives
+        family, _, given = e.alias.partition("^")
+        e = e._replace(
+            family_name=family, given_name=given, middle_name="", prefix="", suffix="", ideographic_name="",
+            phonetic_name="", address="", phone="",
+        )  # fmt: skip
     return e._replace(start=aware, birth_date=born, pregnant=bool(e.pregnant), **lists)

@@ -14,7 +14,7 @@ from ris.kernel.events import emit
 from ris.kernel.models import Record
 from ris.patients.events import PatientsMerged, PatientsSeparated, VisitMoved, VisitsMerged
 from ris.patients.models import Merge
-from ris.patients.selectors import separation
+from ris.patients.selectors_identity import separation
 from ris.patients.services import note_moved, note_since
 
 from ..events import OrderPlaced, OrderRevised

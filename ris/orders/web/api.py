@@ -15,8 +15,7 @@ from rest_framework.response import Response
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.errors import NotFound
-from ris.patients.selectors import visible_patients
+from ris.patients.selectors import visible_patient
 from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
@@ -69,8 +68,7 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         intent = form.intent("desk")
         user = user_of(request)
         require(user, Can.PLACE_ORDERS, intent.site_id)
-        if not visible_patients(user).filter(pk=intent.patient_id).exists():
-            raise NotFound("There is no such patient.", at="patient")
+        visible_patient(user, intent.patient_id, at="patient")
         confirmed, reason = form.validated_data["confirmed"], form.validated_data["overbook_reason"]
         if reason:
             require(user, Can.OVERBOOK, intent.site_id)

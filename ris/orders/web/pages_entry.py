@@ -20,7 +20,13 @@ from ris.kernel.values import day_or_none, id_or_none, read_id
 from ris.patients.intents import PatientIntent
 from ris.patients.matching import Traits, compare
 from ris.patients.models import Patient
-from ris.patients.selectors import find_patient, patients_matching, possible_duplicates, visible_patients
+from ris.patients.selectors import (
+    find_patient,
+    patients_matching,
+    possible_duplicates,
+    visible_patient,
+    visible_patients,
+)
 from ris.patients.services import resolve_patient, traits_known
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.roles import Can
@@ -30,7 +36,7 @@ from .. import services
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order
 from ..selectors_catalog import search_procedures
-from .pages_orders import get_visible_patient, read_overbook_reason, read_site_moment
+from .pages_orders import read_overbook_reason, read_site_moment
 
 CHOSEN_TIME = "chosen-time"
 """Key of the session: site, device and start that were chosen in the calendar for the next order."""
@@ -137,7 +143,7 @@ def _read_site(request: HttpRequest) -> Site:
 def new(request: HttpRequest, patient_id: int) -> HttpResponse:
     """What is to be done, where and when. Modality and duration come from the catalog."""
     user = user_of(request)
-    patient = get_visible_patient(user, patient_id)
+    patient = visible_patient(user, patient_id)
     chosen = request.session.get(CHOSEN_TIME) or {}
     context: dict[str, Any] = {
         "patient": patient,

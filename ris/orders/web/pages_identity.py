@@ -15,7 +15,7 @@ from ris.kernel.clock import now
 from ris.kernel.errors import Invalid
 from ris.kernel.values import id_or_none, read_id
 from ris.patients.models import IdentityQuestion, PossibleDuplicate
-from ris.patients.selectors import (
+from ris.patients.selectors_identity import (
     duplicate_for,
     duplicates_for,
     identity_question_for,

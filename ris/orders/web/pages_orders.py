@@ -19,11 +19,10 @@ from ris.audit.services import record, record_shown
 from ris.catalog.models import Site
 from ris.catalog.selectors import devices_at
 from ris.kernel.clock import now
-from ris.kernel.errors import Conflict, Invalid, NotFound
+from ris.kernel.errors import Conflict, Invalid
 from ris.kernel.models import Record
 from ris.kernel.values import id_or_none, read_id, read_moment
-from ris.patients.models import Patient
-from ris.patients.selectors import patients_matching, visible_patients
+from ris.patients.selectors import patients_matching, visible_patient
 from ris.people.http import STATUS, actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
@@ -102,7 +101,7 @@ def detail(request: HttpRequest, order_id: int) -> HttpResponse:
 def patient(request: HttpRequest, patient_id: int) -> HttpResponse:
     """A patient with their orders at the viewer's sites. Audited."""
     user = user_of(request)
-    person = get_visible_patient(user, patient_id)
+    person = visible_patient(user, patient_id)
     record(actor_of(request), "patient.view", person, patient_id=person.pk, at=now())
     context = {
         "patient": person,
@@ -111,17 +110,10 @@ def patient(request: HttpRequest, patient_id: int) -> HttpResponse:
         "merges": selectors.list_merges(user, person),
         "may_separate": Can.SEPARATE_PATIENTS in permissions_of(user),
         "may_place": Can.PLACE_ORDERS in permissions_of(user),
+        "may_mark": Can.MARK_CONFIDENTIAL in permissions_of(user),
         "sees_reports": Can.SEE_REPORTS in permissions_of(user),
     }
     return render(request, "orders/patient.html", context)
-
-
-def get_visible_patient(user: User, patient_id: int) -> Patient:
-    """A patient whom the user may see. Raises NotFound, also for one whom only foreign sites know."""
-    person = visible_patients(user).filter(pk=patient_id).first()
-    if person is None:
-        raise NotFound("There is no such patient.")
-    return person
 
 
 @require_POST

@@ -18,12 +18,7 @@ from ris.people.selectors import require
 from ris.people.serializers import ReasonForm
 
 from ..models import IdentityQuestion, PossibleDuplicate
-from ..selectors import (
-    duplicate_for,
-    duplicates_for,
-    identity_question_for,
-    identity_questions_for,
-)
+from ..selectors_identity import duplicate_for, duplicates_for, identity_question_for, identity_questions_for
 from ..services import decide_identity, keep_apart, merge_duplicate
 
 

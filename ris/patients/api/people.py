@@ -14,7 +14,6 @@ from rest_framework.views import APIView
 from ris.audit.services import record, record_shown
 from ris.kernel.api import ModelForm
 from ris.kernel.clock import now
-from ris.kernel.errors import NotFound
 from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require
@@ -22,12 +21,8 @@ from ris.people.serializers import ReasonForm
 
 from ..intents import PatientIntent
 from ..models import Identifier, Merge, Patient
-from ..selectors import (
-    merge_for,
-    merges_of,
-    patients_matching,
-    visible_patients,
-)
+from ..selectors import patients_matching, refuse_closed, visible_patient
+from ..selectors_identity import merge_for, merges_of
 from ..services import resolve_patient, unmerge_patients
 
 
@@ -69,6 +64,7 @@ class PatientsView(APIView):
         said: dict[str, Any] = dict(form.validated_data)
         at = now()
         identifiers = tuple((i["value"], i["authority"], i["kind"]) for i in said.pop("identifiers"))
+        refuse_closed(user_of(request), identifiers)
         intent = PatientIntent(identifiers=identifiers, message_at=at, **said)
         patient = resolve_patient(intent, actor=actor_of(request), at=at, authoritative=False)
         return Response(PatientSerializer(patient).data, status=status.HTTP_201_CREATED)
@@ -108,9 +104,7 @@ class PatientView(APIView):
         """One patient; seeing them is audited."""
         user = user_of(request)
         require(user, Can.SEE_ORDERS)
-        patient = visible_patients(user).filter(pk=patient_id).first()
-        if patient is None:
-            raise NotFound("There is no such patient.")
+        patient = visible_patient(user, patient_id)
         record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
         return Response(PatientSerializer(patient).data)
 
@@ -137,9 +131,7 @@ class MergesView(APIView):
         """What was merged into the patient, and what was separated again."""
         user = user_of(request)
         require(user, Can.SEE_ORDERS)
-        patient = visible_patients(user).filter(pk=patient_id).first()
-        if patient is None:
-            raise NotFound("There is no such patient.")
+        patient = visible_patient(user, patient_id)
         record(actor_of(request), "patient.view", patient, patient_id=patient.pk, at=now())
         return Response(MergeSerializer(merges_of(patient), many=True).data)
 

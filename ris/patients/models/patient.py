@@ -38,6 +38,20 @@ class Patient(models.Model):
     said = models.JSONField(
         default=dict, help_text="Field → rank of the message that wrote it: authoritative, moment, message id."
     )
+    CONFIDENTIALITY = [
+        ("vip", "Known to the public"),
+        ("staff", "Works here"),
+        ("family", "Family of somebody who works here"),
+        ("legal", "By order of a court or an authority"),
+        ("request", "At the patient's request"),
+    ]
+    confidential = models.BooleanField(
+        default=False, help_text="Shown to the care team and to people with the permission only (ris.access)."
+    )
+    confidential_kind = models.CharField(max_length=8, choices=CONFIDENTIALITY, blank=True)
+    alias = models.CharField(
+        max_length=64, blank=True, help_text="FAMILY^GIVEN under which scanners list a confidential patient."
+    )
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
     version = models.PositiveIntegerField(default=1)
     compared_version = models.PositiveIntegerField(
@@ -50,7 +64,9 @@ class Patient(models.Model):
                 fields=["id"],
                 name="patient_to_compare",
                 condition=Q(merged_into__isnull=True, birth_date__isnull=False) & ~Q(compared_version=F("version")),
-            )
+            ),
+            # So few that no query pays for the others.
+            models.Index(fields=["id"], name="patient_confidential", condition=Q(confidential=True)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(sex__in=["", "F", "M", "O"]), name="patient_sex"),
@@ -67,6 +83,11 @@ class Patient(models.Model):
         """``FAMILY, Given Middle``."""
         given = " ".join(filter(None, [self.given_name, self.middle_name]))
         return ", ".join(filter(None, [self.family_name.upper(), given])) or "(no name)"
+
+    @property
+    def paper_name(self) -> str:
+        """The name on paper that anybody may pick up: of a confidential patient the alias."""
+        return self.alias.replace("^", ", ") if self.confidential else self.display_name
 
 
 class PatientNameToken(models.Model):

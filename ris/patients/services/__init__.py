@@ -1,5 +1,6 @@
 """Promises about patients. Each is one transaction that audits itself and tells its events."""
 
+from .confidentiality import lift_confidential, mark_confidential, note_said_confidential
 from .duplicates import find_duplicates, keep_apart, merge_duplicate
 from .identity import add_alias, authority_named, resolve_patient
 from .merging import (
@@ -40,12 +41,15 @@ __all__ = [
     "give_visit",
     "is_decided_same",
     "keep_apart",
+    "lift_confidential",
+    "mark_confidential",
     "merge_duplicate",
     "merge_patients",
     "merge_visits",
     "move_identifiers",
     "move_visit",
     "note_moved",
+    "note_said_confidential",
     "note_separation",
     "note_since",
     "record_visit",

@@ -18,7 +18,9 @@ from ris.kernel.values import read_reason
 from ..events import PatientRevised, PatientsMerged, PatientsSeparated
 from ..intents import series_of
 from ..models import Identifier, Merge, Patient, Visit
-from ..selectors import came_since, separated_later, survivor
+from ..selectors import survivor
+from ..selectors_identity import came_since, separated_later
+from .confidentiality import keep_confidential
 from .identity import absorb_demographics, write_name_tokens
 
 _MERGING = "patients-merge"
@@ -60,6 +62,7 @@ def merge_patients(
     )  # fmt: skip
     Patient.objects.filter(pk=retire.pk).update(merged_into=keep, version=F("version") + 1)
     Patient.objects.filter(pk=keep.pk).update(version=F("version") + 1)
+    keep_confidential(keep, retire)
     moving = Identifier.objects.filter(patient=retire)
     moving.update(patient=keep, retired=True, **({} if same_record else {"silent": True}))
     Visit.objects.filter(patient=retire).update(patient=keep)

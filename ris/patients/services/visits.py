@@ -18,7 +18,7 @@ from ..events import VisitRevised
 from ..intents import VisitIntent
 from ..models import Visit
 from ..prepared_queries import VISIT
-from ..selectors import separation
+from ..selectors_identity import separation
 
 
 @all_or_none()

@@ -10,9 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
-from ris.kernel.models import Alarm
 from ris.people.keys import BY_NAME, KEYS, RESERVED, key_caps
-from ris.people.navigation import ALARM_PAGES, NAVIGATION
+from ris.people.navigation import ALARM_CANS, ALARM_PAGES, NAVIGATION, alarms_for
 from ris.people.roles import Can
 from ris.people.selectors import granted_sites, permissions_of, role_names_of, sites_of
 
@@ -33,7 +32,8 @@ def navigation(context: Context) -> dict[str, Any]:
                 shown.append({"link": link, "url": url, "here": _is_here(url, request.path)})
         if shown:
             sections.append({"title": title, "links": shown})
-    alarms = Alarm.objects.filter(cleared_at__isnull=True).count() if _sees_alarms(cans) else 0
+    sees_alarms = cans & {*ALARM_CANS, Can.SEE_AUDIT}
+    alarms = alarms_for(cans).filter(cleared_at__isnull=True).count() if sees_alarms else 0
     return {"sections": sections, "alarms": alarms, "user": request.user} | _acting(request.user)
 
 
@@ -92,7 +92,3 @@ def initials(user: Any) -> str:
 
 def _is_here(url: str, path: str) -> bool:
     return path == url or (url != "/" and path.startswith(url))
-
-
-def _sees_alarms(cans: frozenset[Can]) -> bool:
-    return bool(cans & {Can.SEE_MESSAGES, Can.SET_UP, Can.LEAD_READING})

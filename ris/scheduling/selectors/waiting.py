@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
 
+from ris.access.visibility import open_rows
 from ris.orders import states as order_states
 from ris.orders.models import ScheduledStep
 from ris.orders.selectors_booking import Booking, find_overlaps
@@ -31,6 +32,8 @@ def waiting_for(viewer: User, can: Can = Can.SEE_ORDERS) -> QuerySet[WaitingEntr
     rows = WaitingEntry.objects.filter(
         state=states.WAITING, step__procedure__order__site__in=sites_for(viewer, can),
     ).exclude(step__procedure__order__state=order_states.CANCELLED)  # fmt: skip
+    order = "step__procedure__order"
+    rows = open_rows(rows, viewer, patient=f"{order}__patient", site=f"{order}__site")
     rows = rows.select_related("step__device", "step__procedure__order__patient", "step__procedure__order__site")
     rows = rows.prefetch_related(Prefetch("offers", Offer.objects.select_related("device").order_by("start")))
     return rows.order_by(_URGENCY, F("wanted_by").asc(nulls_last=True), "entered_at", "pk")

@@ -9,7 +9,9 @@ from django.db.models import Q, QuerySet
 
 from reporting.models import OutsideDocument, Report
 from reporting.release.selectors import reports_open_to_patients
+from reporting.selectors import OF_REPORT
 from reporting.states import FINAL
+from ris.access.visibility import open_rows
 from ris.kernel.errors import Conflict, NotFound
 from ris.orders.models import Order
 from ris.orders.selectors import orders_of_referrer
@@ -23,6 +25,7 @@ from ..models import Share
 def shareable_reports(viewer: User) -> QuerySet[Report]:
     """Final reports that the viewer may share: at their sites; a referrer without other role, of their own orders."""
     reports = Report.objects.filter(state=FINAL, item__site__in=sites_for(viewer, Can.SHARE_REPORTS))
+    reports = open_rows(reports, viewer, **OF_REPORT)
     reports = reports.select_related("item__site", "procedure__procedure", "procedure__order__patient")
     if has_role(viewer, Role.REFERRER) and Can.SEE_ORDERS not in permissions_of(viewer):
         reports = reports.filter(procedure__order__in=orders_of_referrer(viewer).values("pk"))
@@ -63,6 +66,7 @@ def visible_shares(viewer: User) -> QuerySet[Share]:
     """Shares that the viewer made; for who sees the audit trail all of their sites, and for who leads reading."""
     sites = sites_for(viewer, Can.SEE_AUDIT) | sites_for(viewer, Can.LEAD_READING)
     rows = Share.objects.filter(Q(made_by=viewer) | Q(report__item__site__in=sites.values("pk")))
+    rows = open_rows(rows, viewer, patient="report__procedure__order__patient", site="report__item__site")
     return rows.select_related("made_by", "report__item__site", "report__procedure__procedure")
 
 

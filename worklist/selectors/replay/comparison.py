@@ -35,12 +35,13 @@ def replay(
     sites: Sequence[int],
     since: datetime,
     until: datetime,
+    viewer: User | None = None,
     progress: Progress = lambda part: None,
 ) -> dict[str, Any]:
     """Compare the rules of then with ``rules``. Raises Invalid for a period that is empty or too long."""
     if not since < until <= since + LONGEST:
         raise Invalid(f"A period of at most {LONGEST.days} days is wanted.", at="until")
-    past = past_cases(sites, since, until)
+    past = past_cases(sites, since, until, viewer=viewer)
     if not past:
         raise Invalid("No case was opened in this period.", at="since")
     progress(0.2)

@@ -10,12 +10,14 @@ from typing import Any
 
 from ris.kernel.errors import Invalid
 from ris.kernel.models import Record
+from ris.people.models import User
 from worklist.events import ItemCancelled, ItemClaimed, ItemParked, ItemResumed
 from worklist.models import AiFlag, ClockPause, Decision, ReadingItem, Skill
 from worklist.rules.facts import NAMES, Facts
 from worklist.rules.policy import Policy
 from worklist.rules.pricing import Finding, promoted_points
 from worklist.rules.score import minutes
+from worklist.selectors.lead import of_open_patients
 from worklist.simulation.engine import Reader
 
 from ..roster import roster
@@ -67,11 +69,16 @@ class Past:
     took: float
 
 
-def past_cases(sites: Sequence[int], since: datetime, until: datetime) -> list[Past]:
-    """The cases that were opened at the sites in the period, by when; at most MOST_CASES."""
+def past_cases(sites: Sequence[int], since: datetime, until: datetime, *, viewer: User | None = None) -> list[Past]:
+    """The cases that were opened at the sites in the period, by when; at most MOST_CASES.
+
+    For a viewer: without those of patients who are closed to them.
+    """
     opened = Decision.objects.filter(
         kind=Decision.OPENED, item__site__in=sites, item__opened_at__gte=since, item__opened_at__lt=until
     )
+    if viewer is not None:
+        opened = of_open_patients(opened, viewer)
     rows = list(
         opened.select_related("item__procedure__order", "item__site").order_by("item__opened_at", "item")[:MOST_CASES]
     )

@@ -12,7 +12,8 @@ from ris.patients.models import Patient, Visit
 
 from ...v2.parser import Segment
 from ..context import Incoming
-from ..patients import resolve, visit_of
+from ..patients import resolve
+from ..visits import visit_of
 from .groups import Group, cut_groups, other_department
 from .history import OrderKeys, add_to_history, trail_of
 from .order_segments import join_once, read_content

@@ -11,7 +11,7 @@ from interfaces.hl7.v2.parser import Message, Segment
 from ris.orders.intents import Code, Diagnosis, Entity, Recipient
 
 from ..context import Incoming
-from ..patients import is_pregnant
+from ..visits import is_pregnant
 from .groups import Group, Request
 from .observations import body_height_m, body_weight_kg, observation_text, read_observations
 from .persons import name_of, read_provider, read_recipient, read_referrer

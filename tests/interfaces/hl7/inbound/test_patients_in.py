@@ -124,3 +124,21 @@ def test_a_merge_that_was_said_again_later_is_not_undone_by_an_earlier_separatio
     take(adt("A40", pid("T200", name="ZZTEST^SURVIVOR"), "MRG|T100^^^NORTH^MR", at="20260310140000"))
     row = take(unlink())
     assert (row.state, row.reason) == ("ignored", "They were merged by what was said later.")
+
+
+@pytest.mark.parametrize(
+    ("segments", "kind"),
+    [
+        (("PV1||I||||||||||||||V|||V1",), "vip"),
+        (("PV1||I||||||||||||||N|||V1",), ""),
+        (("PD1||||||||||||Y", "PV1||I"), "request"),
+        (("PD1||||||||||||N", "PV1||I"), ""),
+    ],
+)
+def test_a_vip_or_protected_patient_is_confidential_until_a_person_lifts_it(segments, kind):
+    take(adt("A08", pid(), *segments))
+    patient = Patient.objects.get()
+    assert (patient.confidential, patient.confidential_kind) == (bool(kind), kind)
+    take(adt("A08", pid(name="ZZTEST^LATER"), "PV1||I||||||||||||||N|||V1"))
+    patient.refresh_from_db()
+    assert (patient.confidential_kind, patient.given_name) == (kind, "LATER")
