@@ -18,7 +18,7 @@ from worklist.events import ItemOpened
 from worklist.models import ReadingItem
 
 from . import states
-from .inbound.orders.apply import Afterwards
+from .inbound.orders.acting import Afterwards
 from .inbound.orders.history import OTHER_PATIENT, reapply
 from .inbound.results.early_results import attach_early, attach_recognised
 from .inbound.results.ownership import OTHER_PATIENT as RESULT_OF_ANOTHER

@@ -147,6 +147,11 @@ class Incoming:
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
+    @property
+    def guesses_modality(self) -> bool:
+        """Whether the text of an unknown code may tell its modality, by the sender's setting."""
+        return self.peer.unknown_modality == "text"
+
     def did(self, verb: str, thing: Model) -> None:
         """Note a change, such as ("placed", order)."""
         effect = (verb, thing._meta.object_name or "", thing.pk)

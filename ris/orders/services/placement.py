@@ -22,9 +22,10 @@ from ..events import OrderPlaced
 from ..intents import Code, OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 from ..prepared_queries import FIRST_DEVICE, ORDER_BY_PLACER_NUMBER, ORDERS_BY_ACCESSION, SITE
-from ..selectors_catalog import find_catalog_procedure, find_modality
+from ..selectors_catalog import find_catalog_procedure
 from .appointments import match_waiting_appointment
-from .flags import GUESSED_MODALITY, UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, UNKNOWN_STATION, add_flag
+from .flags import UNKNOWN_STATION, add_flag
+from .modality import tell_modality
 from .referrers import identify_referrer, write_copies
 from .studies import attach_study
 
@@ -157,15 +158,7 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: i
     ``nth`` is its place in the order, from 1, where the caller knows it without counting.
     """
     catalog = find_catalog_procedure(intent.code, *intent.alternates, laterality=intent.laterality)
-    step_modality = next((step.modality for step in intent.steps if step.modality), "")
-    modality = intent.modality or (catalog.modality if catalog else "") or step_modality
-    if not modality:  # the catalog may have the code for the left and the right side, of which none was said
-        modality = find_modality(intent.code, *intent.alternates)
-    if catalog is None:
-        add_flag(order, UNKNOWN_PROCEDURE)
-    if not modality:
-        modality = _guessed_modality(order, intent.modality_guess)
-        add_flag(order, GUESSED_MODALITY if modality else UNKNOWN_MODALITY)
+    modality = tell_modality(order, intent, catalog)
     if intent.study_uid and RequestedProcedure.objects.filter(study_uid=intent.study_uid).exists():
         raise Conflict("This Study Instance UID belongs to another procedure.", at="study_uid", code="duplicate")
     procedure = insert(
@@ -189,15 +182,6 @@ def add_procedure(order: Order, intent: ProcedureIntent, at: datetime, *, nth: i
     if intent.study_uid:  # images may have come before the order
         attach_study(procedure, at=at)
     return procedure
-
-
-_RADIOGRAPHY = ("DX", "CR")
-
-
-def _guessed_modality(order: Order, guess: str) -> str:
-    """A modality that was read from a text; of the two of plain radiography the one of which the site has a device."""
-    others = [other for other in _RADIOGRAPHY if other != guess] if guess in _RADIOGRAPHY else []
-    return next((m for m in [guess, *others] if m and FIRST_DEVICE.first(m, order.site_id)), guess)
 
 
 def add_step(procedure: RequestedProcedure, intent: StepIntent, at: datetime, *, nth: int = 0) -> ScheduledStep:

@@ -17,8 +17,17 @@ from ..events import OrderRevised
 from ..intents import OrderIntent, ProcedureIntent, StepIntent
 from ..models import Order, RequestedProcedure, ScheduledStep
 from ..selectors_catalog import find_catalog_procedure
-from .flags import GUESSED_MODALITY, UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, add_flag, remove_flags
-from .placement import add_procedure, add_step, check_intent, find_device, lock_order, lock_placer
+from .flags import GUESSED_MODALITY, UNKNOWN_MODALITY, UNKNOWN_PROCEDURE, remove_flags
+from .modality import tell_modality
+from .placement import (
+    MOST_DESCRIPTION,
+    add_procedure,
+    add_step,
+    check_intent,
+    find_device,
+    lock_order,
+    lock_placer,
+)
 from .referrers import revise_referrers
 
 
@@ -57,19 +66,41 @@ def _revise_procedure(order: Order, intent: ProcedureIntent, at: datetime) -> No
         add_procedure(order, intent, at)
         return
     catalog = find_catalog_procedure(intent.code, *intent.alternates, laterality=intent.laterality)
-    if catalog is not None and catalog != procedure.procedure:
+    former_modality, former_text = procedure.modality, procedure.code_text or procedure.code
+    if intent.code.value != procedure.code if catalog is None else catalog != procedure.procedure:
+        if order.procedures.count() == 1:  # else they may be another procedure's
+            remove_flags(order, UNKNOWN_MODALITY, GUESSED_MODALITY)
         procedure.procedure = catalog
-        procedure.modality = intent.modality or catalog.modality
-    elif catalog is None and intent.code.value != procedure.code:
-        procedure.procedure = None
-        add_flag(order, UNKNOWN_PROCEDURE)
+        procedure.modality = tell_modality(order, intent, catalog) or procedure.modality
     procedure.code, procedure.coding_system = intent.code.value, intent.code.system
     procedure.code_text = intent.code.text or (catalog.name if catalog else procedure.code_text)
     procedure.laterality = intent.laterality or procedure.laterality
     procedure.version += 1
     procedure.save()
+    _follow_exam(procedure, former_modality, former_text)
     for step in intent.steps:
         _revise_step(procedure, step, at)
+
+
+def _follow_exam(procedure: RequestedProcedure, former_modality: str, former_text: str) -> None:
+    """Let the steps that wait follow a change of the exam: it is called otherwise, or another scanner does it."""
+    waiting = procedure.steps.filter(state__in=[*states.WAITING, states.CANCELLED])
+    text = procedure.code_text or procedure.code
+    if text != former_text:
+        named = waiting.filter(description=former_text[:MOST_DESCRIPTION])
+        named.update(description=text[:MOST_DESCRIPTION], version=F("version") + 1)
+    if procedure.modality != former_modality:
+        device = find_device(procedure.order, procedure.modality, ())
+        waiting.filter(modality=former_modality).update(
+            modality=procedure.modality,
+            device=device,
+            station_aes=[device.ae_title] if device else [],
+            station_names=[device.name] if device else [],
+            location=device.room if device else "",
+            reserved_until=None,
+            overbooked="",
+            version=F("version") + 1,
+        )
 
 
 def match_procedure(order: Order, intent: ProcedureIntent) -> RequestedProcedure | None:

@@ -5,13 +5,10 @@ Each function tells the ``Acting`` what it did, and what was asked for and could
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
+from dataclasses import replace
 
 from django.db.models import Model
 
-from ris.audit.services import Actor
 from ris.orders import states
 from ris.orders.intents import Code, PerformedIntent
 from ris.orders.models import Order, PerformedStep, RequestedProcedure, ScheduledStep
@@ -31,6 +28,7 @@ from ris.orders.services import (
 )
 from ris.orders.services.flags import CHANGED_TOO_LATE, add_flag
 
+from .acting import Acting
 from .intents import revision_intent
 from .matching import pair
 from .projection import Change, Picture, content_changes, procedure_changes
@@ -43,44 +41,6 @@ _REACHED = {
     DISCONTINUED: frozenset({states.COMPLETED, states.DISCONTINUED}),
 }
 """What was said → states of a step for which it is no news."""
-
-
-class Acting(Protocol):
-    """Who brings an order to its picture, when, and to whom it is told."""
-
-    @property
-    def actor(self) -> Actor:
-        """Who acts, for the audit trail."""
-
-    @property
-    def at(self) -> datetime:
-        """The present, UTC."""
-
-    def warn(self, sentence: str) -> None:
-        """Tell a person something odd."""
-
-    def did(self, verb: str, thing: Model) -> None:
-        """Note a change."""
-
-    def note_unmet(self, sentence: str, place: str) -> None:
-        """Note what was asked for and is not done. May raise Conflict, to refuse it."""
-
-
-@dataclass(frozen=True)
-class Afterwards:
-    """No message: a fact became true. What is done is audited, and told to nobody else."""
-
-    at: datetime
-    actor: Actor = field(default_factory=lambda: Actor.job("hl7"))
-
-    def warn(self, sentence: str) -> None:
-        """Do nothing: nobody waits for an answer."""
-
-    def did(self, verb: str, thing: Model) -> None:
-        """Do nothing: there is no message whose effect it is."""
-
-    def note_unmet(self, sentence: str, place: str) -> None:
-        """Do nothing: it was noted of the message that asked for it."""
 
 
 def pair_rows(order: Order, procedures: tuple[Procedure, ...]) -> list[RequestedProcedure | None]:
@@ -100,7 +60,7 @@ def revise(order: Order, before: Picture, after: Picture, acting: Acting, *, vis
     """Write what ``after`` says anew of an order that is not cancelled; whether that was anything about procedures."""
     content, changes = content_changes(before, after), procedure_changes(before, after)
     numbered = [(c, number) for c, number in _numbered(order, before, changes, acting) if c.new.code is not None]
-    intent = revision_intent(order, content, numbered, visit_id)
+    intent = revision_intent(order, content, numbered, visit_id, guesses=acting.guesses_modality)
     if not intent.content() and not intent.procedures:
         return False
     revise_order(order.pk, intent, actor=acting.actor, at=acting.at)

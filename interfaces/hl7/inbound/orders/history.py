@@ -20,7 +20,8 @@ from ris.patients.selectors import survivor
 
 from ..context import Incoming
 from ..prepared_queries import TRAIL
-from .apply import Acting, bring, revise
+from .acting import Acting
+from .apply import bring, revise
 from .intents import new_order_intent
 from .projection import NOTHING, Picture, add_statement, content_changes, fold, procedure_changes
 from .statements import BOOK, CANCEL, CHANGE, HOLD, NEW, RELEASE, STATUS, Content, Statement, from_json, to_json

@@ -44,31 +44,37 @@ def new_order_intent(
         placer_authority=authority if placer else "",
         placer_generation=picture.generation,
         procedures=tuple(
-            replace(procedure_intent(p, uid=uid), modality_guess=_guess(p, incoming))
+            replace(procedure_intent(p, uid=uid), modality_guess=_guess(p) if incoming.guesses_modality else "")
             for p, uid in zip(procedures, uids, strict=True)
         ),
         **said(content),
     )
 
 
-def _guess(procedure: Procedure, incoming: Incoming) -> str:
-    """The modality that the texts of OBR-4 name, where the sender's settings let it count."""
-    if procedure.modality or incoming.peer.unknown_modality != "text":
+def _guess(procedure: Procedure) -> str:
+    """The modality that the texts of OBR-4 name, where OBR-24 is empty."""
+    if procedure.modality:
         return ""
     codes = [code for code in (procedure.code, *procedure.alternates) if code is not None]
     return modality_in([code.text or code.value for code in codes])
 
 
 def revision_intent(
-    order: Order, content: Content, changes: list[tuple[Change, str]], visit_id: int | None
+    order: Order, content: Content, changes: list[tuple[Change, str]], visit_id: int | None, *, guesses: bool
 ) -> OrderIntent:
-    """Return the intent to revise an order: what is new of its content, and of its procedures (change, our number)."""
+    """Return the intent to revise an order: what is new of its content, and of its procedures (change, our number).
+
+    ``guesses``: the modality of an unknown code may be read from its text.
+    """
     return OrderIntent(
         site_id=order.site_id,
         patient_id=order.patient_id,
         visit_id=visit_id,
         source=order.source,
-        procedures=tuple(procedure_intent(change.new, number=number) for change, number in changes),
+        procedures=tuple(
+            replace(procedure_intent(change.new, number=number), modality_guess=_guess(change.new) if guesses else "")
+            for change, number in changes
+        ),
         **{name: value for name, value in said(content).items() if name not in _FIXED},
     )
 

@@ -43,6 +43,24 @@ def test_plain_radiography_is_of_the_kind_of_device_that_the_site_has(hospital):
     assert ScheduledStep.objects.get().device.ae_title == "ZZCR"
 
 
+def change(code: str) -> Order:
+    row = take(message(msh("ORM^O01"), pid(), orc("XO"), obr(code=code, fields={24: ""})))
+    assert row.answer_code == "AA", row.reason
+    return Order.objects.get()
+
+
+def test_a_change_to_another_exam_moves_the_step_to_the_scanner_of_its_modality():
+    place("CT ABDOMEN W CONTRAST")
+    assert change("ZZ98^MRI ABDOMEN^99Z").flags == FLAGS
+    assert ask(query(step__Modality="CT"), at=NOON)[1] == []
+    (entry,) = ask(query(step__Modality="MR"), at=NOON)[1]
+    step = entry.ScheduledProcedureStepSequence[0]
+    assert (step.ScheduledStationAETitle, step.ScheduledProcedureStepDescription) == ("MR1", "MRI ABDOMEN")
+    known = change("CTHEADWO^CT head without contrast^L")
+    assert known.flags == []
+    assert ScheduledStep.objects.get().device.ae_title == "CT1"
+
+
 def test_two_words_that_disagree_are_none():
     assert place("CT OR MRI OF THE HEAD").flags == ["unknown procedure", "unknown modality"]
     assert ScheduledStep.objects.get().modality == "OT"
