@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from rest_framework.test import APIClient
 
+from ris.audit.models import AuditEvent
 from ris.kernel.clock import now
 from ris.orders.models import ScheduledStep
 from ris.people.roles import Role
@@ -38,6 +39,8 @@ def test_a_visit_is_found_held_booked_called_off_and_waits() -> None:
     assert desk.post(f"/api/appointments/{step.pk}/call-off/", {"reason": "ZZTEST"}).status_code == 204
     assert desk.get("/api/calendar/", until).json() == []
     entry = desk.get("/api/waiting/").json()["results"][0]
+    seen = AuditEvent.objects.get(action="waiting.view")
+    assert (seen.subject_id, seen.patient_id) == (str(entry["id"]), step.procedure.order.patient_id)
     later = (now() + timedelta(days=2)).isoformat()
     offer = desk.post(f"/api/waiting/{entry['id']}/offer/", {"device": device.pk, "start": later}).json()
     answer = {"offer": offer["id"], "accept": True}

@@ -153,6 +153,15 @@ class WaitingViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[WaitingEntry
         require(user_of(self.request), Can.SEE_ORDERS)
         return waiting_for(user_of(self.request))
 
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Who waits; seeing them is audited."""
+        page = self.paginate_queryset(self.get_queryset())
+        entries = list(self.get_queryset()) if page is None else page
+        shown = ((entry, entry.step.procedure.order.patient_id) for entry in entries)
+        record_shown(actor_of(request), "waiting.view", shown, at=now())
+        data = self.get_serializer(entries, many=True).data
+        return Response(data) if page is None else self.get_paginated_response(data)
+
     @extend_schema(request=WaitingForm, responses={201: WaitingSerializer})
     def create(self, request: Request) -> Response:
         """Put a step on the list."""
