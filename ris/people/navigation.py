@@ -50,7 +50,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Waiting list", "hourglass", "scheduling:waiting", "9", Can.PLACE_ORDERS),
         _link("Device board", "monitor", "orders:board", "b", Can.SEE_ORDERS),
         _link("Identity", "users", "orders:identity", "i", Can.SEPARATE_PATIENTS),
-        _link("Emergency access", "siren", "privacy:break-glass", "v", Can.BREAK_GLASS),
+        _link("Emergency access", "siren", "privacy:break-glass", "6", Can.BREAK_GLASS),
         _link("After a downtime", "history", "operations:back-entry", "y", Can.PERFORM_EXAMS, Can.PLACE_ORDERS),
         _link("Exam exceptions", "unlink", "dicom:exceptions", "x", Can.PLACE_ORDERS, Can.PERFORM_EXAMS, Can.SET_UP),
     ),

@@ -20,13 +20,13 @@ from ..models import AiAlgorithm, Workitem
 from . import services
 from .dataset import READINESS, STEP_LABEL, text_at
 from .orchestration import open_case
-from .subscription import SEEN_BY, item_for, workitems_for
+from .subscription import item_for, workitems_for
 
 ROWS = 100
 
 
 @require_safe
-@page(SEEN_BY)
+@page(Can.LEAD_READING, Can.SET_UP)
 def worklist_items(request: HttpRequest) -> HttpResponse:
     """Newest first, by state; and the rules by which exams become workitems."""
     user = user_of(request)
