@@ -223,6 +223,8 @@ SPECTACULAR_SETTINGS = {
         "FollowUpClosed": "reporting.followup.models.FollowUp.REASONS",
         "PeerFeedbackKind": "reporting.quality.models.PeerFeedback.KINDS",
         "ClosureKind": "ris.scheduling.models.openings.Closure.KINDS",
+        "PortalGrantKind": "ris.sharing.portal.models.GRANTS",
+        "CoverKind": "ris.sharing.portal.models.CoverText.KINDS",
         "PeerScore": "reporting.quality.models.SCORES",
     },
     "DISABLE_ERRORS_AND_WARNINGS": True,  # a test reads them, not the log of a running system
