@@ -103,10 +103,11 @@ def fill_day(day: Day) -> None:
 def calendar(day: Day) -> None:
     """Hours, a block, closures of both kinds, a held time, somebody who waits, and what is offered to them."""
     device, at = Device.objects.get(ae_title="CT1"), day.at + timedelta(days=2)
+    # No patient's name in what is said of no patient: the tests take that for a patient who is shown.
     hours = {"weekday": 0, "opens": time(7), "closes": time(19), "actor": TESTER, "at": day.at}
     scheduling.open_weekly(device, **hours)
-    scheduling.keep_block(device, name="ZZTEST children", release_hours=24, **hours)
-    closed = {"until": at + timedelta(hours=2), "reason": "ZZTEST", "actor": TESTER, "at": day.at}
+    scheduling.keep_block(device, name="ZTCHILDREN hours", release_hours=24, **hours)
+    closed = {"until": at + timedelta(hours=2), "reason": "ZTSERVICE", "actor": TESTER, "at": day.at}
     scheduling.close_for(day.site, device, since=at, kind="down", **closed)
     scheduling.close_for(day.site, None, since=at, kind="holiday", **closed)
     waits = make_order(site=day.site, at=at + timedelta(days=3), patient=PatientFactory()).procedures.get().steps.get()

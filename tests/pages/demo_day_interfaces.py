@@ -12,6 +12,7 @@ from interfaces.hl7.operations import services
 from interfaces.hl7.outbound import backfill
 from ris.catalog.models import Device, Site
 from ris.orders.models import PerformedStep, RequestedProcedure
+from ris.patients.models import Identifier
 from ris.people.models import User
 from tests.factories import TESTER
 from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import ended
@@ -77,11 +78,14 @@ def messages_out(at: datetime) -> None:
     Destination.objects.filter(pk=failing.pk).update(failures=7, retry_at=at, last_error="Connection refused")
     services.pause(paused.pk, reason="Moves house", actor=TESTER, at=at)
     Destination.objects.filter(pk=off.pk).update(enabled=False, kinds=["a kind of old"])
+    site = Site.objects.earliest("pk")
+    about = Identifier.objects.get(value="T100", authority="NORTH").patient
     for to in (well, failing, paused, off):
         for n, state in enumerate(("queued", "sent", "stopped", "invalid", "skipped")):
             number, answer = f"{to.pk}-{n}", b"MSH|\xff" if n == 2 else None
             OutboundMessage.objects.create(
                 destination=to, lane="N1", kind="report.final", source=f"t:{n}", control_id=number, state=state,
+                patient=about, site=site,
                 raw=message(msh("ORU^R01", control_id=number), pid()), created_at=at, answer=answer,
                 error="Held", sent_at=at if state == "sent" else None,
             )  # fmt: skip

@@ -80,6 +80,8 @@ def move_by_keys(page: Page, step: int) -> None:
 
 
 def drag(page: Page, step: int, onto: int) -> None:
+    for pk in (step, onto):  # what was moved is drawn anew
+        expect(page.locator(f".ec-event[data-step='{pk}']")).to_be_visible()
     box, target = (page.locator(f".ec-event[data-step='{pk}']").bounding_box() for pk in (step, onto))
     assert box and target
     page.mouse.move(box["x"] + 20, box["y"] + 6)

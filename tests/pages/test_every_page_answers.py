@@ -19,10 +19,21 @@ from tests.pages.every_address import NO_ID, Place, broken, client_of, places
 
 pytestmark = pytest.mark.django_db
 
-HOME = ""
-MAY_BE_MISSING = ("results/", "board/", "orders/", "patients/", "devices/", "exceptions/images/")
-"""Pages of things that not everybody with the role is shown: of another site, not released, of others' orders."""
+TO_ELSEWHERE = ("", "reading/<int:item_id>/images/", "results/<int:report_id>/images/")
+"""What leads on to a role's own page, or to the viewer."""
+MAY_BE_MISSING = (
+    "results/",
+    "board/",
+    "orders/",
+    "patients/",
+    "devices/",
+    "exceptions/images/",
+    "reading/<int:item_id>/patient-release/",
+)
+"""Pages of things that not everybody with the role is shown: of another site, not begun or released, of others."""
 NEEDS_MORE = (
+    "api/calendar/",
+    "api/slots/",
     "api/dicom/explain/",
     "api/reports/search/",
     "fhir/R4/.*",
@@ -31,8 +42,10 @@ NEEDS_MORE = (
     "fhircast/",
     "iid/",
     "account/second-factor/",
+    "portal/results/",
+    "portal/patients/",
 )
-"""What is shown only with a query, by a name that is no id, or to who has a second factor."""
+"""What is shown only with a query, by a name that is no id, to who has a second factor, or to a patient's account."""
 
 
 @pytest.fixture
@@ -110,7 +123,7 @@ def _unexpected(place: Place, where: str, role: Role, status: int) -> str:
         return ""
     if place.route.endswith(("/correct/", "/retract/")):
         return "" if status in (200, 403, 404, 409) else f"{status} of a report"
-    wanted = 302 if place.route == HOME or place.route.endswith("reading/<int:item_id>/images/") else 200
+    wanted = 302 if place.route in TO_ELSEWHERE else 200
     return "" if status == wanted else f"{status} of a page of that role"
 
 

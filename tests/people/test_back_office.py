@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from interfaces.dicom.models import Archive, Mpps, MppsForward, MwlQuery
 from interfaces.hl7.models import InboundMessage, MapEntry, OutboundMessage, Peer
+from reporting.critical.models import CriticalContact, ListedFinding
 from reporting.models import AttestationText
 from ris.audit.models import AuditEvent
 from ris.catalog.models import Site
@@ -22,6 +23,8 @@ from ris.kernel.db.transitions import Stateful
 from ris.people.models import ApiToken, LoginRule, User
 from ris.people.roles import Can, Role
 from ris.people.selectors import granted_sites, permissions_of
+from ris.scheduling.models import Block, Closure, OpeningHours, ReminderChannel
+from ris.sharing.models import SharingLimits
 from tests.factories import SiteFactory, SubspecialtyFactory, make_user
 from worklist.models import Decision, Skill
 
@@ -71,9 +74,13 @@ def test_who_has_not_logged_in_is_asked_to() -> None:
 def test_what_people_do_is_no_set_up() -> None:
     kept = set(admin.site._registry)
     assert {model._meta.app_label for model in kept} == {
-        "access", "catalog", "people", "worklist", "hl7", "dicom", "reporting"
+        "access", "catalog", "people", "worklist", "hl7", "dicom", "reporting", "scheduling", "sharing"
     }  # fmt: skip
-    assert {model for model in kept if model._meta.app_label == "reporting"} == {AttestationText}
+    texts = {model for model in kept if model._meta.app_label == "reporting"}
+    assert texts == {AttestationText, CriticalContact, ListedFinding}, "no report, nothing that was told"
+    hours = {model for model in kept if model._meta.app_label == "scheduling"}
+    assert hours == {OpeningHours, Block, Closure, ReminderChannel}, "no held time, no offer, nobody who waits"
+    assert {model for model in kept if model._meta.app_label == "sharing"} == {SharingLimits}, "no share, no grant"
     assert not [model for model in kept if issubclass(model, Stateful)], "these change by their steps only"
     assert kept.isdisjoint({ApiToken, InboundMessage, OutboundMessage, Mpps, MppsForward, MwlQuery, Decision})
 
