@@ -19,7 +19,7 @@ import time
 import uuid
 from typing import Any
 
-from common_worklist import ROOT, make_house, migrate, percentiles, start_django
+from filling.worklist import ROOT, make_house, migrate, percentiles, start_django
 
 SHAPE = [1, 1, 1, 1, 1, 2, 3, 5, 8, 9, 9, 9, 9, 9, 9, 8, 6, 4, 3, 3, 2, 2, 1, 1]
 

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common_worklist import ROOT, make_house, make_items, migrate, percentiles, start_django
+from filling.worklist import ROOT, make_house, make_items, migrate, percentiles, start_django
 
 PLACE = re.compile(r"^ {2}web +http://([\d.]+):(\d+)/", re.MULTILINE)
 ITEMS = 400

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit, urlunsplit
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
-from common_orders import Sender, senders, take_stock
+from filling.orders import Sender, senders, take_stock
 
 from tests.serving import Hospitals, Process, Served, wait_for
 

@@ -201,7 +201,7 @@ def prepare() -> None:
 
 def fill(stored: int) -> None:
     """As if so many messages and orders had come before: copies of the rows of one order, in bulk."""
-    from bench.hl7_filling import fill_with
+    from bench.filling.hl7 import fill_with
 
     fill_with(stored)
 

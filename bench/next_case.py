@@ -20,7 +20,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from common_worklist import make_house, make_items, migrate, percentiles, start_django
+from filling.worklist import make_house, make_items, migrate, percentiles, start_django
 
 PLAIN = """
 UPDATE worklist_readingitem SET state = 'claimed', version = version + 1, reader_id = %s, claimed_at = %s,

@@ -11,7 +11,7 @@ import statistics
 import sys
 import time
 
-from common_worklist import migrate, start_django
+from filling.worklist import migrate, start_django
 from mwl.fill import _hurry, _insert, _text
 
 SEARCHES = {

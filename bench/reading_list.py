@@ -14,7 +14,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from common_worklist import make_house, make_items, migrate, percentiles, start_django
+from filling.worklist import make_house, make_items, migrate, percentiles, start_django
 
 FAMILIES = ("ZZTEST-ALPHA", "ZZTEST-BRAVO", "ZZTEST-CHARLIE", "ZZTEST-DELTA", "ZZTEST-ECHO")
 REASONS = ("COUGH", "TRAUMA", "FOLLOW-UP", "CHEST PAIN", "SCREENING")
