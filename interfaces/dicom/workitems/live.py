@@ -5,34 +5,29 @@ Each AE is told what came since its socket opened, in order; what it missed whil
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path
 
 from ris.kernel.clock import now
 from ris.people.models import ApiToken, User
 from ris.people.selectors import user_of_token
 from ris.people.services import digest
-from worklist.live.ears import Ears, wait_for
+from worklist.live.ears import Ears
+from worklist.live.listening import UNAUTHORIZED, ListeningConsumer
 
 from ..models import Workitem, WorkitemEvent, WorkitemSubscription
 from .subscription import WORKITEMS, message_of, workitems_for
 
-POLL_S = 5.0
-UNAUTHORIZED = 4401
 MOST_AT_ONCE = 200
-ears = Ears(WORKITEMS)
 
 
-class WorkitemConsumer(AsyncWebsocketConsumer):
+class WorkitemConsumer(ListeningConsumer):
     """One AE."""
 
-    sender: asyncio.Task[None] | None = None
+    ears = Ears(WORKITEMS)
 
     async def connect(self) -> None:
         headers = dict(self.scope["headers"])
@@ -45,29 +40,18 @@ class WorkitemConsumer(AsyncWebsocketConsumer):
             await self.close(UNAUTHORIZED)
             return
         self.last = last
-        self.bell = ears.join()
-        self.sender = asyncio.create_task(self._send_on())
-
-    async def disconnect(self, code: int) -> None:
-        if self.sender is not None:
-            ears.leave(self.bell)
-            self.sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.sender
+        self.listen()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Nothing is expected of an AE."""
 
-    async def _send_on(self) -> None:
-        while True:
-            await wait_for(self.bell, POLL_S)
-            news = await database_sync_to_async(_news)(self.aet, self.token, self.last)
-            if news is None:
-                await self.close(UNAUTHORIZED)
-                return
-            for self.last, text in news:
-                if text:
-                    await self.send(text)
+    async def send_news(self) -> bool:
+        """Send the events since the last one; False when the AE may hear of none any more."""
+        news = await database_sync_to_async(_news)(self.aet, self.token, self.last)
+        for self.last, text in news or ():
+            if text:
+                await self.send(text)
+        return news is not None
 
 
 def _user(aet: str, token: str) -> User | None:

@@ -7,20 +7,19 @@ kept, and asked for by ``$events``; a socket begins at the number that its hands
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core import signing
 from django.db import transaction
 from django.urls import path
 
 from ris.kernel.clock import now
 from ris.people.selectors import read_permissions_once, user_of_token
-from worklist.live.ears import Ears, wait_for
+from worklist.live.ears import Ears
+from worklist.live.listening import UNAUTHORIZED, ListeningConsumer
 
 from .. import states
 from ..models import Notification, Subscription
@@ -30,14 +29,10 @@ from .queue import NOTIFY
 SALT = "fhir.ws-binding"
 TOKEN_S = 60
 """Seconds in which a binding token must be used."""
-POLL_S = 5.0
 UNBOUND_S = 30.0
 """Seconds after which a socket that binds nothing is closed."""
 MOST_AT_ONCE = 100
-UNAUTHORIZED = 4401
 VERB = "bind-with-token"
-
-ears = Ears(NOTIFY)
 
 
 @dataclass
@@ -47,23 +42,16 @@ class _Bound:
     heard_at: float
 
 
-class NotificationConsumer(AsyncWebsocketConsumer):
+class NotificationConsumer(ListeningConsumer):
     """One client and the subscriptions that it bound."""
 
-    sender: asyncio.Task[None] | None = None
+    ears = Ears(NOTIFY)
 
     async def connect(self) -> None:
         self.bound: dict[int, _Bound] = {}
+        self.began = asyncio.get_running_loop().time()
         await self.accept()
-        self.bell = ears.join()
-        self.sender = asyncio.create_task(self._send_on())
-
-    async def disconnect(self, code: int) -> None:
-        if self.sender is not None:
-            ears.leave(self.bell)
-            self.sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.sender
+        self.listen()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """``bind-with-token TOKEN``; anything else, and a token that does not count, ends the socket."""
@@ -77,24 +65,21 @@ class NotificationConsumer(AsyncWebsocketConsumer):
         self.bound[subscription_id] = _Bound(subscription_id, last, asyncio.get_running_loop().time())
         self.bell.set()
 
-    async def _send_on(self) -> None:
-        began = asyncio.get_running_loop().time()
-        while True:
-            await wait_for(self.bell, POLL_S)
-            time = asyncio.get_running_loop().time()
-            if not self.bound and time - began > UNBOUND_S:
-                await self.close(UNAUTHORIZED)
-            for bound in list(self.bound.values()):
-                news = await database_sync_to_async(_news)(bound.subscription_id, bound.last, time - bound.heard_at)
-                if news is None:  # it was switched off, or its token no longer counts
-                    del self.bound[bound.subscription_id]
-                    await self.close(UNAUTHORIZED)
-                    return
-                last, texts = news
-                for text in texts:
-                    await self.send(text)
-                    bound.heard_at = time
-                bound.last = last
+    async def send_news(self) -> bool:
+        """Send what was numbered, or a heartbeat; False when nothing was bound in time, or may be told no more."""
+        time = asyncio.get_running_loop().time()
+        if not self.bound and time - self.began > UNBOUND_S:
+            return False
+        for bound in list(self.bound.values()):
+            news = await database_sync_to_async(_news)(bound.subscription_id, bound.last, time - bound.heard_at)
+            if news is None:  # it was switched off, or its token no longer counts
+                return False
+            last, texts = news
+            for text in texts:
+                await self.send(text)
+                bound.heard_at = time
+            bound.last = last
+        return True
 
 
 def binding_token(subscription: Subscription) -> str:

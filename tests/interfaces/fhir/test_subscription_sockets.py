@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import websockets
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 
 from ris.asgi import application
 from ris.kernel.clock import now
@@ -18,6 +20,7 @@ from tests.factories import make_order, perform
 from tests.interfaces.fhir.asking import Asking
 from tests.interfaces.fhir.receiving import told
 from tests.interfaces.fhir.test_subscriptions import wanted
+from tests.serving import wait_for
 from tests.worklist.reading import make_reader
 from tests.worklist.sockets import served
 
@@ -29,7 +32,7 @@ def complete_an_exam() -> None:
     deliver_owed(at=now())
 
 
-def test_a_bound_socket_hears_events_and_is_closed_with_its_token() -> None:
+def test_a_bound_socket_hears_events_over_an_outage_and_is_closed_with_its_token() -> None:
     asking = Asking(make_reader())
     body = wanted("exam-completed")
     body["channel"] = {"type": "websocket", "payload": "application/fhir+json"}
@@ -49,6 +52,10 @@ def test_a_bound_socket_hears_events_and_is_closed_with_its_token() -> None:
             heard = [json.loads(await socket.recv())]
             await sync_to_async(complete_an_exam)()
             heard.append(json.loads(await asyncio.wait_for(socket.recv(), 1.0)))
+            with patch("interfaces.fhir.subscriptions.live._news", side_effect=OperationalError) as away:
+                await sync_to_async(complete_an_exam)()
+                await sync_to_async(wait_for)(lambda: away.called, seconds=5, what="the database is asked")
+            heard.append(json.loads(await asyncio.wait_for(socket.recv(), 7.0)))
             await sync_to_async(ApiToken.objects.update)(revoked_at=now())
             await sync_to_async(complete_an_exam)()
             with pytest.raises(websockets.ConnectionClosed) as closed:
@@ -61,5 +68,6 @@ def test_a_bound_socket_hears_events_and_is_closed_with_its_token() -> None:
     assert [(one["type"], one["since"], len(one["events"])) for one in map(told, heard)] == [
         ("handshake", 1, 0),
         ("event-notification", 2, 1),
+        ("event-notification", 3, 1),
     ]
     assert (refused, closed) == (4401, 4401)
