@@ -5,30 +5,24 @@ A message holds site, level and a link: no name, no number of the patient or the
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
-
-import httpx
-from django.conf import settings
-from django.core.mail import EmailMessage
 
 from ris.audit.services import Actor, record
 from ris.kernel.alarms import clear_alarm
 from ris.kernel.queue import Backoff, Queue, start_clock
-from ris.kernel.values.webhooks import AddressRefused, host_of, post_signed
+from ris.kernel.values.letters import Letter, name_address, try_to_send
 
-from ..models import CriticalContact, CriticalFinding, CriticalMessage
+from ..models import CriticalFinding, CriticalMessage
 from .ladder import pass_rung
 from .limits import RUNG_NAMES
 from .links import address_of_link
 
-TRY_S = 10
 QUEUE = Queue(
     CriticalMessage,
     CriticalMessage.STEPS,
     Backoff(first_s=5, longest_s=60),
-    claim_timeout=timedelta(minutes=1),  # longer than a try: TRY_S, or the mail server's time-out (EMAIL_TIMEOUT)
+    claim_timeout=timedelta(minutes=1),  # longer than a try (letters.TRY_S, EMAIL_TIMEOUT)
     alarm="critical-untold",
     most_attempts=4,
 )
@@ -45,10 +39,7 @@ def send_critical_messages(*, at: datetime, limit: int = 50) -> int:
 def _send(message: CriticalMessage, at: datetime) -> bool:
     if not QUEUE.claim(message, at):
         return False  # another worker has it, or it was stopped
-    try:
-        _SEND[message.way](message, at)
-    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:  # smtplib's refusals are OSErrors, too
-        reason = str(error) if isinstance(error, AddressRefused) else type(error).__name__
+    if reason := try_to_send(_letter(message), at=at):
         if QUEUE.postpone(message, reason, subject=_subject(message), at=at):
             _go_on(message, at)
         return False
@@ -56,7 +47,7 @@ def _send(message: CriticalMessage, at: datetime) -> bool:
     finding = message.finding
     record(Actor.job("critical findings"), "critical.told", finding,
            patient_id=finding.report.procedure.order.patient_id, at=at, rung=message.rung, way=message.way,
-           address=_loggable(message))  # fmt: skip
+           address=name_address(message.address))  # fmt: skip
     clear_alarm(QUEUE.alarm, _subject(message), at=at)
     return True
 
@@ -70,12 +61,7 @@ def _go_on(message: CriticalMessage, at: datetime) -> None:
 
 
 def _subject(message: CriticalMessage) -> str:
-    return f"{message.way} to {_loggable(message)}"[:160]
-
-
-def _loggable(message: CriticalMessage) -> str:
-    """The address, without the path of a webhook: it may hold a token."""
-    return host_of(message.address) if message.way == CriticalContact.WEBHOOK else message.address
+    return f"{message.way} to {name_address(message.address)}"[:160]
 
 
 def body_of(message: CriticalMessage) -> dict[str, Any]:
@@ -93,7 +79,7 @@ def body_of(message: CriticalMessage) -> dict[str, Any]:
     }
 
 
-def _by_mail(message: CriticalMessage, at: datetime) -> None:
+def _letter(message: CriticalMessage) -> Letter:
     said, due = body_of(message), message.finding.due_at
     if message.rung == 0:
         subject = f"{said['site']}: a critical finding does not stand any more"
@@ -104,24 +90,4 @@ def _by_mail(message: CriticalMessage, at: datetime) -> None:
             f"A critical finding ({said['level']}) waits for you. Acknowledge it before {due:%Y-%m-%d %H:%M} UTC.\n"
             "The link asks who you are (log-in or PIN), shows the finding, and has a button to acknowledge it:"
         )
-    EmailMessage(
-        subject=subject,
-        body=f"{text}\n\n{said['link']}\n",
-        to=[message.address],
-        headers={"Message-ID": f"<critical-{message.pk}@{settings.RIS.ae_title.lower()}.wetread>"},
-    ).send()
-
-
-def _by_webhook(message: CriticalMessage, at: datetime) -> None:
-    post_signed(
-        message.address,
-        json.dumps(body_of(message)).encode(),
-        message_id=f"critical-{message.pk}",
-        key=settings.SECRET_KEY,
-        networks=settings.RIS.webhook_networks,
-        at=at,
-        timeout_s=TRY_S,
-    )
-
-
-_SEND = {CriticalContact.EMAIL: _by_mail, CriticalContact.WEBHOOK: _by_webhook}
+    return Letter(message.address, f"critical-{message.pk}", subject, f"{text}\n\n{said['link']}\n", facts=said)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 from django.urls import reverse
 
 from ris.audit.services import Actor, record
 from ris.kernel.alarms import clear_alarm, raise_alarm
 from ris.kernel.queue import Backoff, Queue, start_clock
+from ris.kernel.values.letters import Letter, try_to_send
 from ris.people.models import User
 
 from ..models import FollowUp, FollowUpReminder
@@ -82,19 +82,22 @@ def send_reminders(*, at: datetime, limit: int = 50) -> int:
 def _send(reminder: FollowUpReminder, at: datetime) -> bool:
     if not QUEUE.claim(reminder, at):
         return False
-    site = reminder.follow_up.report.item.site.code
-    link = settings.RIS.url + reverse("reporting:follow-ups") + f"?only={reminder.follow_up_id}"
-    try:
-        EmailMessage(
-            subject=f"{site}: a recommended follow-up is overdue",
-            body="A follow-up that a radiology report recommended is overdue. "
-            f"See to it, or close it with a reason:\n\n{link}\n",
-            to=[reminder.address],
-            headers={"Message-ID": f"<follow-up-{reminder.pk}@{settings.RIS.ae_title.lower()}.wetread>"},
-        ).send()
-    except (OSError, ValueError) as error:  # smtplib's refusals are OSErrors, too
-        QUEUE.postpone(reminder, type(error).__name__, subject=f"email to {reminder.address}"[:160], at=at)
+    subject = f"email to {reminder.address}"[:160]
+    if reason := try_to_send(_letter(reminder), at=at):
+        QUEUE.postpone(reminder, reason, subject=subject, at=at)
         return False
     QUEUE.complete(reminder, sent_at=at)
-    clear_alarm(QUEUE.alarm, f"email to {reminder.address}"[:160], at=at)
+    clear_alarm(QUEUE.alarm, subject, at=at)
     return True
+
+
+def _letter(reminder: FollowUpReminder) -> Letter:
+    site = reminder.follow_up.report.item.site.code
+    link = settings.RIS.url + reverse("reporting:follow-ups") + f"?only={reminder.follow_up_id}"
+    text = "A follow-up that a radiology report recommended is overdue. See to it, or close it with a reason:"
+    return Letter(
+        address=reminder.address,
+        key=f"follow-up-{reminder.pk}",
+        subject=f"{site}: a recommended follow-up is overdue",
+        text=f"{text}\n\n{link}\n",
+    )

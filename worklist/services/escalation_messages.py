@@ -7,13 +7,10 @@ tells the two apart by its ``Idempotency-Key``, a mail server by the ``Message-I
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db.models import Q
 from django.urls import reverse
 
@@ -21,7 +18,7 @@ from ris.audit.services import Actor, record
 from ris.kernel import doorbell
 from ris.kernel.alarms import clear_alarm
 from ris.kernel.queue import Backoff, Queue, start_clock
-from ris.kernel.values.webhooks import AddressRefused, host_of, post_signed
+from ris.kernel.values.letters import Letter, name_address, try_to_send
 from worklist.models import Escalation, EscalationMessage, EscalationRoute, ReadingItem
 from worklist.rules.score import RUNG_NAMES
 
@@ -29,12 +26,11 @@ TELL = "escalation"
 """Doorbell: messages are owed."""
 MOST_ATTEMPTS = 8
 """Half an hour of tries; after that the case is read or the coordinator knows."""
-TRY_S = 10
 QUEUE = Queue(
     EscalationMessage,
     EscalationMessage.STEPS,
     Backoff(first_s=10, longest_s=600),
-    claim_timeout=timedelta(minutes=2),  # longer than a try: TRY_S, or the mail server's time-out (EMAIL_TIMEOUT)
+    claim_timeout=timedelta(minutes=2),  # longer than a try (letters.TRY_S, EMAIL_TIMEOUT)
     alarm="escalation-untold",
     most_attempts=MOST_ATTEMPTS,
 )
@@ -70,27 +66,19 @@ def send_escalations(*, at: datetime, limit: int = 50) -> int:
 def _send(message: EscalationMessage, at: datetime) -> bool:
     if not QUEUE.claim(message, at):
         return False  # another worker has it
-    try:
-        _SEND[message.way](message, at)
-    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:  # smtplib's refusals are OSErrors, too
-        reason = str(error) if isinstance(error, AddressRefused) else type(error).__name__
+    if reason := try_to_send(_letter(message), at=at):
         QUEUE.postpone(message, reason, subject=_subject(message), at=at)
         return False
     QUEUE.complete(message, sent_at=at)
     escalation, item = message.escalation, message.escalation.item
     record(Actor.job("ladder"), "item.escalation-told", item, patient_id=item.procedure.order.patient_id, at=at,
-           rung=escalation.rung, way=message.way, address=_loggable(message))  # fmt: skip
+           rung=escalation.rung, way=message.way, address=name_address(message.address))  # fmt: skip
     clear_alarm(QUEUE.alarm, _subject(message), at=at)
     return True
 
 
 def _subject(message: EscalationMessage) -> str:
-    return f"{message.way} to {_loggable(message)}"[:160]
-
-
-def _loggable(message: EscalationMessage) -> str:
-    """The address, without the path of a webhook: it may hold a token."""
-    return host_of(message.address) if message.way == EscalationRoute.WEBHOOK else message.address
+    return f"{message.way} to {name_address(message.address)}"[:160]
 
 
 def told(message: EscalationMessage) -> dict[str, Any]:
@@ -108,27 +96,12 @@ def told(message: EscalationMessage) -> dict[str, Any]:
     }
 
 
-def _by_mail(message: EscalationMessage, at: datetime) -> None:
+def _letter(message: EscalationMessage) -> Letter:
     said = told(message)
-    text = f"{said['class']} case {said['accession']}: {said['what']}. Due {said['due_at']}."
-    EmailMessage(
+    return Letter(
+        address=message.address,
+        key=f"escalation-{message.pk}",
         subject=f"{said['site']}: {said['what']} – {said['accession']}",
-        body=f"{text}\n\n{said['link']}\n",
-        to=[message.address],
-        headers={"Message-ID": f"<escalation-{message.pk}@{settings.RIS.ae_title.lower()}.wetread>"},
-    ).send()
-
-
-def _by_webhook(message: EscalationMessage, at: datetime) -> None:
-    post_signed(
-        message.address,
-        json.dumps(told(message)).encode(),
-        message_id=f"escalation-{message.pk}",
-        key=settings.SECRET_KEY,
-        networks=settings.RIS.webhook_networks,
-        at=at,
-        timeout_s=TRY_S,
+        text=f"{said['class']} case {said['accession']}: {said['what']}. Due {said['due_at']}.\n\n{said['link']}\n",
+        facts=said,
     )
-
-
-_SEND = {EscalationRoute.EMAIL: _by_mail, EscalationRoute.WEBHOOK: _by_webhook}

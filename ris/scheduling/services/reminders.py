@@ -6,20 +6,16 @@ neither the name nor the exam, which a locked screen would show. It goes as a si
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
-from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 
 from ris.audit.services import Actor, record
 from ris.kernel.alarms import clear_alarm
 from ris.kernel.queue import Backoff, Queue, start_clock
-from ris.kernel.values.webhooks import AddressRefused, host_of, post_signed
+from ris.kernel.values.letters import Letter, try_to_send
 from ris.orders import states as order_states
 from ris.orders.models import ScheduledStep
 
@@ -27,12 +23,11 @@ from .. import states
 from ..models import Reminder, ReminderChannel
 
 REMINDER = Actor.job("reminders")
-TRY_S = 10
 QUEUE = Queue(
     Reminder,
     Reminder.STEPS,
     Backoff(first_s=30, longest_s=1800),
-    claim_timeout=timedelta(minutes=2),  # longer than a try: TRY_S, or the mail server's time-out (EMAIL_TIMEOUT)
+    claim_timeout=timedelta(minutes=2),  # longer than a try (letters.TRY_S, EMAIL_TIMEOUT)
     alarm="reminder-unsent",
     most_attempts=10,
 )
@@ -77,15 +72,13 @@ def _send(reminder: Reminder, at: datetime) -> bool:
         Reminder.objects.filter(pk=reminder.pk).take_all(states.DROP)
         return False
     subject = f"{reminder.channel.way} of {reminder.channel.site.code}"
-    try:
-        _SEND[reminder.channel.way](reminder, step, at)
-    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:  # smtplib's refusals are OSErrors, too
-        reason = str(error) if isinstance(error, AddressRefused) else type(error).__name__
+    if reason := try_to_send(_letter(reminder, step), at=at):
         QUEUE.postpone(reminder, reason, subject=subject, at=at)
         return False
     QUEUE.complete(reminder)
-    where = host_of(reminder.channel.address) if reminder.channel.way == ReminderChannel.WEBHOOK else "mail"
-    record(REMINDER, "step.reminded", step, patient_id=order.patient_id, at=at, order=order.pk, where=where)
+    record(
+        REMINDER, "step.reminded", step, patient_id=order.patient_id, at=at, order=order.pk, where=reminder.channel.way
+    )
     clear_alarm(QUEUE.alarm, subject, at=at)
     return True
 
@@ -104,24 +97,12 @@ def write_reminder(step: ScheduledStep) -> dict[str, Any]:
     }
 
 
-def _by_mail(reminder: Reminder, step: ScheduledStep, at: datetime) -> None:
+def _letter(reminder: Reminder, step: ScheduledStep) -> Letter:
     said = write_reminder(step)
-    body = f"{said['start']} {said['site']}, {said['place']}\n{said['preparation']}\n\nTo: {said['phone']}\n"
-    headers = {"Message-ID": f"<reminder-{reminder.pk}@{settings.RIS.ae_title.lower()}.wetread>"}
-    subject = f"{said['site']}: appointment {step.pk}"
-    EmailMessage(subject=subject, body=body, to=[reminder.channel.address], headers=headers).send()
-
-
-def _by_webhook(reminder: Reminder, step: ScheduledStep, at: datetime) -> None:
-    post_signed(
-        reminder.channel.address,
-        json.dumps(write_reminder(step)).encode(),
-        message_id=f"reminder-{reminder.pk}",
-        key=settings.SECRET_KEY,
-        networks=settings.RIS.webhook_networks,
-        at=at,
-        timeout_s=TRY_S,
+    return Letter(
+        address=reminder.channel.address,
+        key=f"reminder-{reminder.pk}",
+        subject=f"{said['site']}: appointment {step.pk}",
+        text=f"{said['start']} {said['site']}, {said['place']}\n{said['preparation']}\n\nTo: {said['phone']}\n",
+        facts=said,
     )
-
-
-_SEND = {ReminderChannel.MAIL: _by_mail, ReminderChannel.WEBHOOK: _by_webhook}
