@@ -27,11 +27,10 @@ def begin_draft(item_id: int, *, reader_id: int, at: datetime) -> None:
     """
     report = Report.objects.filter(item=item_id).first()
     if report is None:
-        item = ReadingItem.objects.get(pk=item_id)
+        procedure_id = ReadingItem.objects.values_list("procedure_id", flat=True).get(pk=item_id)
+        draft = Report(item_id=item_id, procedure_id=procedure_id, author_id=reader_id, state=states.DRAFT)
         # Another may have begun it at this moment: then that draft is the case's.
-        Report.objects.get_or_create(
-            item=item, defaults={"procedure_id": item.procedure_id, "author_id": reader_id, "state": states.DRAFT}
-        )
+        Report.objects.bulk_create([draft], ignore_conflicts=True)
     elif report.state == states.CANCELLED:
         Report.objects.take(states.OPEN_AGAIN, report.pk)
     elif _has_words_of_another(report, reader_id):
