@@ -101,6 +101,15 @@ class ReadingItem(Stateful):
     team_until = models.DateTimeField(null=True, blank=True, help_text="Until then nobody else is given it.")
     second_reader = models.BooleanField(default=False, help_text="The signer must not be the first reader.")
     teaching = models.BooleanField(default=False, help_text="Good for a trainee, while there is time.")
+    skill_needed = models.ForeignKey(
+        Subspecialty,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="A rule says so: no reader without this skill is given it, however long it waits.",
+    )
     marks = models.JSONField(default=list, blank=True, help_text="Such as 'patient waiting', 'discharge pending'.")
     parked_until = models.DateTimeField(null=True, blank=True)
     park_reason = models.CharField(max_length=250, blank=True)

@@ -43,8 +43,10 @@ class SkillNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a case asks of its reader. ``team_first``: a resident's, whose own team is there to sign it;
-    ``in_house``: somebody covers it who is not on call."""
+    """What a case asks of its reader. ``skill_needed``: a subspecialty that a rule insists on.
+
+    ``team_first``: a resident's, whose own team is there to sign it. ``in_house``: somebody not on call covers it.
+    """
 
     site_id: int
     pool: int
@@ -59,6 +61,7 @@ class Needs:
     second_reader: bool = False
     reserved_for: int | None = None
     teaching: bool = False
+    skill_needed: int | None = None
     ordered_by: int | None = None
     conflicted: frozenset[int] = frozenset()
     skipped_by: frozenset[int] = frozenset()
@@ -135,6 +138,11 @@ def _no_skill(reader: ReaderNow, needs: Needs) -> bool:
     return reader.level(needs) is None and needs.reach < POOL
 
 
+def _no_needed_skill(reader: ReaderNow, needs: Needs) -> bool:
+    # Either level will do, but a skill that is narrowed to other modalities, regions or ages is none for this case.
+    return needs.skill_needed is not None and reader.level(replace(needs, pool=needs.skill_needed)) is None
+
+
 def _cannot_sign(reader: ReaderNow, needs: Needs) -> bool:
     return needs.awaits_signer and not reader.can_sign
 
@@ -183,6 +191,7 @@ FILTERS: dict[str, tuple[str, Callable[[ReaderNow, Needs], bool]]] = {
     "own order": ("ordered the exam", _own_order),
     "own family": ("is too close to the patient", _own_family),
     "reserved": ("it is reserved for somebody else", _reserved),
+    "skill needed": ("has not the skill that a rule asks for", _no_needed_skill),
     "shift": ("is not on shift", _off_shift),
     "shift's scope": ("is on shift for other sites or subspecialties", _shift_is_for_others),
     "shift's end": ("could not end it before the shift does", _shift_ends),
@@ -193,9 +202,9 @@ FILTERS: dict[str, tuple[str, Callable[[ReaderNow, Needs], bool]]] = {
     "skipped": ("declined it", _skipped),
     "full": ("holds as many cases as allowed", _full),
 }
-"""Name → (what is said of the reader, test). The first seven hold for a case picked by hand, too."""
+"""Name → (what is said of the reader, test). The first eight hold for a case picked by hand, too."""
 
-BINDING = ("site", "licence", "signer", "own preliminary", "own order", "own family", "reserved")
+BINDING = ("site", "licence", "signer", "own preliminary", "own order", "own family", "reserved", "skill needed")
 """Filters that a reader who picks a case by hand cannot pass either."""
 
 

@@ -113,6 +113,7 @@ def needs_of(item: ReadingItem, at: datetime) -> Needs:
         second_reader=item.second_reader,
         reserved_for=item.reserved_for_id,
         teaching=item.teaching,
+        skill_needed=item.skill_needed_id,
         ordered_by=order.referrer_id,
         conflicted=frozenset(Conflict.objects.filter(patient=order.patient_id).values_list("reader_id", flat=True)),
         skipped_by=frozenset(Skip.objects.filter(item=item.pk).values_list("reader_id", flat=True)),

@@ -78,9 +78,10 @@ def checked(rules: Any) -> tuple[tuple[Rule, ...], list[Flaw]]:
     parsed = parse(rules)
     pools = set(Subspecialty.objects.values_list("code", flat=True))
     for n, rule in enumerate(parsed):
-        wanted = rule.then.get("subspecialty")
-        if wanted and wanted not in pools:
-            raise Invalid(f"There is no subspecialty “{wanted}”.", at=f"rules[{n}].then.subspecialty")
+        for effect in ("subspecialty", "skill_needed"):
+            wanted = rule.then.get(effect)
+            if wanted and wanted not in pools:
+                raise Invalid(f"There is no subspecialty “{wanted}”.", at=f"rules[{n}].then.{effect}")
         reserved = rule.then.get("reserve")
         if reserved and not User.objects.filter(username=reserved, is_active=True).exists():
             raise Invalid(f"There is no user “{reserved}”.", at=f"rules[{n}].then.reserve")

@@ -36,6 +36,8 @@ class Job:
     truth: bool = False
     only: int = -1
     """The reader for whom it is reserved."""
+    skill: int = -1
+    """The pool whose skill a reader must have, however long it waits."""
     start: float = -1.0
     finish: float = -1.0
     reader: int = -1
@@ -65,6 +67,10 @@ class Reader:
     job: Job | None = None
     read: float = 0.0
     stamp: int = 0
+
+    def has(self, pool: int) -> bool:
+        """Whether the reader has the skill, primary or secondary."""
+        return pool in self.primary or self.secondary is None or pool in self.secondary
 
 
 class Policy(Protocol):

@@ -1,7 +1,8 @@
 """Who may read what is said twice, in Python (explain, suggestions, claims) and in SQL (next case): they agree.
 
 Drawn is all that the filters look at: sites, licences, skills narrowed by modality, region and age, shifts with
-their scope and end, teams, signers, conflicts, orders of one's own, reservations, refusals, and both caps.
+their scope and end, teams, signers, conflicts, orders of one's own, reservations, skills that rules ask for,
+refusals, and both caps.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Case:
     team: str
     team_minutes: int | None
     reopened: bool
+    skill_needed: int
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ cases = st.builds(
     st.sampled_from(BIRTHS), st.integers(1, 5), st.sampled_from((1.0, 6.0, 25.0)), ages_minutes,
     st.integers(0, 2), people, few, people,
     few, few, few, st.sampled_from(TEAMS), st.sampled_from((None, None, -5, 20)), few,
+    st.sampled_from((-1, -1, -1, 0, 1, 2)),
 )  # fmt: skip
 readers = st.builds(
     Who, st.lists(st.integers(0, 1), min_size=1, max_size=2, unique=True), few, st.sampled_from(TEAMS), few,
@@ -174,6 +177,7 @@ def set_case(world: World, item: ReadingItem, case: Case, reader: User) -> None:
     item.preliminary_by, item.reserved_for = people[case.preliminary], people[case.reserved]
     item.state = "preliminary" if item.preliminary_by and not case.reopened else "unread"
     item.second_reader, item.team = case.second_reader, case.team
+    item.skill_needed = world.pools[case.skill_needed] if case.skill_needed >= 0 else None
     item.team_until = None if case.team_minutes is None else NOON + timedelta(minutes=case.team_minutes)
     for name, value in lane_columns(item, NOON).items():
         setattr(item, name, value)

@@ -96,6 +96,7 @@ EFFECTS: Mapping[str, Any] = {
     "sla": _number(1, 43200, whole=True),
     "points": _number(-3, 3),
     "subspecialty": _text,
+    "skill_needed": _text,
     "pool": _one_of(REACHES),
     "reserve": _text,
     "second_reader": _yes_no,

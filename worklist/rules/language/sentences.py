@@ -84,6 +84,7 @@ def _effect(name: str, value: Any) -> str:
         "class": f"the class is {value}",
         "points": f"it gets {value:+g} points" if isinstance(value, float) else "",
         "subspecialty": f"it is for {value}",
+        "skill_needed": f"only a reader with the skill {value} is given it",
         "pool": f"it is offered to {'everybody' if value == 'everybody' else 'secondary readers too'}",
         "reserve": f"it is reserved for {value}",
         "second_reader": "two different readers read it" if value else "one reader is enough",

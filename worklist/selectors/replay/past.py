@@ -54,7 +54,7 @@ class Past:
     """A case of the period. ``held``: when its clock stood still or it was parked, so that nobody could go on with it.
 
     ``reserved_for``: the only reader who was given it; ``by_rule``: it was a rule that said so. ``took``: minutes that
-    reading it took.
+    reading it took. ``skill_needed``: the subspecialty that a rule asked for.
     """
 
     item_id: int
@@ -67,6 +67,7 @@ class Past:
     reserved_for: int | None
     by_rule: bool
     took: float
+    skill_needed: int | None = None
 
 
 def past_cases(sites: Sequence[int], since: datetime, until: datetime, *, viewer: User | None = None) -> list[Past]:
@@ -148,6 +149,7 @@ def _past(
         item.reserved_for_id,
         "reserve" in opened.body["effects"],
         _took(item),
+        item.skill_needed_id,
     )
 
 

@@ -27,6 +27,7 @@ class Played:
     case: Past
     columns: list[tuple[float, Columns]]
     only: int = -1
+    skill: int = -1
 
     def job(self, n: int) -> Job:
         """As it came."""
@@ -34,15 +35,16 @@ class Played:
         return Job(
             n, minutes(case.opened_at), first["urgency"], first["pool"], case.known[0].case["reading"], case.took,
             first["due"], first["sla"], first["class_points"], first["due"], first["points"], first["reach"],
-            only=self.only,
+            only=self.only, skill=self.skill,
         )  # fmt: skip
 
     def told(self) -> dict[str, Any]:
         """As it was priced last."""
         last = self.columns[-1][1]
+        asked = {} if self.skill < 0 else {"skill_needed": self.skill}
         return {
             "urgency": last["urgency"], "sla": round(last["sla"]), "pool": last["pool"], "points": last["points"],
-            "reach": last["reach"],
+            "reach": last["reach"], **asked,
         }  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def as_it_was(case: Past, numbers: dict[int, int], policy: Policy) -> Played:
         )
         for known in case.known
     ]  # fmt: skip
-    return Played(case, columns, numbers.get(case.reserved_for or 0, -1))
+    return Played(case, columns, numbers.get(case.reserved_for or 0, -1), case.skill_needed or -1)
 
 
 def as_drafted(
@@ -70,7 +72,7 @@ def as_drafted(
     policy: Policy,
 ) -> Played:
     """By the draft, asked again whenever something became known. ``readers``: user name → reader."""
-    columns, only = [], -1 if case.by_rule else numbers.get(case.reserved_for or 0, -1)
+    columns, only, skill = [], -1 if case.by_rule else numbers.get(case.reserved_for or 0, -1), -1
     for known in case.known:
         effects, found = _decided(known, case, rules, policy)
         columns.append(
@@ -83,9 +85,10 @@ def as_drafted(
                 },
             )
         )
+        skill = pools.get(effects.get("skill_needed", ""), -1)
         if "reserve" in effects:
             only = numbers.get(readers.get(effects["reserve"], 0), -1)
-    return Played(case, columns, only)
+    return Played(case, columns, only, skill)
 
 
 def _decided(known: Known, case: Past, rules: Sequence[Rule], policy: Policy) -> tuple[dict[str, Any], Columns]:

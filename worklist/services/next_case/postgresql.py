@@ -22,18 +22,29 @@ FROM {lanes} CROSS JOIN LATERAL (
 """
 _SKILLED = """unnest(%(pools)s, %(lanes)s, %(modalities)s, %(regions)s, %(born_after)s, %(born_until)s, %(off)s)
  AS p(pool, lane, modalities, regions, born_after, born_until, off)"""
-_AGE = AGE.format(
-    after="p.born_after",
-    after_day="NULLIF(p.born_after, '')::date",
-    until="p.born_until",
-    until_day="NULLIF(p.born_until, '')::date",
-)
-_HERE = f"""i.pool = p.pool AND i.lane = p.lane
- AND CASE WHEN p.modalities = '' THEN TRUE ELSE position(',' || i.modality || ',' IN p.modalities) > 0 END
- AND CASE WHEN p.regions = '' THEN TRUE ELSE position(',' || i.region || ',' IN p.regions) > 0 END
- AND CASE WHEN p.born_after = '' AND p.born_until = '' THEN TRUE ELSE {_AGE} END"""
+
+
+def _narrowed(to: str) -> str:
+    """Whether a skill, a row of the alias ``to``, fits modality, region and age of the item."""
+    age = AGE.format(
+        after=f"{to}.born_after",
+        after_day=f"NULLIF({to}.born_after, '')::date",
+        until=f"{to}.born_until",
+        until_day=f"NULLIF({to}.born_until, '')::date",
+    )
+    return f"""CASE WHEN {to}.modalities = '' THEN TRUE
+ ELSE position(',' || i.modality || ',' IN {to}.modalities) > 0 END
+ AND CASE WHEN {to}.regions = '' THEN TRUE ELSE position(',' || i.region || ',' IN {to}.regions) > 0 END
+ AND CASE WHEN {to}.born_after = '' AND {to}.born_until = '' THEN TRUE ELSE {age} END"""
+
+
+_HERE = f"i.pool = p.pool AND i.lane = p.lane AND {_narrowed('p')}"
+_HAS_NEEDED = f"""EXISTS (SELECT 1 FROM
+ unnest(%(own_pools)s, %(own_modalities)s, %(own_regions)s, %(own_born_after)s, %(own_born_until)s)
+ AS k(pool, modalities, regions, born_after, born_until)
+ WHERE k.pool = i.skill_needed_id AND {_narrowed("k")})"""  # noqa: S608  (pieces of ours)
 _SPILLED = "(SELECT number, slope FROM worklist_lane WHERE reach = 2) p"
-_AGAINST = AGAINST.format(excluded="i.id = ANY(%(excluded)s)")
+_AGAINST = AGAINST.format(excluded="i.id = ANY(%(excluded)s)", has_needed=_HAS_NEEDED)
 
 Values = dict[str, Any]
 """Parameters of a statement, by name."""
@@ -43,7 +54,8 @@ _TYPES = {
     "today": "date", "lease_until": "timestamptz", "minutes": "float8", "pace": "float8", "minutes_left": "float8",
     "most_minutes": "float8", "most_claims": "bigint", "suggested": "float8", "teaching": "float8",
     "sites": "bigint[]", "excluded": "bigint[]", "pools": "bigint[]", "lanes": "int[]", "modalities": "text[]",
-    "regions": "text[]", "born_after": "text[]", "born_until": "text[]",
+    "regions": "text[]", "born_after": "text[]", "born_until": "text[]", "own_pools": "bigint[]",
+    "own_modalities": "text[]", "own_regions": "text[]", "own_born_after": "text[]", "own_born_until": "text[]",
     "off": "boolean[]", "primary": "bigint[]", "urgent_from": "float8", "off_skill": "float8",
     "off_skill_urgent": "float8",
 }  # fmt: skip
@@ -97,15 +109,19 @@ def _arrays(probes: Sequence[Probe], values: dict[str, Any]) -> dict[str, Any]:
         **values,
         "sites": _numbers(values["sites"]),
         "excluded": _numbers(values["excluded"]),
-        "pools": _numbers(p.pool for p in probes),
+        **_skills(probes, ""),
+        **_skills(values["own"], "own_"),
         "lanes": _numbers(p.lane for p in probes),
-        "modalities": _texts(p.modalities for p in probes),
-        "regions": _texts(p.regions for p in probes),
-        "born_after": _texts(p.born_after for p in probes),
-        "born_until": _texts(p.born_until for p in probes),
         "off": _numbers(int(p.off_skill) for p in probes),
         "primary": _numbers(values["primary"]),
     }
+
+
+def _skills(probes: Sequence[Probe], prefix: str) -> dict[str, str]:
+    found = {f"{prefix}pools": _numbers(p.pool for p in probes)}
+    for name in ("modalities", "regions", "born_after", "born_until"):
+        found[prefix + name] = _texts(getattr(p, name) for p in probes)
+    return found
 
 
 def _numbers(ids: Iterable[int]) -> str:

@@ -79,6 +79,7 @@ class Probe:
 AGAINST = """CASE
  WHEN {excluded} THEN 'own order'
  WHEN i.reserved_for_id <> %(reader)s THEN 'reserved'
+ WHEN i.skill_needed_id IS NOT NULL AND NOT {has_needed} THEN 'skill needed'
  WHEN i.state = 'preliminary' AND NOT %(can_sign)s THEN 'signer'
  WHEN i.preliminary_by_id = %(reader)s AND (i.second_reader OR i.state = 'preliminary') THEN 'own preliminary'
  WHEN i.state = 'preliminary' AND i.team_until > %(at)s AND i.team <> '' AND i.team <> %(team)s THEN 'team'
@@ -113,19 +114,28 @@ AGE = """EXISTS (SELECT 1 FROM orders_requestedprocedure q JOIN orders_order o O
 def probes_of(reader: ReaderNow, day: date) -> list[Probe]:
     """Where this reader may look before cases are for everybody: in the lanes of their own skills."""
     found = []
-    for skill in reader.skills:
-        if reader.shift_pools is not None and skill.pool not in reader.shift_pools:
-            continue
-        narrowed = {
-            "modalities": _words(skill.modalities),
-            "regions": _words(skill.regions),
-            "born_after": "" if skill.oldest is None else _years_before(day, skill.oldest + 1),
-            "born_until": "" if skill.youngest is None else _years_before(day, skill.youngest),
-        }
-        found += [Probe(skill.pool, lane, **narrowed, off_skill=skill.level > 1) for lane in (PRIMARY, SECONDARY)]
+    for probe in skill_probes(reader, day):
+        if reader.shift_pools is None or probe.pool in reader.shift_pools:
+            found += [probe, replace(probe, lane=SECONDARY)]
     if reader.shift_pools is None:  # what no subspecialty is known of
         found += [Probe(0, PRIMARY), Probe(0, SECONDARY)]
     return found
+
+
+def skill_probes(reader: ReaderNow, day: date) -> list[Probe]:
+    """Each skill of the reader, whatever their shift is for, as a probe of its lane PRIMARY."""
+    return [
+        Probe(
+            skill.pool,
+            PRIMARY,
+            modalities=_words(skill.modalities),
+            regions=_words(skill.regions),
+            born_after="" if skill.oldest is None else _years_before(day, skill.oldest + 1),
+            born_until="" if skill.youngest is None else _years_before(day, skill.youngest),
+            off_skill=skill.level > 1,
+        )
+        for skill in reader.skills
+    ]
 
 
 def _words(values: frozenset[str]) -> str:

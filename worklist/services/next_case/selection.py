@@ -25,7 +25,7 @@ from worklist.rules.score import minutes
 from ..claims.claim import LEASE, claim_linked_exams, publish, require_room
 from ..urgency.item_price import advance_lanes, score_terms
 from .postgresql import postgresql_claim, postgresql_heads
-from .probes import Probe, Requester, probes_of, requester_now
+from .probes import Probe, Requester, probes_of, requester_now, skill_probes
 from .sqlite import sqlite_claim, sqlite_heads
 
 SUGGESTED_POINTS = 0.5
@@ -134,6 +134,7 @@ def question(requester: Requester, at: datetime) -> tuple[list[Probe], dict[str,
         "off_skill_urgent": policy.off_skill_points(URGENT_FROM),
         "primary": sorted({0} | {skill.pool for skill in reader.skills if skill.level == 1}),
         "sites": _sites_of(reader),
+        "own": skill_probes(reader, at.date()),
         "excluded": _conflicting(reader) if requester.conflicts else [],
     }
     return probes_of(reader, at.date()), values

@@ -31,7 +31,8 @@ def sqlite_heads(probes: Sequence[Probe], values: Values, deep: int, most: int) 
 def _heads(probes: Sequence[Probe], values: Values, deep: int, *, passing: bool) -> tuple[str, Values]:
     """Ids and lane numbers are integers of ours, written into the text."""
     parameters = dict(values)
-    against = AGAINST.format(excluded=f"i.id IN ({_numbers(values['excluded'])})")
+    excluded, has_needed = f"i.id IN ({_numbers(values['excluded'])})", _has_needed(values["own"], parameters)
+    against = AGAINST.format(excluded=excluded, has_needed=has_needed)
     said, passes = ("''", f"AND {against} = ''") if passing else (against, "")
     # The plus keeps the planner from the index of sites, which would have it sort the whole lane.
     text = (
@@ -41,15 +42,7 @@ def _heads(probes: Sequence[Probe], values: Values, deep: int, *, passing: bool)
     )
     branches = []
     for n, probe in enumerate(probes):
-        where = f"i.pool = {probe.pool:d} AND i.lane = {probe.lane:d}"
-        for column, words in (("modality", probe.modalities), ("region", probe.regions)):
-            if words:
-                parameters[f"{column}_{n}"] = words
-                where += f" AND instr(%({column}_{n})s, ',' || i.{column} || ',') > 0"
-        if probe.born_after or probe.born_until:
-            after, until = f"%(after_{n})s", f"%(until_{n})s"
-            parameters |= {f"after_{n}": probe.born_after, f"until_{n}": probe.born_until}
-            where += " AND " + AGE.format(after=after, after_day=after, until=until, until_day=until)
+        where = f"i.pool = {probe.pool:d} AND i.lane = {probe.lane:d}{_narrowed(probe, str(n), parameters)}"
         penalty = OFF_SKILL.format(has_skill="FALSE") if probe.off_skill else "0.0"
         branches.append(text.format(slope=SLOPE, where=where, penalty=penalty))
     lanes = Lane.objects.filter(reach=POOL).values_list("number", "slope")
@@ -58,6 +51,28 @@ def _heads(probes: Sequence[Probe], values: Values, deep: int, *, passing: bool)
     if not branches:  # a union of nothing is no SQL
         branches = [text.format(slope=SLOPE, where="FALSE", penalty="0.0")]
     return " UNION ALL ".join(branches), parameters
+
+
+def _has_needed(own: Sequence[Probe], parameters: Values) -> str:
+    """Whether one of the reader's skills is the one that a rule asks for, and fits the item."""
+    skills = [
+        f"i.skill_needed_id = {skill.pool:d}{_narrowed(skill, f'own_{n}', parameters)}" for n, skill in enumerate(own)
+    ]
+    return f"({' OR '.join(skills) or 'FALSE'})"
+
+
+def _narrowed(probe: Probe, name: str, parameters: Values) -> str:
+    """Conditions on modality, region and age of the item; adds their parameters."""
+    where = ""
+    for column, words in (("modality", probe.modalities), ("region", probe.regions)):
+        if words:
+            parameters[f"{column}_{name}"] = words
+            where += f" AND instr(%({column}_{name})s, ',' || i.{column} || ',') > 0"
+    if probe.born_after or probe.born_until:
+        after, until = f"%(after_{name})s", f"%(until_{name})s"
+        parameters |= {f"after_{name}": probe.born_after, f"until_{name}": probe.born_until}
+        where += " AND " + AGE.format(after=after, after_day=after, until=until, until_day=until)
+    return where
 
 
 def _numbers(ids: Sequence[int]) -> str:

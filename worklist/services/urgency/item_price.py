@@ -113,7 +113,10 @@ def _dear(item: ReadingItem, requested: RequestedProcedure, asked: frozenset[str
 
 def _asked(outcome: Outcome) -> dict[str, Any]:
     """Columns that only rules set. A name that has gone since the rule was written asks for nothing."""
-    effects, columns = outcome.effects, dict[str, Any]()
+    # Nobody but rules asks for a skill: what no rule asks for any more is not asked for.
+    effects, columns = outcome.effects, dict[str, Any](skill_needed=None)
+    if "skill_needed" in effects:
+        columns["skill_needed"] = Subspecialty.objects.filter(code=effects["skill_needed"]).first()
     for name in ("second_reader", "teaching"):
         if name in effects:
             columns[name] = effects[name]
