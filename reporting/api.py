@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -25,6 +26,7 @@ from .models import Report, ReportVersion
 from .referrers.services import mark_seen
 from .serializers import (
     AddendumForm,
+    CommonForm,
     CorrectionForm,
     PreliminaryForm,
     ReleasedReportSerializer,
@@ -89,6 +91,23 @@ class SignView(APIView):
         return _release(request, item_id, SignForm, Can.SIGN_REPORTS, services.sign)
 
 
+class CommonView(APIView):
+    """The exams that the text of a reading item covers beside its own."""
+
+    permission_classes = [IsAuthenticated]
+    service: Callable[..., Report] = staticmethod(services.cover)
+
+    @extend_schema(request=CommonForm, responses=ReportSerializer)
+    def post(self, request: Request, item_id: int) -> Response:
+        """``cover``: the text covers ``exam`` (a reading item that is held too) as well. ``split-off``: no more."""
+        form = CommonForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = user_of(request)
+        require(user, Can.READ_CASES)
+        report = self.service(item_id, form.validated_data["exam"], reader=user, actor=actor_of(request), at=now())
+        return Response(ReportSerializer(report, context={"request": request}).data)
+
+
 def _release(request: Request, item_id: int, fields: type[ReleaseForm], can: Can, service: Any) -> Response:
     form = fields(data=request.data)
     form.is_valid(raise_exception=True)
@@ -109,7 +128,7 @@ class ReportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     permission_classes = [IsAuthenticated]
     serializer_class = ReportSerializer
     queryset = Report.objects.none()
-    filterset_fields = ["state", "procedure", "item"]
+    filterset_fields = ["state", "procedure", "item", "common_with"]
 
     def get_queryset(self) -> QuerySet[Report]:
         return selectors.visible_reports(user_of(self.request)).order_by("-pk")

@@ -66,6 +66,7 @@ def room(request: HttpRequest, item_id: int) -> HttpResponse:
         **_surroundings(user, item), "fields": _fields(report), **_standing(user, item),
         "documents": list(documents_of(user, order.patient)) if sees else [],
         "along": worklist.held_along(item) if item.reader_id == user.pk else (),
+        "covered": selectors.covered_items(item), "common": selectors.common_exams(report) if report else [],
         "supervisors": supervisors_for(user, item) if _standing(user, item)["mine"] else (),
         "returned": last_return(item),
         **room_context(user, item, report),
@@ -180,7 +181,8 @@ def release(request: HttpRequest, item_id: int, how: str) -> HttpResponse:
         require(user, Can.SIGN_REPORTS)
     item = worklist.item_for(user, item_id)
     with_it = _with_signature(request) if how == "sign" else {"supervisor": _supervisor(request)}
-    along = worklist.held_along(item)
+    covered = selectors.covered_items(item)
+    along = [other for other in worklist.held_along(item) if other.pk not in covered]
     act = services.sign if how == "sign" else services.sign_preliminary
     try:
         act(item_id, reader=user, revision=revision_read(request), overrides=_overrides(request),

@@ -39,7 +39,8 @@ def addendum(request: HttpRequest, report_id: int) -> HttpResponse:
     text = request.POST.get("text", "").replace("\r\n", "\n")
     critical = {"critical_level": request.POST.get("critical_level", ""),
                 "critical_finding_text": request.POST.get("critical_finding", "")}  # fmt: skip
-    services.add_addendum(report.pk, reader=user, text=text, actor=actor_of(request), at=now(), **critical)
+    services.add_addendum(report.pk, reader=user, text=text, actor=actor_of(request), at=now(),
+                          only=request.POST.get("only") == "1", **critical)  # fmt: skip
     return go(request, reverse("reporting:room", args=[report.item_id]), "The addendum is signed.")
 
 
@@ -92,7 +93,8 @@ def _released(request: HttpRequest, report_id: int) -> dict[str, Any]:
         "may_retract": selectors.may_retract(user, report), "retracted": last.kind == last.RETRACTED,
         "deliveries": list_deliveries([report.procedure_id])[report.procedure_id],
         "sees_messages": Can.SEE_MESSAGES in cans, "sees_item": Can.SEE_WORKLIST in cans,
-        "may_read": Can.READ_CASES in cans, "release": release_of(report), "may_decide": may_decide(user, report),
+        "common": selectors.common_exams(report), "may_read": Can.READ_CASES in cans,
+        "release": release_of(report), "may_decide": may_decide(user, report),
     }  # fmt: skip
 
 

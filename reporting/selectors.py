@@ -148,11 +148,11 @@ def facts_of(report: Report) -> Facts:
     procedure = report.procedure
     patient = procedure.order.patient
     exam_date = _exam_date(procedure)
-    name = procedure.procedure.name if procedure.procedure else str(procedure)
+    name, modality, laterality = _ordered(report)
     return Facts(
         procedure=name,
-        modality=procedure.modality,
-        laterality=procedure.laterality or side_of_procedure(name),
+        modality=modality,
+        laterality=laterality,
         sex=patient.sex if patient.sex in ("F", "M") else "",
         age=_years(patient.birth_date, exam_date),
         exam_date=exam_date,
@@ -164,6 +164,29 @@ def facts_of(report: Report) -> Facts:
         if report.critical_level or report.communications.exists()
         else (),
     )
+
+
+def _ordered(report: Report) -> tuple[str, str, str]:
+    """What was ordered: exam, modality, side. Of a common report all exams, and the rest where they agree."""
+    covered = report.covered.select_related("procedure__procedure").order_by("pk")
+    exams = [report.procedure, *(row.procedure for row in covered)]
+    names = [exam.procedure.name if exam.procedure else str(exam) for exam in exams]
+    sides = {exam.laterality or side_of_procedure(name) for exam, name in zip(exams, names, strict=True)}
+    modalities = {exam.modality for exam in exams}
+    modality, side = (values.pop() if len(values) == 1 else "" for values in (modalities, sides))
+    return " + ".join(names), modality, side
+
+
+def covered_items(item: ReadingItem) -> set[int]:
+    """Reading items of the exams that the item's text covers beside its own."""
+    return set(Report.objects.filter(common_with__item=item).values_list("item_id", flat=True))
+
+
+def common_exams(report: Report) -> list[Report]:
+    """The other reports of a common report, the leading one first; none where it is of one exam."""
+    leads = report.common_with_id or report.pk
+    rows = Report.objects.filter(Q(pk=leads) | Q(common_with=leads)).exclude(pk=report.pk)
+    return list(rows.select_related("procedure", "item").order_by(F("common_with").asc(nulls_first=True), "pk"))
 
 
 def _exam_date(procedure: RequestedProcedure) -> date:

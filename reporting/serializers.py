@@ -85,7 +85,7 @@ class ReportSerializer(WithDeliveries, serializers.ModelSerializer[Report]):
         model = Report
         fields = [
             "id", "item", "procedure", "accession", "state", "author", *SECTIONS, "critical_level", "critical_finding",
-            "critical_at", "revision", "saved_at", "remarks", "handover", "deliveries",
+            "critical_at", "revision", "saved_at", "common_with", "remarks", "handover", "deliveries",
         ]  # fmt: skip
 
     def get_remarks(self, report: Report) -> list[dict[str, str]]:
@@ -170,9 +170,17 @@ class RetractionForm(serializers.Serializer[Any]):
     cause = serializers.ChoiceField(RETRACTIONS)
     reason = serializers.CharField(max_length=250)
     read_again = serializers.BooleanField(default=True)
+    only = serializers.BooleanField(default=False, help_text="Of a common report: of this exam alone.")
 
 
 class AddendumForm(CriticalForm):
     """Text of an addendum."""
 
     text = serializers.CharField(trim_whitespace=False)
+    only = serializers.BooleanField(default=False, help_text="Of a common report: to this exam alone.")
+
+
+class CommonForm(serializers.Serializer[Any]):
+    """Another exam of a common report."""
+
+    exam = serializers.IntegerField(min_value=1, max_value=MOST_NUMBER, help_text="Its reading item.")

@@ -4,8 +4,8 @@ from django.urls import path
 
 from ris.kernel.api import IdRouter
 
-from . import pages, pages_life, pages_results
-from .api import ItemReportView, PreliminaryView, ReportViewSet, SignView
+from . import pages, pages_life, pages_results, services
+from .api import CommonView, ItemReportView, PreliminaryView, ReportViewSet, SignView
 from .critical import pages as critical_pages
 from .critical import receiver_pages
 from .critical.api import CommunicationViewSet, CriticalFindingViewSet, CriticalLimitView
@@ -56,6 +56,8 @@ urlpatterns = [
     path("reading/<int:item_id>/heartbeat/", pages.heartbeat, name="heartbeat"),
     path("reading/<int:item_id>/sign/", pages.release, {"how": "sign"}, name="sign"),
     path("reading/<int:item_id>/preliminary/", pages.release, {"how": "preliminary"}, name="preliminary"),
+    path("reading/<int:item_id>/cover/", pages_life.common, {"how": "cover"}, name="cover"),
+    path("reading/<int:item_id>/split-off/", pages_life.common, {"how": "split-off"}, name="split-off"),
     path("reading/<int:item_id>/handover/", draft_pages.handover, name="handover"),
     path("reading/<int:item_id>/texts/", draft_pages.texts, name="texts"),
     *(
@@ -150,6 +152,12 @@ api_patterns = [
     path("ai-decisions/", AlgorithmsView.as_view(), name="ai-decisions"),
     path("reports/search/", SearchView.as_view(), name="report-search"),
     path("worklist/<int:item_id>/report/return/", ReturnView.as_view(), name="item-return"),
+    path("worklist/<int:item_id>/report/cover/", CommonView.as_view(), name="item-cover"),
+    path(
+        "worklist/<int:item_id>/report/split-off/",
+        CommonView.as_view(service=services.split_off),
+        name="item-split-off",
+    ),
     path("worklist/<int:item_id>/report/handover/", HandoverView.as_view(), name="item-handover"),
     *router.urls,
 ]

@@ -60,6 +60,14 @@ class Report(Stateful, Criticality):
         related_name="+",
         help_text="Who is to sign a trainee's preliminary report, or returned it.",
     )
+    common_with = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="covered",
+        help_text="The report whose text covers this exam too: a common report.",
+    )
     technique = models.TextField(blank=True)
     comparison = models.TextField(blank=True)
     findings = models.TextField(blank=True)

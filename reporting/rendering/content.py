@@ -79,6 +79,13 @@ def critical_of(version: ReportVersion) -> ReportVersion | None:
     return None
 
 
+def common_with(version: ReportVersion) -> list[str]:
+    """The other exams that the text covered when it was released: name and accession number."""
+    exams = holding(version)[0].shown.get("common", [])
+    own = version.report.procedure_id
+    return [f"{exam['exam']} ({exam['accession']})" for exam in exams if exam["procedure"] != own]
+
+
 # U+202A to U+202E embed and override a direction, U+2066 to U+2069 isolate one (Unicode UAX #9, 2.1 to 2.4).
 _BIDI_CONTROLS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 

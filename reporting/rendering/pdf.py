@@ -17,7 +17,7 @@ from ris.patients.models import Patient
 from ris.patients.selectors import survivor
 
 from ..models import ReportVersion
-from .content import STATUS, TITLES, clean, critical_of, holding, parts_of
+from .content import STATUS, TITLES, clean, common_with, critical_of, holding, parts_of
 
 FONTS = Path(__file__).parent / "fonts"
 TEXT, EAST_ASIAN = "dejavu", "wqy"
@@ -185,6 +185,7 @@ def _facts(patient: Patient, order: Order, exam: str, version: ReportVersion) ->
         ("Born, sex", f"{born}, {patient.get_sex_display().lower()}"),
         ("Identifiers", ", ".join(ids)),
         ("Exam", exam),
+        ("Read together with", ", ".join(common_with(version))),
         ("Accession number", order.accession),
         ("Ordered by", order.ordering_provider.replace("^", " ").strip()),
         ("Released", _moment(version.signed_at, version)),

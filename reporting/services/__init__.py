@@ -1,6 +1,7 @@
 """Reports: drafted, released, signed, added to, corrected. What was released is never changed."""
 
 from .amending import add_addendum, correct
+from .common_reports import cover, split_moved_exams, split_off
 from .drafting import CRITICAL, MOST_CHARACTERS, save_draft
 from .handovers import decide_handover, undecided_handover
 from .retracting import retract
@@ -16,6 +17,7 @@ __all__ = [
     "add_addendum",
     "broken_version",
     "correct",
+    "cover",
     "decide_handover",
     "put_text_aside",
     "retract",
@@ -24,5 +26,7 @@ __all__ = [
     "save_text",
     "sign",
     "sign_preliminary",
+    "split_moved_exams",
+    "split_off",
     "undecided_handover",
 ]

@@ -19,6 +19,7 @@ from ..critical.services import begin_loop, follow_correction
 from ..events import AddendumAdded, ReportCorrected
 from ..models import Report, ReportVersion, TextDraft
 from ..selectors import may_correct
+from .common_reports import leading_report, release_covered
 from .drafting import check_texts, found_at, stale
 from .signing import append_text, critical_finding
 from .unsent_texts import close_texts
@@ -33,24 +34,29 @@ def add_addendum(
     text: str,
     critical_level: str = "",
     critical_finding_text: str = "",
+    only: bool = False,
     actor: Actor,
     at: datetime,
 ) -> ReportVersion:
     """Add to a final report; its text stays as it was signed. An addendum can bring a critical finding.
 
-    Raises NotFound, Forbidden; Invalid for an empty text; Conflict unless the report is final.
+    Of a common report each exam gets it; with ``only`` this exam alone. Raises NotFound, Forbidden; Invalid for an
+    empty text; Conflict unless the report is final.
     """
     if not text.strip():
         raise Invalid("An addendum needs a text.", at="text")
     check_texts({"findings": text, "critical_level": critical_level, "critical_finding": critical_finding_text})
-    report = _amendable(report_id, reader)
+    typed_at = _amendable(report_id, reader).item_id
+    leading = report_id if only else leading_report(report_id)
     # The guarded UPDATE locks the report's row before the version gets its number.
-    report = Report.objects.take(states.ADD, report_id)
+    report = Report.objects.take(states.ADD, leading)
     critical = critical_finding(critical_level, critical_finding_text, at)
     version = append_version(report, ReportVersion.ADDENDUM, reader, at, addendum=text.strip(), **critical)
     if version.critical_level:
         begin_loop(report, critical_level, version.critical_finding, by=reader, at=at, addendum=version)
-    close_texts(report.item_id, author=reader, kind=TextDraft.ADDENDUM, at=at)
+    close_texts(typed_at, author=reader, kind=TextDraft.ADDENDUM, at=at)
+    if not only:
+        release_covered(version, AddendumAdded, "report.addendum", actor=actor)
     return announce(AddendumAdded, version, actor, "report.addendum")
 
 
@@ -69,16 +75,14 @@ def correct(
     """Put a corrected text in the place of a final one, for a reason; what was signed stays as an earlier version.
 
     For who signed the report, or leads reading at its site. ``sections`` as in ``save_draft``; those not named
-    stay as they are. Of two who correct the same ``revision`` one wins and the other gets Conflict
-    (``stale-draft``). Raises NotFound, Forbidden; Invalid without a reason, without a difference, for a check
-    without override; Conflict unless the report is final.
+    stay as they are. A common report is corrected of each exam. Of two who correct the same ``revision`` one
+    wins and the other gets Conflict (``stale-draft``). Raises NotFound, Forbidden; Invalid without a reason, without
+    a difference, for a check without override; Conflict unless the report is final.
     """
-    reason = reason.strip()
-    if not reason:
-        raise Invalid("Say why the report is corrected.", at="reason")
-    if len(reason) > 250:
-        raise Invalid("More than 250 characters.", at="reason")
+    reason = _read_reason(reason)
     check_texts(sections)
+    typed_at = _amendable(report_id, reader).item_id
+    report_id = leading_report(report_id)
     report = _amendable(report_id, reader)
     if not may_correct(reader, report):
         raise Forbidden("Who signed a report corrects it, or who leads reading at its site.", code="not-author")
@@ -97,8 +101,18 @@ def correct(
         raise stale() from None  # another corrected it meanwhile
     version = append_text(report, ReportVersion.CORRECTED, reader, at, overrides or {}, reason=reason)
     follow_correction(version, by=reader, at=at)
-    close_texts(report.item_id, author=reader, kind=TextDraft.CORRECTION, at=at)
+    close_texts(typed_at, author=reader, kind=TextDraft.CORRECTION, at=at)
+    release_covered(version, ReportCorrected, "report.correct", actor=actor)
     return announce(ReportCorrected, version, actor, "report.correct")
+
+
+def _read_reason(reason: str) -> str:
+    reason = reason.strip()
+    if not reason:
+        raise Invalid("Say why the report is corrected.", at="reason")
+    if len(reason) > 250:
+        raise Invalid("More than 250 characters.", at="reason")
+    return reason
 
 
 def _amendable(report_id: int, reader: User) -> Report:

@@ -49,9 +49,9 @@ def save_draft(
         return _begin(item, reader, sections, actor, at)
     mine = Report.objects.filter(item=item, revision=revision, item__reader=reader, item__state=CLAIMED)
     # Holder, revision and state are conditions of the UPDATE itself: nothing changes between a check and the write.
-    open_ = mine.filter(state__in=states.WRITABLE)
+    open_ = mine.filter(state__in=states.WRITABLE, common_with=None)
     if not open_.update(author=reader, revision=F("revision") + 1, saved_at=at, **sections, **found_at(sections, at)):
-        raise stale()
+        raise _covered() if mine.exclude(common_with=None).exists() else stale()
     report = Report.objects.get(item=item)
     if "critical_level" in sections or "critical_finding" in sections:
         follow_mark(report, by=reader, at=at)
@@ -115,6 +115,10 @@ def held(item_id: int, reader: User) -> ReadingItem:
 def not_held() -> Conflict:
     """The refusal of a caller who does not hold the case."""
     return Conflict("You do not hold this case (any more). What you wrote last was kept.", code="not-held")
+
+
+def _covered() -> Conflict:
+    return Conflict("The text of another exam covers this one: write there, or split it off.", code="covered")
 
 
 def stale() -> Conflict:

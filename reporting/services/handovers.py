@@ -17,6 +17,7 @@ from .. import states
 from ..checks import SECTIONS
 from ..critical.services import follow_mark, withdraw_all
 from ..models import DraftHandover, Report
+from .common_reports import claim_common, leave_common
 from .drafting import held, stale
 
 
@@ -31,7 +32,9 @@ def begin_draft(item_id: int, *, reader_id: int, at: datetime) -> None:
         draft = Report(item_id=item_id, procedure_id=procedure_id, author_id=reader_id, state=states.DRAFT)
         # Another may have begun it at this moment: then that draft is the case's.
         Report.objects.bulk_create([draft], ignore_conflicts=True)
-    elif report.state == states.CANCELLED:
+        return
+    claim_common(report, item_id, at=at)
+    if report.state == states.CANCELLED:
         Report.objects.take(states.OPEN_AGAIN, report.pk)
     elif _has_words_of_another(report, reader_id):
         DraftHandover.objects.create(
@@ -43,6 +46,7 @@ def begin_draft(item_id: int, *, reader_id: int, at: datetime) -> None:
 def cancel_draft(item_id: int, *, at: datetime) -> None:
     """The exam is cancelled: its draft is no longer written. A report that was released stays as it is."""
     for report in Report.objects.filter(item=item_id, state=states.DRAFT):
+        leave_common(report, at=at)
         withdraw_all(report, why="The exam was cancelled.", at=at)
     Report.objects.filter(item=item_id).take_all(states.CANCEL)
 

@@ -20,17 +20,20 @@ from ..checks import SECTIONS
 from ..critical.services import withdraw_all
 from ..events import ReportRetracted
 from ..models import RETRACTIONS, DraftHandover, Report, ReportVersion
+from .common_reports import covered_by, leading_report, leave_common, release_covered
 from .versions import announce, append_version
 
 
 @transaction.atomic
 def retract(
-    report_id: int, *, reader: User, cause: str, reason: str, read_again: bool = True, actor: Actor, at: datetime
-) -> ReportVersion:
+    report_id: int, *, reader: User, cause: str, reason: str, read_again: bool = True, only: bool = False,
+    actor: Actor, at: datetime,
+) -> ReportVersion:  # fmt: skip
     """Take a released report back, for a cause of RETRACTIONS and a reason that is kept; receivers are told.
 
     With ``read_again`` the exam is on the reading list again at once, with an empty draft (the report's next edition);
-    a preliminary report is always read again. Raises NotFound, Forbidden without the permission, Invalid for the cause
+    a preliminary report is always read again. A common report is taken back of each exam; with ``only`` of this exam
+    alone, which then leaves it. Raises NotFound, Forbidden without the permission, Invalid for the cause
     or without a reason, Conflict when nothing stands that could be retracted.
     """
     report = Report.objects.select_related("item__procedure__order").filter(pk=report_id).first()
@@ -41,15 +44,19 @@ def retract(
         raise Invalid(f"A report is retracted for one of: {', '.join(dict(RETRACTIONS))}.", at="cause")
     read_reason(reason, "Say why the report is retracted.")
     again = read_again or report.state != states.FINAL
-    report = Report.objects.take(states.RETRACT, report_id)
+    if only:
+        leave_common(report, at=at)
+    report = Report.objects.take(states.RETRACT, report_id if only else leading_report(report_id))
     version = append_version(
         report, ReportVersion.RETRACTED, reader, at, reason=reason.strip(), retraction=cause,
         shown={"read_again": again},
     )  # fmt: skip
-    withdraw_all(report, why="The report was retracted.", at=at)
+    release_covered(version, ReportRetracted, "report.retract", actor=actor)
     announce(ReportRetracted, version, actor, "report.retract")
-    if again:
-        _write_anew(report, actor, at)
+    for row in (report, *covered_by(report)):
+        withdraw_all(row, why="The report was retracted.", at=at)
+        if again:
+            _write_anew(row, actor, at)
     return version
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -21,6 +22,7 @@ from ..checks import SECTIONS, Remark, Text, refuse_unless_overridden, remarks
 from ..events import PreliminaryReleased, ReportSigned
 from ..models import AGREEMENTS, Override, Report, ReportVersion
 from ..selectors import facts_of, priors_of
+from .common_reports import covered_by, refuse_unless_whole, release_covered
 from .drafting import held, stale
 from .handovers import contributors_of, refuse_undecided
 from .supervision import attestation_of, check_supervisor, tell_discrepancy
@@ -48,6 +50,7 @@ def sign_preliminary(
     """
     item = held(item_id, reader)
     report = _at_revision(item, revision)
+    refuse_unless_whole(report, reader)
     refuse_undecided(report, reader)
     supervisor = supervisor or report.supervisor
     if supervisor is not None:
@@ -56,9 +59,14 @@ def sign_preliminary(
         states.RELEASE, report.pk, author=reader, supervisor=supervisor
     )
     version = append_text(report, ReportVersion.PRELIMINARY, reader, at, overrides or {})
-    worklist.pass_to_signer(item_id, reader=reader, actor=actor, at=at)
-    if supervisor is not None:
-        worklist.reserve(item_id, reader=supervisor, reason="supervisor", actor=actor, at=at)
+
+    def hand_on(handed_id: int) -> None:
+        worklist.pass_to_signer(handed_id, reader=reader, actor=actor, at=at)
+        if supervisor is not None:
+            worklist.reserve(handed_id, reader=supervisor, reason="supervisor", actor=actor, at=at)
+
+    hand_on(item_id)
+    release_covered(version, PreliminaryReleased, "report.preliminary", actor=actor, hand_on=hand_on)
     return announce(PreliminaryReleased, version, actor, "report.preliminary")
 
 
@@ -82,11 +90,11 @@ def sign(
     """
     item = held(item_id, reader)
     require(reader, Can.SIGN_REPORTS, item.site_id)
-    if item.second_reader and item.preliminary_by_id in (None, reader.pk):
-        raise Conflict("This case wants two different readers: release it as preliminary.", code="second-reader")
+    _refuse_only_reader(item, reader)
     first_author_id = item.preliminary_by_id if item.preliminary_by_id != reader.pk else None
     _check_agreement(agreement, agreement_note, first_author_id)
     report = _at_revision(item, revision)
+    refuse_unless_whole(report, reader)
     refuse_undecided(report, reader)
     # The guarded UPDATE comes first: it locks the report's row, so of two who sign one waits and then gets Conflict.
     report = Report.objects.filter(revision=revision).take(states.SIGN, report.pk, author=reader)
@@ -103,8 +111,17 @@ def sign(
         attestation=attestation_of(item, reader, trainee, agreement, at) if trainee else "",
     )
     tell_discrepancy(version, at=at)
-    worklist.finish(item_id, reader=reader, actor=actor, at=at)
+    finish = partial(worklist.finish, reader=reader, actor=actor, at=at)
+    finish(item_id)
+    release_covered(version, ReportSigned, "report.sign", actor=actor, hand_on=finish)
     return announce(ReportSigned, version, actor, "report.sign")
+
+
+def _refuse_only_reader(item: ReadingItem, reader: User) -> None:
+    covered = Report.objects.filter(common_with__item=item).select_related("item")
+    exams = [item, *(row.item for row in covered)]
+    if any(exam.second_reader and exam.preliminary_by_id in (None, reader.pk) for exam in exams):
+        raise Conflict("This case wants two different readers: release it as preliminary.", code="second-reader")
 
 
 def _check_agreement(agreement: str, note: str, first_author_id: int | None) -> None:
@@ -153,7 +170,15 @@ def _shown(report: Report, viewer: User, listed: list[Remark]) -> dict[str, Any]
         "checks": [{"check": row.check, "level": row.level, "section": row.section} for row in listed],
         "priors": list(priors),
         "revision": report.revision,
+        **_common(report),
     }
+
+
+def _common(report: Report) -> dict[str, Any]:
+    """The exams of a common report: id, accession number and name of each; nothing where it is of one exam."""
+    rows = [report, *covered_by(report)]
+    exams = [{"procedure": r.procedure_id, "accession": r.item.accession, "exam": str(r.procedure)} for r in rows]
+    return {"common": exams} if len(rows) > 1 else {}
 
 
 def critical_finding(level: str, finding: str, found_at: datetime) -> dict[str, Any]:

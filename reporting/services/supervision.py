@@ -21,6 +21,7 @@ from worklist.models import ReadingItem
 
 from .. import states
 from ..models import AGREEMENTS, AttestationText, DiscrepancyNotice, Report, ReportReturn, ReportVersion
+from .common_reports import refuse_unless_whole, return_covered
 from .drafting import held
 
 DEFAULT_ATTESTATION = "I, {signer}, have reviewed the images and the preliminary report of {trainee}{agreement}."
@@ -56,11 +57,13 @@ def return_report(item_id: int, *, reader: User, note: str, actor: Actor, at: da
     if trainee is None or trainee.pk == reader.pk:
         raise Conflict("There is no preliminary report of another's to return.", code="no-preliminary")
     report = Report.objects.filter(item=item).get()
+    refuse_unless_whole(report, reader)
     Report.objects.take(states.RETURN, report.pk, supervisor=reader)
     returned = ReportReturn.objects.create(
         report=report, supervisor=reader, trainee=trainee, note=note.strip(), returned_at=at
     )
     worklist.pass_back(item_id, reader=reader, to=trainee, actor=actor, at=at)
+    return_covered(report, reader=reader, to=trainee, actor=actor, at=at)
     patient_id = item.procedure.order.patient_id
     record(actor, "report.return", report, patient_id=patient_id, reason=note.strip()[:250], at=at, to=trainee.pk)
     return returned

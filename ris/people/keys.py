@@ -64,6 +64,7 @@ KEYS: tuple[Key, ...] = (
     _key("room-hand-over", "Hand over", "alt+h", ROOM),
     _key("room-release", "Release", "alt+r", ROOM),
     _key("told", "Record who was told", "alt+m", ROOM, CASE),
+    _key("cover", "One report for all linked exams", "alt+l", ROOM),
     _key("follow-up", "Recommend a follow-up", "alt+u", ROOM, CASE),
     _key("field-technique", "To technique", "f2", ROOM, CORRECTION),
     _key("field-comparison", "To comparison", "f3", ROOM, CORRECTION),

@@ -6,7 +6,7 @@ stands around a case changed), ``sweep`` (what time brings about).
 """
 
 from .assignment import accept_offer, decline_offer, offer_item, suggest_reader
-from .claims.claim import claim, take_over
+from .claims.claim import claim, claim_along, hold_together, take_over
 from .claims.deferral import park, resume, skip
 from .claims.handover import assign, call_reader, hand_over, redistribute, redistribute_from, reserve
 from .claims.leases import expire_leases, extend_lease, finish, pass_back, pass_to_signer, release
@@ -50,6 +50,7 @@ __all__ = [
     "cancel_plans",
     "change_day",
     "claim",
+    "claim_along",
     "climb_due_rungs",
     "copy_conflicts",
     "decline_offer",
@@ -60,6 +61,7 @@ __all__ = [
     "extend_lease",
     "finish",
     "hand_over",
+    "hold_together",
     "next_case",
     "note_ai_result",
     "note_fetched",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from ris.audit.services import Actor, record
 from ris.kernel import doorbell
@@ -132,6 +132,32 @@ def claim_linked_exams(
         claimed.append(publish(other, event, actor, reason="linked", claimed_with=taken.pk))
         held, minutes = held + 1, minutes + item.reading_minutes
     return claimed
+
+
+def claim_along(item_id: int, others: list[int], *, at: datetime) -> None:
+    """Claim, in the caller's transaction, what must be read with a claimed item; no caps and skills.
+
+    One that another reader holds is left to them.
+    """
+    first = ReadingItem.objects.select_related("reader").get(pk=item_id)
+    reader, along = first.reader, first.claimed_with_id or first.pk
+    if reader is None:
+        return
+    for pk in ReadingItem.objects.filter(pk__in=others, lane__isnull=False).order_by("pk").values_list("pk", flat=True):
+        columns = {"reader": reader, "claimed_at": at, "lease_until": at + LEASE, "claimed_with_id": along}
+        try:
+            other = ReadingItem.objects.take(states.CLAIM, pk, **columns, **NO_LANE)
+        except Conflict:
+            continue
+        event = ItemClaimed(stream=other.accession, at=at, item_id=pk, reader_id=reader.pk)
+        publish(other, event, Actor.of_user(reader), reason="common report", claimed_with=along)
+
+
+def hold_together(item_id: int, other_id: int, *, reader: User) -> None:
+    """Two cases that the reader holds live on, are released and are taken over together from now on."""
+    mine = ReadingItem.objects.filter(reader=reader, state=states.CLAIMED)
+    first = mine.filter(pk=item_id).values_list("claimed_with", flat=True).first() or item_id
+    mine.filter(Q(pk=other_id) | Q(claimed_with=other_id)).exclude(pk=first).update(claimed_with=first)
 
 
 def _filters(reader_now: ReaderNow) -> tuple[str, ...]:
