@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from ..outbound.messages.oru import CRITICAL, SECTIONS
+from ..outbound.messages.oru import CRITICAL
+from ..outbound.messages.sections import BESIDE, SECTIONS
 from ..outbound.options import FILTERS, OPTIONS
 from ..outbound.preparation import REQUIRED
 from ..outbound.queue import ALARM_AFTER, DESTINATION_BACKOFF, MOST_PASSED_OVER, MOST_UNEXPLAINED, NOT_NOW_BACKOFF
@@ -58,11 +59,13 @@ def _results() -> list[str]:
         *paragraph(
             """OBX 1 names the study: HD, `113014^DICOM Study^DCM`. Each section follows line by line (TX); its
             lines share OBX-4. OBX-11 is P, F or C; OBX-14 says when the text was signed. A line ends at CR, LF
-            or CRLF, and nowhere else; a blank line is a blank. Control characters come as `\\X..\\`. A report
+            or CRLF, and nowhere else; a blank line is a blank. Option `lines` makes it one FT for a paragraph (between
+            blank lines) or for the section. Reason and recommendation come where they are wanted.
+            Control characters come as `\\X..\\`. A report
             that was corrected comes whole, with C in OBR-25 and OBX-11."""
         ),
         *table("section", "OBX-3 (LOINC)", "name"),
-        *(row(name, *code) for name, code in SECTIONS.items()),
+        *(row(name, *code) for name, code in (SECTIONS | BESIDE).items()),
         "",
         *table("critical finding", "OBX-5 (RADLEX) of OBX ACTIONABLE^^99WETREAD", "name"),
         *(row(level, *code) for level, code in CRITICAL.items()),

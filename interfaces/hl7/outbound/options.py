@@ -37,9 +37,22 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
         "what a report with addenda holds: the signed text and all addenda (unset: whole), or the addenda only",
     ),
     "sections": (
-        '"loinc" or "suffix"',
-        lambda v: v in ("loinc", "suffix"),
-        "OBX-3 of a section: its LOINC code (unset), or the code of the procedure with &GDT, &IMP, &ADT, &TCM",
+        '"loinc", "radiology" or "suffix"',
+        lambda v: v in ("loinc", "radiology", "suffix"),
+        "OBX-3 of a section: its LOINC code (unset; radiology: findings as 18782-3), or the code of the procedure with"
+        " &GDT, &IMP, &REC, &ADT, &TCM",
+    ),
+    "lines": (
+        '"line", "paragraph" or "section"',
+        lambda v: v in ("line", "paragraph", "section"),
+        "one OBX for each line of a section (TX, unset), for each paragraph, or for the section (FT, lines end in"
+        " \\.br\\)",
+    ),
+    "reason": ("true", lambda v: isinstance(v, bool), "the reason for the exam before the text: OBX 18785-6"),
+    "recommendations": (
+        "true",
+        lambda v: isinstance(v, bool),
+        "what is recommended, a line each, after the impression: OBX 18783-1",
     ),
     "unencodable": (
         '"transliterate" or "escape"',

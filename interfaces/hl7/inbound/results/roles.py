@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ...outbound.messages.oru import SECTIONS as SECTION_CODES
+from ...outbound.messages.sections import SECTIONS as SECTION_CODES
 from ...v2.header import Header
 from ...v2.parser import Segment
 from ..orders.groups import Request

@@ -14,7 +14,7 @@ from reporting.checks import SECTIONS
 from reporting.outside.documents import DocumentIntent
 from ris.kernel.errors import Invalid
 
-from ...outbound.messages.oru import SECTIONS as SECTION_CODES
+from ...outbound.messages.sections import SECTIONS as SECTION_CODES
 from ...v2.parser import Segment
 from ..context import Incoming
 from ..orders.groups import Group, Request

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from interfaces.hl7.models import Destination
+from reporting.followup.models import FollowUp
+from reporting.followup.states import REJECTED, WITHDRAWN
 from reporting.models import ReportVersion
 from reporting.rendering.content import critical_of, parts_of
 from ris.orders.models import RequestedProcedure, ScheduledStep
 from ris.patients.selectors import survivor
 
 from .order_segments import write_obr, write_orc
+from .sections import section_code, write_text
 from .segments import (
     Encoded,
     Fields,
     compose,
-    escape_text,
-    split_lines,
     write_msh,
     write_pid,
     write_pv1,
     write_segment,
     write_timestamp,
 )
-
-SECTIONS = {
-    "technique": ("55111-9", "Current imaging procedure descriptions"),
-    "comparison": ("18834-2", "Radiology comparison study"),
-    "findings": ("59776-5", "Procedure findings"),
-    "impression": ("19005-8", "Radiology imaging study impression"),
-    "addendum": ("55107-7", "Addendum"),
-}
-"""Section of a report → LOINC code and name in OBX-3."""
 
 STUDY = compose("113014", "DICOM Study", "DCM")
 DOCUMENT = compose("18748-4", "Diagnostic imaging study", "LN")
@@ -70,9 +62,6 @@ AGREEMENTS = {
     "major": ("3", "Major discrepancy"),
 }
 """What the signer says of the preliminary → RADPEER's score."""
-
-SUFFIXES = {"technique": "TCM", "comparison": "GDT", "findings": "GDT", "impression": "IMP", "addendum": "ADT"}
-"""Section → suffix of the procedure's code in OBX-3, for receivers that know no LOINC (HL7 2.3, 7.1.4)."""
 
 
 def build_result(destination: Destination, version: ReportVersion, control_id: str, at: datetime) -> list[str]:
@@ -114,22 +103,26 @@ def _numbered(groups: Iterator[list[Fields]], status: str) -> Iterator[str]:
 
 
 def _observations(destination: Destination, version: ReportVersion) -> Iterator[list[Fields]]:
-    """The Study UID, each section line by line, and what the destination wants beside them."""
+    """The Study UID, each section, and what the destination wants beside them."""
     options = destination.options
     critical = critical_of(version) if options.get("critical", True) else None
     yield [{2: "HD", 3: STUDY, 5: version.report.procedure.image_study_uid}]
     if version.kind == ReportVersion.RETRACTED:
         yield from _retracted(destination, version)
+    reason = version.report.procedure.order.reason
+    if options.get("reason") and reason and version.kind != ReportVersion.RETRACTED:
+        yield _section(destination, version, "reason", reason)
     for part in parts_of(version):
         if part.section != "addendum" and _is_addendum_only(destination, version):
             continue
         flag = CRITICALLY_ABNORMAL if critical and part.section == "impression" else ""
-        code = _section_code(destination, version, part.section)
-        yield _lines(part.text, {3: code, 8: flag, 14: write_timestamp(part.version.signed_at)})
+        yield _section(destination, part.version, part.section, part.text, flag)
+    if options.get("recommendations") and (recommended := _recommendations(version)):
+        yield _section(destination, version, "recommendation", recommended)
     if critical:
         coded: Fields = {3: ACTIONABLE, 8: CRITICALLY_ABNORMAL, 14: write_timestamp(critical.critical_at)}
         value = compose(*CRITICAL[critical.critical_level], "RADLEX", critical.critical_level.upper(), "", OURS)
-        yield [{2: "CE", 5: value} | coded, *_lines(critical.critical_finding, coded)]
+        yield [{2: "CE", 5: value} | coded, *write_text(critical.critical_finding, coded)]
     if version.agreement and options.get("discrepancy"):
         yield _agreement(version)
     if options.get("pdf"):
@@ -142,32 +135,35 @@ def _retracted(destination: Destination, version: ReportVersion) -> Iterator[lis
     words = f"Retracted, do not rely on what was sent before. {version.get_retraction_display()}: {version.reason}"
     sections = dict.fromkeys(part.section for part in parts_of(before)) if before else {"impression": None}
     for section in sections:
-        code = _section_code(destination, version, section)
-        yield _lines(words, {3: code, 14: write_timestamp(version.signed_at)})
+        yield _section(destination, version, section, words)
+
+
+def _section(destination: Destination, version: ReportVersion, section: str, text: str, flag: str = "") -> list[Fields]:
+    code = section_code(destination, version.report.procedure, section)
+    fields: Fields = {3: code, 8: flag, 14: write_timestamp(version.signed_at)}
+    return write_text(text, fields, by=str(destination.options.get("lines", "line")))
 
 
 def _is_addendum_only(destination: Destination, version: ReportVersion) -> bool:
     return version.kind == ReportVersion.ADDENDUM and destination.options.get("addendum_text") == "only"
 
 
-def _section_code(destination: Destination, version: ReportVersion, section: str) -> Encoded:
-    """OBX-3: the LOINC code of the section, or the procedure's code with a suffix such as ``&IMP``."""
-    if destination.options.get("sections") != "suffix":
-        return compose(*SECTIONS[section], "LN")
-    procedure = version.report.procedure
-    code = compose(procedure.code, SUFFIXES[section], by="&")
-    return compose(code, procedure.code_text, procedure.coding_system or "L")
+def _recommendations(version: ReportVersion) -> str:
+    """What the report recommends, a line each; of a common report it stands with the leading one."""
+    leads = version.report.common_with_id or version.report_id
+    rows = FollowUp.objects.filter(report=leads, edition=version.edition)
+    return "\n".join(_sentence(row) for row in rows.exclude(state__in=(WITHDRAWN, REJECTED)).order_by("pk"))
 
 
-def _lines(text: str, fields: Mapping[int, str | Encoded]) -> list[Fields]:
-    """One OBX a line. A blank line is a blank, because receivers drop an OBX without a value."""
-    return [{2: "TX", 5: escape_text(line or " ")} | dict(fields) for line in split_lines(text)]
+def _sentence(row: FollowUp) -> str:
+    days = f"{row.earliest} to {row.latest}" if row.earliest and row.latest else str(row.latest or "")
+    return ", ".join(filter(None, [row.what, days, row.condition, row.reason]))
 
 
 def _agreement(version: ReportVersion) -> list[Fields]:
     common: Fields = {3: AGREEMENT, 14: write_timestamp(version.signed_at)}
     coded: Fields = {2: "CE", 5: compose(*AGREEMENTS[version.agreement], OURS)}
-    return [coded | common, *(_lines(version.agreement_note, common) if version.agreement_note else [])]
+    return [coded | common, *(write_text(version.agreement_note, common) if version.agreement_note else [])]
 
 
 def interpreter_parts(version: ReportVersion) -> tuple[str, str, str]:
