@@ -107,15 +107,19 @@ class Process:
 
 
 class Served:
-    """A running hospital. ``http``, ``mllp``, ``dicom``: where it listens; they stay the same over a restart."""
+    """A running hospital. ``http``, ``mllp``, ``dicom``: where it listens; they stay the same over a restart.
+
+    ``said_in``: the folder of what its roles say, where it is not that of its data.
+    """
 
     http: Address
     mllp: Address
     dicom: Address
 
-    def __init__(self, env: dict[str, str], roles: tuple[str, ...] = ("all",)) -> None:
+    def __init__(self, env: dict[str, str], roles: tuple[str, ...] = ("all",), *, said_in: Path | None = None) -> None:
         self.env = env
         self.data = Path(env["RIS_DATA"])
+        self._said_in = said_in or self.data
         self.roles = roles
         self.processes: list[Process] = []
 
@@ -132,7 +136,7 @@ class Served:
 
     def start(self, *, seconds: float = 120) -> None:
         """Start all roles and wait until each says that it is up."""
-        self.processes = [Process(self.env, role, self.data) for role in self.roles]
+        self.processes = [Process(self.env, role, self._said_in) for role in self.roles]
         for process in self.processes:
             wait_for(process.is_up, seconds=seconds, what=f"{process.role} is up")
             for name, host, port in PLACE.findall(process.said()):

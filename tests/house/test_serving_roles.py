@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.cookiejar
+import json
+import re
 import subprocess
 import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+import websockets
 
 from tests.serving import Hospitals, Served, is_open, wait_for
 
@@ -48,6 +58,49 @@ def is_listed(served: Served, accession: str) -> Any:
 def test_a_fact_goes_from_one_process_to_another_at_once(hospital: Served) -> None:
     accession = order_and_perform(hospital, "ZZ-ROLES-1")
     wait_for(lambda: is_listed(hospital, accession), seconds=20, what="the case is on the reading list")
+
+
+def sign_in(served: Served, user: str) -> str:
+    """The cookies of somebody who signed in on the page of this process."""
+    jar = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    page = browser.open(served.url + "/login/", timeout=30).read().decode()
+    (token,) = set(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page))
+    form = {"csrfmiddlewaretoken": token, "username": user, "password": served.passwords[user]}
+    browser.open(served.url + "/login/", urlencode(form).encode(), timeout=30)
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+
+
+async def hear_changes(served: Served, cookies: str, item_id: int, changes: Sequence[Callable[[], Any]]) -> list[float]:
+    """After how many seconds a list that is open at this process is told of each change, made one by one."""
+    where, seconds = f"ws://{served.http[0]}:{served.http[1]}/ws/worklist/", []
+    async with websockets.connect(where, origin=served.url, additional_headers={"Cookie": cookies}) as socket:  # type: ignore[arg-type]
+        for change in changes:
+            await asyncio.to_thread(change)
+            began = time.monotonic()
+            while item_id not in json.loads(await asyncio.wait_for(socket.recv(), 20))["ids"]:
+                pass
+            seconds.append(time.monotonic() - began)
+    return seconds
+
+
+def test_a_list_that_is_open_at_one_web_process_hears_of_a_claim_at_another(hospital: Served, tmp_path: Path) -> None:
+    accession = order_and_perform(hospital, "ZZ-ROLES-BELL")
+    wait_for(lambda: is_listed(hospital, accession), seconds=20, what="the case is on the reading list")
+    _, rows = hospital.api("lead", "/api/worklist/?list=all")
+    item_id = next(row["id"] for row in rows["results"] if row["accession"] == accession)
+    case = f"/api/worklist/{item_id}/"
+    other = Served(hospital.env | {"RIS_HTTP": "127.0.0.1:0"}, roles=("web",), said_in=tmp_path)
+    try:
+        other.start()
+        assert other.http != hospital.http
+        acts = [partial(hospital.api, "radiologist", case + verb, {}) for verb in ("claim/", "release/", "claim/")]
+        seconds = asyncio.run(hear_changes(other, sign_in(other, "lead"), item_id, acts))
+        # Without the bell it would look at the facts 5 s (POLL) after it last heard of any.
+        assert max(seconds[1:]) < 3, seconds
+        assert other.api("lead", case)[1]["state"] == "claimed"  # what its page reads again
+    finally:
+        other.kill()
 
 
 def test_while_redis_is_away_work_goes_on_and_what_is_owed_comes_after(hospital: Served) -> None:
