@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from ris.kernel.errors import Invalid
 from ris.orders import states as order_states
 from ris.orders.models import ScheduledStep
 from ris.orders.services import arrive
 from ris.patients.intents import PatientIntent
+from ris.patients.matching import Verdict, compare
 from ris.patients.models import Patient
 from ris.patients.selectors import find_patient
-from ris.patients.selectors_identity import merge_that_moved, record_that_had, separated_later
+from ris.patients.selectors_identity import record_that_had, separated_later
 from ris.patients.services import (
+    ask_identity,
     merge_patients,
-    move_identifiers,
-    note_separation,
     resolve_patient,
     retire_identifiers,
     revive_record,
-    unmerge_patients,
+    traits_known,
 )
 
 from ..v2.parser import Segment
@@ -136,6 +135,8 @@ def _merge(pid: Segment, mrg: Segment, incoming: Incoming, *, same_record: bool 
     if separated_later(keep, retired, incoming.message_at):
         incoming.warn("These two were separated again by what was said later; they are not merged.")
         return
+    if not same_record:
+        _ask_of_merged(keep, retired, incoming)
     merge_patients(
         keep.pk,
         retired.pk,
@@ -146,6 +147,20 @@ def _merge(pid: Segment, mrg: Segment, incoming: Incoming, *, same_record: bool 
     )
     incoming.did("merged", retired)
     incoming.did("kept", keep)
+
+
+MERGED_OTHER = "The two were clearly different people here; merged as said, and a person is asked."
+
+
+def _ask_of_merged(keep: Patient, retired: Patient, incoming: Incoming) -> None:
+    """A merge is the sender's word and can be undone, so it is done; one of two who clearly differ is never silent."""
+    said = traits_known(retired)
+    comparison = compare(traits_known(keep), said)
+    if comparison.verdict is not Verdict.ANOTHER:
+        return
+    source, message_id = incoming.peer.name, incoming.message_id
+    ask_identity(keep.pk, said, comparison, source=source, message_id=message_id, held=False, at=incoming.at)
+    incoming.warn(MERGED_OTHER)
 
 
 def _give_up(patient: Patient, pid: Segment, former: PatientIntent, incoming: Incoming) -> None:
@@ -168,53 +183,3 @@ def _reverse(pid: Segment, mrg: Segment, incoming: Incoming) -> list[Patient]:
     if former is None or record_that_had(given_up, keep) == former:
         return []
     return revive_record(former.pk, actor=incoming.actor, at=incoming.at, said_at=incoming.message_at)
-
-
-def link(incoming: Incoming) -> str:
-    """A24: the two PID are one person under two numbers, both of which stay in use."""
-    pids = incoming.message.all("PID")
-    if len(pids) != 2:
-        raise Invalid("A24 names two patients: it needs PID twice.", at="PID[2]", code="100")
-    numbers = identifiers(pids[1], 3, incoming)
-    keep = write_pid(pids[0], incoming)
-    other = resolve_intent(PatientIntent(identifiers=numbers), incoming, authoritative=False)
-    if other != keep:
-        if separated_later(keep, other, incoming.message_at):
-            return "These two were separated again by what was said later."
-        merge_patients(
-            keep.pk, other.pk, actor=incoming.actor, at=incoming.at, said_at=incoming.message_at, same_record=True
-        )
-        incoming.did("merged", other)
-        incoming.did("kept", keep)
-    incoming.patient_id = keep.pk
-    move_identifiers(keep.pk, numbers, actor=incoming.actor, at=incoming.at)
-    return "" if incoming.effects else "These patients were linked before."
-
-
-def separate(incoming: Incoming) -> str:
-    """A37: the two PID are two people. Their merge is undone; one that was said earlier and comes late is void."""
-    pids = incoming.message.all("PID")
-    if len(pids) != 2:
-        raise Invalid("A37 names two patients: it needs PID twice.", at="PID[2]", code="100")
-    former = PatientIntent(identifiers=identifiers(pids[1], 3, incoming))
-    keep, other = write_pid(pids[0], incoming), find_patient(former.identifiers)
-    cause: Any = {"reason": "ADT A37", "actor": incoming.actor, "at": incoming.at, "said_at": incoming.message_at}
-    if other is not None and other == keep:
-        return _unmerge([*identifiers(pids[0], 3, incoming), *former.identifiers], keep, cause, incoming)
-    if other is None:
-        other = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
-        incoming.did("created", other)
-    note_separation(keep.pk, other.pk, **cause)
-    return "" if incoming.effects else "These patients are two here."
-
-
-def _unmerge(named: list[tuple[str, str, str]], keep: Patient, cause: Any, incoming: Incoming) -> str:
-    merge = merge_that_moved(named, keep)
-    if merge is None:
-        raise Invalid("These are identifiers of one patient, who was not merged here.", at="PID[2]-3", code="204")
-    if merge.said_at > incoming.message_at:
-        return "They were merged by what was said later."
-    unmerge_patients(merge.pk, **cause)
-    incoming.did("separated", merge.retired)
-    incoming.did("kept", keep)
-    return ""

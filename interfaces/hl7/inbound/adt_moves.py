@@ -1,17 +1,32 @@
-"""ADT that moves numbers and visits to another patient, renames visits, tells of allergies (A41, A43–A60)."""
+"""ADT that links and parts patients, moves numbers and visits, tells of allergies (A24, A37, A41, A43–A60)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from ris.kernel.errors import Conflict, Invalid
 from ris.patients.intents import PatientIntent
+from ris.patients.matching import Fit, Verdict, compare
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import find_patient
-from ris.patients.services import merge_visits, move_identifiers, move_visit, renumber_visit
+from ris.patients.selectors_identity import merge_that_moved, separated_later
+from ris.patients.services import (
+    merge_patients,
+    merge_visits,
+    move_identifiers,
+    move_visit,
+    note_separation,
+    renumber_visit,
+    resolve_patient,
+    traits_known,
+    unmerge_patients,
+)
 
 from ..v2.parser import Segment
 from .adt import write_pid
 from .context import Incoming
-from .patients import Identifiers, identifiers, read_allergy, resolve_intent
+from .patients import Identifiers, identifiers, patient_intent, read_allergy, resolve_intent
 
 NO_VISIT = "No visit of that number is known here."
 
@@ -21,7 +36,12 @@ def move_numbers(incoming: Incoming) -> str:
     pid, mrg = _segments(incoming)
     patient = write_pid(pid, incoming)
     numbers = _required(identifiers(mrg, 1, incoming), mrg, 1)
-    if move_identifiers(patient.pk, numbers, actor=incoming.actor, at=incoming.at):
+    if find_patient(numbers) is None:
+        # Nobody has them here yet; what comes under them later is this patient's.
+        intent = PatientIntent(identifiers=(*identifiers(pid, 3, incoming), *numbers))
+        resolve_patient(intent, actor=incoming.actor, at=incoming.at, authoritative=False)
+        incoming.did("renumbered", patient)
+    elif move_identifiers(patient.pk, numbers, actor=incoming.actor, at=incoming.at):
         incoming.did("renumbered", patient)
     return "" if incoming.effects else "These numbers are the patient's already."
 
@@ -148,3 +168,77 @@ def _check_owner(visit: Visit, mrg: Segment, patient: Patient, incoming: Incomin
     source = find_patient(identifiers(mrg, 1, incoming))
     if visit.patient not in (patient, source):
         raise Conflict("This visit number belongs to another patient.", at="MRG-5")
+
+
+LINKED_OTHERS = "The two PID are different people, such as mother and child: both are kept, as two."
+LINKED_UNSURE = "The two PID may be different people: they are kept as two. Merge them if they are one."
+
+
+def link(incoming: Incoming) -> str:
+    """A24: the two PID are one person under two numbers, both of which stay in use.
+
+    Senders link a mother and her child, too: who does not fit the other stays a patient of their own.
+    """
+    pids = incoming.message.all("PID")
+    if len(pids) != 2:
+        raise Invalid("A24 names two patients: it needs PID twice.", at="PID[2]", code="100")
+    said = replace(patient_intent(pids[1], incoming), allergies=None, alerts=None)
+    keep, known = write_pid(pids[0], incoming), find_patient(said.identifiers)
+    other = resolve_intent(said, incoming, authoritative=True)
+    incoming.patient_id = keep.pk
+    if other != keep:
+        if known is None:
+            incoming.did("created", other)
+        if separated_later(keep, other, incoming.message_at):
+            return "These two were separated again by what was said later."
+        if differ := _differ(keep, other, incoming):
+            return "" if incoming.effects else differ
+        merge_patients(
+            keep.pk, other.pk, actor=incoming.actor, at=incoming.at, said_at=incoming.message_at, same_record=True
+        )
+        incoming.did("merged", other)
+        incoming.did("kept", keep)
+    move_identifiers(keep.pk, identifiers(pids[1], 3, incoming), actor=incoming.actor, at=incoming.at)
+    return "" if incoming.effects else "These patients were linked before."
+
+
+def _differ(one: Patient, other: Patient, incoming: Incoming) -> str:
+    """Tell that the two are not one person, or may not be; empty when they are."""
+    comparison = compare(traits_known(one), traits_known(other))
+    if comparison.verdict is Verdict.SAME:
+        return ""
+    clearly = comparison.verdict is Verdict.ANOTHER or comparison.birth_date is Fit.OTHER
+    sentence = LINKED_OTHERS if clearly else LINKED_UNSURE
+    incoming.warn(sentence)
+    if not clearly:
+        incoming.unmet.append(sentence)
+    return sentence
+
+
+def separate(incoming: Incoming) -> str:
+    """A37: the two PID are two people. Their merge is undone; one that was said earlier and comes late is void."""
+    pids = incoming.message.all("PID")
+    if len(pids) != 2:
+        raise Invalid("A37 names two patients: it needs PID twice.", at="PID[2]", code="100")
+    former = PatientIntent(identifiers=identifiers(pids[1], 3, incoming))
+    keep, other = write_pid(pids[0], incoming), find_patient(former.identifiers)
+    cause: Any = {"reason": "ADT A37", "actor": incoming.actor, "at": incoming.at, "said_at": incoming.message_at}
+    if other is not None and other == keep:
+        return _unmerge([*identifiers(pids[0], 3, incoming), *former.identifiers], keep, cause, incoming)
+    if other is None:
+        other = resolve_patient(former, actor=incoming.actor, at=incoming.at, authoritative=False)
+        incoming.did("created", other)
+    note_separation(keep.pk, other.pk, **cause)
+    return "" if incoming.effects else "These patients are two here."
+
+
+def _unmerge(named: list[tuple[str, str, str]], keep: Patient, cause: Any, incoming: Incoming) -> str:
+    merge = merge_that_moved(named, keep)
+    if merge is None:
+        raise Invalid("These are identifiers of one patient, who was not merged here.", at="PID[2]-3", code="204")
+    if merge.said_at > incoming.message_at:
+        return "They were merged by what was said later."
+    unmerge_patients(merge.pk, **cause)
+    incoming.did("separated", merge.retired)
+    incoming.did("kept", keep)
+    return ""

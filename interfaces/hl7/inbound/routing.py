@@ -10,8 +10,16 @@ from ..models import Peer
 from ..v2.acknowledgment import Fault
 from ..v2.header import Header
 from ..v2.parser import Message
-from .adt import change_identifiers, link, merge, patient_arrived, separate, write_patient
-from .adt_moves import change_visit_number, merge_accounts, move_numbers, move_visits, write_allergies
+from .adt import change_identifiers, merge, patient_arrived, write_patient
+from .adt_moves import (
+    change_visit_number,
+    link,
+    merge_accounts,
+    move_numbers,
+    move_visits,
+    separate,
+    write_allergies,
+)
 from .appointments import apply_appointment
 from .context import Incoming
 from .orders.handler import apply_orders
@@ -47,7 +55,7 @@ MESSAGES: dict[str, Entry] = {
     "ADT^A14": Entry(write_patient, ("PID",), "Admission pending"),
     "ADT^A16": Entry(write_patient, ("PID",), "Discharge pending: the cases of the visit are read sooner"),
     "ADT^A18": Entry(merge, ("PID", "MRG"), "Patients merged (before 2.3.1)"),
-    "ADT^A24": Entry(link, ("PID",), "Two numbers are of one patient; both stay in use"),
+    "ADT^A24": Entry(link, ("PID",), "Two numbers of one patient, both stay in use; other people stay two"),
     "ADT^A25": Entry(write_patient, ("PID",), "Pending discharge cancelled"),
     "ADT^A27": Entry(write_patient, ("PID",), "Pending admission cancelled"),
     "ADT^A28": Entry(write_patient, ("PID",), "Person added"),

@@ -8,9 +8,10 @@ import pytest
 
 from interfaces.hl7 import states
 from interfaces.hl7.models import InboundMessage
+from ris.kernel.models import Alarm
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import Order
-from ris.patients.models import Patient, Visit
+from ris.patients.models import IdentityQuestion, Patient, Visit
 from tests.interfaces.hl7.hl7 import NOON, message, msh, obr, orc, take
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +112,43 @@ def test_a_link_keeps_both_numbers_in_use() -> None:
     assert list(living_numbers().values()) == [["A", "B"]]
     assert Order.objects.get().patient == Patient.objects.get(merged_into=None)
     assert take(adt("A24", pid("A"), pid("B"), minute=2)).state == states.IGNORED
+
+
+MOTHER, CHILD = "ZZTEST^ANNA||19610417|F", "ZZTEST^BABY GIRL||20260309|F"
+
+
+def test_a_link_of_mother_and_child_makes_no_one_person_of_two() -> None:
+    take(adt("A04", pid("A", MOTHER)))
+    row = take(adt("A24", pid("A", MOTHER), pid("B", CHILD), minute=1))
+    assert (row.answer_code, row.state) == ("AA", states.APPLIED)
+    assert sorted(living_numbers().values()) == [["A"], ["B"]]
+    take(ordered("A", "P-A"))
+    assert Order.objects.get().patient.given_name == "ANNA"
+    assert take(adt("A24", pid("A", MOTHER), pid("B", CHILD), minute=2)).state == states.IGNORED
+    assert [p.given_name for p in Patient.objects.order_by("pk")] == ["ANNA", "BABY GIRL"]
+
+
+def test_a_link_of_two_who_may_be_one_is_left_to_a_person() -> None:
+    row = take(adt("A24", pid("A", "ZZTEST^ANNA||19610417|F"), pid("B", "ZZTEST^BERTA||19610417|F")))
+    assert (row.answer_code, row.state) == ("AA", states.TO_MEND)
+    assert sorted(living_numbers().values()) == [["A"], ["B"]]
+
+
+def test_a_merge_of_two_who_clearly_differ_is_done_and_asked_about() -> None:
+    take(adt("A04", pid("A", MOTHER)))
+    take(adt("A04", pid("B", "ZZOTHER^CARL||19900102|M")))
+    row = take(merged("B", "A", 1))
+    assert (row.answer_code, list(living_numbers().values())) == ("AA", [["A"]])
+    question = IdentityQuestion.objects.get(message_id=row.pk)
+    assert (question.patient.given_name, question.differing) == ("ANNA", ["name", "birth date", "sex"])
+    assert Alarm.objects.filter(kind="patient-identity", cleared_at=None).exists()
+
+
+def test_a_number_that_nobody_has_yet_moves_before_its_orders_come() -> None:
+    take(adt("A43", pid("A"), "MRG|X9^^^NORTH^MR", minute=1))
+    take(ordered("X9", "P-X"))
+    assert Order.objects.get().patient == Patient.objects.get()
+    assert list(living_numbers().values()) == [["A", "X9"]]
 
 
 def test_a_number_moves_to_another_patient_and_orders_stay() -> None:
