@@ -105,7 +105,7 @@ class ReportRouteAdmin(SetUp):
     """Report routes in the back office."""
 
     form = RouteForm
-    list_display = ("archive", "site", "sr", "pdf", "way", "preliminary", "enabled")
+    list_display = ("archive", "site", "sr", "pdf", "way", "preliminary", "rejects", "enabled")
     removable = True
 
 

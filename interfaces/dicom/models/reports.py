@@ -1,4 +1,4 @@
-"""Report routes, report objects (SR or PDF), and their sends to archives."""
+"""Report routes, report objects (SR, PDF, rejection notes), and their sends to archives."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ class ReportRoute(models.Model):
     language = models.CharField(
         max_length=16, default="en", help_text="What reports are written in there: RFC 5646, such as de or ar-EG."
     )
+    rejects = models.BooleanField(
+        "Hides what is rejected",
+        default=False,
+        help_text="It hides reports that a rejection note names (IHE IOCM); else a person is told to.",
+    )
     enabled = models.BooleanField(default=True)
 
     class Meta:
@@ -43,12 +48,18 @@ class ReportRoute(models.Model):
 
 
 class ReportObject(models.Model):
-    """A version of a report as a DICOM instance: made once, so that whoever gets it again gets the same."""
+    """A version of a report as a DICOM instance: made once, so that whoever gets it again gets the same.
 
-    SR, PDF = "SR", "PDF"
+    KOS: the rejection note of a retraction, which names what one archive has.
+    """
+
+    SR, PDF, KOS = "SR", "PDF", "KOS"
 
     version = models.ForeignKey(ReportVersion, on_delete=models.PROTECT, related_name="dicom_objects")
     form = models.CharField(max_length=4)
+    archive = models.ForeignKey(
+        Archive, null=True, blank=True, on_delete=models.CASCADE, related_name="+", help_text="Of a rejection note."
+    )
     language = models.CharField(max_length=16)
     uid = models.CharField("SOP Instance UID", max_length=64, unique=True)
     series_uid = models.CharField("Series Instance UID", max_length=64)
@@ -56,8 +67,11 @@ class ReportObject(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["version", "form"], name="report_object_once"),
-            models.CheckConstraint(condition=Q(form__in=["SR", "PDF"]), name="report_object_form"),
+            models.UniqueConstraint(F("version"), F("form"), Coalesce("archive", Value(0)), name="report_object_once"),
+            models.CheckConstraint(
+                condition=Q(form__in=["SR", "PDF"], archive=None) | Q(form="KOS", archive__isnull=False),
+                name="report_object_form",
+            ),
         ]
 
     def __str__(self) -> str:

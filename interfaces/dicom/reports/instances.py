@@ -1,4 +1,7 @@
-"""A version of a report becomes a DICOM instance, once: Basic Text SR (``sr``) or Encapsulated PDF (PS3.3 A.45.1)."""
+"""A version of a report becomes a DICOM instance, once: Basic Text SR (``sr``) or Encapsulated PDF (PS3.3 A.45.1).
+
+A retraction becomes a rejection note (``rejection``), one for each archive that has the report.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,21 @@ from io import BytesIO
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import UID, BasicTextSRStorage, EncapsulatedPDFStorage, ExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    BasicTextSRStorage,
+    EncapsulatedPDFStorage,
+    ExplicitVRLittleEndian,
+    KeyObjectSelectionDocumentStorage,
+)
 
 from reporting.models import ReportVersion
 from reporting.rendering.pdf import render_pdf
 
-from ..models import ReportObject
+from ..models import Archive, ReportObject
 from ..upper_layer import pdu
 from .modules import REPORT, build_code, build_request_item, finish_dataset, start_dataset
+from .rejection import build_rejection
 from .sr import build_sr
 
 TITLES = {
@@ -52,9 +62,13 @@ def _build_request_attributes(version: ReportVersion) -> Dataset:
     return item
 
 
-STORAGE_CLASSES = {ReportObject.SR: BasicTextSRStorage, ReportObject.PDF: EncapsulatedPDFStorage}
+STORAGE_CLASSES = {
+    ReportObject.SR: BasicTextSRStorage,
+    ReportObject.PDF: EncapsulatedPDFStorage,
+    ReportObject.KOS: KeyObjectSelectionDocumentStorage,
+}
 """What is stored in archives, by form. The conformance statement is printed from here."""
-_MAKERS = {ReportObject.SR: build_sr, ReportObject.PDF: build_pdf}
+_MAKERS = {ReportObject.SR: build_sr, ReportObject.PDF: build_pdf, ReportObject.KOS: build_rejection}
 _OURS = uuid.UUID("5e0c9f0e-6d0a-4a6b-9a41-1f6c5b1a7d3e")
 
 
@@ -63,19 +77,23 @@ def derive_uid(*parts: object) -> str:
     return f"2.25.{uuid.uuid5(_OURS, '|'.join(map(str, parts))).int}"
 
 
-def get_or_create_object(version: ReportVersion, form: str, language: str) -> ReportObject:
-    """The row of the version's instance in that form; made on first sight, its file later."""
+def get_or_create_object(
+    version: ReportVersion, form: str, language: str, archive: Archive | None = None
+) -> ReportObject:
+    """The row of the version's instance in that form; made on first sight, its file later. ``archive``: of a note."""
     accession = version.report.item.accession
     # A series is of one study: where the images are in another than was ordered, its reports are a series there.
     performed_study_uid = version.report.procedure.performed_study_uid
     moved_to = [performed_study_uid] if performed_study_uid else []
+    to = [f"archive {archive.pk}"] if archive else []
     made, _ = ReportObject.objects.get_or_create(
         version=version,
         form=form,
+        archive=archive,
         defaults={
             "language": language,
-            "uid": derive_uid(accession, version.report_id, version.number, version.sha256, form),
-            "series_uid": derive_uid(accession, version.report_id, form, *moved_to),
+            "uid": derive_uid(accession, version.report_id, version.number, version.sha256, form, *to),
+            "series_uid": derive_uid(accession, version.report_id, form, *moved_to, *to),
         },
     )
     return made

@@ -20,7 +20,7 @@ from ..models import ReportObject
 from ..upper_layer import pdu
 
 MANUFACTURER = "Wetread"
-SERIES = {ReportObject.SR: 9001, ReportObject.PDF: 9002}
+SERIES = {ReportObject.SR: 9001, ReportObject.PDF: 9002, ReportObject.KOS: 9003}
 """Series Number by form: far above what devices count."""
 # Characters (PS3.5 table 6.2-1).
 LENGTH = {"SH": 16, "LO": 64, "ST": 1024}

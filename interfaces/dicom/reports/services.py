@@ -58,23 +58,39 @@ def queue_version(version_id: int, *, at: datetime) -> int:
 
 
 RETRACTED = "retracted-report-in-archive"
-"""Alarm: an archive holds a report that was retracted. A person rejects it there, and clears the alarm."""
+"""Alarm: an archive holds a report that was retracted, and does not hide it by itself. A person hides it there."""
 
 
 def withdraw_report(version_id: int, *, at: datetime) -> int:
-    """Send nothing more of a retracted report; raise an alarm for each archive that has it. Return how many have it.
+    """Send nothing more of a retracted report, and owe a rejection note to each archive that has it; how many have it.
 
-    ``version_id``: of the retraction. Idempotent.
+    An archive whose route does not say that it hides what is rejected raises an alarm, too. ``version_id``: of the
+    retraction. Idempotent.
     """
-    version = ReportVersion.objects.select_related("report__item").get(pk=version_id)
+    version = ReportVersion.objects.select_related("report__item", "report__procedure__order").get(pk=version_id)
     of_report = ReportVersion.objects.filter(report=version.report_id, edition=version.edition)
-    sends = ReportSend.objects.filter(object__version__in=of_report)
+    sends = ReportSend.objects.filter(object__version__in=of_report).exclude(object__form=ReportObject.KOS)
     sends.filter(state=states.QUEUED).take_all(states.SKIP, error="The report was retracted.")
-    archives = Archive.objects.filter(report_sends__in=sends.filter(state=states.SENT)).distinct()
-    for archive in archives:
+    stored = sends.filter(state=states.SENT).order_by("archive", "pk").select_related("archive", "object")
+    # The way by which the archive was reached last; a route may be gone.
+    last = {send.archive: send for send in stored}
+    for archive, send in last.items():
+        note = get_or_create_object(version, ReportObject.KOS, send.object.language, archive)
+        columns = {"state": states.QUEUED, "way": send.way, "procedure": version.report.procedure}
+        ReportSend.objects.get_or_create(
+            archive=archive, object=note, defaults={**columns, "created_at": at, "due_at": at}
+        )
+        _alarm_unless_hidden(archive, version, at)
+    if last:
+        ring(REPORTS)
+    return len(last)
+
+
+def _alarm_unless_hidden(archive: Archive, version: ReportVersion, at: datetime) -> None:
+    site = Q(site=version.report.procedure.order.site_id) | Q(site=None)
+    if not ReportRoute.objects.filter(site, archive=archive, rejects=True).exists():
         subject, detail = f"{archive.name} {version.report.item.accession}"[:160], version.get_retraction_display()
         raise_alarm(RETRACTED, subject, detail=f"Reject the report's instances there: {detail}", at=at)
-    return len(archives)
 
 
 def _routes(version: ReportVersion, site_id: int) -> list[ReportRoute]:

@@ -189,8 +189,8 @@ def _content(dataset: Dataset, content: ReportContent, procedure: RequestedProce
     )
     dataset.ContentSequence = Sequence(
         [
-            _coded("HAS CONCEPT MOD", ("121058", "DCM", "Procedure reported"), procedure_code),
-            _coded(
+            build_coded("HAS CONCEPT MOD", ("121058", "DCM", "Procedure reported"), procedure_code),
+            build_coded(
                 "HAS CONCEPT MOD",
                 ("121049", "DCM", "Language of Content Item and Descendants"),
                 build_code(language, "RFC5646", language),
@@ -206,11 +206,11 @@ def _observers(content: ReportContent, procedure: RequestedProcedure) -> list[Da
     for author in content.authors:
         items.append(
             # Each observer begins with the type, so that a reader can tell where the next one begins (TID 1002).
-            _coded("HAS OBS CONTEXT", ("121005", "DCM", "Observer Type"), build_code("121006", "DCM", "Person"))
+            build_coded("HAS OBS CONTEXT", ("121005", "DCM", "Observer Type"), build_code("121006", "DCM", "Person"))
         )
-        name = _item("HAS OBS CONTEXT", "PNAME", ("121008", "DCM", "Person Observer Name"))
+        name = build_item("HAS OBS CONTEXT", "PNAME", ("121008", "DCM", "Person Observer Name"))
         name.PersonName = format_user_name(author)
-        organization = _item("HAS OBS CONTEXT", "TEXT", ("121009", "DCM", "Person Observer's Organization Name"))
+        organization = build_item("HAS OBS CONTEXT", "TEXT", ("121009", "DCM", "Person Observer's Organization Name"))
         organization.TextValue = shorten_line(procedure.order.site.name, "LO")
         items += [name, organization]
     return items
@@ -218,23 +218,25 @@ def _observers(content: ReportContent, procedure: RequestedProcedure) -> list[Da
 
 def _section(name: str, text: str) -> Dataset:
     heading, concept = HEADINGS[name]
-    section = _item("CONTAINS", "CONTAINER", heading)
+    section = build_item("CONTAINS", "CONTAINER", heading)
     section.ContinuityOfContent = "SEPARATE"
-    inside = _item("CONTAINS", "TEXT", concept)
+    inside = build_item("CONTAINS", "TEXT", concept)
     # A UT parts lines with CR LF (PS3.5 6.1.3).
     inside.TextValue = "\r\n".join(strip_controls(text).splitlines())
     section.ContentSequence = Sequence([inside])
     return section
 
 
-def _item(relationship: str, value_type: str, concept: tuple[str, str, str]) -> Dataset:
+def build_item(relationship: str, value_type: str, concept: tuple[str, str, str]) -> Dataset:
+    """A content item without its value (PS3.3 C.17.3)."""
     item = Dataset()
     item.RelationshipType, item.ValueType = relationship, value_type
     item.ConceptNameCodeSequence = Sequence([build_code(*concept)])
     return item
 
 
-def _coded(relationship: str, concept: tuple[str, str, str], value: Dataset) -> Dataset:
-    item = _item(relationship, "CODE", concept)
+def build_coded(relationship: str, concept: tuple[str, str, str], value: Dataset) -> Dataset:
+    """A content item whose value is a code."""
+    item = build_item(relationship, "CODE", concept)
     item.ConceptCodeSequence = Sequence([value])
     return item
