@@ -9,6 +9,7 @@ from celery import shared_task
 from ris.kernel.clock import now
 
 from .services.escalation_messages import send_escalations
+from .services.offer_calls import send_calls
 from .services.sweep import alarm_uncovered_hours, moments_ahead, sweep_all
 from .services.sweep import keep_time as keep_time_now
 
@@ -44,5 +45,6 @@ def look_ahead() -> None:
 
 @shared_task(ignore_result=True)
 def tell() -> None:
-    """Called by the bell ``escalation`` and every few seconds: messages that the ladder owes."""
+    """Called by the bell ``escalation`` and every few seconds: calls about offers, then messages of the ladder."""
+    send_calls(at=now())
     send_escalations(at=now())

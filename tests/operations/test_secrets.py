@@ -14,7 +14,7 @@ from ris.config import secret_keys
 from ris.config_values import Misconfigured
 from ris.kernel.values.key_ring import decrypt, encrypt
 from tests.factories import make_user
-from worklist.models import EscalationRoute
+from worklist.models import EscalationRoute, ReaderProfile
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = "old-key-" + "x" * 30, "new-key-" + "y" * 30
@@ -83,14 +83,16 @@ def test_addresses_of_webhooks_are_encrypted_alike_and_move_to_a_new_key(setting
     for rung in (1, 2):
         EscalationRoute.objects.create(rung=rung, way="webhook", address=hook)
     EscalationRoute.objects.create(rung=3, way="screen")
+    ReaderProfile.objects.create(user=make_user("caller"), call_address=hook)
     before = kept()
     assert "zz-secret" not in str(before) and "hooks" not in str(before) and before[0] == before[1] and before[2] == ""
     assert EscalationRoute.objects.filter(address=hook).count() == 2
     settings.SECRET_KEYS = (NEW, OLD)
     assert EscalationRoute.objects.filter(rung=1).get().address == hook, "read under the key before"
     call_command("secrets", "rotate")
-    assert "2 of 2 secrets were encrypted anew" in capsys.readouterr().out
+    assert "3 of 3 secrets were encrypted anew" in capsys.readouterr().out
     settings.SECRET_KEYS = (NEW,)
     assert EscalationRoute.objects.filter(address=hook).count() == 2 and kept() != before
+    assert ReaderProfile.objects.get().call_address == hook
     call_command("secrets", "rotate")
-    assert "0 of 2" in capsys.readouterr().out
+    assert "0 of 3" in capsys.readouterr().out

@@ -55,7 +55,9 @@ class ReaderProfileSerializer(_SetUpSerializer):
         model = ReaderProfile
         fields = [
             "id", "user", "name", "most_claims", "most_minutes", "pace", "seniority", "trainee", "team", "accepts_push",
+            "call_address",
         ]  # fmt: skip
+        extra_kwargs = {"call_address": {"write_only": True}}  # it may hold a token
 
 
 class SkillSerializer(_SetUpSerializer):

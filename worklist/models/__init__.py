@@ -4,7 +4,7 @@ from .escalations import Escalation, EscalationMessage, EscalationRoute
 from .items import Lane, ReadingItem
 from .lists import ListEntry, ListView, Notice
 from .readers import Conflict, Holiday, Presence, Privilege, ReaderProfile, Shift, ShiftChange, Skill, Stamp
-from .records import Decision, Offer, PriorPlan, Skip
+from .records import Decision, Offer, OfferCall, PriorPlan, Skip
 from .rules import RuleSet, ScorePolicy
 from .sites import AwaitedImages, SiteReading
 from .urgency import AiFlag, AiPerformance, ClockPause, ClockStart
@@ -26,6 +26,7 @@ __all__ = [
     "ListView",
     "Notice",
     "Offer",
+    "OfferCall",
     "Presence",
     "PriorPlan",
     "Privilege",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
 from ris.catalog.models import Site, Subspecialty
+from ris.kernel.db.columns import SealedTextField
 from ris.patients.models import Patient
 
 
@@ -22,6 +24,13 @@ class ReaderProfile(models.Model):
     trainee = models.BooleanField(default=False)
     team = models.CharField(max_length=40, blank=True, help_text="Residents are signed by their own team first.")
     accepts_push = models.BooleanField(default=True, help_text="May be offered the most urgent cases unasked.")
+    # May hold a token of the paging service.
+    call_address = SealedTextField(
+        max_length=200,
+        blank=True,
+        validators=[URLValidator(["http", "https"])],
+        help_text="http(s) address of a telephone or paging service: called with an offer while no page is open.",
+    )
 
     def __str__(self) -> str:
         return f"Reader {self.user_id}"

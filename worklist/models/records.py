@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from ris.kernel.queue import Owed, QueueSteps
+from ris.kernel.states import step
 from ris.orders.models import RequestedProcedure
 
 from .items import ReadingItem
@@ -106,3 +108,30 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return f"Offer of item {self.item_id}"
+
+
+class OfferCall(Owed):
+    """An offer of which its reader is to be told by telephone: owed until it was sent, given up, or over."""
+
+    OWED, SENT, GIVEN_UP, OVER = "owed", "sent", "given up", "over"
+    STEPS = QueueSteps(
+        claim=step("claim", [OWED], OWED),
+        postpone=step("postpone", [OWED], OWED),
+        complete=step("mark as sent", [OWED], SENT),
+        give_up=step("give up", [OWED], GIVEN_UP),
+    )
+    END = step("end with its offer", [OWED], OVER)
+
+    offer = models.OneToOneField(Offer, on_delete=models.CASCADE, related_name="call")
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["owed", "sent", "given up", "over"]), name="offer_call_state"
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "due_at"], name="offer_call_due")]
+
+    def __str__(self) -> str:
+        return f"Call {self.pk} ({self.state})"

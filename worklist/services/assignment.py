@@ -29,6 +29,7 @@ from worklist.selectors.readers import note_suggested, readers_now, readers_rece
 
 from .claims.claim import claim
 from .claims.deferral import skip
+from .offer_calls import CALL_WITHIN, owe_call, readers_to_call
 
 # Each suggestion keeps such a record: in a large house not with every reader.
 MOST_CANDIDATES_KEPT = 12
@@ -105,7 +106,8 @@ UNANSWERED_ALARM = "offer-unanswered"
 def offer_item(item_id: int, *, at: datetime) -> Offer | None:
     """Offer a most urgent waiting case to the best reader who was not asked yet; None when there is nobody.
 
-    Asked first are those who have a page of the worklist open. Until they answer (a minute at most) nobody else is
+    Asked first are those who have a page of the worklist open, by its bell; then those on duty who can be called by
+    telephone; then whoever else is on the roster. Until they answer (a minute at most, two of a call) nobody else is
     *given* it, though whoever picks it by hand is quicker.
     One offer stands at a time, whoever sweeps.
     """
@@ -116,22 +118,27 @@ def offer_item(item_id: int, *, at: datetime) -> Offer | None:
         return None
     asked = set(Offer.objects.filter(item=item).values_list("reader", flat=True))
     willing = [reader for reader in readers_now(at) if reader.accepts_push and reader.id not in asked]
-    needs, there = needs_of(item, at), _seen_lately(at)
+    needs, there, called = needs_of(item, at), _seen_lately(at), readers_to_call(willing, at)
     best, _ = choose_reader(needs, [reader for reader in willing if reader.id in there])
-    if best is None:  # of those who can read it nobody has a page open: whoever is on the roster
-        best, _ = choose_reader(needs, willing)
+    by_call = best is None
+    if best is None:
+        best, _ = choose_reader(needs, called)
+    if best is None:
+        best, by_call = choose_reader(needs, willing)[0], False
     if best is None:
         if asked:
             raise_alarm(UNANSWERED_ALARM, item.accession, detail=f"{len(asked)} readers were asked", at=at)
         return None
     try:
         with transaction.atomic():
-            offer = Offer.objects.create(item=item, reader_id=best.id, offered_at=at, until=at + ANSWER_WITHIN)
+            until = at + (CALL_WITHIN if by_call else ANSWER_WITHIN)
+            offer = Offer.objects.create(item=item, reader_id=best.id, offered_at=at, until=until)
     except IntegrityError:  # offer_one_open: another worker offered it first
         return None
     ReadingItem.objects.filter(pk=item_id).update(reserved_for=best.id, assigned_to=best.id, version=F("version") + 1)
-    until = offer.until.isoformat()
-    emit(ItemOffered(stream=item.accession, at=at, item_id=item_id, reader_id=best.id, until=until))
+    if by_call:
+        owe_call(offer, at=at)
+    emit(ItemOffered(stream=item.accession, at=at, item_id=item_id, reader_id=best.id, until=until.isoformat()))
     doorbell.ring(WORKLIST_BELL)
     return offer
 

@@ -16,7 +16,7 @@ from ris.audit.services import Actor, record
 from ris.kernel.clock import now
 from ris.kernel.models import Heartbeat
 from ris.kernel.values.key_ring import KeyMissing, decrypt, encrypt, encrypt_alike, is_current
-from worklist.models import EscalationMessage, EscalationRoute
+from worklist.models import EscalationMessage, EscalationRoute, ReaderProfile
 
 PLACES = {"secret", "seed", "migrated_codes"}
 """Keys of an authenticator's data that hold secrets: of one-time passwords and of recovery codes."""
@@ -59,13 +59,14 @@ def rotate_secrets() -> tuple[int, int]:
                 changed += 1
                 subscription.secret_headers = _renewed(subscription.secret_headers)
                 subscription.save(update_fields=["secret_headers"])
-        for model in (EscalationRoute, EscalationMessage):
+        sealed = ((EscalationRoute, "address"), (EscalationMessage, "address"), (ReaderProfile, "call_address"))
+        for model, column in sealed:
             # What the database holds, without the field that decrypts: which key a text is under shows there only.
-            stored_texts = model.objects.annotate(kept=Cast("address", TextField())).exclude(address="")
-            for pk, kept, text in stored_texts.select_for_update().values_list("pk", "kept", "address"):  # type: ignore[misc]
+            stored_texts = model.objects.annotate(kept=Cast(column, TextField())).exclude(**{column: ""})
+            for pk, kept, text in stored_texts.select_for_update().values_list("pk", "kept", column):
                 total += 1
                 if kept != encrypt_alike(text):
-                    changed += model.objects.filter(pk=pk).update(address=text)
+                    changed += model.objects.filter(pk=pk).update(**{column: text})
     return changed, total
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hmac
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -23,47 +20,15 @@ from ris.people.roles import Role
 from tests.factories import NOON, PatientFactory, SiteFactory, make_user
 from tests.racing import race
 from tests.worklist.reading import make_item
+from tests.worklist.services.conftest import Hook
 from worklist.models import EscalationMessage, EscalationRoute
 from worklist.selectors.lead import open_escalations
 from worklist.services.escalation_messages import MOST_ATTEMPTS, send_escalations
 from worklist.services.sweep import sweep_all
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loopback_allowed")]
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(autouse=True)
-def loopback_allowed(settings: Any) -> None:
-    """The webhooks of these tests listen on this machine."""
-    settings.RIS = dataclasses.replace(settings.RIS, webhook_networks=("127.0.0.0/8",))
-
-
-class Hook(BaseHTTPRequestHandler):
-    signed: ClassVar[list[dict[str, str]]] = []
-    heard: ClassVar[list[tuple[str, bytes]]] = []
-    answers: ClassVar[list[int]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.heard.append((self.headers["Idempotency-Key"], body))
-        self.signed.append({name.lower(): value for name, value in self.headers.items()})
-        self.send_response(self.answers.pop(0) if self.answers else 204)
-        self.end_headers()
-
-    def log_message(self, *said: Any) -> None:
-        """Nothing on the test's standard error."""
-
-
-@pytest.fixture
-def hook() -> Iterator[str]:
-    Hook.heard, Hook.answers, Hook.signed = [], [], []
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/late"
-    server.shutdown()
-    server.server_close()
 
 
 def route(rung: int = 4, way: str = "email", address: str = "lead@hospital.example", **said: Any) -> EscalationRoute:
