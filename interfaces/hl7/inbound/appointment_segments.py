@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
@@ -124,15 +125,28 @@ def read_booked(incoming: Incoming) -> list[Procedure]:
 
 
 def _appointment_start(sch: Segment, incoming: Incoming) -> datetime | None:
-    """SCH-11.4, else TQ1-7 (2.5 and later)."""
-    tq1 = incoming.message.first("TQ1")
-    return incoming.moment(sch, 11, 4) or (incoming.moment(tq1, 7) if tq1 else None)
+    """SCH-11.4, else TQ1-7 (2.5 and later), else SCH-10.4 or AIS-5 of senders whose fields are one off."""
+    tq1, ais = incoming.message.first("TQ1"), incoming.message.first("AIS")
+    start = incoming.moment(sch, 11, 4) or (incoming.moment(tq1, 7) if tq1 else None)
+    if start is not None:
+        return start
+    shifted = [(sch, 10, 4), *([(ais, 5, 1)] if ais else [])]
+    for segment, field, component in shifted:
+        text = segment.text(field, component)
+        if _MOMENT.fullmatch(text) and (start := incoming.moment(segment, field, component)):
+            incoming.warn(f"{segment.place(field)} holds a time, as its fields are one off; taken as the start.")
+            return start
+    return None
+
+
+# A time of day at least: a duration or an offset never has so many digits.
+_MOMENT = re.compile(r"\d{12}.*")
 
 
 def _later(start: datetime | None, ais: Segment, incoming: Incoming) -> datetime | None:
     """``start`` and the offset of AIS-5, minutes; an unreadable one is warned about and counts as not said."""
     offset = number_or_none(ais.text(5), most=MOST_OFFSET)
-    if ais.text(5) and offset is None:
+    if ais.text(5) and offset is None and not _MOMENT.fullmatch(ais.text(5)):
         incoming.warn(f"{ais.place(5)} is not a number of minutes; ignored.")
     return start + timedelta(minutes=offset) if start and offset else start
 

@@ -52,7 +52,8 @@ def apply_appointment(incoming: Incoming) -> str:
     if changed:
         incoming.did("kept" if known is None else row.state, row)
     if order is None:
-        incoming.warn("No order of this appointment is known yet; it is booked when one comes.")
+        cure = "" if intent.state in CALLED_OFF else "; it is booked when one comes"
+        incoming.warn(f"No order of this appointment is known yet{cure}.")
     return "" if incoming.effects else "It says nothing new."
 
 
@@ -64,7 +65,8 @@ def _named_order(incoming: Incoming) -> OrderKeys | None:
             continue
         placer, filler = segment.text(placer_field), segment.text(filler_field)
         if placer or filler:
-            authority = segment.text(placer_field, 2)[:64] or incoming.peer.name
+            _, namespace, universal_id = segment.components(placer_field, 3)
+            authority = (namespace or universal_id)[:64] or incoming.peer.name
             return OrderKeys(authority, placer=placer[:64], filler=filler[:64])
     return None
 

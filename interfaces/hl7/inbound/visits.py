@@ -30,7 +30,7 @@ def _state(incoming: Incoming) -> dict[str, Any]:
         return {}
     fields: dict[str, Any] = {"state": STATES.get(event), "discharge_pending": PENDING.get(event)}
     if event == "A13":
-        back = pv1 is not None and pv1.text(2).upper() in OUTPATIENT_CLASSES
+        back = pv1 is not None and patient_class(pv1).upper() in OUTPATIENT_CLASSES
         fields["state"] = "outpatient" if back else "admitted"
     if fields["discharge_pending"] is None and _leaves_today(incoming):
         fields["discharge_pending"] = True
@@ -66,7 +66,7 @@ def visit_intent(incoming: Incoming) -> VisitIntent | None:
         number=number,
         authority=authority,
         site_id=incoming.site.pk,
-        patient_class=pv1.text(2)[:4] if pv1 and 2 in given else None,
+        patient_class=patient_class(pv1) if pv1 and 2 in given else None,
         location=_location(pv1, incoming) if pv1 and 3 in given else None,
         attending=person_name(pv1, 7, 2) if pv1 and 7 in given else None,
         referring=person_name(pv1, 8, 2) if pv1 and 8 in given else None,
@@ -80,6 +80,19 @@ def visit_intent(incoming: Incoming) -> VisitIntent | None:
 def _location(pv1: Segment, incoming: Incoming) -> str:
     whole = "-".join(filter(None, pv1.components(3, 3)))
     return clip(incoming.mapping.meaning("location", whole), 120, "PV1-3", incoming)
+
+
+_CLASSES = {
+    "INPATIENT": "I", "IP": "I", "OUTPATIENT": "O", "OP": "O", "EMERGENCY": "E", "ER": "E", "ED": "E",
+    "PREADMIT": "P", "RECURRING": "R", "OBSTETRICS": "B",
+}  # fmt: skip
+"""PV1-2 as a word, as some senders write it → table 0004."""
+
+
+def patient_class(pv1: Segment) -> str:
+    """PV1-2 (table 0004), at most four characters."""
+    text = pv1.text(2)
+    return _CLASSES.get(text.upper(), text[:4])
 
 
 def is_pregnant(pv1: Segment) -> bool:

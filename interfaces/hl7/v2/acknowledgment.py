@@ -137,6 +137,7 @@ def build_acknowledgment(
         header.control_id,
         text or (faults[0].text if faults else ""),
     )
+    addresses[2:] = [f"^{name}^ISO" if _OID.fullmatch(name) else name for name in addresses[2:]]
     msh = "|".join(
         [
             *("MSH", "^~\\&", *addresses, format_moment(at, UTC), ""),
@@ -150,6 +151,8 @@ def build_acknowledgment(
     return ("\r".join([*segments, *body]) + "\r").encode(codec_named(header.charset) or "utf-8", "replace")
 
 
+# A sender without a name is known by its universal id (HD.2), which goes back where it stood.
+_OID = re.compile(r"\d+(?:\.\d+)+")
 # Within which MSH stands, as in ``header.recover_header``.
 _HEAD_BYTES = 8192
 

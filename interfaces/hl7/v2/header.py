@@ -56,6 +56,8 @@ def parse_header(message: Message) -> Header:
     """Return the header of a parsed message. The event may stand in EVN-1 (before 2.2) or be implied by the type."""
     msh = message.header
     values = msh.values(*_FIELDS)
+    if not any(values[:2]):
+        values[:2] = [msh.text(3, 2), msh.text(4, 2)]
     kind, event = (part.upper() for part in msh.components(9, 2))
     if kind and not event and "_" in kind:  # some senders write the message structure, ORM_O01, as MSH-9.1
         kind, _, event = kind.partition("_")
@@ -103,4 +105,7 @@ def recover_header(raw: bytes) -> Header:
         value = parts[part - 1].strip() if part <= len(parts) else ""
         return (value if value.isascii() and value.isprintable() else _UNPRINTABLE.sub("", value))[:199]
 
-    return _header([text(field) for field in _FIELDS], text(9).upper(), text(9, 2).upper())
+    values = [text(field) for field in _FIELDS]
+    if not any(values[:2]):
+        values[:2] = [text(3, 2), text(4, 2)]
+    return _header(values, text(9).upper(), text(9, 2).upper())

@@ -17,6 +17,8 @@ DEFAULT_DELIMITERS = "|^~\\&"
 MOST_SEGMENTS = 20_000
 """More are refused: beyond that a message costs more time and memory than any order or report needs."""
 
+# Header and trailer segments of a batch or file (HL7 2.10.3), in which some senders wrap a single message.
+_BATCH_HEADERS = re.compile(rb"\s*(?:[FB]HS[^\w\s][^\r\n]*[\r\n]\s*)+(?=MSH)")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _BARE = frozenset(
     {
@@ -162,9 +164,12 @@ class Message:
 def parse_message(raw: bytes, *, charset: str = "") -> Message:
     """Parse ``raw``. Segments may end in CR, LF or both; blank ones are skipped.
 
+    A batch or file (FHS, BHS) of one message is read as that message; of several it is refused.
     A line that does not begin like a segment continues the one before it (base64 with raw CR).
     ``charset`` (of the peer) replaces MSH-18. Raises :class:`Unreadable`; Invalid at MSH-18 (see ``encoding.decode``).
     """
+    if headers := _BATCH_HEADERS.match(raw):
+        raw = _without_trailers(raw[headers.end() :])
     # A byte-order mark, blanks and (in UTF-16) NUL bytes may stand before MSH.
     if b"MSH" not in raw[:64].replace(b"\0", b""):
         raise Unreadable("A message begins with MSH.", at="MSH")
@@ -187,12 +192,19 @@ def parse_message(raw: bytes, *, charset: str = "") -> Message:
     message = Message(segments, decoded)
     # One frame gets one answer.
     if counts["MSH"] > 1:
-        raise Unreadable("Two messages came in one frame.", at="MSH[2]")
+        raise Unreadable("Several messages came in one frame; send each in a frame of its own.", at="MSH[2]")
     if text[3:8] != DEFAULT_DELIMITERS:
         message.warnings.append("MSH-2 is unusual.")
     if "\0" in text:
         message.warnings.append("The message held NUL characters; they were dropped.")
     return message
+
+
+def _without_trailers(raw: bytes) -> bytes:
+    lines = re.split(rb"[\r\n]+", raw.rstrip())
+    while lines and lines[-1][:3] in (b"BTS", b"FTS"):
+        lines.pop()
+    return b"\r".join(lines)
 
 
 def _delimiters(text: str) -> str:

@@ -187,8 +187,8 @@ def _read(group: Group, incoming: Incoming, titles: frozenset[str], *, with_visi
         incoming.warn("ORC is missing; taken as a new order.")
     control, status = (text.upper() for text in orc.values(1, 5)) if orc else ("", "")
     verb, progress = _verb(orc, control, status) if orc else (NEW, "")
-    entities = (segment.components(2, 2) for segment in (orc, obr) if segment is not None)
-    placer, namespace = next((entity for entity in entities if entity[0]), ["", ""])
+    entities = (segment.components(2, 3) for segment in (orc, obr) if segment is not None)
+    placer, namespace, universal_id = next((entity for entity in entities if entity[0]), [""] * 3)
     if len(placer) > MOST_NUMBER:
         raise Invalid("A placer order number has at most 64 characters here.", at="ORC-2", code="data-type")
     content = read_content(group, incoming, with_visit=with_visit)
@@ -204,7 +204,7 @@ def _read(group: Group, incoming: Incoming, titles: frozenset[str], *, with_visi
         full=incoming.peer.full_picture and verb == CHANGE,
     )
     keys = OrderKeys(
-        authority=namespace[:MOST_NUMBER] or incoming.peer.name,
+        authority=(namespace or universal_id)[:MOST_NUMBER] or incoming.peer.name,
         placer=placer,
         filler=content.sender_filler_number,
         accession=content.accession,

@@ -135,13 +135,20 @@ _WORDS = {
 }  # fmt: skip
 """Word → modality (0008,0060). XR is no term of DICOM: plain radiography is DX here."""
 _WORD = re.compile(r"PET[/-]CT|X-RAY|[^\W\d_]+", re.IGNORECASE)
+_PLAIN = frozenset({"XRAY", "X-RAY", "MRI", "ULTRASOUND", "MAMMOGRAM", "MAMMOGRAPHY"})
+"""Words that are no abbreviation of anything else, so that they count wherever they stand: CHEST XRAY."""
 _RADIOGRAPHY = frozenset({"DX", "CR"})
 
 
 def modality_in(texts: Iterable[str]) -> str:
-    """Return the modality with whose word a text begins; empty where none does, or where two words disagree."""
+    """Return the modality with whose word a text begins, else whose unmistakable word it holds.
+
+    Empty where there is none, or where two words disagree.
+    """
+    texts = list(texts)
     words = [[_meaning(word) for word in _WORD.findall(text)] for text in texts]
     first = next((meanings[0] for meanings in words if meanings and meanings[0]), "")
+    first = first or next((_WORDS[w.upper()] for t in texts for w in _WORD.findall(t) if w.upper() in _PLAIN), "")
     others = {meaning for meanings in words for meaning in meanings if meaning} - {first}
     agrees = not others or ({first, *others} <= _RADIOGRAPHY)
     return first if agrees else ""

@@ -11,7 +11,7 @@ from interfaces.hl7.v2.parser import Message, Segment
 from ris.orders.intents import Code, Diagnosis, Entity, Recipient
 
 from ..context import Incoming
-from ..visits import is_pregnant
+from ..visits import is_pregnant, patient_class
 from .groups import Group, Request
 from .observations import body_height_m, body_weight_kg, observation_text, read_observations
 from .persons import name_of, read_provider, read_recipient, read_referrer
@@ -184,7 +184,7 @@ def _with_pv1(content: Content, pv1: Segment | None) -> Content:
         return content
     return replace(
         content,
-        patient_class=pv1.text(2)[:4],
+        patient_class=patient_class(pv1),
         patient_location="-".join(filter(None, pv1.components(3, 3)))[:120],
         referring_provider=name_of(read_provider(pv1, 8)),
         pregnant=is_pregnant(pv1) if pv1.has(15) else None,

@@ -176,3 +176,16 @@ def test_an_appointment_follows_a_merge_and_its_sender_still_means_it():
     assert Appointment.objects.get().patient.identifiers.filter(value="T200").exists()
     siu("S15", 15)
     assert Appointment.objects.get().state == "cancelled"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"sch": {10: "^^30^20260311090000", 9: "MIN", 8: "30"}, "start": ""}, {"start": "|20260311090000"}],
+    ids=["SCH-10", "AIS-5"],
+)
+def test_a_start_one_field_off_is_taken_and_told(more):
+    row = siu("S12", 13, **more)
+    assert Appointment.objects.get().start == datetime(2026, 3, 11, 14, tzinfo=UTC)
+    assert any("one off" in warning for warning in row.warnings)
+    take(order())
+    assert ScheduledStep.objects.get().start == datetime(2026, 3, 11, 14, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from ris.orders.models import Order
 from ris.patients.models import Patient, Visit
-from tests.interfaces.hl7.hl7 import MESSAGES, fixture, message, msh, obr, orc, pid, seg, take
+from tests.interfaces.hl7.hl7 import MESSAGES, answer, fixture, message, msh, obr, orc, pid, seg, take
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +23,7 @@ REFUSED = {
     "latin1-under-utf8.hl7": ("AE", "MSH-18"),
     "unknown-charset.hl7": ("AE", "MSH-18"),
     "two-messages-in-one-frame.hl7": ("AE", "MSH[2]"),
+    "batch-of-two.hl7": ("AE", "MSH[2]"),
 }
 
 
@@ -38,7 +39,8 @@ def test_every_fixture_is_answered_and_kept_as_it_came(name):
 
 SAME = ["plain", "lf", "crlf", "blank-segments", "no-final-cr", "short-msh-2", "truncation-character",
         "other-separators", "evn-in-an-order", "adt-label-on-an-order", "type-with-structure-only",
-        "trailing-separators", "lower-case-control", "version-2.1", "version-2.8", "nul-characters"]  # fmt: skip
+        "trailing-separators", "lower-case-control", "version-2.1", "version-2.8", "nul-characters",
+        "batch-of-one"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -157,3 +159,24 @@ def test_a_very_long_visit_location_is_cut():
     take(message(msh("ADT^A08"), pid(), seg("PV1", {2: "E", 3: "W" * 300, 19: "V" * 100})))
     visit = Visit.objects.get()
     assert (len(visit.location), len(visit.number)) == (120, 64)
+
+
+def order_of(oid: str, placer_oid: str = "", number: str = "P1") -> bytes:
+    """An order whose sender, and whose placer's authority, have a universal id (HD.2, EI.3) and no name."""
+    header = msh("ORM^O01").replace("|EMR|NORTH|", f"|^{oid}.1^ISO|^{oid}.2^ISO|")
+    placer = f"{number}^^{placer_oid}^ISO" if placer_oid else number
+    return message(header, pid(), f"ORC|NW|{placer}", f"OBR|1|{placer}||CTHEADWO^CT head^L")
+
+
+def test_senders_and_placers_that_have_only_a_universal_id_are_not_mixed_up():
+    rows = [take(order_of("1.2.840.1", "1.2.840.77")), take(order_of("1.2.840.2", "1.2.840.88"))]
+    assert [row.state for row in rows] == ["applied", "applied"]
+    assert len({row.peer_id for row in rows}) == 2
+    assert sorted(Order.objects.values_list("placer_authority", flat=True)) == ["1.2.840.77", "1.2.840.88"]
+    assert answer(rows[0])[0][4:6] == ["^1.2.840.1.1^ISO", "^1.2.840.1.2^ISO"]
+
+
+@pytest.mark.parametrize(("said", "kept"), [("OUTPATIENT", "O"), ("Inpatient", "I"), ("ER", "E"), ("O", "O")])
+def test_a_patient_class_in_words_is_that_of_the_table(said, kept):
+    take(message(msh("ORM^O01"), pid(), f"PV1||{said}", orc(), obr()))
+    assert Order.objects.get().patient_class == kept

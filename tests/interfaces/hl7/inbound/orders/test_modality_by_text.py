@@ -78,7 +78,8 @@ def test_a_sender_may_be_set_not_to_be_read_so():
         ("MRI knee left", "MR"), ("MR KNEE", "MR"), ("US abdomen", "US"), ("Ultrasound, abdomen", "US"),
         ("XR CHEST", "DX"), ("X-ray chest", "DX"), ("CR CHEST", "CR"), ("DX CHEST", "DX"), ("Mammo screening", "MG"),
         ("MG bilateral", "MG"), ("NM bone scan", "NM"), ("PET whole body", "PT"), ("PET/CT whole body", "PT"),
-        ("XR CHEST (CR)", "DX"), ("Chest CT", ""), ("CTABD", ""), ("US guided, CT planned", ""), ("", ""), ("MRSA", ""),
+        ("XR CHEST (CR)", "DX"), ("Chest X-ray 2 views", "DX"), ("BRAIN MRI", "MR"), ("MRI OR ULTRASOUND", ""),
+        ("Chest CT", ""), ("CTABD", ""), ("US guided, CT planned", ""), ("", ""), ("MRSA", ""),
     ],
 )  # fmt: skip
 def test_which_texts_name_a_modality(text, modality):
