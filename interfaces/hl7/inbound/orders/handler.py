@@ -13,6 +13,7 @@ from ris.patients.models import Patient, Visit
 from ...v2.parser import Segment
 from ..context import Incoming
 from ..patients import resolve
+from ..results.texts import DOCUMENT_TYPES, keep_attachments
 from ..visits import visit_of
 from .groups import Group, cut_groups, other_department
 from .history import OrderKeys, add_to_history, trail_of
@@ -79,6 +80,10 @@ def apply_orders(incoming: Incoming) -> str:
         for utterance in _utterances(groups, incoming, with_visit=visit is not None)
         if (reason := _apply(utterance, incoming, patient, visit))
     ]
+    if any(
+        obx.text(2) in DOCUMENT_TYPES for group in groups for request in group.requests for obx in request.observations
+    ):
+        keep_attachments(groups, patient, incoming)
     if not incoming.accession and any(group.orc and group.orc.text(1).upper() == "SN" for group in groups):
         raise Invalid("SN asks for the number of an order not known here; say what is ordered.", at="OBR-4", code="101")
     if incoming.effects:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reporting.checks import SECTIONS
-from reporting.outside.documents import DocumentIntent
+from reporting.outside.documents import DocumentIntent, keep_document
 from ris.kernel.errors import Invalid
+from ris.patients.models import Patient
 
 from ...outbound.messages.sections import SECTIONS as SECTION_CODES
 from ...v2.parser import Segment
@@ -140,6 +141,42 @@ def read_documents(group: Group, request: Request, incoming: Incoming) -> list[D
             incoming.note_unmet("A report came as a pointer (RP) to another system: it is not fetched.", obx.place(5))
     if not intents and status_of(request) == "D":
         intents.append(_intent(group, request, incoming, "", b""))
+    return intents
+
+
+def keep_attachments(groups: list[Group], patient: Patient, incoming: Incoming) -> None:
+    """Keep the files that came with orders, such as a referral letter, as documents of the patient.
+
+    One that cannot be read is warned about: it never stops the order.
+    """
+    accession = incoming.accession if len(groups) == 1 else ""
+    for intent in [i for group in groups for request in group.requests for i in _read_attachments(request, incoming)]:
+        document = keep_document(
+            intent, patient=patient, procedure=None, accession=accession, actor=incoming.actor, at=incoming.at
+        )
+        if document is not None:
+            incoming.did("kept", document)
+
+
+def _read_attachments(request: Request, incoming: Incoming) -> list[DocumentIntent]:
+    intents = []
+    for obx in request.observations:
+        if obx.text(2) == "RP" and obx.text(5):
+            incoming.warn(f"{obx.place(5)} points to a file in another system: it is not fetched.")
+        if obx.text(2) != "ED" or not obx.text(5, 5):
+            continue
+        try:
+            media_type, content = _decode(obx)
+        except Invalid as refusal:
+            incoming.warn(f"{obx.place(5)}: {refusal.detail} It is kept with the message only.")
+            continue
+        title = f"With the order: {obx.text(3, 2) or obx.text(3)}"[:199]
+        intents.append(
+            DocumentIntent(
+                source=incoming.peer.name, number="", title=title, author="", media_type=media_type, content=content,
+                status="F", dated_at=incoming.message_at,
+            )
+        )  # fmt: skip
     return intents
 
 

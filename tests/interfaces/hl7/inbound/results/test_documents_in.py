@@ -15,7 +15,7 @@ from ris.orders.models import Order
 from ris.patients.models import Patient
 from ris.people.roles import Role
 from tests.factories import make_user
-from tests.interfaces.hl7.hl7 import message, msh, order, pid, seg, take
+from tests.interfaces.hl7.hl7 import message, msh, obr, orc, order, pid, seg, take
 
 pytestmark = pytest.mark.django_db
 PDF = base64.b64encode(b"%PDF-1.4\nZZTEST\n%%EOF\n").decode()
@@ -92,3 +92,23 @@ def test_a_document_under_another_patients_number_is_not_kept():
     row = mdm("T02", *TEXT, txa={14: "P1"}, patient="T900")
     assert row.answer_code == "AE"
     assert not OutsideDocument.objects.exists()
+
+
+def attached(content: str) -> bytes:
+    """An order with a referral letter."""
+    letter = f"OBX|1|ED|LETTER^Referral letter^L||^application^pdf^Base64^{content}"
+    return message(msh("ORM^O01", version="2.5.1"), pid(), orc(), obr(), letter)
+
+
+def test_a_letter_that_comes_with_an_order_is_kept_with_the_patient_once():
+    assert take(attached(PDF)).state == "applied"
+    take(attached(PDF))
+    document, placed = OutsideDocument.objects.get(), Order.objects.get()
+    assert (document.accession, document.patient, document.procedure) == (placed.accession, placed.patient, None)
+    assert (document.title, standing()) == ("With the order: Referral letter", ["%PDF-1.4\nZZTEST\n%%EOF\n"])
+
+
+def test_a_letter_that_cannot_be_read_does_not_stop_the_order():
+    row = take(attached("[ENCODED]"))
+    assert (row.answer_code, Order.objects.count(), OutsideDocument.objects.count()) == ("AA", 1, 0)
+    assert any("cannot be decoded" in warning for warning in row.warnings)
