@@ -65,6 +65,7 @@ VARIABLES = {
     "RIS_WEBHOOK_NETWORKS": "internal networks that webhooks may go to, with commas between (default none)",
     "RIS_PROXY": "addresses of the TLS proxy in front of the web pages, with commas between",
     "RIS_DICTATION": "1: rooms take words from a dictation engine (default 0)",
+    "RIS_LANGUAGE": "language of screens for whose browser asks for none that is here: en, de (default en)",
     "RIS_DATABASE_ROLE": "PostgreSQL role that serves and that “prepare” grants what it needs; unset: none",
     "RIS_BACKUPS": "folder for backups (default: backups/ in RIS_DATA; another disk is better)",
     "RIS_DOWNTIME": "folder of the downtime kit (default: downtime/ in RIS_DATA)",
@@ -103,6 +104,7 @@ class Config:
     mllp: Address
     dicom: Address
     ae_title: str
+    language: str
     emr: Address | None
     demo: bool
     dictation: bool
@@ -140,6 +142,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         mllp=address("RIS_MLLP", env.get("RIS_MLLP") or "127.0.0.1:2575"),
         dicom=address("RIS_DICOM", env.get("RIS_DICOM") or "127.0.0.1:11112"),
         ae_title=ae_title("RIS_AE_TITLE", env.get("RIS_AE_TITLE") or "RIS"),
+        language=env.get("RIS_LANGUAGE") or "en",
         emr=address("RIS_EMR", env["RIS_EMR"]) if env.get("RIS_EMR") else None,
         demo=flag("RIS_DEMO", env.get("RIS_DEMO") or "1"),
         dictation=flag("RIS_DICTATION", env.get("RIS_DICTATION") or "0"),

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import environ
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 
+from ris.kernel.language.po import compiled, languages_in
 from ris.kernel.tls import TlsFiles, holds_certificate, holds_key_pair
 from ris.kernel.values import number_or_none
 
@@ -232,3 +234,11 @@ def mail_server(env: Mapping[str, str]) -> dict[str, Any]:
     except Exception:  # whatever the parser stumbles over; its message would show the password
         raise Misconfigured("RIS_MAIL", "it is not the URL of a mail server.", cure) from None
     return {name: value for name, value in parsed.items() if name.startswith("EMAIL_") and name != "EMAIL_FILE_PATH"}
+
+
+def languages(chosen: str, folder: Path, made: Path) -> dict[str, Any]:
+    """Django's settings of languages: ``chosen`` by the site, of those with a catalogue in ``folder``."""
+    known = [(code, str(LANG_INFO[code]["name_local"])) for code in ("en", *languages_in(folder))]
+    if chosen not in dict(known):
+        raise Misconfigured("RIS_LANGUAGE", "there is no such language", f"take one of {', '.join(dict(known))}")
+    return {"LANGUAGE_CODE": chosen, "LANGUAGES": known, "LOCALE_PATHS": [compiled(folder, made)]}

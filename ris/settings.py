@@ -9,7 +9,7 @@ from typing import Any
 from csp import constants as csp
 
 from .config import BASE_DIR, identity_providers, read_config, secret_key, secret_keys
-from .config_values import database, mail_server, redis_url
+from .config_values import database, languages, mail_server, redis_url
 from .logs import logging_config
 from .people.providers.configuration import as_allauth
 from .settings_people import *  # noqa: F403  (Django reads them from here)
@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "ris.web.middleware.PermissionsReadOnce",
     "allauth.account.middleware.AccountMiddleware",
     "ris.web.sessions.SessionLimits",
+    "ris.web.middleware.Language",
     "ris.web.sessions.ActingFor",
     "ris.web.middleware.RequestLog",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -84,17 +85,19 @@ MIDDLEWARE = [
 ROOT_URLCONF = "ris.urls"
 ASGI_APPLICATION = "ris.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOADERS = ["ris.kernel.language.segments.Loader", "django.template.loaders.app_directories.Loader"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [("django.template.loaders.cached.Loader", LOADERS)],
+            "builtins": ["ris.kernel.templatetags.language"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
         },
     }
 ]
@@ -239,7 +242,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-LANGUAGE_CODE = "en"
+globals().update(languages(RIS.language, BASE_DIR / "locale", RIS.data / "locale"))
 TIME_ZONE = "UTC"
 USE_TZ = True
 LOGGING = logging_config()

@@ -18,6 +18,7 @@ from django.utils import timezone
 from ris.audit.services import Actor
 from ris.kernel.clock import now
 from ris.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from ris.kernel.language.catalogue import say
 
 from .models import User
 from .roles import Can
@@ -91,17 +92,17 @@ def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """The refusal in the form in which the request can show it."""
     status = next((code for kind, code in STATUS.items() if isinstance(refusal, kind)), 400)
     if wants_json(request):
-        body = {"status": status, "code": refusal.code, "detail": refusal.detail, "at": refusal.at}
+        body = {"status": status, "code": refusal.code, "detail": say(refusal.detail), "at": refusal.at}
         return JsonResponse(body, status=status, content_type="application/problem+json")
     if is_htmx(request):
-        return toast(HttpResponse(status=status), refusal.detail, level="error")
+        return toast(HttpResponse(status=status), say(refusal.detail), level="error")
     return render(request, "refusal.html", {"refusal": refusal, "status": status}, status=status)
 
 
 def toast(response: HttpResponse, text: str, *, level: str = "success", undo: str = "") -> HttpResponse:
     """Have the page show ``text`` once; ``undo`` is a URL to POST to within ten seconds."""
     events = json.loads(response.get("HX-Trigger", "{}"))  # a view may have set another event before
-    events["toast"] = {"text": text, "level": level, "undo": undo}
+    events["toast"] = {"text": say(text), "level": level, "undo": undo}
     response["HX-Trigger"] = json.dumps(events)
     return response
 
@@ -109,7 +110,7 @@ def toast(response: HttpResponse, text: str, *, level: str = "success", undo: st
 def go(request: HttpRequest, url: str, text: str = "", *, level: int = messages.SUCCESS) -> HttpResponse:
     """Send the browser on, and say ``text`` there."""
     if text:
-        messages.add_message(request, level, text)
+        messages.add_message(request, level, say(text))
     if is_htmx(request):
         # htmx follows a 302 inside its own request and would swap the whole page into one part of this one.
         return HttpResponse(status=204, headers={"HX-Redirect": url})

@@ -27,6 +27,7 @@ class User(AbstractUser):
     npi = models.CharField("NPI", max_length=20, blank=True, help_text="National identifier, sent with reports.")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name; times are shown in it.")
     theme = models.CharField(max_length=8, choices=THEMES, default="system")
+    language = models.CharField(max_length=8, blank=True, help_text="Of the screens. Empty: what the browser asks for.")
     leaves_at = models.DateTimeField(
         null=True, blank=True, help_text="When a locum's work here ends: the account is then switched off by itself."
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import activate, get_language
 from django.views.decorators.http import require_POST, require_safe
 
 from ris.kernel.clock import now
@@ -37,11 +39,14 @@ def profile(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     if request.method == "POST":
         zone, theme = request.POST.get("time_zone", user.time_zone), request.POST.get("theme", user.theme)
-        set_preferences(user, theme=theme, time_zone=zone, actor=actor_of(request), at=now())
+        language = request.POST.get("language", user.language)
+        set_preferences(user, theme=theme, time_zone=zone, language=language, actor=actor_of(request), at=now())
+        activate(language or get_language() or "en")  # what is said of it is said in the new one
         return go(request, reverse("people:profile"), "Saved.")
     context = {
         "zones": sorted(available_timezones()),
         "themes": User.THEMES,
+        "languages": settings.LANGUAGES,
         "cans": sorted(can.value for can in permissions_of(user)),
         "sites": _sites(user),
     }
@@ -58,8 +63,8 @@ def _sites(user: User) -> list[str]:
 def theme(request: HttpRequest) -> HttpResponse:
     """Set the theme (system, light or dark) from the button in the navigation; 204."""
     user = user_of(request)
-    set_preferences(user, theme=request.POST.get("theme", ""), time_zone=user.time_zone, actor=actor_of(request),
-                    at=now())  # fmt: skip
+    set_preferences(user, theme=request.POST.get("theme", ""), time_zone=user.time_zone,
+                    language=user.language, actor=actor_of(request), at=now())  # fmt: skip
     return HttpResponse(status=204)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
@@ -47,14 +48,16 @@ def withdraw(user: User, *, roles: Iterable[Role] = (), sites: Iterable[Site] = 
 
 
 @transaction.atomic
-def set_preferences(user: User, *, theme: str, time_zone: str, actor: Actor, at: datetime) -> None:
-    """How this user sees the screens. Raises Invalid for a theme or an IANA zone that does not exist."""
+def set_preferences(user: User, *, theme: str, time_zone: str, language: str, actor: Actor, at: datetime) -> None:
+    """How this user sees the screens; no ``language``: the browser's. Raises Invalid for what there is not."""
     if theme not in dict(User.THEMES):
         raise Invalid("The theme is system, light or dark.", at="theme")
     if time_zone not in available_timezones():
         raise Invalid("There is no such time zone.", at="time_zone")
-    User.objects.filter(pk=user.pk).update(theme=theme, time_zone=time_zone)
-    record(actor, "people.preferences", user, at=at, theme=theme, time_zone=time_zone)
+    if language and language not in dict(settings.LANGUAGES):
+        raise Invalid("There is no such language.", at="language")
+    User.objects.filter(pk=user.pk).update(theme=theme, time_zone=time_zone, language=language)
+    record(actor, "people.preferences", user, at=at, theme=theme, time_zone=time_zone, language=language)
 
 
 @dataclass(frozen=True, slots=True)

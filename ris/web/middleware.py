@@ -8,8 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from csp.middleware import CSPMiddleware, PolicyParts
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils.translation import activate
 from django_structlog.middlewares import RequestMiddleware
 
 from ris.kernel.errors import Invalid, Refusal
@@ -71,6 +74,26 @@ class PermissionsReadOnce(Middleware):
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with read_permissions_once():
             return self.get_response(request)
+
+
+class Language(LocaleMiddleware):
+    """Pages in the language that the person chose in their profile, else in the browser's, else in the site's.
+
+    Programs are answered in English, whatever their library asks for.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Activate the language of this request."""
+        if request.path.startswith((API, FHIR)):
+            activate("en")
+            request.LANGUAGE_CODE = "en"
+            return
+        super().process_request(request)
+        user = getattr(request, "user", None)
+        chosen = getattr(user, "language", "") if user is not None and user.is_authenticated else ""
+        if chosen in dict(settings.LANGUAGES):
+            activate(chosen)
+            request.LANGUAGE_CODE = chosen
 
 
 class RequestLog(RequestMiddleware):

@@ -8,6 +8,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from ris.kernel.templatetags.times import clock, day, span
 from ris.kernel.templatetags.ui import icon
@@ -25,13 +26,15 @@ def due(item: ReadingItem) -> SafeString | str:
         return ""
     at = timezone.now()
     phase = _phase(item.opened_at, item.due_at, at)
-    text = span(item.due_at - at) + (" over" if phase == "over" else "")
+    text = span(item.due_at - at) + ("" if phase != "over" else " " + gettext("over"))
+    title = gettext("Due {moment}, {span} after it could be read").format(
+        moment=f"{day(item.due_at)} {clock(item.due_at)}", span=span(item.sla_minutes * 60)
+    )
     return format_html(
-        '<span class="due" data-phase="{}" data-due="{}" data-from="{}" title="Due {} {}, {} after it could be read">'
+        '<span class="due" data-phase="{}" data-due="{}" data-from="{}" title="{}">'
         '{}{}{}<span data-text>{}</span></span>',
-        phase, item.due_at.isoformat(), item.opened_at.isoformat(), day(item.due_at), clock(item.due_at),
-        span(item.sla_minutes * 60), icon("clock", "calm"), icon("hourglass", "soon"),
-        icon("alarm-clock", "over"), text,
+        phase, item.due_at.isoformat(), item.opened_at.isoformat(), title,
+        icon("clock", "calm"), icon("hourglass", "soon"), icon("alarm-clock", "over"), text,
     )  # fmt: skip
 
 
@@ -56,7 +59,9 @@ TERMS = {
 def why(item: ReadingItem) -> list[tuple[str, float]]:
     """The score's terms with their sum, as people read them."""
     terms = score_terms(item, timezone.now())
-    return [(TERMS.get(name, name.capitalize()), value) for name, value in terms.items() if abs(value) >= 0.005]
+    return [
+        (gettext(TERMS.get(name, name.capitalize())), value) for name, value in terms.items() if abs(value) >= 0.005
+    ]
 
 
 @register.filter
@@ -70,7 +75,7 @@ def reason(item: ReadingItem) -> str:
     """The reason for its place in a sentence, for a tooltip."""
     terms = why(item)
     parts = [f"{name} {value:+.1f}" for name, value in terms]
-    return f"{item.get_urgency_display()}: score {total(terms):.1f} = " + ", ".join(parts)
+    return f"{gettext(item.get_urgency_display())}: {gettext('score')} {total(terms):.1f} = " + ", ".join(parts)
 
 
 @register.filter

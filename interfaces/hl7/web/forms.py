@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 
 from ris.kernel.errors import Invalid
+from ris.kernel.language.catalogue import say
 from ris.people.backoffice import is_a_zone
 
 from ..models import Peer
@@ -105,6 +106,10 @@ class PeerSettings(PeerForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.ChoiceField):
+                pairs = cast(list[tuple[str, str]], list(field.choices))  # type: ignore[arg-type]
+                field.choices = [(value, say(str(label))) for value, label in pairs]
         for name in KEPT_IF_LEFT_OUT:
             self.fields[name].required = False
 

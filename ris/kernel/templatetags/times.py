@@ -13,6 +13,13 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+PATTERNS = (
+    "{day}-{month}-{year}", "{day}-{month}", "{seconds} s", "{minutes} min", "{hours} h {minutes}",
+    "{days} d {hours} h", "{years} y", "{months} mo", "{days} d",
+)  # fmt: skip
+"""How times and ages are written; each is a message of the catalogue."""
 
 register = template.Library()
 
@@ -21,12 +28,12 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 @register.filter
 def day(value: date | datetime | None) -> str:
-    """``14-Jul-1945``."""
+    """``14-Jul-1945``, in German ``14. Jul 1945``."""
     if not value:
         return ""
     if isinstance(value, datetime):
         value = timezone.localtime(value)
-    return f"{value.day:02d}-{MONTHS[value.month - 1]}-{value.year}"
+    return _say("{day}-{month}-{year}", day=f"{value.day:02d}", month=gettext(MONTHS[value.month - 1]), year=value.year)
 
 
 @register.filter
@@ -44,7 +51,8 @@ def moment(value: datetime | None) -> str:
     if local.date() == today:
         return clock(value)
     if local.year == today.year:
-        return f"{local.day:02d}-{MONTHS[local.month - 1]} {clock(value)}"
+        date_of_year = _say("{day}-{month}", day=f"{local.day:02d}", month=gettext(MONTHS[local.month - 1]))
+        return f"{date_of_year} {clock(value)}"
     return f"{day(value)} {clock(value)}"
 
 
@@ -66,11 +74,13 @@ def span(value: timedelta | int | float | None) -> str:
     seconds = int(abs(value.total_seconds() if isinstance(value, timedelta) else value))
     minutes = seconds // 60
     if minutes < 1:
-        return f"{seconds} s"
+        return _say("{seconds} s", seconds=seconds)
     if minutes < 60:
-        return f"{minutes} min"
+        return _say("{minutes} min", minutes=minutes)
     hours = minutes // 60
-    return f"{hours} h {minutes % 60:02d}" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+    if hours < 24:
+        return _say("{hours} h {minutes}", hours=hours, minutes=f"{minutes % 60:02d}")
+    return _say("{days} d {hours} h", days=hours // 24, hours=hours % 24)
 
 
 @register.filter
@@ -92,8 +102,13 @@ def age(born: date | None) -> str:
         return ""
     months = (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
     if months >= 24:
-        return f"{months // 12} y"
-    return f"{months} mo" if months >= 2 else f"{(today - born).days} d"
+        return _say("{years} y", years=months // 12)
+    return _say("{months} mo", months=months) if months >= 2 else _say("{days} d", days=(today - born).days)
+
+
+def _say(pattern: str, **values: str | int) -> str:
+    """A time by its pattern in the catalogue."""
+    return gettext(pattern).format(**values)
 
 
 @register.simple_tag

@@ -8,6 +8,9 @@ from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from ris.kernel.language.catalogue import say
 
 register = template.Library()
 
@@ -133,7 +136,9 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 def _badge(mark: tuple[str, str, str], title: str = "") -> SafeString:
     name, colour, word = mark
-    return format_html('<span class="badge {}" title="{}">{}{}</span>', colour, title, icon(name), word)
+    return format_html(
+        '<span class="badge {}" title="{}">{}{}</span>', colour, title, icon(name), gettext(word) if word else ""
+    )
 
 
 @register.simple_tag
@@ -179,11 +184,12 @@ def lookup(table: dict[Any, Any], key: Any) -> Any:
 def words(value: Any) -> str:
     """A name of ours for people: ``performed_though-cancelled`` → ``Performed though cancelled``."""
     text = str(value).replace("_", " ").replace("-", " ").replace(".", " · ")
-    return text[:1].upper() + text[1:]
+    said = say(text)
+    return say(text[:1].upper() + text[1:]) if said == text else said[:1].upper() + said[1:]
 
 
 @register.filter
 def fact(kind: str) -> str:
     """The name of an event for people: ``ExamCompleted`` → ``Exam completed``."""
     text = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
-    return text[:1].upper() + text[1:]
+    return say(text[:1].upper() + text[1:])

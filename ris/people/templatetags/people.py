@@ -9,6 +9,7 @@ from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from ris.people.keys import BY_NAME, KEYS, RESERVED, key_caps
 from ris.people.navigation import ALARM_CANS, ALARM_PAGES, NAVIGATION, alarms_for
@@ -39,14 +40,17 @@ def navigation(context: Context) -> dict[str, Any]:
 
 def _acting(user: Any) -> dict[str, Any]:
     """As what, and where, the user acts: ``Radiologist · north, south``, and its two parts."""
-    roles = [name.capitalize() for name in sorted(role_names_of(user))]
+    roles = [gettext(name.capitalize()) for name in sorted(role_names_of(user))]
     # A superuser works everywhere: only what was granted says where.
     sites = granted_sites(user).order_by("code") if user.is_superuser else sites_of(user)
     codes = [site.code for site in sites]
-    parts = [", ".join(roles) or ("Superuser" if user.is_superuser else "No role yet"), ", ".join(codes)]
+    parts = [
+        ", ".join(roles) or (gettext("Superuser") if user.is_superuser else gettext("No role yet")),
+        ", ".join(codes),
+    ]
     whole = " · ".join(filter(None, parts))
     if user.acting is not None:
-        whole = f"for {user.acting.user.display_name} · {whole}"
+        whole = f"{gettext('for')} {user.acting.user.display_name} · {whole}"
     return {"acting": whole, "acting_parts": parts}
 
 
@@ -60,14 +64,16 @@ def may(context: Context, *names: str) -> bool:
 def key(name: str) -> SafeString:
     """The attributes that give an element the key of an action of ``ris.people.keys``. Raises KeyError."""
     action = BY_NAME[name]
-    return format_html('data-key="{}" data-key-name="{}" data-key-label="{}"', action.default, name, action.label)
+    return format_html(
+        'data-key="{}" data-key-name="{}" data-key-label="{}"', action.default, name, gettext(action.label)
+    )
 
 
 @register.simple_tag
 def key_table() -> SafeString:
     """The table of keys for ``profile.js``, as JSON in a script element that the browser does not run."""
-    rows = [{"name": k.name, "label": k.label, "key": k.default, "screens": sorted(k.screens)} for k in KEYS]
-    return json_script({"keys": rows, "reserved": RESERVED}, "key-table")
+    rows = [{"name": k.name, "label": gettext(k.label), "key": k.default, "screens": sorted(k.screens)} for k in KEYS]
+    return json_script({"keys": rows, "reserved": {key: gettext(what) for key, what in RESERVED.items()}}, "key-table")
 
 
 @register.filter
