@@ -13,6 +13,9 @@ OVERTIME = 10.0
 OFF_SKILL = 1.2
 """Off the primary skill, reading takes so much longer, unless a reader says otherwise."""
 
+LINKED_WITHIN = 60.0
+"""Linked exams that came further apart are read one by one, as in ``worklist.selectors.linked_exams``."""
+
 
 @dataclass(slots=True)
 class Job:
@@ -38,6 +41,10 @@ class Job:
     """The reader for whom it is reserved."""
     skill: int = -1
     """The pool whose skill a reader must have, however long it waits."""
+    link: int = -1
+    """Exams of one order or visit share the number, and whoever takes one has the others too."""
+    held: bool = False
+    """A reader took it along with a linked exam, and reads it next."""
     start: float = -1.0
     finish: float = -1.0
     reader: int = -1
@@ -67,10 +74,22 @@ class Reader:
     job: Job | None = None
     read: float = 0.0
     stamp: int = 0
+    most_claims: int = 3
+    most_minutes: float = 90.0
+    next: list[Job] = field(default_factory=list)
+    """What they took along."""
 
     def has(self, pool: int) -> bool:
         """Whether the reader has the skill, primary or secondary."""
         return pool in self.primary or self.secondary is None or pool in self.secondary
+
+    def may_ever_read(self, job: Job) -> bool:
+        """Whether nothing keeps it from them for good: that it is another's, or the skill that a rule asks for."""
+        return job.only in (-1, self.id) and (job.skill < 0 or self.has(job.skill))
+
+    def expects(self, job: Job) -> float:
+        """Minutes that they would be expected to read it."""
+        return job.expected * (1.0 if job.pool in self.primary else self.off_skill)
 
 
 class Policy(Protocol):
@@ -108,6 +127,7 @@ class Simulation:
     steps: int = 0
     _events: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     _idle: dict[int, Reader] = field(default_factory=dict)
+    _links: dict[int, list[Job]] = field(default_factory=dict)
     _count: int = 0
 
     def run(self) -> None:
@@ -115,6 +135,8 @@ class Simulation:
         jobs, readers = self.jobs, self.readers
         for job in jobs:
             self._at(job.arrive, ARRIVE, job.id)
+            if job.link >= 0:
+                self._links.setdefault(job.link, []).append(job)
         for reader in readers:
             for n, (begin, _) in enumerate(reader.spans):
                 self._at(begin, COME, reader.id, n)
@@ -168,7 +190,12 @@ class Simulation:
             self._preempt(job, now)
 
     def _feed(self, reader: Reader, now: float) -> None:
-        job = self.policy.take(reader, now, reader.until - now + OVERTIME)
+        if reader.next:
+            job: Job | None = reader.next.pop(0)
+        else:
+            job = self.policy.take(reader, now, reader.until - now + OVERTIME)
+            if job is not None and job.link >= 0:
+                self._bring_linked(reader, job, now)
         if job is None:
             return
         job.start, job.reader, job.matched = now, reader.id, job.pool in reader.primary
@@ -179,9 +206,25 @@ class Simulation:
         self._at(now + minutes, FINISH, reader.id, reader.stamp)
         job.finish = now + minutes
 
+    def _bring_linked(self, reader: Reader, taken: Job, now: float) -> None:
+        """What is linked and fits comes along, the most urgent first; a secondary skill will do."""
+        minutes, room = taken.expected, reader.until - now + OVERTIME - reader.expects(taken)
+        for job in sorted(self._links[taken.link], key=lambda job: (job.urgency, job.price_due)):
+            near = job is not taken and abs(job.arrive - taken.arrive) <= LINKED_WITHIN and self._waits(job, now)
+            if not near or not reader.has(job.pool) or not reader.may_ever_read(job) or reader.expects(job) > room:
+                continue
+            if len(reader.next) + 2 > reader.most_claims or minutes + job.expected > reader.most_minutes:
+                break
+            job.held, job.stamp = True, job.stamp + 1  # what is left of it in queues is old
+            reader.next.append(job)
+            minutes, room = minutes + job.expected, room - reader.expects(job)
+
+    def _waits(self, job: Job, now: float) -> bool:
+        return job.arrive <= now and job.start < 0 and not job.held
+
     def _finish(self, reader: Reader, now: float) -> None:
         reader.job = None
-        if now < reader.until:
+        if now < reader.until or reader.next:
             self._idle[reader.id] = reader
             self._feed(reader, now)
 
@@ -200,7 +243,7 @@ class Simulation:
 
     def _hear_ai(self, job: Job, now: float) -> None:
         """A late AI result re-scores a case that still waits."""
-        if job.start >= 0 or not job.ai_positive:
+        if job.start >= 0 or job.held or not job.ai_positive:
             return
         if self.policy.reprice(job, now):
             self._offer(job, now)

@@ -49,14 +49,9 @@ def apply_ai(job: Job, now: float, policy: Policy = PRESET) -> bool:
     return True
 
 
-def is_for(job: Job, reader: Reader) -> bool:
-    """Whether nothing keeps it from this reader for good: that it is another's, or the skill that a rule asks for."""
-    return job.only in (-1, reader.id) and (job.skill < 0 or reader.has(job.skill))
-
-
 def fits(job: Job, reader: Reader, room: float, off_skill: float = 1.2) -> bool:
     """Whether it is for this reader, and can be read before the shift is over (the most urgent are exempt)."""
-    if not is_for(job, reader):
+    if not reader.may_ever_read(job):
         return False
     if job.urgency <= MOST_URGENT or room == math.inf:
         return True
@@ -139,7 +134,7 @@ class Lanes:
 
     def may(self, reader: Reader, job: Job, now: float) -> bool:
         """Those with a skill may read it at once, others once it is for everybody."""
-        return is_for(job, reader) and reach_of(self._lane_of[job.id]) >= needed_reach(reader, job.pool)
+        return reader.may_ever_read(job) and reach_of(self._lane_of[job.id]) >= needed_reach(reader, job.pool)
 
     def take(self, reader: Reader, now: float, room: float) -> Job | None:
         """The highest score at this moment, less what the reader loses off their primary skill."""

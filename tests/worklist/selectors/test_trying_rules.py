@@ -12,6 +12,8 @@ from rest_framework.test import APIClient
 
 from ris.audit.services import Actor
 from ris.kernel.errors import Invalid
+from ris.orders.models import Order
+from ris.patients.models import Visit
 from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_user
 from tests.worklist.reading import make_item, make_reader, make_shift
@@ -19,7 +21,10 @@ from worklist import services
 from worklist.api.rules import Trial, _Gone
 from worklist.models import ClockPause, Decision, ReadingItem
 from worklist.rules.language.parser import parse
+from worklist.rules.policy import PRESET
 from worklist.selectors.replay.comparison import replay
+from worklist.selectors.replay.past import past_cases, readers_of_period
+from worklist.selectors.replay.player import as_it_was, play
 
 DAY = timedelta(days=1)
 URGENT = [{"name": "old people first", "when": {"age": {"at least": 65}}, "then": {"class": "stat", "sla": 30}}]
@@ -147,3 +152,21 @@ def test_under_asgi_progress_is_told_while_it_runs_and_a_reader_who_goes_ends_it
     assert lines[-1]["result"]["cases"] == 1
     with pytest.raises(_Gone):
         trial._progress(1.0)
+
+
+@pytest.mark.django_db
+def test_linked_exams_are_read_by_one_reader_in_a_replay_too() -> None:
+    for name in ("one", "other"):
+        make_shift(make_reader(name, on_shift=False), start_time=time(15))
+    first = make_item()
+    patient = first.procedure.order.patient
+    visit = Visit.objects.create(patient=patient, site=SiteFactory(), number="V1", patient_class="O")
+    others = [make_item(patient=patient, at=NOON + n * timedelta(minutes=1)) for n in (1, 2)]
+    for linked in (True, False):
+        orders = [item.procedure.order_id for item in (first, *others)]
+        Order.objects.filter(pk__in=orders).update(visit=visit if linked else None)
+        readers, numbers = readers_of_period(NOON - DAY, NOON + DAY)
+        past = past_cases([SiteFactory().pk], NOON - DAY, NOON + DAY)
+        jobs = play([as_it_was(case, numbers, PRESET) for case in past], readers, PRESET)
+        assert len({job.reader for job in jobs}) == (1 if linked else 2)
+        assert all(job.finish > 0 for job in jobs)

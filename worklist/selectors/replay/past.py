@@ -12,7 +12,7 @@ from ris.kernel.errors import Invalid
 from ris.kernel.models import Record
 from ris.people.models import User
 from worklist.events import ItemCancelled, ItemClaimed, ItemParked, ItemResumed
-from worklist.models import AiFlag, ClockPause, Decision, ReadingItem, Skill
+from worklist.models import AiFlag, ClockPause, Decision, ReaderProfile, ReadingItem, Skill
 from worklist.rules.facts import NAMES, Facts
 from worklist.rules.policy import Policy
 from worklist.rules.pricing import Finding, promoted_points
@@ -54,7 +54,8 @@ class Past:
     """A case of the period. ``held``: when its clock stood still or it was parked, so that nobody could go on with it.
 
     ``reserved_for``: the only reader who was given it; ``by_rule``: it was a rule that said so. ``took``: minutes that
-    reading it took. ``skill_needed``: the subspecialty that a rule asked for.
+    reading it took. ``skill_needed``: the subspecialty that a rule asked for. ``visit_or_order``: the
+    same of exams that are linked.
     """
 
     item_id: int
@@ -67,7 +68,8 @@ class Past:
     reserved_for: int | None
     by_rule: bool
     took: float
-    skill_needed: int | None = None
+    skill_needed: int | None
+    visit_or_order: tuple[str, int]
 
 
 def past_cases(sites: Sequence[int], since: datetime, until: datetime, *, viewer: User | None = None) -> list[Past]:
@@ -137,7 +139,7 @@ def _joined(spans: list[tuple[datetime, datetime]]) -> list[tuple[datetime, date
 def _past(
     opened: Decision, later: list[Decision], flags: list[AiFlag], pauses: list[tuple[datetime, datetime]]
 ) -> Past:
-    item = opened.item
+    item, order = opened.item, opened.item.procedure.order
     return Past(
         item.pk,
         item.accession,
@@ -150,6 +152,7 @@ def _past(
         "reserve" in opened.body["effects"],
         _took(item),
         item.skill_needed_id,
+        ("visit", order.visit_id) if order.visit_id else ("order", order.pk),
     )
 
 
@@ -174,8 +177,11 @@ def _known(row: Decision, item: ReadingItem, flags: list[AiFlag]) -> Known:
 
 
 def _took(item: ReadingItem) -> float:
-    """From claim to signature, where that is believable; else what is expected."""
-    if item.claimed_at and item.finished_at:
+    """From claim to signature, where that is believable; else what is expected.
+
+    Of what was claimed along with a linked exam it is not: the other was read in that time, too.
+    """
+    if item.claimed_at and item.finished_at and item.claimed_with_id is None:
         spent = (item.finished_at - item.claimed_at) / timedelta(minutes=1)
         if 0.2 <= spent <= 8 * item.reading_minutes:
             return spent
@@ -191,10 +197,17 @@ def readers_of_period(since: datetime, until: datetime) -> tuple[list[Reader], d
     secondary: dict[int, set[int]] = defaultdict(set)
     for skill in Skill.objects.filter(reader__in=spans):
         (primary if skill.level == Skill.PRIMARY else secondary)[skill.reader_id].add(skill.subspecialty_id)
+    limits = {row.user_id: row for row in ReaderProfile.objects.filter(user__in=spans)}
     if not spans:
         raise Invalid("Nobody was on the roster in this period.", at="since")
     numbers = {pk: n for n, pk in enumerate(sorted(spans))}
-    readers = [
-        Reader(n, frozenset(primary[pk]), sorted(spans[pk]), frozenset(secondary[pk])) for pk, n in numbers.items()
-    ]
+    readers = []
+    for pk, n in numbers.items():
+        own, profile = sorted(spans[pk]), limits.get(pk, ReaderProfile())
+        readers.append(
+            Reader(
+                n, frozenset(primary[pk]), own, frozenset(secondary[pk]), most_claims=profile.most_claims,
+                most_minutes=float(profile.most_minutes),
+            )
+        )  # fmt: skip
     return readers, numbers

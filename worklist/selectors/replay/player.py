@@ -118,8 +118,10 @@ def _columns(
 
 def play(cases: Sequence[Played], readers: Sequence[Reader], policy: Policy) -> list[Job]:
     """The cases' jobs, read as the lanes of production give them out."""
-    jobs = [case.job(n) for n, case in enumerate(cases)]
-    run = _Replay(jobs, [replace(reader) for reader in readers], Lanes(policy))
+    jobs, links = [case.job(n) for n, case in enumerate(cases)], dict[tuple[str, int], int]()
+    for job, case in zip(jobs, cases, strict=True):
+        job.link = links.setdefault(case.case.visit_or_order, len(links))
+    run = _Replay(jobs, [replace(reader, next=[]) for reader in readers], Lanes(policy))
     for job, case in zip(jobs, cases, strict=True):
         run.expect(job, case)
     run.run()
@@ -153,7 +155,7 @@ class _Replay(Simulation):
         return hold
 
     def _hear_ai(self, job: Job, now: float) -> None:
-        if job.start >= 0:  # it is being read, or was: what became known later came too late
+        if job.start >= 0 or job.held:  # it is being read, or was: what became known later came too late
             return
         events, moved = self.ahead[job.id], False
         while events and max(events[0][0], job.arrive) <= now:
@@ -162,6 +164,9 @@ class _Replay(Simulation):
             self._at(events[0][0], AI, job.id)
         if moved:
             self._offer(job, now)
+
+    def _waits(self, job: Job, now: float) -> bool:
+        return Simulation._waits(self, job, now) and now >= self.until.get(job.id, -1.0)
 
     def _offer(self, job: Job, now: float) -> None:
         if now >= self.until.get(job.id, -1.0):
