@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "allauth.socialaccount.providers.saml",
     "allauth.usersessions",
+    "allauth.idp.oidc",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -47,6 +47,13 @@ SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 10  # seconds
 
+# --- apps (SMART on FHIR): interfaces.fhir.smart -----------------------------------------------------------------
+
+IDP_OIDC_ADAPTER = "interfaces.fhir.smart.keys.ProviderAdapter"
+IDP_OIDC_ROTATE_REFRESH_TOKEN = True
+IDP_OIDC_INTROSPECTION_CROSS_CLIENT_ALLOWED = True  # to whom: ProviderAdapter.is_introspection_allowed
+IDP_OIDC_RATE_LIMITS = {"introspect_client": "6000/m/key"}  # an image server asks for each request that it answers
+
 # --- second factors --------------------------------------------------------------------------------------------------
 
 MFA_ADAPTER = "ris.people.login.adapter.SecondFactorAdapter"

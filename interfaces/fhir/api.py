@@ -13,23 +13,22 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
 from ris.audit.services import record
 from ris.kernel.clock import now
-from ris.kernel.errors import Forbidden, Invalid, NotFound, Refusal
+from ris.kernel.errors import Invalid, NotFound, Refusal
 from ris.kernel.values import id_or_none
-from ris.people.api_auth import TokenAuthentication
 from ris.people.http import actor_of, user_of
 from ris.people.models import User
 
+from .authentication import log_in
 from .capability import capability_statement
 from .datatypes import Json
 from .refusals import HttpRefusal, outcome_of, status_of
 from .representation import etag, represent
 from .resource_type import Page, ResourceType
 from .resources.presentation import PDF, PDFS
-from .resources.reports import PROVENANCE
+from .resources.reports import BINARY
 from .search.query import read_search
 from .search.results import PAGE, answer, read_page
 
@@ -41,9 +40,11 @@ MOST_BYTES = 5_000_000
 View = Callable[..., HttpResponse]
 
 
-def fhir_call(*methods: str, is_open: bool = False, kinds: tuple[str, ...] = JSON_KINDS) -> Callable[[View], View]:
+def fhir_call(
+    *methods: str, is_open: bool = False, for_apps: bool = False, kinds: tuple[str, ...] = JSON_KINDS
+) -> Callable[[View], View]:
     """A call of these methods: logged in (unless ``is_open``), answered in one of the media types ``kinds``, refused
-    by an OperationOutcome."""
+    by an OperationOutcome. ``for_apps``: all that it shows is asked of a resource type, so that scopes narrow it."""
 
     def around(view: View) -> View:
         @csrf_exempt
@@ -59,7 +60,7 @@ def fhir_call(*methods: str, is_open: bool = False, kinds: tuple[str, ...] = JSO
                     )
                 _check_format(request, kinds)
                 if not is_open:
-                    log_in(request)
+                    log_in(request, for_apps=for_apps)
                 return view(request, *args, **kwargs)
             except Refusal as refusal:
                 return refuse(refusal)
@@ -93,25 +94,6 @@ def _check_format(request: HttpRequest, accepted: tuple[str, ...]) -> None:
         )
 
 
-def log_in(request: HttpRequest) -> User:
-    """The user of the bearer token; of the session for reading only, since a session's browser can be made to write."""
-    try:
-        known = TokenAuthentication().authenticate(request)  # type: ignore[arg-type]  # it reads the headers alone
-    except AuthenticationFailed as failure:
-        raise _unknown(str(failure.detail)) from None
-    except PermissionDenied as failure:
-        raise Forbidden(str(failure.detail)) from None
-    if known:
-        request.user, request.auth = known  # type: ignore[attr-defined]  # as DRF names it
-    elif not request.user.is_authenticated or request.method not in ("GET", "HEAD"):
-        raise _unknown("Send Authorization: Bearer, with a token of ./bin/ris token USER.")
-    return user_of(request)
-
-
-def _unknown(detail: str) -> HttpRefusal:
-    return HttpRefusal(401, "login", detail, headers={"WWW-Authenticate": "Bearer"})
-
-
 def page_for(request: HttpRequest) -> Page:
     """What the resources of this answer have in common."""
     return Page(user_of(request), request.build_absolute_uri(BASE))
@@ -126,7 +108,7 @@ def show_capability(request: HttpRequest) -> HttpResponse:
 def read_view(resource_type: ResourceType) -> View:
     """``GET Type/id``."""
 
-    @fhir_call("GET", "HEAD")
+    @fhir_call("GET", "HEAD", for_apps=True)
     def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """One resource; seeing it is audited. 304 where the client has this version (If-None-Match)."""
         (text,) = kwargs.values()
@@ -144,10 +126,10 @@ def read_view(resource_type: ResourceType) -> View:
     return view
 
 
-@fhir_call("GET", "HEAD", kinds=(*JSON_KINDS, PDF))
+@fhir_call("GET", "HEAD", for_apps=True, kinds=(*JSON_KINDS, PDF))
 def read_binary(request: HttpRequest, report_version_id: str) -> HttpResponse:
     """``GET Binary/id``: the PDF of a released version, as it is, or in JSON for whoever asks for that."""
-    version = find_row(PROVENANCE, user_of(request), report_version_id)
+    version = find_row(BINARY, user_of(request), report_version_id)
     content = PDFS.pdf_of(version)
     patient_id = version.report.procedure.order.patient_id
     record(actor_of(request), "fhir.read", version, patient_id=patient_id, at=now(), resource="Binary")
@@ -157,10 +139,10 @@ def read_binary(request: HttpRequest, report_version_id: str) -> HttpResponse:
     return HttpResponse(content, content_type=PDF, headers={"Cache-Control": "private, no-store"})
 
 
-def find_row(resource_type: ResourceType, viewer: User, text: str) -> Any:
+def find_row(resource_type: ResourceType, viewer: User, text: str, action: str = "r") -> Any:
     """The row of a logical id. Raises NotFound, also for what the viewer may not see; 410 for what was deleted."""
     pk = id_or_none(text)
-    row = resource_type.row_of(viewer, pk) if pk else None
+    row = resource_type.row_of(viewer, pk, action) if pk else None
     if row is None:
         if pk and resource_type.is_gone and resource_type.is_gone(viewer, pk):
             raise HttpRefusal(410, "deleted", f"This {resource_type.name} was deleted.", at=f"{resource_type.name}.id")
@@ -187,7 +169,7 @@ def _seconds(moment: str) -> float:
 def search_view(resource_type: ResourceType, *methods: str) -> View:
     """``GET Type?…`` and ``POST Type/_search``."""
 
-    @fhir_call(*methods)
+    @fhir_call(*methods, for_apps=True)
     def view(request: HttpRequest) -> HttpResponse:
         """A searchset Bundle; that it was asked is audited, with the names of the parameters."""
         pairs = list(_pairs(request))

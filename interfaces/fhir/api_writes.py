@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,8 +13,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid, Refusal
+from ris.kernel.errors import Forbidden, Invalid, Refusal
 from ris.people.http import actor_of, user_of
+from ris.people.models import User
 
 from .api import JSON, answer_resource, fhir_call, find_row, page_for, render
 from .datatypes import Json
@@ -21,6 +24,7 @@ from .registry import TYPES
 from .representation import etag, represent
 from .resource_type import ResourceType
 from .search.query import read_search
+from .smart.access import AppLimits, narrow, require_scope
 from .writes.body import Element, read_resource
 from .writes.interactions import CREATES, DELETES, UPDATES, WRITTEN_AS
 from .writes.orders import Caller, create_order
@@ -62,12 +66,13 @@ def caller_of(request: HttpRequest) -> Caller:
 def create_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
     """``POST Type``, conditional with If-None-Exist."""
 
-    @fhir_call("POST")
+    @fhir_call("POST", for_apps=True)
     def view(request: HttpRequest) -> HttpResponse:
         """201 with the new resource; 200 where it was there already."""
         caller, body = caller_of(request), read_body(request)
         condition = request.headers.get("If-None-Exist", "")
-        row, is_new = _create(resource_type, read_resource(body, resource_type.name), caller, condition)
+        with transaction.atomic() if isinstance(caller.user.limits, AppLimits) else nullcontext():
+            row, is_new = _create(resource_type, read_resource(body, resource_type.name), caller, condition)
         made = TYPES[WRITTEN_AS.get(resource_type.name, resource_type.name)]
         return _written(request, made, row.pk, 201 if is_new else 200)
 
@@ -77,6 +82,7 @@ def create_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
 def _create(resource_type: ResourceType, resource: Element, caller: Caller, condition: str) -> tuple[Any, bool]:
     """The row and whether it is new. With a condition that fits a row, that one; 412 where several fit."""
     kind = resource_type.name
+    require_scope(caller.user, kind, "c")
     if condition:
         pairs = parse_qsl(condition.rpartition("?")[2])
         search = read_search(resource_type, pairs, viewer=caller.user, strict=True)
@@ -90,11 +96,24 @@ def _create(resource_type: ResourceType, resource: Element, caller: Caller, cond
             return rows[0], False
     try:
         if kind == "ServiceRequest":
-            return create_order(resource, caller, if_none_exist=bool(condition))
-        return CREATES[kind](resource, caller)
+            row, is_new = create_order(resource, caller, if_none_exist=bool(condition))
+        else:
+            row, is_new = CREATES[kind](resource, caller)
     except Refusal as refusal:
         refusal.at = _place(refusal.at, kind, resource.path)
         raise
+    _check_created(resource_type, row, caller.user)
+    return row, is_new
+
+
+def _check_created(resource_type: ResourceType, row: Any, viewer: User) -> None:
+    """Raise Forbidden, which undoes it, where an app's scopes or its patient do not allow what was created."""
+    if not isinstance(viewer.limits, AppLimits):
+        return
+    made = TYPES[WRITTEN_AS.get(resource_type.name, resource_type.name)]
+    what = replace(made.compartment, resource=resource_type.name)
+    if not narrow(made.visible(viewer).filter(pk=row.pk), viewer, what, "c").exists():
+        raise Forbidden(f"The app's scopes allow no {resource_type.name} of this patient.", code="scope")
 
 
 def _place(at: str, kind: str, path: str) -> str:
@@ -106,14 +125,14 @@ def _place(at: str, kind: str, path: str) -> str:
 def update_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
     """``PUT Type/id``; If-Match names the version that the client has."""
 
-    @fhir_call("PUT")
+    @fhir_call("PUT", for_apps=True)
     def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """200 with the resource as it became; 412 where it changed meanwhile."""
         (text,) = kwargs.values()
         caller, resource = caller_of(request), read_resource(read_body(request), resource_type.name)
         if resource.get("id").text() != text:
             resource.get("id").refuse("The id must be that of the address.")
-        row = find_row(resource_type, caller.user, text)
+        row = find_row(resource_type, caller.user, text, "u")
         wanted = request.headers.get("If-Match", "")
         if wanted and wanted != etag(represent(resource_type, [row], page_for(request))[0]):
             raise HttpRefusal(412, "conflict", "It changed since you read it. Read it again.", at="If-Match")
@@ -130,12 +149,12 @@ def update_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
 def delete_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
     """``DELETE Type/id``."""
 
-    @fhir_call("DELETE")
+    @fhir_call("DELETE", for_apps=True)
     def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """204; the id answers 410 from now on."""
         (text,) = kwargs.values()
         caller = caller_of(request)
-        DELETES[resource_type.name](find_row(resource_type, caller.user, text), caller)
+        DELETES[resource_type.name](find_row(resource_type, caller.user, text, "d"), caller)
         return HttpResponse(status=204)
 
     return view
@@ -143,7 +162,10 @@ def delete_view(resource_type: ResourceType) -> Callable[..., HttpResponse]:
 
 def _written(request: HttpRequest, resource_type: ResourceType, pk: int, status: int) -> HttpResponse:
     """The resource as it is now, with its address; without it where ``Prefer: return=minimal``."""
-    row = resource_type.row_of(user_of(request), pk)
+    try:
+        row = resource_type.row_of(user_of(request), pk)
+    except Forbidden:  # the app may write it and not read it
+        row = None
     page = page_for(request)
     address = f"{page.base}/{resource_type.name}/{pk}"
     if row is None:  # it may be written by whoever may not read it
@@ -156,7 +178,7 @@ def _written(request: HttpRequest, resource_type: ResourceType, pk: int, status:
     return response
 
 
-@fhir_call("POST")
+@fhir_call("POST", for_apps=True)
 def run_transaction(request: HttpRequest) -> HttpResponse:
     """``POST`` of a Bundle of type transaction: all of its creates, or none. Patients are taken first."""
     bundle = read_resource(read_body(request), "Bundle")

@@ -7,6 +7,7 @@ from .registry import TYPES
 from .resource_type import ResourceType
 from .search.parameters import SearchParameter
 from .search.query import CONTROLS
+from .smart.conformance import security
 from .subscriptions.topics import TOPICS
 from .writes.interactions import CREATES, DELETES, UPDATES
 
@@ -33,18 +34,11 @@ def capability_statement(base: str) -> Json:
         "rest": [
             {
                 "mode": "server",
-                "security": _security(),
+                "security": security(),
                 "resource": [_resource(one) for one in TYPES.values()],
                 "interaction": [{"code": "transaction"}],
             }
         ],
-    }
-
-
-def _security() -> Json:
-    return {
-        "description": "Authorization: Bearer, with a token of `./bin/ris token USER`. "
-        "What lies at sites of others does not exist for that user."
     }
 
 

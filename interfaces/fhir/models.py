@@ -11,6 +11,7 @@ from ris.kernel.queue import Owed
 from ris.people.models import ApiToken
 
 from . import states
+from .smart.models import App, Grant, Launch, SigningKey, UsedAssertion
 
 
 class Subscription(Stateful):
@@ -124,3 +125,6 @@ class CastEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} in {self.session_id}"
+
+
+__all__ = ["App", "Grant", "Launch", "Notification", "SigningKey", "Subscription", "UsedAssertion"]

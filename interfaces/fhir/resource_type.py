@@ -18,6 +18,7 @@ from ris.people.models import User
 from .datatypes import Json
 from .search.changes import Changes
 from .search.parameters import SearchParameter, id_parameter
+from .smart.access import Compartment, narrow
 
 V = TypeVar("V")
 _AUTHORITIES = PreparedQuery(
@@ -60,10 +61,11 @@ class Page:
 class ResourceType:
     """A resource type. The logical id is the primary key of ``model``.
 
-    ``select`` gives the rows that a viewer may see (Forbidden where their role has none); ``load`` adds what
-    ``build`` needs, so that a page costs a bounded number of queries. ``build`` may leave elements empty. ``find``
-    gives the row of an id where more may be read than is found by a search; ``complete`` adds to what is read by id
-    what would cost a search too much; ``is_gone``: whether the viewer's row of an id was deleted.
+    ``visible`` gives the rows that a viewer may see (Forbidden where their role has none), before :meth:`select`
+    narrows them to what an app may; ``load`` adds what ``build`` needs, so that a page costs a bounded number of
+    queries. ``build`` may leave elements empty. ``find`` gives the row of an id where more may be read than is found
+    by a search; ``complete`` adds to what is read by id what would cost a search too much; ``is_gone``: whether the
+    viewer's row of an id was deleted.
     ``patient``: the patient whom the audit names (None: the type says nothing about patients). ``mandatory``: elements
     that ``_elements`` keeps. ``sort``: name of a search parameter → a column without NULL. ``revincludes``:
     ``Type:parameter`` of resources that refer to this one.
@@ -71,7 +73,7 @@ class ResourceType:
 
     name: str
     model: type[Model]
-    select: Callable[[User], QuerySet[Any]]
+    visible: Callable[[User], QuerySet[Any]]
     load: Callable[[QuerySet[Any]], QuerySet[Any]]
     build: Callable[[Any, Page], Json]
     own_parameters: tuple[SearchParameter, ...]
@@ -96,10 +98,24 @@ class ResourceType:
         """What ``_include`` takes: each reference that names an element."""
         return tuple(f"{self.name}:{one.name}" for one in self.own_parameters if one.type == "reference" and one.path)
 
-    def row_of(self, viewer: User, pk: int) -> Any:
+    @cached_property
+    def compartment(self) -> Compartment:
+        """What scopes of an app are compared with."""
+        return Compartment(self.name, self.parameters, self.patient is not None)
+
+    def select(self, viewer: User, action: str = "s") -> QuerySet[Any]:
+        """The viewer's rows; where an app asks, those to which its scopes allow ``action`` (a letter of ``cruds``).
+
+        Raises Forbidden where the role, or the app, has none.
+        """
+        return narrow(self.visible(viewer), viewer, self.compartment, action)
+
+    def row_of(self, viewer: User, pk: int, action: str = "r") -> Any:
         """The row of an id that the viewer may see, loaded; None when there is none for them."""
-        row = self.load(self.select(viewer).filter(pk=pk)).first()
-        return self.load(self.find(viewer, pk)).first() if row is None and self.find else row
+        row = self.load(self.select(viewer, action).filter(pk=pk)).first()
+        if row is not None or self.find is None:
+            return row
+        return self.load(narrow(self.find(viewer, pk), viewer, self.compartment, action)).first()
 
     def times_of(self, rows: Iterable[Any]) -> dict[int, datetime]:
         """Primary key → when the row changed last, where that is known."""

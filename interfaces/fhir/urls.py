@@ -12,6 +12,7 @@ from .iid.api import ImageDisplayView
 from .iid.pages import follow_link
 from .registry import TYPES
 from .resource_type import ResourceType
+from .smart import urls as smart
 from .subscriptions import api as operations
 from .subscriptions import pages as subscriptions
 from .writes.interactions import CREATES, DELETES, UPDATES
@@ -42,6 +43,7 @@ urlpatterns = [
     path("fhir/R4/Subscription/<str:subscription_id>/$status", operations.status),
     path("fhir/R4/Subscription/<str:subscription_id>/$events", operations.events),
     path("fhir/R4/Subscription/<str:subscription_id>/$get-ws-binding-token", operations.bind),
+    *smart.patterns,
     *(route for resource_type in TYPES.values() for route in _routes(resource_type)),
     path("subscriptions/", subscriptions.subscriptions, name="subscriptions"),
     path("subscriptions/<int:subscription_id>/", subscriptions.subscription, name="subscription"),
@@ -55,4 +57,7 @@ urlpatterns = [
     path("iid/<str:link>/", follow_link, name="iid"),
     re_path(r"^fhir/R4/.*$", api.serve_elsewhere),
 ]
-api_patterns: list[URLPattern] = [path("iid/", ImageDisplayView.as_view(), name="iid-link")]
+api_patterns = [
+    path("iid/", ImageDisplayView.as_view(), name="iid-link"),
+    *smart.api_patterns,
+]

@@ -32,7 +32,7 @@ class Actor:
 
     ``purpose``: a code of HL7 PurposeOfUse where it is not the usual work of the role, such as BTG (break the glass);
     ``acting_for_id``: the user on whose behalf they act. ``emergencies``: (patient, emergency access) for each that
-    runs: what is done with these patients is done under it.
+    runs: what is done with these patients is done under it. ``client``: the app that asks on the user's behalf.
     """
 
     name: str
@@ -41,12 +41,14 @@ class Actor:
     purpose: str = ""
     acting_for_id: int | None = None
     emergencies: tuple[tuple[int, int], ...] = ()
+    client: str = ""
 
     @classmethod
     def of_user(cls, user: User, source: str = "") -> Self:
         """The actor of a signed-in user, for whomever they act; ``source`` is their address."""
         acting_for_id = user.acting.user.pk if user.acting is not None else None
-        return cls(user.get_username(), user.pk, source, acting_for_id=acting_for_id)
+        client = user.limits.client if user.limits is not None else ""
+        return cls(user.get_username(), user.pk, source, acting_for_id=acting_for_id, client=client)
 
     @classmethod
     def job(cls, name: str) -> Self:
@@ -96,6 +98,8 @@ def record(
     access = dict(actor.emergencies).get(patient_id) if patient_id else None
     if access is not None:
         detail["emergency_access"] = access
+    if actor.client:
+        detail["client"] = actor.client
     event = AuditEvent(
         at=at,
         user_id=actor.user_id,

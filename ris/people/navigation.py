@@ -65,6 +65,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         _link("Prefetch", "arrow-down-to-line", "dicom:prefetch", "f", Can.SET_UP, Can.SEE_MESSAGES, Can.LEAD_READING),
         _link("Reports out", "archive", "dicom:reports", "p", Can.SEE_MESSAGES),
         _link("Subscriptions", "send", "fhir:subscriptions", "e", Can.SEE_MESSAGES),
+        _link("FHIR clients", "lock", "fhir:apps", "3", Can.SET_UP),
         _link("Workitems", "list-checks", "dicom:workitems", "4", Can.LEAD_READING, Can.SET_UP),
         _link("Audit", "shield", "privacy:events", "v", Can.SEE_AUDIT),
         _link("Address book", "users", "people:address-book", "k", Can.LEAD_READING, Can.SET_UP),

@@ -105,3 +105,5 @@ class Limits:
 
     cans: frozenset[Can] | None = None
     site_ids: frozenset[int] | None = None
+    client: str = ""
+    """Id of the app that asks on the user's behalf; empty for a token of their own."""

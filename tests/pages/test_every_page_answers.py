@@ -41,6 +41,7 @@ NEEDS_MORE = (
     "dicom-web/",
     "fhircast/",
     "iid/",
+    "smart/",
     "account/second-factor/",
     "portal/results/",
     "portal/patients/",

@@ -30,6 +30,8 @@ OPEN_TO_ALL = (
     "api/schema/",
     "healthz",
     "fhir/R4/metadata",
+    "fhir/R4/.well-known/",
+    "smart/jwks",
     ".well-known/fhircast-configuration",
     "fhircast/.well-known/",
 )

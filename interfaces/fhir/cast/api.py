@@ -16,7 +16,7 @@ from ris.kernel.errors import Forbidden, Invalid, NotFound, Refusal
 from ris.kernel.values import is_storable, read_number
 from ris.people.http import actor_of, user_of
 
-from ..api import log_in
+from ..authentication import log_in
 from ..refusals import HttpRefusal, status_of
 from . import services
 from .context import EVENTS

@@ -58,7 +58,7 @@ def _build_flag(row: AiFlag, page: Page) -> Json:
 OBSERVATION = ResourceType(
     name="Observation",
     model=AiFlag,
-    select=select_flags,
+    visible=select_flags,
     load=lambda rows: rows.select_related("item__procedure__order"),
     build=_build_flag,
     patient=lambda row: row.item.procedure.order.patient_id,
@@ -109,7 +109,7 @@ def _build_escalation(row: Escalation, page: Page) -> Json:
 COMMUNICATION = ResourceType(
     name="Communication",
     model=Escalation,
-    select=select_escalations,
+    visible=select_escalations,
     load=lambda rows: rows.select_related("item__procedure__order", "acknowledged_by"),
     build=_build_escalation,
     patient=lambda row: row.item.procedure.order.patient_id,
@@ -168,7 +168,7 @@ def _build_audit(row: AuditEvent, page: Page) -> Json:
 AUDIT_EVENT = ResourceType(
     name="AuditEvent",
     model=AuditEvent,
-    select=_select_audit,
+    visible=_select_audit,
     load=lambda rows: rows,
     build=_build_audit,
     patient=lambda row: row.patient_id,

@@ -161,7 +161,7 @@ def _by_endpoint(term: Term) -> Q:
 IMAGING_STUDY = ResourceType(
     name="ImagingStudy",
     model=RequestedProcedure,
-    select=_select,
+    visible=_select,
     load=_load,
     build=_build,
     patient=lambda row: row.order.patient_id,
@@ -206,7 +206,7 @@ def _build_endpoint(row: Archive, page: Page) -> Json:
 ENDPOINT = ResourceType(
     name="Endpoint",
     model=Archive,
-    select=_select_endpoints,
+    visible=_select_endpoints,
     load=lambda rows: rows,
     build=_build_endpoint,
     mandatory=("status", "connectionType", "payloadType", "address"),

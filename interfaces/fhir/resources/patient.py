@@ -146,7 +146,7 @@ ACTIVE = {"true": Q(merged_into=None), "false": Q(merged_into__isnull=False)}
 PATIENT = ResourceType(
     name="Patient",
     model=Patient,
-    select=_select,
+    visible=_select,
     find=_find,
     load=_load,
     build=_build,
@@ -220,7 +220,7 @@ def _states() -> dict[str, Q]:
 ENCOUNTER = ResourceType(
     name="Encounter",
     model=Visit,
-    select=_select_visits,
+    visible=_select_visits,
     load=lambda rows: rows,
     build=_build_encounter,
     patient=lambda row: row.patient_id,

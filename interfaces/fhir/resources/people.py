@@ -54,7 +54,7 @@ def _build_practitioner(user: User, page: Page) -> Json:
 PRACTITIONER = ResourceType(
     name="Practitioner",
     model=User,
-    select=_select_people,
+    visible=_select_people,
     load=lambda rows: rows,
     build=_build_practitioner,
     own_parameters=(
@@ -91,7 +91,7 @@ def _by_role(term: Term) -> Q:
 PRACTITIONER_ROLE = ResourceType(
     name="PractitionerRole",
     model=SiteUserPermission,
-    select=_select_roles,
+    visible=_select_roles,
     load=lambda rows: rows.select_related("user", "content_object").prefetch_related("user__groups"),
     build=_build_role,
     own_parameters=(
@@ -123,7 +123,7 @@ SITE_PARAMETERS: tuple[SearchParameter, ...] = (
 ORGANIZATION = ResourceType(
     name="Organization",
     model=Site,
-    select=sites_of,
+    visible=sites_of,
     load=lambda rows: rows,
     build=_organization,
     own_parameters=SITE_PARAMETERS,
@@ -143,7 +143,7 @@ def _location(row: Site, page: Page) -> Json:
 LOCATION = ResourceType(
     name="Location",
     model=Site,
-    select=sites_of,
+    visible=sites_of,
     load=lambda rows: rows,
     build=_location,
     own_parameters=(
@@ -176,7 +176,7 @@ def _choices(column: str) -> dict[str, Any]:
 DEVICE = ResourceType(
     name="Device",
     model=Device,
-    select=_select_devices,
+    visible=_select_devices,
     load=lambda rows: rows.select_related("site"),
     build=_device,
     own_parameters=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -139,7 +140,7 @@ def _by_identifier(term: Term) -> Q:
 DIAGNOSTIC_REPORT = ResourceType(
     name="DiagnosticReport",
     model=Report,
-    select=select_reports,
+    visible=select_reports,
     load=_load,
     build=_build,
     complete=_complete,
@@ -202,7 +203,7 @@ def _build_provenance(version: ReportVersion, page: Page) -> Json:
 PROVENANCE = ResourceType(
     name="Provenance",
     model=ReportVersion,
-    select=_select_versions,
+    visible=_select_versions,
     load=_load_versions,
     build=_build_provenance,
     patient=lambda row: row.report.procedure.order.patient_id,
@@ -216,3 +217,6 @@ PROVENANCE = ResourceType(
         date_parameter("recorded", "signed_at"),
     ),
 )
+
+BINARY = replace(PROVENANCE, name="Binary")
+"""The PDF of a released version; read by id only, so it is no type of the registry."""

@@ -61,7 +61,7 @@ def _by_criteria(name: str) -> SearchParameter:
 SUBSCRIPTION = ResourceType(
     name="Subscription",
     model=Subscription,
-    select=_select,
+    visible=_select,
     load=lambda rows: rows,
     build=_build,
     is_gone=_is_gone,

@@ -104,7 +104,7 @@ def _status_choices() -> dict[str, Q]:
 TASK = ResourceType(
     name="Task",
     model=RequestedProcedure,
-    select=_select_tasks,
+    visible=_select_tasks,
     load=lambda rows: load_procedures(rows).select_related("reading_item__reader"),
     build=_build_task,
     patient=lambda row: row.order.patient_id,
@@ -169,7 +169,7 @@ def _appointment_choices() -> dict[str, Q]:
 APPOINTMENT = ResourceType(
     name="Appointment",
     model=ScheduledStep,
-    select=_select_steps,
+    visible=_select_steps,
     load=lambda rows: rows,
     build=_build_appointment,
     patient=lambda row: row.procedure.order.patient_id,

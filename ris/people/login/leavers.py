@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from allauth.idp.oidc.models import Token
 from django.db import transaction
 
 from ris.audit.services import Actor, record
@@ -23,15 +24,18 @@ class PersonLeft(Event):
 
 @transaction.atomic
 def leave(user: User, *, reason: str, actor: Actor, at: datetime) -> None:
-    """Switch the account off, revoke its API tokens, end its sessions and take its PIN; audited as ``people.leave``.
+    """Switch the account off, end its API tokens, its sessions and what apps may do for it, and take its PIN.
+
+    Audited as ``people.leave``.
 
     Cases that the person holds go to a lead, drafts and all, once the relay has brought PersonLeft. Idempotent.
     """
     User.objects.filter(pk=user.pk).update(is_active=False, pin="")
     user.is_active = False
     tokens = ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=at)
+    apps, _ = Token.objects.filter(user=user).delete()  # of apps that they let in
     sessions = end_sessions(user, actor=actor, at=at)
-    record(actor, "people.leave", user, at=at, reason=reason, tokens=tokens, sessions=sessions)
+    record(actor, "people.leave", user, at=at, reason=reason, tokens=tokens, apps=apps, sessions=sessions)
     emit(PersonLeft(stream=f"person:{user.pk}", at=at, user_id=user.pk))
 
 
