@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import Q
+
 from ris.audit.services import Actor
 from ris.kernel.events import Event, subscribe
 from ris.orders.events import ExamDiscontinued, ExamReturned, ExamUnlinked, OrderEvent, OrderReinstated
@@ -71,8 +73,8 @@ def replay_after_identity(event: IdentityDecided) -> None:
     """Replay the message that was held, or attach what it left, once a person has said that it means this patient."""
     if not event.same or event.message_id is None:
         return
-    refused = InboundMessage.objects.filter(pk=event.message_id, state=states.REFUSED)
-    for message in needing_attention(refused):
+    held = Q(state=states.REFUSED) | Q(state=states.TO_MEND, kind="SIU")
+    for message in needing_attention(InboundMessage.objects.filter(held, pk=event.message_id)):
         replay(message.pk, reason="the patient was recognised", actor=Actor.job("identity"), at=event.at)
     attach_recognised(event.message_id, at=event.at)
 

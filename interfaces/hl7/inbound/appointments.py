@@ -38,7 +38,7 @@ def apply_appointment(incoming: Incoming) -> str:
     Without an order it waits for one. What an order that is known cannot do is left to a person.
     """
     patient = resolve(incoming, authoritative=False)
-    visit = visit_of(incoming, patient)
+    visit = _visit_of(incoming, patient)
     intent = read_appointment(incoming, patient)
     known = find_appointment(intent)
     keys = _named_order(incoming)
@@ -55,6 +55,16 @@ def apply_appointment(incoming: Incoming) -> str:
         cure = "" if intent.state in CALLED_OFF else "; it is booked when one comes"
         incoming.warn(f"No order of this appointment is known yet{cure}.")
     return "" if incoming.effects else "It says nothing new."
+
+
+def _visit_of(incoming: Incoming, patient: Patient) -> Visit | None:
+    """The visit; a number that another patient's visit has is told of, and the appointment kept without it."""
+    try:
+        with transaction.atomic():
+            return visit_of(incoming, patient)
+    except Conflict as refusal:
+        incoming.warn(f"{refusal.detail} The appointment is kept without it.")
+        return None
 
 
 def _named_order(incoming: Incoming) -> OrderKeys | None:

@@ -135,6 +135,10 @@ def _apply(row: InboundMessage, incoming: Incoming, at: datetime) -> InboundMess
         incoming.effects.clear()
         if isinstance(refusal, IdentityDoubt):
             _ask_identity(refusal, incoming, at)
+            if incoming.header.kind == "SIU":
+                # An EMR's queue never stops on an appointment: it waits here for who decides.
+                row.state, row.reason = states.TO_MEND, refusal.detail[:250]
+                return _close(row, incoming.header, acknowledgment.ACCEPT, (), at, incoming)
         return _refuse(row, incoming.header, acknowledgment.fault_from(refusal), at, incoming)
     # A lock or a lost database: the caller tries again, so it is no failure of the message.
     except OperationalError:

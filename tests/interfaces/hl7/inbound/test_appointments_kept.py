@@ -13,8 +13,10 @@ from interfaces.hl7.selectors import needing_attention
 from ris.catalog.models import Device, Site
 from ris.kernel.relay import deliver_owed
 from ris.orders.models import Appointment, Order, ScheduledStep
+from ris.patients.models import IdentityQuestion, Visit
+from ris.patients.services import decide_identity
 from ris.people.roles import Role
-from tests.factories import NOON, make_user, perform
+from tests.factories import NOON, TESTER, make_user, perform
 from tests.interfaces.hl7.hl7 import message, msh, obr, orc, order, pid, seg, take
 
 pytestmark = pytest.mark.django_db
@@ -189,3 +191,24 @@ def test_a_start_one_field_off_is_taken_and_told(more):
     assert any("one off" in warning for warning in row.warnings)
     take(order())
     assert ScheduledStep.objects.get().start == datetime(2026, 3, 11, 14, tzinfo=UTC)
+
+
+def test_a_visit_number_of_another_patient_does_not_stop_an_appointment():
+    visit = f"PV1||O{'|' * 17}V7"
+    take(message(msh("ORM^O01"), pid("T200", name="ZZOTHER^CARL", born="19900102", sex="M"), visit, orc(), obr()))
+    row = siu("S12", 13, more=(visit,))
+    assert (row.answer_code, row.state) == ("AA", "applied"), row.reason
+    assert Appointment.objects.get().patient.given_name == "ALPHA"
+    assert Visit.objects.get().patient.given_name == "CARL"
+    assert any("another patient" in warning for warning in row.warnings)
+
+
+def test_an_appointment_of_somebody_else_under_a_known_number_waits_for_who_decides():
+    take(message(msh("ADT^A04"), pid(name="ZZOTHER^CARL", born="19900102", sex="M")))
+    row = siu("S12", 13)
+    assert (row.answer_code, row.state, Appointment.objects.count()) == ("AA", "to mend", 0)
+    assert list(needing_attention(InboundMessage.objects.all())) == [row]
+    question = IdentityQuestion.objects.get(held=True)
+    decide_identity(question.pk, same=True, reason="Called the ward.", actor=TESTER, at=NOON)
+    deliver_owed(at=NOON)
+    assert Appointment.objects.get().patient.given_name == "CARL"
