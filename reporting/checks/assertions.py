@@ -184,7 +184,12 @@ def _around(text: str, start: int, end: int, ends: re.Pattern[str]) -> tuple[int
 
 
 def side_hits(text: str) -> list[tuple[int, int, str]]:
-    """(start, end, side) of every word for a side; not "right-handed", "left in place" or "right and left"."""
+    """(start, end, side) of every word for a side; not "right-handed", "left in place" or "right and left".
+
+    None of a sentence that says what was not examined.
+    """
+    if pattern("elsewhere", "not_examined").search(text):
+        return []
     hidden = [hit.span() for hit in pattern("sides", "pseudo").finditer(text)]
     hits: list[tuple[int, int, str]] = []
     for side in (BOTH, LEFT, RIGHT):

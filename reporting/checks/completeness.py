@@ -19,18 +19,22 @@ _UNFILLED = re.compile(
         r"|\[(?:side|laterality|level|size|date|name|location|number|organ|measurement|value|site|time|age|"
         r"seite|größe|datum|"
     r"wert|insert[^\]]{0,30}|fill[^\]]{0,30}|select[^\]]{0,30}|choose[^\]]{0,30}|enter[^\]]{0,30}|free text)\]"
-        r"|\*{3}|\{[A-Za-zäöüß_ ]{1,40}\}|_{4,}|<<[^<>\n]{0,40}>>|<(?:side|size|date|name|level|value)>|"
+        r"|\*{3}|\{[A-Za-zäöüß_ ]{1,40}\}|_{3,}|<<[^<>\n]{0,40}>>|<(?:side|size|date|name|level|value)>|"
         r"\$\{?\w{1,30}\}|@\w{2,30}@"
     r"|(?<![\w.])(?:[xX]{2,3}|\?{2,}|N{3}) ?(?:mm|cm|ml)\b|\bXXX+\b",
     re.IGNORECASE,
 )  # fmt: skip
 _HEADER_ONLY = re.compile(r"(?:impression|conclusion|summary|opinion|beurteilung)?\s*:?", re.IGNORECASE)
 _LABEL = re.compile(r"[ \t]*(?:[-*•] *)?([A-ZÄÖÜ][\w/ ,()äöüß-]{0,40}):[ \t]*")
+_LAST_LABEL = re.compile(r".*[.;] +([A-ZÄÖÜ][\w/ äöüß-]{0,40}):[ \t]*")
+"""A label at the end of a line that has others before it."""
 _NO_NUMBER = re.compile(
         r"\b(?:measur(?:es|ing)|measures up to|spans|diameter of|size of|length of|thickness of|approximately|"
         r"about|up to|misst|von|ca\.) +"
     r"(?:x +|by +|× *)?(?:mm|cm|ml)\b"
-    r"|\b(?:mm|cm) ?[x×] ?(?:mm|cm)\b|(?<![\d.])\s[x×] ?\d+(?:[.,]\d+)? ?(?:mm|cm)\b|\d ?[x×] ?(?:mm|cm)\b",
+    r"|\b(?:mm|cm) ?[x×] ?(?:mm|cm)\b|(?<![\d.])\s[x×] ?\d+(?:[.,]\d+)? ?(?:mm|cm)\b|\d ?[x×] ?(?:mm|cm)\b"
+    r"|\b(?:kidney|liver|spleen|nodule|cyst|duct|aorta|prostate|niere|leber|milz|rundherd|knoten|zyste|prostata) "
+    r"(?:mm|cm)\b",
     re.IGNORECASE,
 )  # fmt: skip
 _BROKEN_OFF = re.compile(
@@ -69,7 +73,9 @@ def dangling_field(facts: Facts, text: Text) -> Iterator[Remark]:
     """A label that nothing follows, a measurement without its number, a sentence that breaks off."""
     for section in SECTIONS:
         body = getattr(text, section)
-        for start, end, label in _empty_labels(body):
+        # An impression that is its heading only is said to be missing.
+        labels = () if _HEADER_ONLY.fullmatch(body.strip()) else _empty_labels(body)
+        for start, end, label in labels:
             message = f"Nothing follows “{label}:” in {section}."
             yield Remark("dangling field", section, message, f"{label}:", start, end, 0.8)
     for sentence in sentences(text):
@@ -92,7 +98,8 @@ def _empty_labels(body: str) -> Iterator[tuple[int, int, str]]:
             is_label = _LABEL.match(line) is not None
             if pending and is_label:
                 yield pending
-            label = _LABEL.fullmatch(line.rstrip("\r\n"))
+            bare = line.rstrip("\r\n")
+            label = _LABEL.fullmatch(bare) or _LAST_LABEL.fullmatch(bare)
             name = label.group(1).strip() if label else ""
             # A heading of its own line in capitals may have labels under it.
             is_heading = name.lower() in _HEADINGS or (name.isupper() and len(name) > 3)

@@ -130,17 +130,19 @@ def _other_exam(facts: Facts, text: Text) -> Iterator[Remark]:
     if pattern("elsewhere", "compared").search(first.text):
         return
     modality = _SAME.get(facts.modality, facts.modality)
+    by_name = names_in("modalities", facts.procedure)
+    if not modality and len(by_name) == 1:
+        (modality,) = by_name
     named = names_in("modalities", first.text)
     if (
         modality in ("CT", "MR", "US", "XR", "MG")
         and named
         and modality not in named
         and "PT" not in named
-        and not _MR_OR_CT.search(first.text)
+        and not (modality == "MR" and _MR_OR_CT.search(first.text))
     ):
-        yield remark_on(
-            "procedure", first, f"{facts.modality} was ordered, and another modality is described.", certainty=0.8
-        )
+        message = f"{facts.modality or modality} was ordered, and another modality is described."
+        yield remark_on("procedure", first, message, certainty=0.8)
         return
     ordered, described = names_in("regions", facts.procedure), names_in("regions", first.text)
     if ordered and described and not ordered & described and ordered <= _REGIONS_APART and described <= _REGIONS_APART:

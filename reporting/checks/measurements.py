@@ -25,7 +25,7 @@ _BARE = re.compile(
 )  # fmt: skip
 _PRODUCT = re.compile(
     rf"(?<![\d.,/-])(?P<size>{_NUMBER} ?(?:x|×) ?{_NUMBER}(?: ?(?:x|×) ?{_NUMBER})?)(?! "
-    rf"?[x×\d.])(?P<after>[^\w]{{0,2}}(?:\w+|$)?)"
+    rf"?[x×\d]|[.,]\d)(?P<after>[^\w]{{0,2}}(?:\w+|$)?)"
 )
 _UNITS = re.compile(
     r"\W*(?:mm|cm|m|ml|cc|l|hu|he|mg|g|kg|degrees?|°|percent|%|millimet|centimet|ms|s|sec|mmhg|µm|um|years?|"
@@ -54,9 +54,9 @@ _ORGANS: tuple[tuple[str, tuple[str, ...], float, float], ...] = (
     ("a common bile duct", ("common (?:bile|hepatic) duct", "CBD"), 1, 40),
     ("a midline shift", ("midline shift",), 1, 35),
     ("an appendix", ("appendix", "appendiceal diameter"), 2, 50),
-    ("a kidney", ("(?:left |right )?kidney (?:measures|is|measuring)", "kidneys measure"), 30, 250),
-    ("a spleen", ("spleen (?:measures|is|measuring)", "spleen length"), 30, 350),
-    ("a liver", ("liver (?:measures|is|measuring) ", "liver (?:span|length)"), 50, 350),
+    ("a kidney", ("(?:left |right )?kidney (?:measures|is|measuring)", "kidneys measure", "niere misst"), 30, 250),
+    ("a spleen", ("spleen (?:measures|is|measuring)", "spleen length", "milz misst"), 30, 350),
+    ("a liver", ("liver (?:measures|is|measuring) ", "liver (?:span|length)", "leber misst"), 50, 350),
     ("a lung nodule", (
         "(?:pulmonary|lung|lobe|ground[- ]glass|solid|calcified) nodules?",
         "nodule in the (?:left|right) (?:upper|lower|middle) lobe",

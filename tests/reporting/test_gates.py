@@ -38,6 +38,14 @@ def said(facts: dict[str, Any] | None = None, **sections: str) -> set[str]:
         ("laterality", {"procedure": "MRI knee", "laterality": "L"}, "Tear of the right ACL.", "Tear of the left ACL."),
         ("laterality", {"procedure": "XR hip", "laterality": "R"}, "Left hip effusion.", "Compared with the left hip."),
         ("laterality", {"procedure": "XR knee", "laterality": "L"}, "Erguss rechts.", "Beidseits Arthrose."),
+        ("laterality", {"procedure": "XR hip", "laterality": "R"}, "Left hip pain.", "The left hip was not imaged."),
+        ("laterality", {"procedure": "MRT Schulter", "laterality": "L"}, "Riss der rechten Schulter.",
+         "Die rechte Schulter wurde nicht mituntersucht."),
+        ("units", {"procedure": "US Schilddrüse"}, "Knoten von 12 x 9.", "Knoten von 12 x 9.5 mm."),
+        ("units", {"procedure": "US Abdomen"}, "Die Milz misst 11 mm.", "Die Milz misst 11 cm."),
+        ("dangling field", {}, "Rechte Niere cm, linke Niere 11 cm.", "Rechte Niere 10 cm, linke Niere 11 cm."),
+        ("dangling field", {}, "Uterus: 8 cm. Endometrium:\nOvaries: normal.", "Uterus: 8 cm. Endometrium: 4 mm."),
+        ("unfilled field", {}, "The liver measures ___ cm.", "The liver measures 14 cm."),
         ("sex", {"sex": "M"}, "Fibroid of the uterus.", "His mother had cancer of the uterus."),
         ("sex", {"sex": "F"}, "The prostate is large.", "The ovaries are normal."),
         ("units", {}, "The cyst measures 4 x 3.", "The cyst measures 4 x 3 cm."),
@@ -157,3 +165,14 @@ def test_the_facts_of_a_report_are_those_of_its_order_patient_and_priors() -> No
     assert facts.priors is not None
     assert [prior.day for prior in facts.priors] == [(NOON - timedelta(days=399)).date()]
     assert facts.patient_id == patient.identifiers.get().value
+
+
+@once
+def test_the_modality_is_read_from_the_exam_where_it_is_not_given_and_free_fluid_is_a_finding() -> None:
+    described = {"technique": "MRI of the brain with DWI.", "findings": "Normal."}
+    assert "procedure" in said({"procedure": "CT head without contrast"}, **described)
+    assert "procedure" in said({"procedure": "CT head", "modality": "CT"}, **described)
+    assert "procedure" not in said({"procedure": "MRI brain"}, **described)
+    denied = {"findings": "Keine freie Flüssigkeit.", "impression": "Freie Flüssigkeit im Unterbauch."}
+    assert said(**denied) == {"negation flip"}
+    assert "dangling field" not in said(findings="Normal.", impression="Beurteilung:")
