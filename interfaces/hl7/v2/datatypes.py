@@ -1,4 +1,7 @@
-"""Data types TS, DTM and DT (HL7 v2.5.1 chapter 2.A): ``YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]``."""
+"""Data types TS, DTM and DT (HL7 v2.5.1 chapter 2.A): ``YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]``.
+
+ISO 8601 with its separators (``1980-01-01``, ``2026-03-10T12:00:00Z``), which some senders write, is read alike.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,19 @@ from ris.kernel.values import is_possible
 _TS = re.compile(r"(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)?(\d\d)?(?:\.(\d{1,6}))?)?\s*([+-]\d{4})?")
 
 
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,6})?)?\s*(?:(Z)|([+-]\d\d):?(\d\d))?)?")
+
+
+def _compact(text: str) -> str:
+    """The text without blanks around it; ISO 8601 as TS."""
+    text = text.strip()
+    match = _ISO.fullmatch(text) if text[4:5] == "-" else None
+    if match is None:
+        return text
+    *parts, utc, hours, minutes = (part or "" for part in match.groups())
+    return "".join(parts) + ("+0000" if utc else hours + minutes)
+
+
 def parse_moment(text: str, default: tzinfo) -> datetime | None:
     """Return the moment of a TS, aware; its own offset wins over ``default``.
 
@@ -17,7 +33,7 @@ def parse_moment(text: str, default: tzinfo) -> datetime | None:
     are the first: ``2026`` is the first of January, midnight. The hour 24 is midnight of the next day;
     a second 60 is the next minute.
     """
-    match = _TS.fullmatch(text.strip())
+    match = _TS.fullmatch(_compact(text))
     if not match:
         return None
     year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups()[:6])
@@ -52,7 +68,7 @@ def _offset(text: str | None) -> tzinfo | None:
 
 def parse_day(text: str) -> date | None:
     """Return the date of a DT or TS; None when the day is missing or impossible, such as 00010101."""
-    digits = text.strip()[:8]
+    digits = _compact(text)[:8]
     if not re.fullmatch(r"\d{8}", digits):
         return None
     try:

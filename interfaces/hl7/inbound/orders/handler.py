@@ -16,7 +16,7 @@ from ..patients import resolve
 from ..results.texts import DOCUMENT_TYPES, keep_attachments
 from ..visits import visit_of
 from .groups import Group, cut_groups, other_department
-from .history import OrderKeys, add_to_history, trail_of
+from .history import OrderKeys, add_to_history, patient_of, trail_of
 from .order_segments import join_once, read_content
 from .procedure_segments import join_procedures, named_titles, read_procedures
 from .statements import (
@@ -70,10 +70,13 @@ def apply_orders(incoming: Incoming) -> str:
     if not groups:
         raise Invalid("An order message needs ORC or OBR.", at="ORC", code="100")
     _check_number(groups, incoming)
+    patient = None
+    if incoming.message.first("PID") is None:
+        patient = patient_of(incoming, [u.keys for u in _utterances(groups, incoming, with_visit=False)])
     groups, others = _imaging_orders(groups, incoming)
     if not groups:
         return others
-    patient = resolve(incoming, authoritative=False)
+    patient = patient or resolve(incoming, authoritative=False)
     visit = visit_of(incoming, patient)
     nothing = [
         reason

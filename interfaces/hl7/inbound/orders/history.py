@@ -70,6 +70,20 @@ def trail_of(incoming: Incoming, keys: OrderKeys) -> OrderTrail:
     return _trail(keys.authority, number, lambda: order)
 
 
+def patient_of(incoming: Incoming, named: list[OrderKeys]) -> Patient:
+    """Return whose the named orders are, of a message without PID: HL7 lets a change or a cancellation leave it out.
+
+    Raises Invalid unless all are known here and of one patient.
+    """
+    orders = [trail_of(incoming, keys).order for keys in named]
+    patients = {order.patient_id: order.patient for order in orders if order is not None}
+    if len(patients) != 1 or None in orders:
+        raise Invalid("An order message needs PID, unless all its orders are known here.", at="PID", code="100")
+    (patient,) = patients.values()
+    incoming.patient_id = patient.pk
+    return patient
+
+
 def find_order_by_other_number(keys: OrderKeys, source: str) -> Order | None:
     """Return the order of our filler number, of the one that this sender issued itself, or of the accession number."""
     lookups: list[dict[str, str]] = []

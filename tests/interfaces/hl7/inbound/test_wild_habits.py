@@ -180,3 +180,14 @@ def test_senders_and_placers_that_have_only_a_universal_id_are_not_mixed_up():
 def test_a_patient_class_in_words_is_that_of_the_table(said, kept):
     take(message(msh("ORM^O01"), pid(), f"PV1||{said}", orc(), obr()))
     assert Order.objects.get().patient_class == kept
+
+
+@pytest.mark.parametrize("start", ["2026-03-10T18:00:00Z", "2026-03-10 13:00", "2026-03-10T19:00:00.000+01:00"])
+def test_dates_with_separators_are_read(start):
+    header = msh("ORM^O01", at="2026-03-10T12:00:00")
+    row = take(message(header, pid().replace("19450714", "1945-07-14"), orc(timing=f"^^^{start}^^R"), obr()))
+    placed = Order.objects.select_related("patient").get()
+    assert placed.patient.birth_date.isoformat() == "1945-07-14"
+    assert placed.procedures.get().steps.get().start.isoformat() == "2026-03-10T18:00:00+00:00"
+    assert row.message_at.isoformat() == "2026-03-10T12:00:00-05:00"
+    assert row.warnings == []

@@ -162,3 +162,17 @@ def test_a_history_of_an_earlier_version_is_read():
     assert trail.said[0]["order"]["reason"] == "Fall"
     trail.refresh_from_db()
     assert [said["order"].get("reason") for said in trail.said] == ["Fall", None]
+
+
+def test_a_cancellation_without_pid_is_of_the_patient_whose_the_order_is():
+    take(order())
+    row = take(message(msh("ORM^O01", at="20260310120100"), orc("CA"), "OBR|1|P1^EMR"))
+    assert (row.answer_code, row.patient_id) == ("AA", Order.objects.get().patient_id)
+    assert (Order.objects.get().state, worklist()) == ("cancelled", [])
+
+
+@pytest.mark.parametrize("control", ["NW", "CA"])
+def test_an_order_that_is_not_known_needs_pid(control: str):
+    row = take(message(msh("ORM^O01"), orc(control), obr()))
+    assert (row.answer_code, row.faults[0][:2]) == ("AE", ["100", "PID"])
+    assert not OrderTrail.objects.exists()
