@@ -57,6 +57,7 @@ VARIABLES = {
     "RIS_AE_TITLE": "our DICOM AE title (default RIS)",
     "RIS_EMR": "host:port that takes our results; unset: they wait",
     "RIS_DEMO": "1: fill an empty database with the demo hospital (default 1)",
+    "RIS_DEMO_LIVE": "1: the demo hospital works while it runs (default 1)",
     "RIS_ALLOW_PUBLIC": "1: let listeners bind other addresses than loopback (default 0)",
     "RIS_URL": "address by which people reach the web pages, for links in messages (default http:// and RIS_HTTP)",
     "RIS_MAIL": "smtp+tls://user:password@host:587, the mail server for messages (default the one on this machine)",
@@ -107,6 +108,7 @@ class Config:
     language: str
     emr: Address | None
     demo: bool
+    demo_live: bool
     dictation: bool
     url: str
     """Of the web pages, as people reach them; without a slash at the end."""
@@ -124,6 +126,11 @@ class Config:
     """A site's code; ``*``: the first site (demo); empty: unknown AE titles are refused."""
     embedded: bool
     """No Redis: bells, screens and tasks live in one process."""
+
+    @property
+    def demo_log_in(self) -> bool:
+        """Whether the log-in page offers the demo's roles: never where others reach it, directly or by a proxy."""
+        return self.demo and self.demo_live and is_loopback(self.http.host) and not self.proxy and not self.hosts
 
 
 def read_config(env: Mapping[str, str]) -> Config:
@@ -145,6 +152,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         language=env.get("RIS_LANGUAGE") or "en",
         emr=address("RIS_EMR", env["RIS_EMR"]) if env.get("RIS_EMR") else None,
         demo=flag("RIS_DEMO", env.get("RIS_DEMO") or "1"),
+        demo_live=flag("RIS_DEMO_LIVE", env.get("RIS_DEMO_LIVE") or "1"),
         dictation=flag("RIS_DICTATION", env.get("RIS_DICTATION") or "0"),
         url=web_url("RIS_URL", env.get("RIS_URL") or f"http://{env.get('RIS_HTTP') or '127.0.0.1:8000'}"),
         hosts=host_names("RIS_HOSTS", env.get("RIS_HOSTS", "")),

@@ -11,6 +11,8 @@ if not os.environ.get("RIS_DATA"):
     os.environ["RIS_DATA"] = tempfile.mkdtemp(prefix="wetread-tests-")
     atexit.register(shutil.rmtree, os.environ["RIS_DATA"], ignore_errors=True)
 
+os.environ["RIS_DEMO_LIVE"] = "0"  # as in tests/serving.py
+
 from ris.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

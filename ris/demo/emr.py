@@ -13,13 +13,9 @@ from typing import Any
 START, END = b"\x0b", b"\x1c\r"  # MLLP: VT before a message, FS and CR after it
 
 FAMILIES = ["HERON", "OSPREY", "PLOVER", "AVOCET", "CURLEW", "DUNLIN", "EGRET", "FULMAR", "GANNET", "KESTREL", "MERLIN"]
-GIVENS = ["Alva", "Bram", "Cleo", "Dora", "Emil", "Fern", "Gale", "Hugo", "Iris", "Juno", "Kaya", "Liv", "Milo", "Nell"]
-REASONS = {
-    "CT": ["Headache, sudden", "Fall from standing height", "Abdominal pain", "Cough and fever", "Follow-up"],
-    "MR": ["Low back pain", "Seizure, first", "Knee pain after twist", "Follow-up"],
-    "US": ["Right upper quadrant pain", "Leg swelling", "Flank pain"],
-    "DX": ["Cough", "Trauma", "Line placement", "Pre-operative"],
-    "MG": ["Screening"],
+GIVENS = {
+    "F": ["Alva", "Cleo", "Dora", "Fern", "Gale", "Iris", "Juno", "Kaya", "Liv", "Nell", "Olga", "Thea", "Una", "Vera"],
+    "M": ["Bram", "Emil", "Hugo", "Ivor", "Karl", "Lars", "Milo", "Nils", "Otto", "Piet", "Rolf", "Sven", "Tom", "Udo"],
 }
 
 
@@ -35,6 +31,7 @@ class DemoOrder:
     station_ae: str
     start: datetime
     site: str
+    reason: str
 
 
 class DemoPatients:
@@ -46,8 +43,9 @@ class DemoPatients:
     def name(self, number: str) -> tuple[str, str, str, str]:
         """(family, given, birth date as YYYYMMDD, sex) of the patient of that number: always the same."""
         draw = random.Random(number)  # the number is the seed, so nothing about a patient has to be kept
-        born = f"{draw.randint(1936, 2018)}{draw.randint(1, 12):02d}{draw.randint(1, 28):02d}"
-        return f"DEMO-{draw.choice(FAMILIES)}", draw.choice(GIVENS), born, draw.choice("FM")
+        born = f"{draw.randint(1936, 2008)}{draw.randint(1, 12):02d}{draw.randint(1, 28):02d}"
+        sex = draw.choice("FM")
+        return f"DEMO-{draw.choice(FAMILIES)}", draw.choice(GIVENS[sex]), born, sex
 
     def pick(self) -> str:
         """A patient number; some come back, so that there are priors."""
@@ -58,7 +56,6 @@ def order_message(order: DemoOrder, control: str = "NW") -> str:
     """The order as HL7 2.3.1 ORM^O01 (IHE RAD-2)."""
     family, given, born, sex = DemoPatients(random.Random()).name(order.patient_number)
     code, text = order.procedure["code"], order.procedure["name"]
-    reason = random.Random(order.placer_number).choice(REASONS[order.procedure["modality"]])
     priority = {"STAT": "S", "HIGH": "A"}.get(order.priority, "R")  # HL7 table 0027: stat, as soon as possible, routine
     stamp = f"{order.start:%Y%m%d%H%M%S%z}"
     segments = [
@@ -67,7 +64,7 @@ def order_message(order: DemoOrder, control: str = "NW") -> str:
         f"PV1||{order.patient_class}|{order.site} WARD|||||DR9^DEMO-REFERRER^RITA|||||||||||V{order.placer_number}",
         f"ORC|{control}|{order.placer_number}^DEMOEMR|||||^^^{stamp}^^{priority}|||||DR9^DEMO-REFERRER^RITA",
         f"OBR|1|{order.placer_number}^DEMOEMR||{code}^{text}^L|||||||||||||||||{order.station_ae}|||"
-        f"{order.procedure['modality']}|||^^^{stamp}^^{priority}||||^{reason}",
+        f"{order.procedure['modality']}|||^^^{stamp}^^{priority}||||^{order.reason}",
     ]
     return "\r".join(segments) + "\r"
 

@@ -19,7 +19,7 @@ from ris.people.services import grant
 from ris.scheduling.models import Block, OpeningHours
 from worklist.models import ReaderProfile, Shift, Skill
 
-PROCEDURES = Path(__file__).with_name("procedures.csv")
+from .exams import PROCEDURES
 
 SITES = [
     {

@@ -6,7 +6,6 @@ worklist and report what they do by MPPS. Nothing here touches the database.
 
 from __future__ import annotations
 
-import csv
 import heapq
 import http.client
 import json
@@ -21,7 +20,8 @@ from typing import Any
 from ris.demo.scanner import Scanner
 
 from .emr import DemoOrder, DemoPatients, order_message, send
-from .hospital import DEVICES, PROCEDURES
+from .exams import choose, reason_for
+from .hospital import DEVICES
 
 HOURS = [1.2, 1, 1, 1, 1.8, 2.6, 3, 4, 6, 7, 8, 8, 7.5, 7, 7, 7, 6, 5, 4.5, 4, 3.5, 3, 2.2, 1.7]
 """Share of the day's orders by hour of the day, in per cent."""
@@ -57,8 +57,6 @@ class Day:
         self.patients = DemoPatients(self.chance)
         self.begin = datetime.now(UTC)
         self.run_id = f"{self.begin:%d%H%M%S}"
-        with PROCEDURES.open(newline="", encoding="utf-8") as lines:
-            self.procedures = list(csv.DictReader(lines))
 
     def play(self, hours: float) -> None:
         """Play; returns when the time is over. Raises OSError when a port does not answer."""
@@ -91,15 +89,18 @@ class Day:
         patient_class = self.chance.choices("EIO", weights=[35, 25, 40])[0]
         # PV1-2: emergency, inpatient, outpatient; in each, the shares of STAT, HIGH and ROUTINE in per cent.
         shares = {"E": [55, 25, 20], "I": [15, 25, 60], "O": [1, 4, 95]}[patient_class]
+        placer_number = f"DP{self.run_id}{next(self._ticket)}"
+        patient_number, procedure = choose(modality, self.patients, self.begin.date())
         return DemoOrder(
-            placer_number=f"DP{self.run_id}{next(self._ticket)}",
-            patient_number=self.patients.pick(),
-            procedure=self.chance.choice([p for p in self.procedures if p["modality"] == modality]),
+            placer_number=placer_number,
+            patient_number=patient_number,
+            procedure=procedure,
             priority=self.chance.choices(["STAT", "HIGH", "ROUTINE"], weights=shares)[0],
             patient_class=patient_class,
             station_ae=station,
             start=datetime.now().astimezone(),
             site=site.upper(),
+            reason=reason_for(procedure, placer_number),
         )
 
     def _arrive(self, order: DemoOrder) -> None:

@@ -11,6 +11,9 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from ris.demo.day import fill_day
+from ris.demo.role import is_live
+from ris.kernel.clock import now
 from ris.operations.grants import grant_application
 from ris.people.models import User
 
@@ -29,6 +32,8 @@ class Command(BaseCommand):
             call_command("collectstatic", interactive=False, clear=True, verbosity=0)
         if settings.RIS.demo and not User.objects.exists():
             call_command("demo", "seed")
+            if is_live():
+                fill_day(now())
         elif not User.objects.exists():
             self.stdout.write("There are no users yet: make the first with “./bin/ris createsuperuser”.")
         elif (kept := settings.RIS.data / "demo-users.txt").exists():

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ris.config_values import Misconfigured
+from ris.demo.role import Demo, is_live
 from ris.logs import places
 from ris.serving.roles import ROLES, import_late_modules
 from ris.serving.start_checks import check_schema, lock_data_folder, raise_descriptor_limit
@@ -42,7 +43,8 @@ class Command(BaseCommand):
         import_late_modules()
         raise_descriptor_limit()
         threading.excepthook = _say_died
-        supervisor = Supervisor([ROLES[name]() for name in names], self._say)
+        played = [Demo()] if options["role"] == "all" and is_live() else []
+        supervisor = Supervisor([*(ROLES[name]() for name in names), *played], self._say)
         try:
             if settings.RIS.embedded:  # roles in processes of their own share the folder: it holds the key only
                 lock_data_folder(settings.RIS.data)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ris.kernel.clock import now
 from ris.kernel.errors import Forbidden
+from ris.people.demo.offers import offers, password_of
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.providers.configuration import OIDC, IdentityProvider
 
@@ -33,16 +34,19 @@ class LoginPage(LoginView):
     def get_form_kwargs(self) -> dict[str, Any]:
         """The form reads the user name as ``login``; the page and programs send it as ``username``."""
         kwargs: dict[str, Any] = super().get_form_kwargs()
-        if "data" in kwargs and "login" not in kwargs["data"]:
-            kwargs["data"] = kwargs["data"].copy()
-            kwargs["data"]["login"] = kwargs["data"].get("username", "")
+        if "data" in kwargs:
+            data = kwargs["data"] = kwargs["data"].copy()
+            data.setdefault("login", data.get("username", ""))
+            if "demo" in data:
+                data["login"] = data["demo"]
+                data["password"] = password_of(data["demo"])
         return kwargs
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With the identity providers, each with the address that begins a log-in by it."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
         onward = f"?{urlencode({'next': self.request.GET['next']})}" if self.request.GET.get("next") else ""
-        return context | {"identity_providers": [
+        return context | {"demo_offers": offers(), "identity_providers": [
             {"name": provider.name, "url": log_in_address(provider) + onward}
             for provider in settings.IDENTITY_PROVIDERS.values()
         ]}  # fmt: skip

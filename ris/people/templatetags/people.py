@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from ris.people.demo.tour import TOURS
 from ris.people.keys import BY_NAME, KEYS, RESERVED, key_caps
 from ris.people.navigation import ALARM_CANS, ALARM_PAGES, NAVIGATION, alarms_for
 from ris.people.roles import Can
@@ -52,6 +54,17 @@ def _acting(user: Any) -> dict[str, Any]:
     if user.acting is not None:
         whole = f"{gettext('for')} {user.acting.user.display_name} · {whole}"
     return {"acting": whole, "acting_parts": parts}
+
+
+@register.inclusion_tag("ui/tour.html", takes_context=True)
+def tour(context: Context) -> dict[str, Any]:
+    """The tour of the user's role; in the demo only."""
+    names = role_names_of(context["request"].user) if settings.RIS.demo_log_in else ()
+    role = next((role for role in TOURS if role in names), None)
+    if role is None:
+        return {}
+    stops = [{"url": reverse(s.route), "spot": s.spot, "title": s.title, "text": s.text} for s in TOURS[role]]
+    return {"name": role.value, "stops": stops}
 
 
 @register.simple_tag(takes_context=True)
