@@ -27,6 +27,7 @@ SCREENS = {
         "/orders/new/", "/orders/new/for/1/", "/patients/1/", "/exceptions/", "/calendar/", "/calendar/?view=week",
         "/calendar/?view=list", "/calendar/waiting/", "/calendar/closures/", "/calendar/steps/1/times/",
     ],
+    "admin": ["/smart/apps"],
     "analyst": [
         "/messages/", "/messages/?way=out", "/messages/in/1/", "/messages/in/1/edit/", "/messages/peers/",
         "/messages/peers/1/", "/messages/replays/", "/messages/to/1/", "/reports-out/", "/alarms/", "/subscriptions/",

@@ -131,14 +131,18 @@ def _deny(app: App, browser: Client) -> Any:
     return browser.post(question(app, "user/Patient.rs"), {"action": "deny"})
 
 
-def test_a_code_counts_once_with_its_verifier_and_a_second_use_ends_its_tokens(version: ReportVersion) -> None:
+def test_a_code_counts_once_with_its_verifier_and_a_second_use_ends_its_tokens(
+    version: ReportVersion, django_capture_on_commit_callbacks: Any
+) -> None:
     app, _ = make_app()
     code = let_in(app, version.author, "user/Patient.rs")
     said = {"grant_type": "authorization_code", "code": code, "redirect_uri": letting_in.BACK, "client_id": app.pk}
     assert ask_token(**said, code_verifier="w" * 64).json()["error"] == "invalid_grant"
     client = asking(take_token(app, code)["access_token"])
     assert client.get("/fhir/R4/Patient").status_code == 200
-    assert ask_token(**said, code_verifier=letting_in.VERIFIER).status_code == 400
+    with django_capture_on_commit_callbacks(execute=True):
+        assert ask_token(**said, code_verifier=letting_in.VERIFIER).status_code == 400
+    assert client.get("/fhir/R4/Patient").status_code == 401
     assert AuditEvent.objects.filter(action="smart.refuse", actor=app.pk).count() == 2
 
 
