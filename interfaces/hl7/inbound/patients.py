@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any, Literal
 
@@ -84,10 +85,19 @@ def resolve_intent(intent: PatientIntent, incoming: Incoming, *, authoritative: 
     return patient
 
 
+_AMBULATORY_STATUS = re.compile(r"A\d|B[1-6]")
+
+
 def _confidential(incoming: Incoming) -> str:
     """Why the message wants the patient kept confidential: PV1-16 says VIP (table 0099: any value but no), or PD1-12
-    that the data are protected (table 0136); empty: it says nothing of that."""
-    if incoming.message.get("PV1", 16).upper() not in ("", '""', "N", "NO", "0"):
+    that the data are protected (table 0136); empty: it says nothing of that.
+
+    An ambulatory status (table 0009, PV1-15) that stands one field further is told of, and makes nobody confidential.
+    """
+    vip = incoming.message.get("PV1", 16).upper()
+    if _AMBULATORY_STATUS.fullmatch(vip):
+        incoming.warn("PV1-16 holds an ambulatory status (PV1-15), no sign of a VIP; ignored.")
+    elif vip not in ("", '""', "N", "NO", "0"):
         return "vip"
     return "request" if incoming.message.get("PD1", 12).upper() == "Y" else ""
 

@@ -142,3 +142,9 @@ def test_a_vip_or_protected_patient_is_confidential_until_a_person_lifts_it(segm
     take(adt("A08", pid(name="ZZTEST^LATER"), "PV1||I||||||||||||||N|||V1"))
     patient.refresh_from_db()
     assert (patient.confidential_kind, patient.given_name) == (kind, "LATER")
+
+
+def test_an_ambulatory_status_one_field_further_makes_nobody_confidential():
+    row = take(adt("A08", pid(), f"PV1||I|{'|' * 13}A0|||V1"))
+    assert not Patient.objects.get().confidential
+    assert any("PV1-16" in warning for warning in row.warnings)
