@@ -71,6 +71,7 @@ def _why(
     item: ReadingItem, reader: ReaderNow, policy: Policy, rest: list[tuple[int, float, str]], at: datetime
 ) -> Decision:
     """What made it the best for this reader at this moment, and what else stood there, for *explain*."""
+    item.policy = policy  # or its terms would ask the database once more which numbers are in force
     terms = score_terms(item, at)
     if item.assigned_to_id == reader.id:
         terms["suggested to the reader"] = SUGGESTED_POINTS
