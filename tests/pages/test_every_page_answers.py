@@ -48,6 +48,9 @@ NEEDS_MORE = (
 )
 """What is shown only with a query, by a name that is no id, to who has a second factor, or to a patient's account."""
 
+ASKED_BY_APPS = ("smart/authorize",)
+"""Pages to which a person is sent by an app, with its question: 400 without one."""
+
 
 @pytest.fixture
 def day() -> Day:
@@ -114,7 +117,7 @@ def faults(day: Day) -> Iterator[str]:
 
 def _unexpected(place: Place, where: str, role: Role, status: int) -> str:
     """Whoever may do what a page is for is shown it, whoever may not is told so."""
-    if place.cans is None or status == 405:
+    if place.cans is None or status == 405 or place.route in ASKED_BY_APPS:
         return "" if status in (200, 204, 302, 400, 401, 403, 404, 405) else f"{status} of a call"
     if place.cans and not place.cans & ROLES[role]:
         return "" if status == 403 else f"{status}, though it belongs to another role"

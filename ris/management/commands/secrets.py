@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from interfaces.fhir.models import Subscription
+from interfaces.fhir.models import SigningKey, Subscription
 from ris.audit.services import Actor, record
 from ris.kernel.clock import now
 from ris.kernel.models import Heartbeat
@@ -59,7 +59,12 @@ def rotate_secrets() -> tuple[int, int]:
                 changed += 1
                 subscription.secret_headers = _renewed(subscription.secret_headers)
                 subscription.save(update_fields=["secret_headers"])
-        sealed = ((EscalationRoute, "address"), (EscalationMessage, "address"), (ReaderProfile, "call_address"))
+        sealed = (
+            (EscalationRoute, "address"),
+            (EscalationMessage, "address"),
+            (ReaderProfile, "call_address"),
+            (SigningKey, "pem"),
+        )
         for model, column in sealed:
             # What the database holds, without the field that decrypts: which key a text is under shows there only.
             stored_texts = model.objects.annotate(kept=Cast(column, TextField())).exclude(**{column: ""})

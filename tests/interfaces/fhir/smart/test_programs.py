@@ -111,6 +111,22 @@ def test_an_assertion_that_is_used_old_long_or_somebody_elses_is_refused() -> No
     assert Client().post("/smart/token", said | {"client_secret": ""}).status_code == 401
 
 
+def test_keys_are_read_from_an_address_that_we_may_call_and_from_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_backend(make_user("robot", Role.RADIOLOGIST, sites=(SiteFactory(),)))
+    App.objects.update(jwks={}, jwks_url="https://127.0.0.1/jwks")
+    called: list[httpx.Request] = []
+
+    def answer(transport: Any, request: httpx.Request) -> httpx.Response:
+        called.append(request)
+        return httpx.Response(200, json=json.loads(PUBLIC), request=request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", answer)
+    assert ask(assertion(app)).status_code == 401 and called == [], "an internal address is not called"
+    App.objects.update(jwks_url="https://8.8.8.8/jwks")
+    assert ask(assertion(app)).status_code == 200
+    assert [str(request.url) for request in called] == ["https://8.8.8.8/jwks"]
+
+
 def test_a_client_of_anothers_making_is_given_a_token() -> None:
     """Authlib's OAuth2Client with private_key_jwt, as it is; its requests are carried into Django by a transport."""
     app = make_backend(make_user("robot", Role.RADIOLOGIST, sites=(SiteFactory(),)))
