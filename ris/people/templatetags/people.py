@@ -37,7 +37,8 @@ def navigation(context: Context) -> dict[str, Any]:
             sections.append({"title": title, "links": shown})
     sees_alarms = cans & {*ALARM_CANS, Can.SEE_AUDIT}
     alarms = alarms_for(cans).filter(cleared_at__isnull=True).count() if sees_alarms else 0
-    return {"sections": sections, "alarms": alarms, "user": request.user} | _acting(request.user)
+    frame = {"sections": sections, "alarms": alarms, "user": request.user, "tours": settings.RIS.demo_log_in}
+    return frame | _acting(request.user)
 
 
 def _acting(user: Any) -> dict[str, Any]:
