@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
 from ris.kernel.clock import now
@@ -85,11 +85,17 @@ class Known:
             self.calls.add(place.route)
 
     def worth_asking(self, place: Place) -> tuple[str, ...]:
-        """No address of a POST; the first and the last of a call, whose words are the same for every role."""
-        if place.route in self.posts:
+        """No address of a POST; one row and nobody's of a call, whose words are the same for every role.
+
+        A page's statements depend little on the state of a row: PostgreSQL is asked for every third. The schema is the
+        same for everybody.
+        """
+        if place.route in self.posts or (place.route == "api/schema/" and place.route in self.calls):
             return ()
-        first, *_, last = *place.addresses, place.addresses[-1]
-        return tuple(sorted({first, last})) if place.route in self.calls else place.addresses
+        *rows, nobodys = place.addresses
+        if place.route in self.calls:
+            rows = rows[:1]
+        return *(rows if connection.vendor == "sqlite" else rows[::3]), nobodys
 
 
 def get(client: Client, where: str, said: dict[str, str] | None = None) -> Any:

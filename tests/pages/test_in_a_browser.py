@@ -105,6 +105,7 @@ def test_a_case_that_is_taken_over_closes_the_page_and_keeps_its_words(
     release_all(two)
 
 
+@pytest.mark.once
 def test_a_report_is_signed_by_keys_with_a_reason_where_a_check_speaks(served: Served, browser: Browser) -> None:
     item = new_case(served, "DEMO-2002")
     page = reader(served, browser)
@@ -124,6 +125,7 @@ def test_a_report_is_signed_by_keys_with_a_reason_where_a_check_speaks(served: S
     release_all(page)  # an exam of the same visit came along
 
 
+@pytest.mark.once
 def test_the_room_at_1280_is_one_bar_and_its_keys_work_while_one_types(served: Served, browser: Browser) -> None:
     item = new_case(served, "DEMO-2004")
     page = reader(served, browser)
@@ -168,6 +170,7 @@ def test_the_list_says_within_ten_seconds_that_it_is_stale_and_reads_again(
         expect(badge).to_have_attribute("data-state", "live", timeout=20_000)
 
 
+@pytest.mark.once
 def test_the_list_is_walked_and_explained_by_keys(served: Served, browser: Browser, case: int) -> None:
     page = reader(served, browser)
     page.goto("/reading/?list=all")
@@ -197,6 +200,7 @@ def test_the_list_is_walked_and_explained_by_keys(served: Served, browser: Brows
     page.wait_for_url(re.compile(r"/reading/\d+/"))
 
 
+@pytest.mark.once
 def test_a_key_can_be_changed_and_all_can_be_switched_off(served: Served, browser: Browser) -> None:
     page = reader(served, browser)
     page.goto("/profile/")
@@ -211,6 +215,7 @@ def test_a_key_can_be_changed_and_all_can_be_switched_off(served: Served, browse
     expect(page.locator("#rows tr[data-chosen]")).to_have_count(0)
 
 
+@pytest.mark.once
 def test_a_technologist_moves_a_card_by_single_keys_and_undoes_it(served: Served, browser: Browser) -> None:
     road.place(served, "DEMO-2003")
     page = reader(served, browser, "tech")
@@ -225,6 +230,7 @@ def test_a_technologist_moves_a_card_by_single_keys_and_undoes_it(served: Served
     expect(page.locator(f"#{which}")).to_contain_text("Scheduled", timeout=3_000)
 
 
+@pytest.mark.once
 def test_the_theme_is_the_users_and_no_script_or_style_is_refused(served: Served, browser: Browser) -> None:
     page = reader(served, browser, "scheduler")
     said: list[str] = []
@@ -240,6 +246,7 @@ def test_the_theme_is_the_users_and_no_script_or_style_is_refused(served: Served
     assert said == []
 
 
+@pytest.mark.once
 def test_nobody_who_is_logged_in_has_their_page_reloaded(served: Served, browser: Browser) -> None:
     """A line is closed as signed out when the session's key changes, too: by a log-in elsewhere, a new password."""
     page = reader(served, browser)

@@ -85,6 +85,7 @@ def ids_of(day: Day) -> dict[str, int]:
             "procedure": Procedure.objects.get().pk}  # fmt: skip
 
 
+@pytest.mark.strict
 def test_odd_values_of_every_field_of_every_form(day: Day, everybody: Client) -> None:
     found, tried, ids = [], 0, ids_of(day)
     for place in places():
@@ -158,6 +159,7 @@ def sent(client: Client, method: str, where: str, body: dict[str, Any]) -> str:
     return wrong
 
 
+@pytest.mark.strict
 def test_odd_values_of_every_property_of_every_call_s_body(day: Day, everybody: Client) -> None:
     day_ids = ids_of(day)
     rows = {route: place.addresses[0] for place in places() for route in [_plain(place.route)]}

@@ -40,7 +40,7 @@ OPEN_TO_ALL = (
 BODY = {"reason": "curious", "revision": 1, "text": "curious", "findings": "x", "until": "2026-03-10T13:00:00Z"}
 """What the calls are sent, so that they get past reading it and ask who is calling."""
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def routes() -> list[tuple[str, tuple[str, ...]]]:

@@ -25,6 +25,8 @@ from tests.interfaces.dicom.mpps.test_reporting_exams_by_mpps import begun, crea
 from tests.interfaces.dicom.raw import RawScanner, identifier
 from tests.interfaces.dicom.scu import STEP, findscu, mpps
 
+pytestmark = pytest.mark.once
+
 MPPS = str(ModalityPerformedProcedureStep)
 LIMITS = "interfaces.dicom.upper_layer.message_exchange."
 

@@ -23,6 +23,8 @@ from tests.interfaces.dicom.conftest import running
 from tests.interfaces.dicom.raw import RawScanner, identifier
 from tests.interfaces.dicom.scu import accessions, findscu
 
+pytestmark = pytest.mark.once
+
 
 def said(settings: Any, **changes: Any) -> None:
     settings.RIS = replace(django_settings.RIS, **changes)

@@ -15,6 +15,8 @@ from tests.factories import make_order
 from tests.interfaces.dicom.raw import RawScanner, identifier
 from tests.interfaces.dicom.scu import STEP, findscu
 
+pytestmark = pytest.mark.once
+
 SEED = 20260310
 
 

@@ -16,6 +16,8 @@ from tests.interfaces.dicom.conftest import running
 from tests.interfaces.dicom.many import many_steps
 from tests.interfaces.dicom.scu import STEP, accessions, associate, findscu
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def encrypted(transactional_db: None, certificate: tuple[Path, Path]) -> Iterator[int]:
