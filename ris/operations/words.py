@@ -23,16 +23,18 @@ from interfaces.hl7.web.forms import PeerSettings
 from ris.kernel.events import Event
 from ris.kernel.language.extraction import merged, of_python, of_script, of_templates
 from ris.kernel.language.po import PO, Entry, read_po, write_po
+from ris.kernel.templatetags.times import MONTHS
 from ris.kernel.templatetags.ui import fact
 from ris.kernel.templatetags.ui import words as spelled
 from ris.orders.services import flags
 from ris.people.navigation import ALARM_PAGES
 from ris.people.roles import Can, Role
+from worklist.models import Shift
 
 TABLES = (
     "ris.kernel.templatetags.ui.STATES", "ris.kernel.templatetags.ui.PRIORITIES",
     "ris.kernel.templatetags.ui.URGENCIES",
-    "ris.kernel.templatetags.times.PATTERNS", "ris.kernel.templatetags.times.MONTHS", "ris.people.keys.KEYS",
+    "ris.kernel.templatetags.times.PATTERNS", "ris.people.keys.KEYS",
     "ris.people.keys.RESERVED", "ris.people.navigation.NAVIGATION", "worklist.selectors.list_query.COLUMNS",
     "worklist.pages.reading_list.NAMES", "worklist.templatetags.worklist.TERMS", "worklist.rules.score.RUNG_NAMES",
     "reporting.release.policy.KINDS", "reporting.release.policy.LEVELS", "reporting.release.policy.THENS",
@@ -92,6 +94,8 @@ def _of_tables() -> Iterator[Entry]:
     for field in PeerSettings.base_fields.values():
         for text in filter(None, (field.label, field.help_text)):
             yield Entry(str(text), places=["interfaces/hl7/web/forms.py"])
+    yield from (Entry(kind, places=["worklist/models/readers.py"]) for kind, _ in Shift.KINDS)
+    yield from (Entry(month, context="month", places=["ris/kernel/templatetags/times.py"]) for month in MONTHS)
     for name, flag in vars(flags).items():
         if name.isupper() and isinstance(flag, str):
             yield Entry(flag, places=["ris/orders/services/flags.py"])

@@ -1,5 +1,6 @@
 // Acts that need a reason: a form with data-ask opens a dialog first and carries the answer as "reason".
-export function ask(question, { why = "", label = "Reason", needed = true, ok = "Go on", no = "Leave it" } = {}) {
+import { say } from "./words.js";
+export function ask(question, { why = "", label = say("Reason"), needed = true, ok = say("Go on"), no = say("Leave it") } = {}) {
   const dialog = document.getElementById("ask");
   const input = dialog.querySelector("input");
   dialog.querySelector("h2").textContent = question;
@@ -31,8 +32,8 @@ export function startAsking() {
     if (!asker.dataset.ask || form.dataset.asked) { delete form.dataset.asked; return; }
     event.preventDefault();
     event.stopPropagation();
-    const label = asker.dataset.askLabel ?? "Reason";
-    const answer = await ask(asker.dataset.ask, { why: asker.dataset.askWhy ?? "", label, needed: asker.dataset.askOptional === undefined, ok: asker.dataset.askOk ?? "Go on", no: asker.dataset.askNo ?? "Leave it" });
+    const label = asker.dataset.askLabel ?? say("Reason");
+    const answer = await ask(asker.dataset.ask, { why: asker.dataset.askWhy ?? "", label, needed: asker.dataset.askOptional === undefined, ok: asker.dataset.askOk ?? say("Go on"), no: asker.dataset.askNo ?? say("Leave it") });
     if (answer === null) return;
     if (label !== "") {
       let input = form.querySelector("input[name=reason]");

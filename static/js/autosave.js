@@ -1,6 +1,7 @@
 // Saves what is typed: into this browser at every key, to the server DELAY after the last key and LATEST after the
 // first. While the server, the session or the connection is away it goes on trying, and no word is lost meanwhile.
 import { OtherPerson, SignedOut, renew } from "./session.js";
+import { say } from "./words.js";
 
 const DELAY = 800, LATEST = 2500, AGAIN = 2500;
 
@@ -13,14 +14,14 @@ export function autosave({ words, fields, revision, send, show, session, user, o
   async function write() {
     const upTo = changes;
     dirtySince = 0;
-    show("saving", "Saving");
+    show("saving", say("Saving"));
     let outcome;
     try { outcome = await send(fields()); } catch (error) {
       if (error instanceof OtherPerson) { await self.keep(); self.close(); onOtherPerson(); return false; }
-      return self.failed(error instanceof SignedOut ? "Logged off: your words are kept in this browser. Log in to go on" : "Not saved: no connection. Kept in this browser", error instanceof SignedOut);
+      return self.failed(error instanceof SignedOut ? say("Logged off: your words are kept in this browser. Log in to go on") : say("Not saved: no connection. Kept in this browser"), error instanceof SignedOut);
     }
     if (outcome !== "saved") return outcome ? self.failed(outcome) : false;
-    if (changes === upTo) { await words.drop(); show("saved", ""); } else { dirtySince ||= Date.now(); show("dirty", "Writing"); later(DELAY); }
+    if (changes === upTo) { await words.drop(); show("saved", ""); } else { dirtySince ||= Date.now(); show("dirty", say("Writing")); later(DELAY); }
     return true;
   }
 
@@ -33,7 +34,7 @@ export function autosave({ words, fields, revision, send, show, session, user, o
       changes += 1;
       dirtySince ||= Date.now();
       self.keep();
-      show("dirty", "Writing");
+      show("dirty", say("Writing"));
       later(Math.max(0, Math.min(DELAY, dirtySince + LATEST - Date.now())));
     },
     async save() {
@@ -64,7 +65,7 @@ export function autosave({ words, fields, revision, send, show, session, user, o
   };
   for (const event of ["wetread:signed-in", "wetread:unlocked", "online", "focus"]) addEventListener(event, back);
   // A part of the page that reads itself again is answered 401 with the order to load the page anew: not this page.
-  const signedOut = (event) => { if (closed) return; event.preventDefault(); self.failed("Logged off: your words are kept in this browser. Log in to go on", true); };
+  const signedOut = (event) => { if (closed) return; event.preventDefault(); self.failed(say("Logged off: your words are kept in this browser. Log in to go on"), true); };
   addEventListener("wetread:signed-out", signedOut);
   document.addEventListener("htmx:beforeOnLoad", (event) => { if (event.detail.xhr.status === 401) signedOut(event); });
   document.addEventListener("visibilitychange", () => { if (document.hidden && dirtySince && !closed) self.save(); });

@@ -1,4 +1,5 @@
 // Times that go on: SLA clocks ([data-due]) and ages ([data-since]), by the server's clock.
+import { say } from "./words.js";
 const skew = Date.parse(document.body.dataset.now ?? "") - Date.now() || 0;
 export const now = () => Date.now() + skew;
 
@@ -10,7 +11,7 @@ export function span(ms) {
   if (minutes < 1) return Math.floor(Math.abs(ms) / 1000) + " s";
   if (minutes < 60) return minutes + " min";
   const hours = Math.floor(minutes / 60);
-  return hours < 24 ? hours + " h " + String(minutes % 60).padStart(2, "0") : Math.floor(hours / 24) + " d " + (hours % 24) + " h";
+  return hours < 24 ? hours + " h " + String(minutes % 60).padStart(2, "0") : Math.floor(hours / 24) + " " + say("d") + " " + (hours % 24) + " h";
 }
 
 export function tick(root = document) {
@@ -20,7 +21,7 @@ export function tick(root = document) {
     const due = Date.parse(clock.dataset.due), from = Date.parse(clock.dataset.from);
     const left = due - at;
     clock.dataset.phase = left < 0 ? "over" : left <= (due - from) / 4 ? "soon" : "calm";
-    clock.querySelector("[data-text]").textContent = left < 0 ? span(left) + " over" : span(left);
+    clock.querySelector("[data-text]").textContent = left < 0 ? span(left) + " " + say("over") : span(left);
   }
   for (const age of root.querySelectorAll("[data-since]")) age.textContent = span(at - Date.parse(age.dateTime));
 }

@@ -1,6 +1,7 @@
 // The room's end of the dictation hook: words of an engine go to where the reader stands, as if typed.
 import { go, put } from "./writing.js";
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const bar = document.getElementById("writing");
 const form = document.getElementById("editor");
@@ -25,7 +26,7 @@ export function listen(path, tries = 0) {
       write(area, event.text);
     } else if (event.text === "next") go(1);
     else if (event.text === "prev") go(-1);
-    else if (event.text === "pause") heard.textContent = "Paused";
+    else if (event.text === "pause") heard.textContent = say("Paused");
     else if (event.text === "sign") form.querySelector("[data-release=sign]")?.click();
     socket.send(JSON.stringify({ type: "seen", id: event.id }));
   });
@@ -33,7 +34,7 @@ export function listen(path, tries = 0) {
     form.removeEventListener("focusin", enter);
     // 4401 and 4403: logged off, or the case is another's now.
     if (event.code >= 4400) return;
-    if (tries === 3) toast("Dictation is not connected. What you type is kept as ever.", "error");
+    if (tries === 3) toast(say("Dictation is not connected. What you type is kept as ever."), "error");
     setTimeout(() => listen(path, tries + 1), Math.min(30000, 1000 * 2 ** tries));
   });
 }

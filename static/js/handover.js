@@ -1,6 +1,7 @@
 // Another's unsigned words in the draft: marked by whom and when, compared word by word, kept or set aside by decision.
 import { toast } from "./toasts.js";
 import { showDiff } from "./word_diff.js";
+import { say } from "./words.js";
 
 export function startHandover({ form, page, post, fields, saver, revision, done }) {
   const note = document.getElementById("handover");
@@ -18,10 +19,10 @@ export function startHandover({ form, page, post, fields, saver, revision, done 
   }
 
   async function decide(keep) {
-    if (saver.dirty && !(await saver.save())) { toast("Not saved yet; try again.", "error"); return; }
+    if (saver.dirty && !(await saver.save())) { toast(say("Not saved yet; try again."), "error"); return; }
     const answer = await post(page.handover, { keep: keep ? "1" : "0", revision: revision() }).catch(() => null);
     const news = answer ? await answer.json().catch(() => ({})) : {};
-    if (!answer?.ok) { toast(news.detail ?? "Not decided: no connection.", "error"); return; }
+    if (!answer?.ok) { toast(news.detail ?? say("Not decided: no connection."), "error"); return; }
     done(news);
     note.hidden = true;
     form.querySelector("#findings")?.focus();

@@ -1,5 +1,6 @@
 // Keys for everything. An element with data-key is clicked by that key; inside a row, only in the chosen row.
 // People may change any key or switch single keys off (profile page, kept in this browser).
+import { say } from "./words.js";
 const STORE = "wetread.keys";
 export const settings = () => { try { return { off: false, map: {}, ...JSON.parse(localStorage.getItem(STORE) ?? "{}") }; } catch { return { off: false, map: {} }; } };
 export const store = (value) => localStorage.setItem(STORE, JSON.stringify(value));
@@ -87,11 +88,11 @@ function help() {
     dd.textContent = text;
     list.append(dt, dd);
   };
-  if (off) add("?", "Single keys are switched off in your profile; chords work.");
-  if (document.querySelector("[data-rows]")) { add("j", "Next row"); add("k", "Previous row"); add("enter", "Open the row"); }
+  if (off) add("?", say("Single keys are switched off in your profile; chords work."));
+  if (document.querySelector("[data-rows]")) { add("j", say("Next row")); add("k", say("Previous row")); add("enter", say("Open the row")); }
   for (const element of document.querySelectorAll("[data-key]")) if (reachable(element) || !chosenRow()) add(keyOf(element, map), names(element));
-  if (document.querySelector("[data-search]")) add("/", "Search");
+  if (document.querySelector("[data-search]")) add("/", say("Search"));
   for (const link of document.querySelectorAll("[data-go]")) add("g then " + link.dataset.go, link.title);
-  add("?", "This help");
+  add("?", say("This help"));
   dialog.showModal();
 }

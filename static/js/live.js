@@ -3,6 +3,7 @@
 import { wallClock } from "./clocks.js";
 import { isOpen } from "./lock.js";
 import { leaveIfSignedOut } from "./signed_out.js";
+import { say } from "./words.js";
 
 const PATIENCE = 7500, SIGNED_OUT = 4401;
 
@@ -11,7 +12,7 @@ export function listen({ onIds, onAll }) {
   let socket, seq = null, heard = Date.now(), wait = 500, stale = false;
 
   const show = (state, text) => { if (badge) { badge.dataset.state = state; badge.querySelector("[data-text]").textContent = text; } };
-  function lost() { if (!stale) { stale = true; show("stale", "Stale since " + wallClock(heard)); } }
+  function lost() { if (!stale) { stale = true; show("stale", say("Stale since") + " " + wallClock(heard)); } }
 
   // Nothing is heard while the screen is locked; whoever unlocks it sees what came meanwhile.
   function connect() {
@@ -26,7 +27,7 @@ export function listen({ onIds, onAll }) {
       if (seq === null || stale) {
         if (stale || seq === null) onAll();
         stale = false;
-        show("live", "Live");
+        show("live", say("Live"));
       } else if (news.seq > seq + 1 || news.seq < seq || (news.seq > seq && !news.ids.length)) onAll();
       else if (news.ids.length) onIds(news.ids);
       seq = news.seq;

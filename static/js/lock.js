@@ -3,6 +3,7 @@
 // Tells the page by events on window, with {user} as detail: wetread:locked, wetread:unlocked, wetread:signed-out,
 // wetread:signed-in.
 import { csrf, renew } from "./csrf.js";
+import { say } from "./words.js";
 
 const WARN_MS = 60000, PING_MS = 60000, SEEN = "wetread.seen";
 const dialog = document.getElementById("lock");
@@ -79,7 +80,7 @@ async function attempt(form, url, fields) {
   const news = await answer?.json().catch(() => null);
   if (answer?.ok && news) { renew(news.csrf); return news; }
   error.hidden = false;
-  error.querySelector("div").textContent = news?.detail ?? "The server does not answer. Try again.";
+  error.querySelector("div").textContent = news?.detail ?? say("The server does not answer. Try again.");
   return null;
 }
 

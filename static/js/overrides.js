@@ -1,4 +1,5 @@
 // The dialog in which each remark of the checks gets a reason why it does not count; null when the signer goes back.
+import { say } from "./words.js";
 export function askOverrides(remarks, how) {
   const dialog = document.getElementById("remarks");
   const place = dialog.querySelector("[data-remarks]");
@@ -11,7 +12,7 @@ export function askOverrides(remarks, how) {
     label.textContent = remark.sentence;
     input.required = true;
     input.maxLength = 250;
-    input.placeholder = "Why it does not count here";
+    input.placeholder = say("Why it does not count here");
     input.dataset.check = remark.check;
     field.append(label, input);
     place.append(field);

@@ -9,6 +9,7 @@ import { post as send } from "./session.js";
 import { askOverrides } from "./overrides.js";
 import { toast } from "./toasts.js";
 import { chooseText } from "./word_diff.js";
+import { say } from "./words.js";
 
 const BEAT = 120000, ASK = 1500000, AWAY = 1800000;
 const WRITTEN = "textarea, [name=critical_level], [name=critical_finding]";
@@ -20,9 +21,9 @@ export function edit(room, form) {
 
   const show = (state, text) => {
     saved.dataset.state = state === "signed-out" ? "failed" : state;
-    saved.querySelector("[data-text]").textContent = state === "saved" ? "Saved " + wallClock() : text;
+    saved.querySelector("[data-text]").textContent = state === "saved" ? say("Saved") + " " + wallClock() : text;
     lost.hidden = state !== "signed-out";
-    if (state === "signed-out") note("You were logged off. Nothing is lost: your words are kept in this browser for you alone.", { text: "Log in", href: "/login/?next=/profile/" });
+    if (state === "signed-out") note(say("You were logged off. Nothing is lost: your words are kept in this browser for you alone."), { text: say("Log in"), href: "/login/?next=/profile/" });
   };
   const post = (url, given, headers = {}) => send(url, given, { user: page.user, session: page.session, headers });
   const boxes = () => [...form.querySelectorAll(WRITTEN)];
@@ -59,17 +60,17 @@ export function edit(room, form) {
     const answer = await post(form.dataset.draft, { revision, ...given });
     const news = await answer.json().catch(() => ({}));
     if (answer.ok) { revision = news.revision; return "saved"; }
-    if (news.code === "not-held") { show("failed", "Not yours"); await leave("This case is no longer yours: it was taken over, or its claim ran out."); return ""; }
+    if (news.code === "not-held") { show("failed", say("Not yours")); await leave(say("This case is no longer yours: it was taken over, or its claim ran out.")); return ""; }
     if (news.code === "stale-draft") return choose();
-    return "Not saved" + (news.detail ? ": " + news.detail : "");
+    return say("Not saved") + (news.detail ? ": " + news.detail : "");
   }
 
   // The draft was changed in another window. Both are shown; the one that is not chosen is kept beside the case.
   async function choose(mine = fields()) {
     const other = await (await fetch(form.dataset.draft, { headers: { Accept: "application/json" } })).json();
     if (JSON.stringify(other.fields) === JSON.stringify(mine)) { revision = other.revision; await saver.settle(); show("saved", ""); return ""; }
-    const chosen = await chooseText({ title: "Changed in another window", why: "The draft was saved elsewhere" + (other.saved_at ? " at " + wallClock(new Date(other.saved_at)) : "") + ". Which of the two is to stand? The other is kept beside the case.", before: other.fields, after: mine, beforeLabel: "Take the other", afterLabel: "Keep what is here" });
-    if (chosen === null) return "Not saved: changed in another window";
+    const chosen = await chooseText({ title: say("Changed in another window"), why: say("The draft was saved elsewhere") + (other.saved_at ? " " + say("at") + " " + wallClock(new Date(other.saved_at)) : "") + ". Which of the two is to stand? The other is kept beside the case.", before: other.fields, after: mine, beforeLabel: "Take the other", afterLabel: "Keep what is here" });
+    if (chosen === null) return say("Not saved: changed in another window");
     if (chosen === "before") {
       await keepBeside(mine, revision);
       fill(other.fields);
@@ -101,16 +102,16 @@ export function edit(room, form) {
   }
 
   async function releaseOnce(how, overrides) {
-    if ((saver.dirty || revision === 0) && !(await saver.save())) { toast("Not signed: the text could not be saved.", "error"); return; }
+    if ((saver.dirty || revision === 0) && !(await saver.save())) { toast(say("Not signed: the text could not be saved."), "error"); return; }
     const given = { revision, overrides: JSON.stringify(overrides), ...(how === "sign" ? withSignature() : withPreliminary()) };
     if (document.getElementById("then-next").checked) given.next = "1";
     const answer = await post(form.dataset[how], given).catch(() => null);
-    if (!answer) { toast("Not signed: no connection, or you were logged off. Try again.", "error"); return; }
+    if (!answer) { toast(say("Not signed: no connection, or you were logged off. Try again."), "error"); return; }
     const news = await answer.json().catch(() => ({}));
     if (answer.ok) { saver.close(); await words.drop(); location.assign(news.url); return; }
     if (answer.status === 422) { const reasons = await askOverrides(news.remarks, how); if (reasons) await releaseOnce(how, { ...overrides, ...reasons }); return; }
     if (news.code === "others-draft") { handover.ask(news.detail); return; }
-    toast(news.detail ?? "Not signed.", "error");
+    toast(news.detail ?? say("Not signed."), "error");
     document.getElementById(news.at)?.focus();
   }
 
@@ -143,8 +144,8 @@ export function edit(room, form) {
       const { fields: given, revision: upon } = orphan.words;
       const here = JSON.stringify(fields());
       if (JSON.stringify(given) !== here) {
-        if (upon === revision && !saver.dirty) { fill(given); saver.changed(); if (!(await saver.save())) return; toast("Your last words came back from this browser.", "success"); }
-        else { await keepBeside(given, upon); toast("Words that never reached the draft are kept beside it.", "info"); }
+        if (upon === revision && !saver.dirty) { fill(given); saver.changed(); if (!(await saver.save())) return; toast(say("Your last words came back from this browser."), "success"); }
+        else { await keepBeside(given, upon); toast(say("Words that never reached the draft are kept beside it."), "info"); }
       }
       await words.forget(orphan.page);
     }

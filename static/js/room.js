@@ -2,6 +2,7 @@
 import { edit } from "./report_editor.js";
 import { sendOrphans } from "./report_words.js";
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const room = document.querySelector(".room");
 const form = document.getElementById("editor");
@@ -10,7 +11,7 @@ document.addEventListener("click", (event) => {
   const compare = event.target.closest("[data-compare]");
   if (!compare) return;
   const field = document.getElementById("comparison");
-  if (!field) { toast("Claim the case first.", "info"); return; }
+  if (!field) { toast(say("Claim the case first."), "info"); return; }
   field.value = [field.value.trim(), compare.dataset.compare].filter(Boolean).join(" ");
   field.dispatchEvent(new Event("input", { bubbles: true }));
 });

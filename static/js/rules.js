@@ -1,6 +1,7 @@
 // Try it: a draft of the rules is replayed over a period of the past; its progress and outcome come line by line.
 import { csrf } from "./csrf.js";
 import { span } from "./clocks.js";
+import { say } from "./words.js";
 
 const area = document.getElementById("try");
 const button = document.getElementById("try-it");
@@ -18,7 +19,7 @@ button.addEventListener("click", async () => {
   bar.hidden = false;
   bar.removeAttribute("value");
   button.disabled = true;
-  try { await run(); } catch { refuse("The server does not answer. Nothing was changed; try again."); }
+  try { await run(); } catch { refuse(say("The server does not answer. Nothing was changed; try again.")); }
   bar.hidden = true;
   button.disabled = false;
 });
@@ -28,7 +29,7 @@ async function run() {
   const site = document.getElementById("site").value;
   if (site) body.site = Number(site);
   const answer = await fetch(area.dataset.url, { method: "POST", headers: { "X-CSRFToken": csrf(), "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  if (!answer.ok) { const problem = await answer.json().catch(() => ({})); refuse([problem.at, problem.detail].filter(Boolean).join(": ") || "It was refused."); return; }
+  if (!answer.ok) { const problem = await answer.json().catch(() => ({})); refuse([problem.at, problem.detail].filter(Boolean).join(": ") || say("It was refused.")); return; }
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "";
   for (;;) {
@@ -55,15 +56,15 @@ function show({ cases, before, after, load, changed }) {
   summary.replaceChildren();
   const line = (name, a, b) => { const row = summary.insertRow(); cell(row, name); cell(row, a, "right num"); cell(row, b, "right num" + (a === b ? "" : " strong")); };
   line("Cases read, of " + cases, before.read, after.read);
-  line("Turnaround, median", minutes(before.tat_median), minutes(after.tat_median));
-  line("Turnaround, p90", minutes(before.tat_p90), minutes(after.tat_p90));
-  line("Late", before.breaches, after.breaches);
+  line(say("Turnaround, median"), minutes(before.tat_median), minutes(after.tat_median));
+  line(say("Turnaround, p90"), minutes(before.tat_p90), minutes(after.tat_p90));
+  line(say("Late"), before.breaches, after.breaches);
   for (const key of new Set([...Object.keys(before.by_class), ...Object.keys(after.by_class)])) {
     const says = (side) => { const one = side.by_class[key]; return one ? one.breaches + " of " + one.cases : "none"; };
     line("Late, " + (CLASSES[key] ?? key), says(before), says(after));
   }
-  line("Most read by one reader", minutes(load.before_most), minutes(load.after_most));
-  line("Least read by one reader", minutes(load.before_least), minutes(load.after_least));
+  line(say("Most read by one reader"), minutes(load.before_most), minutes(load.after_most));
+  line(say("Least read by one reader"), minutes(load.before_least), minutes(load.after_least));
   result.querySelector("[data-changed]").textContent = changed.length ? changed.length + " cases would be treated differently" : "No case would be treated differently.";
   const body = result.querySelector("[data-cases]");
   body.replaceChildren();

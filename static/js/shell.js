@@ -8,12 +8,13 @@ import { startAsking } from "./asking.js";
 import { startRows } from "./rows.js";
 import { startBell } from "./bell.js";
 import { startGoTo } from "./go_to.js";
+import { say } from "./words.js";
 
 document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = csrf(); });
-document.addEventListener("htmx:sendError", () => toast("The server does not answer. Nothing was changed; try again.", "error"));
+document.addEventListener("htmx:sendError", () => toast(say("The server does not answer. Nothing was changed; try again."), "error"));
 document.addEventListener("htmx:responseError", (event) => {
   if (![401, 423].includes(event.detail.xhr.status) && !event.detail.xhr.getResponseHeader("HX-Trigger")) {
-    toast("That did not work (" + event.detail.xhr.status + "). Nothing was changed; reload and try again.", "error");
+    toast(say("That did not work. Nothing was changed; reload and try again.") + " (" + event.detail.xhr.status + ")", "error");
   }
 });
 
@@ -24,7 +25,7 @@ for (const button of document.querySelectorAll("[data-theme-url]")) {
     const next = THEMES[(THEMES.indexOf(root.dataset.theme || "system") + 1) % THEMES.length];
     if (next === "system") delete root.dataset.theme; else root.dataset.theme = next;
     await fetch(button.dataset.themeUrl, { method: "POST", headers: { "X-CSRFToken": csrf() }, body: new URLSearchParams({ theme: next }) });
-    toast("Theme: " + next);
+    toast(say("Theme") + ": " + next);
   });
 }
 

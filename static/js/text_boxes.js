@@ -5,6 +5,7 @@ import { wallClock } from "./clocks.js";
 import { post } from "./session.js";
 import { wordsOf } from "./unsaved_words.js";
 import { chooseText } from "./word_diff.js";
+import { say } from "./words.js";
 
 const page = document.getElementById("drafting")?.dataset;
 const WRITTEN = "textarea, select, input[type=text]";
@@ -17,7 +18,7 @@ async function start(form) {
   const fields = () => Object.fromEntries(boxes().map((box) => [box.name, box.value]));
   const fill = (given) => { for (const box of boxes()) if (box.name in given) box.value = given[box.name]; };
   const empty = Object.values(fields()).join("");
-  const show = (state, text) => { if (!place) return; place.hidden = false; place.dataset.state = state; place.textContent = state === "saved" ? "Saved " + wallClock() + ", not signed" : text; };
+  const show = (state, text) => { if (!place) return; place.hidden = false; place.dataset.state = state; place.textContent = state === "saved" ? say("Saved") + " " + wallClock() + ", not signed" : text; };
   const words = wordsOf({ user: page.user, item: page.item, kind: form.dataset.textKind, key: page.wordsKey });
   const revision = () => Number(form.elements.revision?.value ?? 0);
   let version = 0;
@@ -27,15 +28,15 @@ async function start(form) {
     const news = await answer.json().catch(() => ({}));
     if (answer.ok) { version = news.version; return "saved"; }
     if (news.code === "stale-draft") return resolve();
-    return "Not saved" + (news.detail ? ": " + news.detail : "");
+    return say("Not saved") + (news.detail ? ": " + news.detail : "");
   }
 
   // Another window saved since: both are shown, and neither is overwritten before one of them is chosen.
   async function resolve() {
     const other = await (await fetch(url, { headers: { Accept: "application/json" } })).json();
-    if (!other.version) { version = 0; return "Not saved yet"; }
-    const chosen = await chooseText({ title: "Changed in another window", why: "This text was saved elsewhere " + wallClock(new Date(other.saved_at)) + ". Which of the two is to stand?", before: other.fields, after: fields(), beforeLabel: "Take the other", afterLabel: "Keep what is here" });
-    if (chosen === null) return "Not saved: changed in another window";
+    if (!other.version) { version = 0; return say("Not saved yet"); }
+    const chosen = await chooseText({ title: say("Changed in another window"), why: say("This text was saved elsewhere") + " " + wallClock(new Date(other.saved_at)) + ". Which of the two is to stand?", before: other.fields, after: fields(), beforeLabel: "Take the other", afterLabel: "Keep what is here" });
+    if (chosen === null) return say("Not saved: changed in another window");
     version = other.version;
     if (chosen === "before") { fill(other.fields); await saver.settle(); show("saved", ""); return ""; }
     return send(fields());
@@ -64,7 +65,7 @@ async function start(form) {
   const untouched = Object.values(fields()).join("") === empty;
   if (own.version && untouched && own.revision === revision()) { fill(own.fields); show("saved", ""); }
   else if (own.version && untouched) {
-    const chosen = await chooseText({ title: "The report was changed since", why: "You typed this upon an earlier version of the report, and did not sign it. Which of the two is to stand?", before: fields(), after: own.fields, beforeLabel: "Take the report as it is", afterLabel: "Take what I typed" });
+    const chosen = await chooseText({ title: say("The report was changed since"), why: say("You typed this upon an earlier version of the report, and did not sign it. Which of the two is to stand?"), before: fields(), after: own.fields, beforeLabel: "Take the report as it is", afterLabel: "Take what I typed" });
     if (chosen === "after") { fill(own.fields); saver.changed(); }
   }
   for (const orphan of await words.orphans()) {

@@ -1,4 +1,5 @@
 // Short messages at the lower right; with an address to undo, for ten seconds.
+import { say } from "./words.js";
 const STAY = 5000, UNDO = 10000;
 const ICONS = { success: "check", error: "circle-alert", info: "info", warning: "triangle-alert" };
 const area = () => document.getElementById("toasts");
@@ -14,7 +15,7 @@ export function toast(text, level = "info", undo = "") {
     button.hidden = false;
     button.dataset.key = "z";
     button.dataset.keyName = "undo";
-    button.dataset.keyLabel = "Undo";
+    button.dataset.keyLabel = say("Undo");
     button.addEventListener("click", () => { element.remove(); window.htmx.ajax("POST", undo, { swap: "none" }); });
   }
   area().append(element);

@@ -1,6 +1,7 @@
 // Templates, macros and merge fields in the room: words go into plain textareas as if typed, so undo and autosave know them.
 import { csrf } from "./csrf.js";
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const bar = document.getElementById("writing");
 const form = document.getElementById("editor");
@@ -15,7 +16,7 @@ function start() {
   form.addEventListener("focusin", (event) => { if (areas.includes(event.target)) last = event.target; });
 
   bar.querySelector("[data-normal]").addEventListener("click", () => insert({ kind: "normal" }));
-  bar.querySelector("[data-next-field]").addEventListener("click", () => go(1) || toast("No field is left to fill in.", "info"));
+  bar.querySelector("[data-next-field]").addEventListener("click", () => go(1) || toast(say("No field is left to fill in."), "info"));
   bar.querySelector("[data-previous-field]").addEventListener("click", () => go(-1));
   const choose = (name, fields) => {
     const list = bar.querySelector(`[data-${name}]`);
@@ -80,7 +81,7 @@ function start() {
       line.append(`${row.title} has changed since it was inserted: “${row.was}” is now “${row.now || "not known"}”. `);
       button.type = "button";
       button.className = "btn small";
-      button.textContent = "Replace it";
+      button.textContent = say("Replace it");
       button.addEventListener("click", async () => {
         const area = areas.find((one) => one.name === row.section) ?? areas.find((one) => one.value.includes(row.was));
         const at = area ? area.value.indexOf(row.was) : -1;
@@ -100,7 +101,7 @@ function start() {
     const answer = await fetch(bar.dataset.insert, { method: "POST", headers, body: new URLSearchParams(fields) }).catch(() => null);
     const body = await answer?.json().catch(() => ({}));
     if (answer?.ok) return body;
-    toast(body?.detail ?? "Not inserted: no connection.", "error");
+    toast(body?.detail ?? say("Not inserted: no connection."), "error");
     return null;
   }
 
@@ -109,7 +110,7 @@ function start() {
     const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) }).catch(() => null);
     const said = await answer?.json().catch(() => ({}));
     if (answer?.ok) return said;
-    toast(said?.detail ?? "Not done: no connection.", "error");
+    toast(said?.detail ?? say("Not done: no connection."), "error");
     return null;
   }
 

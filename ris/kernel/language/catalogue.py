@@ -16,6 +16,9 @@ from django.utils.translation.trans_real import translation
 SAID = "said"
 """Context of patterns: sentences whose values Python has filled in."""
 
+SCRIPT = "script"
+"""Context of what scripts say."""
+
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -68,7 +71,21 @@ def _pattern(message: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
+def script_table() -> dict[str, str]:
+    """English → the active language, of all that scripts say; empty in English."""
+    language = get_language() or "en"
+    return {} if language.startswith("en") else _script_table(language)
+
+
+@lru_cache(maxsize=20)
+def _script_table(language: str) -> dict[str, str]:
+    catalogue: Any = translation(language)
+    keys = (key.partition("\x04") for key in catalogue._catalog.keys() if isinstance(key, str))  # noqa: SIM118
+    return {english: pgettext(SCRIPT, english) for context, _, english in keys if context == SCRIPT}
+
+
 def forget() -> None:
     """Forget what was looked up: for tests that change the catalogue."""
     _said.cache_clear()
     _patterns.cache_clear()
+    _script_table.cache_clear()

@@ -16,7 +16,7 @@ from django.template import Engine
 
 from ris.kernel.templatetags.language import TextSegment
 
-from .catalogue import SAID
+from .catalogue import SAID, SCRIPT
 from .po import Entry
 from .segments import mark
 
@@ -28,7 +28,13 @@ SPEECHLESS = re.compile(
 )
 """Sources whose sentences no page shows: protocols, REST, commands, logs, and texts in the patient's own language."""
 
+LABELLED = {"Tile", "gettext"}
+"""Calls whose texts are labels, where they begin with a capital; of ``gettext``, always."""
+
 _SENTENCE = re.compile(r"^[“\"A-Z{0-9].*\s.*[.?!…]$|^[A-Z][a-z]+\.$", re.DOTALL)
+FORMATS = {"Due {moment}, {span} after it could be read"}
+"""Patterns that are looked up as such, and filled in afterwards."""
+
 _LITERAL = re.compile(r"""_\((?:"([^"]*)"|'([^']*)')\)""")
 
 
@@ -51,7 +57,7 @@ def of_python(root: Path) -> Iterator[Entry]:
         if place.startswith((".", "var/")) or SPEECHLESS.search(place):
             continue
         for sentence in _sentences(ast.parse(path.read_text(encoding="utf-8"))):
-            yield Entry(sentence, context=SAID if "{" in sentence else "", places=[place])
+            yield Entry(sentence, context=SAID if "{" in sentence and sentence not in FORMATS else "", places=[place])
 
 
 def _sentences(tree: ast.AST) -> Iterator[str]:
@@ -64,6 +70,9 @@ def _sentences(tree: ast.AST) -> Iterator[str]:
             isinstance(node, ast.keyword) and node.arg in {"help_text", "verbose_name"}
         ):
             skipped.update(ast.walk(node))
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in LABELLED:
+            always = getattr(node.func, "id", "") == "gettext"
+            yield from (text for text in map(_text, node.args) if text and (always or text[0].isupper()))
         elif (text := _text(node)) is not None:
             skipped.update(ast.walk(node))
             if _SENTENCE.match(text) and "\n\n" not in text:
@@ -92,7 +101,7 @@ def of_script(root: Path) -> Iterator[Entry]:
     """Words that script says: those of ``say("…")``."""
     for path in sorted((root / "static/js").glob("*.js")):
         for found in re.findall(r'\bsay\("([^"]+)"', path.read_text(encoding="utf-8")):
-            yield Entry(found, context="script", places=[str(path.relative_to(root))])
+            yield Entry(found, context=SCRIPT, places=[str(path.relative_to(root))])
 
 
 def merged(entries: Iterator[Entry]) -> dict[tuple[str, str], Entry]:

@@ -80,6 +80,8 @@ def _speak(tag: str) -> str:
     name = _VARIABLE.match(tag)
     if name and (name[2] in SPOKEN or name[1] in SPOKEN or name[2].endswith("_display")):
         tag = f"{tag[: name.end(1)]}|say{tag[name.end(1) :]}"
+    if "|say" in tag or "|words|" in tag:
+        tag = tag.replace("|lower", "|small")  # a German noun stays large
     return tag
 
 

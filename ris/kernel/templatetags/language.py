@@ -8,11 +8,12 @@ from typing import Any
 from django import template
 from django.template.base import FilterExpression, Node, NodeList, Parser, TextNode, Token, VariableNode
 from django.template.context import Context
-from django.utils.html import conditional_escape
+from django.utils.html import conditional_escape, json_script
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 
 from ris.kernel.language.catalogue import say as say_text
+from ris.kernel.language.catalogue import script_table
 
 register = template.Library()
 
@@ -91,6 +92,18 @@ def text(parser: Parser, token: Token) -> TextSegment:
     nodes = parser.parse(("endtext",))
     parser.delete_first_token()
     return TextSegment(nodes, parser)
+
+
+@register.filter
+def small(value: Any) -> str:
+    """``lower`` in English; in other languages, whose nouns may be written large, as it is."""
+    return str(value).lower() if (get_language() or "en").startswith("en") else str(value)
+
+
+@register.simple_tag
+def script_words() -> SafeString:
+    """The words that scripts say, as JSON that the browser does not run; none in English (``static/js/words.js``)."""
+    return json_script(script_table(), "script-words") if script_table() else mark_safe("")
 
 
 @register.filter

@@ -13,7 +13,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 PATTERNS = (
     "{day}-{month}-{year}", "{day}-{month}", "{seconds} s", "{minutes} min", "{hours} h {minutes}",
@@ -33,7 +33,12 @@ def day(value: date | datetime | None) -> str:
         return ""
     if isinstance(value, datetime):
         value = timezone.localtime(value)
-    return _say("{day}-{month}-{year}", day=f"{value.day:02d}", month=gettext(MONTHS[value.month - 1]), year=value.year)
+    return _say(
+        "{day}-{month}-{year}",
+        day=f"{value.day:02d}",
+        month=pgettext("month", MONTHS[value.month - 1]),
+        year=value.year,
+    )
 
 
 @register.filter
@@ -51,7 +56,7 @@ def moment(value: datetime | None) -> str:
     if local.date() == today:
         return clock(value)
     if local.year == today.year:
-        date_of_year = _say("{day}-{month}", day=f"{local.day:02d}", month=gettext(MONTHS[local.month - 1]))
+        date_of_year = _say("{day}-{month}", day=f"{local.day:02d}", month=pgettext("month", MONTHS[local.month - 1]))
         return f"{date_of_year} {clock(value)}"
     return f"{day(value)} {clock(value)}"
 
