@@ -41,7 +41,6 @@ NEEDS_MORE = (
     "dicom-web/",
     "fhircast/",
     "iid/",
-    "smart/authorize",
     "smart/",
     "account/second-factor/",
     "portal/results/",
