@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -11,7 +12,9 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from interfaces.hl7.models import Destination
+from interfaces.hl7.outbound.queue import EMR, SEND
 from ris.kernel.clock import now
+from ris.kernel.doorbell import ring
 
 from .day import fill_day
 from .emr import ResultTaker
@@ -19,6 +22,7 @@ from .life import Life
 
 log = structlog.get_logger(__name__)
 
+HERE = "127.0.0.1"
 MOVE_EVERY_S = 3.0
 
 
@@ -32,11 +36,10 @@ class Demo:
 
     def run(self, stop: threading.Event, ready: Callable[[str], None]) -> None:
         """Play until ``stop`` is set."""
-        with ResultTaker(("127.0.0.1", 0), lambda message: None) as emr:
+        with ResultTaker((HERE, 0), lambda message: None) as emr:
             threading.Thread(target=emr.serve_forever, daemon=True).start()
             if settings.RIS.emr is None:
-                host, port = emr.server_address[:2]
-                Destination.objects.filter(name="EMR").update(host=str(host), port=port, retry_at=None)
+                _send_results_to(emr.server_address[1])
             ready("patients come, exams are done, results are taken (RIS_DEMO_LIVE=0: none of it)")
             self._play(stop)
             emr.shutdown()
@@ -57,6 +60,19 @@ class Demo:
                 failing = True
             finally:
                 close_old_connections()
+
+
+def _send_results_to(port: int) -> None:
+    """Have the demo's EMR take the results, unless somebody has pointed them at a listener of their own."""
+    for destination in Destination.objects.filter(name=EMR):
+        if not destination.host or (destination.host == HERE and not _listens(destination.port)):
+            Destination.objects.filter(pk=destination.pk).update(host=HERE, port=port, retry_at=None)
+            ring(SEND)
+
+
+def _listens(port: int | None) -> bool:
+    with socket.socket() as probe:
+        return port is not None and probe.connect_ex((HERE, port)) == 0
 
 
 def is_live() -> bool:

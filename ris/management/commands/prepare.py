@@ -11,6 +11,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from interfaces.hl7.outbound.queue import apply_settings
 from ris.demo.day import fill_day
 from ris.demo.role import is_live
 from ris.kernel.clock import now
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         if settings.RIS.demo and not User.objects.exists():
             call_command("demo", "seed")
             if is_live():
+                apply_settings(at=now())  # the reports of yesterday have somewhere to go
                 fill_day(now())
         elif not User.objects.exists():
             self.stdout.write("There are no users yet: make the first with “./bin/ris createsuperuser”.")
