@@ -1,6 +1,6 @@
 """The authorization server: oauthlib's endpoints over allauth's clients and tokens, with what SMART asks beyond them.
 
-What of allauth is internal is used here, in :mod:`.endpoints` and :mod:`.consent` only (ADR 0010).
+What of allauth is internal is used here, in :mod:`.endpoints` and :mod:`.consent` only (ADR 0011).
 """
 
 from __future__ import annotations

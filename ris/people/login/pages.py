@@ -39,17 +39,23 @@ class LoginPage(LoginView):
             data.setdefault("login", data.get("username", ""))
             if "demo" in data:
                 data["login"] = data["demo"]
-                data["password"] = password_of(data["demo"])
+                data["password"] = "" if _is_proxied(self.request) else password_of(data["demo"])
         return kwargs
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With the identity providers, each with the address that begins a log-in by it."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
         onward = f"?{urlencode({'next': self.request.GET['next']})}" if self.request.GET.get("next") else ""
-        return context | {"demo_offers": offers(), "identity_providers": [
+        offered = [] if _is_proxied(self.request) else offers()
+        return context | {"demo_offers": offered, "identity_providers": [
             {"name": provider.name, "url": log_in_address(provider) + onward}
             for provider in settings.IDENTITY_PROVIDERS.values()
         ]}  # fmt: skip
+
+
+def _is_proxied(request: HttpRequest) -> bool:
+    """Whether the request came through a proxy, told of in the settings or not: others may reach this page then."""
+    return any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via"))
 
 
 def log_in_address(provider: IdentityProvider) -> str:

@@ -57,6 +57,14 @@ def test_without_the_demo_there_is_no_way_in(demo: None, monkeypatch: pytest.Mon
     assert b"data-tour" not in plain.get("/reading/").content
 
 
+@pytest.mark.parametrize("said", ["X-Forwarded-For", "Forwarded", "Via"])
+def test_nothing_is_offered_through_a_proxy_that_no_setting_names(demo: None, said: str) -> None:
+    client = Client(headers={said: "192.0.2.7"})
+    assert b'value="reads"' not in client.get("/login/").content
+    client.post("/login/", {"demo": "reads"})
+    assert client.get("/reading/").status_code == 302
+
+
 @pytest.mark.parametrize(
     ("more", "offered"),
     [
