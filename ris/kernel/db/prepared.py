@@ -40,10 +40,9 @@ def fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
     condition is about a value.
     """
     wrapper: Any = connections["default"]
-    if wrapper.vendor != "postgresql":
-        with wrapper.cursor() as cursor:
-            cursor.execute(sql, params)
-            return list(cursor.fetchall())
+    if wrapper.vendor != "postgresql" or _is_heard(wrapper):
+        heard: list[tuple[Any, ...]] = _aloud(wrapper, sql, params, _rows)
+        return heard
     with wrapper.wrap_database_errors:
         _plan_once(wrapper)
     rows: list[tuple[Any, ...]] = _run(wrapper, sql, params, _rows)
@@ -86,15 +85,12 @@ def _count(cursor: Any) -> int:
 def _plain(sql: str, params: Sequence[Any], answer: Answer) -> Any:
     """Prepared, where nobody listens to statements and the connection is not one that plans for all values."""
     wrapper: Any = connections["default"]
-    direct = not (wrapper.execute_wrappers or wrapper.queries_logged)
+    direct = not _is_heard(wrapper)
     if direct and wrapper.vendor == "postgresql":
         with wrapper.wrap_database_errors:
             direct = not _session(wrapper).one_plan
     if not direct:
-        # Django's own cursor tells the wrappers and the log of queries; those below would pass them by.
-        with wrapper.cursor() as cursor:
-            cursor.execute(sql, params)
-            return answer(cursor)
+        return _aloud(wrapper, sql, params, answer)
     wrapper.ensure_connection()
     wrapper.validate_no_broken_transaction()
     if wrapper.vendor == "sqlite":
@@ -104,6 +100,20 @@ def _plain(sql: str, params: Sequence[Any], answer: Answer) -> Any:
 
     # integers of one width, or each width would be a statement of its own
     return _run(wrapper, sql, [Int8(value) if type(value) is int else value for value in params], answer)
+
+
+def _is_heard(wrapper: Any) -> bool:
+    """Whether somebody listens to statements: a wrapper, or the log of queries. Prepared ones pass both by."""
+    return bool(wrapper.execute_wrappers or wrapper.queries_logged)
+
+
+def _aloud(wrapper: Any, sql: str, params: Params, answer: Answer) -> Any:
+    """With Django's own cursor, which tells those who listen."""
+    # A tuple: the log of SQLite's queries writes values into the text with %, which takes a list for one value.
+    given = params if isinstance(params, Mapping) else tuple(params)
+    with wrapper.cursor() as cursor:
+        cursor.execute(sql, given)
+        return answer(cursor)
 
 
 @cache

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, time, timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ris.audit.services import Actor
@@ -221,16 +221,10 @@ def test_the_statement_takes_the_present_time_zone_as_it_comes() -> None:
     assert taken.claimed_at == NOON
 
 
-@pytest.mark.once
 def test_the_stamps_are_asked_for_once_a_call() -> None:
-    reader, _, _ = make_reader(), make_item(), make_item()
+    reader, _, item = make_reader(), make_item(), make_item()
     ask(reader)
-    asked: list[str] = []
-
-    def note(execute: Any, sql: str, *parameters: Any) -> Any:
-        asked.append(sql)
-        return execute(sql, *parameters)
-
-    with connection.execute_wrapper(note):
-        assert ask(reader) is not None
-    assert sum("worklist_stamp" in sql for sql in asked) == 1
+    with CaptureQueriesContext(connection) as asked:
+        assert ask(reader) == item
+    assert sum("worklist_stamp" in row["sql"] for row in asked) == 1
+    assert any("state = 'claimed', version = version + 1" in row["sql"] for row in asked), "the claim is heard, too"

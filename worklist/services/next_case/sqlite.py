@@ -29,8 +29,8 @@ def sqlite_heads(probes: Sequence[Probe], values: Values, deep: int, most: int) 
 
 
 def _heads(probes: Sequence[Probe], values: Values, deep: int, *, passing: bool) -> tuple[str, Values]:
-    """Ids and lane numbers are integers of ours, written into the text."""
-    parameters = dict(values)
+    """Ids and lane numbers are integers of ours, written into the text; lists are no parameters of SQLite."""
+    parameters = {name: value for name, value in values.items() if not isinstance(value, list)}
     excluded, has_needed = f"i.id IN ({_numbers(values['excluded'])})", _has_needed(values["own"], parameters)
     against = AGAINST.format(excluded=excluded, has_needed=has_needed)
     said, passes = ("''", f"AND {against} = ''") if passing else (against, "")
