@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import queue
-import threading
-from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
-from django.core.handlers.asgi import ASGIRequest
-from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -24,7 +18,7 @@ from rest_framework.response import Response
 from ris.catalog.models import Site
 from ris.kernel.api import MomentField
 from ris.kernel.clock import now
-from ris.kernel.errors import Invalid, Refusal
+from ris.kernel.errors import Invalid
 from ris.people.http import actor_of, user_of
 from ris.people.roles import Can
 from ris.people.selectors import require, sites_for
@@ -35,6 +29,8 @@ from worklist.rules.language.sentences import sentence
 from worklist.selectors.replay.comparison import replay
 from worklist.selectors.rules_in_force import visible_rule_sets
 from worklist.services.rules_in_force import checked, draft_rules, put_in_force, read_yaml, retire, write_yaml
+
+from .trials import answer_as_it_goes
 
 
 class RuleSetSerializer(serializers.ModelSerializer[RuleSet]):
@@ -146,9 +142,8 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         rules, _ = checked(values["rules"])
         mine = sites_for(user, Can.LEAD_READING)
         sites = list((mine.filter(pk=values["site"].pk) if values["site"] else mine).values_list("pk", flat=True))
-        trial = Trial(rules, sites=sites, since=values["since"], until=values["until"], viewer=user)
-        live = isinstance(request._request, ASGIRequest)  # where an ordinary iterator would be read to its end first
-        return StreamingHttpResponse(trial.told() if live else trial.lines(), content_type="application/x-ndjson")
+        period = {"since": values["since"], "until": values["until"]}
+        return answer_as_it_goes(request, partial(replay, rules, sites=sites, viewer=user, **period))
 
     @extend_schema(request=None, responses=RuleSetSerializer)
     @action(detail=True, methods=["post"], url_path="put-in-force")
@@ -174,51 +169,6 @@ class RuleSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     def as_yaml(self, request: Request, pk: str) -> HttpResponse:
         """The rules as YAML."""
         return HttpResponse(write_yaml(self.get_object().rules), content_type="application/yaml; charset=utf-8")
-
-
-class _Gone(Exception):
-    """Nobody reads the answer any more."""
-
-
-class Trial:
-    """A replay in a thread of its own, told line by line as it goes. It ends early when its reader goes."""
-
-    def __init__(self, rules: Any, **period: Any) -> None:
-        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._gone = threading.Event()
-        threading.Thread(target=self._run, args=(rules, period), name="try-rules", daemon=True).start()
-
-    def _run(self, rules: Any, period: dict[str, Any]) -> None:
-        try:
-            self._queue.put({"result": replay(rules, progress=self._progress, **period)})
-        except Refusal as refused:
-            self._queue.put({"refused": refused.detail, "at": refused.at, "code": refused.code})
-        except _Gone:
-            pass
-        finally:
-            self._queue.put(None)
-            connection.close()
-
-    def _progress(self, part: float) -> None:
-        if self._gone.is_set():
-            raise _Gone
-        self._queue.put({"progress": round(part, 3)})
-
-    def lines(self) -> Iterator[str]:
-        """For a server that reads in a thread."""
-        try:
-            while (line := self._queue.get()) is not None:
-                yield json.dumps(line) + "\n"
-        finally:
-            self._gone.set()
-
-    async def told(self) -> AsyncIterator[str]:
-        """For one that reads in an event loop, which nothing may hold up."""
-        try:
-            while (line := await asyncio.to_thread(self._queue.get)) is not None:
-                yield json.dumps(line) + "\n"
-        finally:
-            self._gone.set()
 
 
 def rules_of_form(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from django.urls import path
 from ris.kernel.api import IdRouter
 
 from .items import ReadingItemViewSet
+from .policies import ScorePolicyViewSet
 from .roster import HolidayViewSet, ShiftViewSet
 from .rules import RuleSetViewSet
 from .set_up import (
@@ -31,6 +32,7 @@ router.register("roster/holidays", HolidayViewSet, basename="holiday")
 router.register("roster/readers", ReaderProfileViewSet, basename="reader-profile")
 router.register("roster/skills", SkillViewSet, basename="skill")
 router.register("roster/privileges", PrivilegeViewSet, basename="privilege")
+router.register("rules/score", ScorePolicyViewSet, basename="score-policy")
 router.register("rules", RuleSetViewSet, basename="rule-set")
 
 api_patterns = [

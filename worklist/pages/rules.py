@@ -13,19 +13,25 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ris.catalog.models import Site
 from ris.kernel.clock import now
-from ris.kernel.errors import Forbidden, NotFound, Refusal
+from ris.kernel.errors import NotFound, Refusal
 from ris.kernel.values import id_or_none
 from ris.people.http import actor_of, go, page, user_of
 from ris.people.models import User
 from ris.people.roles import Can
-from ris.people.selectors import site_ids_for, sites_for
+from ris.people.selectors import sites_for
 
 from ..models import RuleSet, ScorePolicy
 from ..rules.facts import NAMES
 from ..rules.language.parser import EFFECTS
 from ..rules.language.sentences import sentence
 from ..rules.policy import read_policy
-from ..selectors.rules_in_force import policy_in_force, visible_rule_sets, weeks_since
+from ..selectors.rules_in_force import (
+    decides_score,
+    policy_in_force,
+    require_score_decision,
+    visible_rule_sets,
+    weeks_since,
+)
 from ..services.rules_in_force import (
     checked,
     draft_rules,
@@ -147,7 +153,7 @@ def show_policies(request: HttpRequest) -> HttpResponse:
         "present": present,
         "proposals": [{"row": row, "changed": _changed_numbers(row, present)} for row in proposed],
         "weeks": list(weeks_since(live.in_force_from, at)) if live and live.in_force_from else [],
-        "may": _leads_everywhere(user_of(request)),
+        "may": decides_score(user_of(request)),
     }
     return render(request, "worklist/policies.html", context)
 
@@ -161,17 +167,11 @@ def _changed_numbers(row: ScorePolicy, present: dict[str, float]) -> list[dict[s
     ]
 
 
-def _leads_everywhere(user: User) -> bool:
-    """The score compares cases of all sites, so its numbers are for whoever leads the reading at every one of them."""
-    return set(Site.objects.values_list("pk", flat=True)) <= site_ids_for(user, Can.LEAD_READING)
-
-
 @require_POST
 @page(Can.LEAD_READING)
 def change_policy(request: HttpRequest, policy_id: int, act: str) -> HttpResponse:
     """Put proposed numbers in force, or retire those in force."""
-    if not _leads_everywhere(user_of(request)):
-        raise Forbidden("The score is for all sites: who leads the reading at every one of them decides.", code="role")
+    require_score_decision(user_of(request))
     act_on = put_policy_in_force if act == "put-in-force" else retire_policy
     act_on(policy_id, actor=actor_of(request), at=now())
     told = "In force from now on." if act == "put-in-force" else "Retired. The preset numbers count again."

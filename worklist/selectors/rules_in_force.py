@@ -10,9 +10,11 @@ from functools import lru_cache
 
 from django.db.models import Count, F, Q, QuerySet
 
+from ris.catalog.models import Site
+from ris.kernel.errors import Forbidden
 from ris.people.models import User
 from ris.people.roles import Can
-from ris.people.selectors import sites_for
+from ris.people.selectors import site_ids_for, sites_for
 from worklist.models import ReadingItem, RuleSet, ScorePolicy
 from worklist.rules.language.conditions import named_in
 from worklist.rules.language.parser import Rule, parse
@@ -63,6 +65,17 @@ def visible_rule_sets(viewer: User) -> QuerySet[RuleSet]:
     """Rule sets for everywhere and for the sites that the viewer leads, newest first."""
     sites = sites_for(viewer, Can.LEAD_READING)
     return RuleSet.objects.filter(Q(site__isnull=True) | Q(site__in=sites)).select_related("site").order_by("-pk")
+
+
+def decides_score(user: User) -> bool:
+    """The score compares cases of all sites, so its numbers are for whoever leads the reading at every one of them."""
+    return set(Site.objects.values_list("pk", flat=True)) <= site_ids_for(user, Can.LEAD_READING)
+
+
+def require_score_decision(user: User) -> None:
+    """Raise Forbidden unless the user decides about the score's numbers."""
+    if not decides_score(user):
+        raise Forbidden("The score is for all sites: who leads the reading at every one of them decides.", code="role")
 
 
 def policy_in_force(known: Stamps | None = None) -> Policy:

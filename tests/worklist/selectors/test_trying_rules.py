@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import time, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from ris.people.roles import Role
 from tests.factories import NOON, SiteFactory, make_user
 from tests.worklist.reading import make_item, make_reader, make_shift
 from worklist import services
-from worklist.api.rules import Trial, _Gone
+from worklist.api.trials import Trial, _Gone
 from worklist.models import ClockPause, Decision, ReadingItem
 from worklist.rules.language.parser import parse
 from worklist.rules.policy import PRESET
@@ -142,7 +143,7 @@ def test_a_case_that_was_reserved_waits_for_its_reader_and_a_draft_can_reserve()
 def test_under_asgi_progress_is_told_while_it_runs_and_a_reader_who_goes_ends_it() -> None:
     make_reader()
     make_item()
-    trial = Trial(parse(URGENT), sites=[SiteFactory().pk], since=NOON - DAY, until=NOON + DAY)
+    trial = Trial(partial(tried, URGENT))
 
     async def read() -> list[dict[str, Any]]:
         return [json.loads(line) async for line in trial.told()]

@@ -72,17 +72,7 @@ def tune(
 
     Raises Invalid for too few or too many weeks, and where no case was opened or nobody was on the roster.
     """
-    if not FEWEST_WEEKS <= weeks <= MOST_WEEKS:
-        raise Invalid(f"{FEWEST_WEEKS} to {MOST_WEEKS} weeks are wanted.", at="weeks")
-    since = until - timedelta(weeks=weeks)
-    past = past_cases(sites, since, until)
-    if not past:
-        raise Invalid("No case was opened in these weeks.", at="weeks")
-    readers, numbers = readers_of_period(since, until)
-
-    def weekly(policy: Policy) -> list[dict[str, float]]:
-        return _weekly(past, readers, numbers, policy, minutes(since), weeks)
-
+    cases, weekly = _player(sites, until, weeks)
     before = weekly(present)
     best, best_weeks, best_gain = present, before, Estimate(0.0, 0.0)
     tried = 0
@@ -92,14 +82,45 @@ def tune(
             tried += 1
             progress(tried / (ROUNDS * len(STEPS) * len(fields(Policy))))
             found = weekly(candidate)
-            gain = estimate([_loss(a) - _loss(b) for a, b in zip(before, found, strict=True)])
+            gain = _gain(before, found)
             if gain.mean > best_gain.mean:
                 best, best_weeks, best_gain = candidate, found, gain
         if best == start:
             break
     if best == present or best_gain.mean <= SURE * best_gain.error:
         return None
-    return Proposal(best, len(past), weeks, _expected(before, best_weeks), best_gain)
+    return Proposal(best, cases, weeks, _expected(before, best_weeks), best_gain)
+
+
+def try_policy(policy: Policy, sites: Sequence[int], *, until: datetime, weeks: int, present: Policy,
+               progress: Progress = lambda part: None) -> Proposal:  # fmt: skip
+    """What one policy would have made of the weeks before ``until``, for better or worse. Raises Invalid as `tune`."""
+    cases, weekly = _player(sites, until, weeks)
+    progress(0.2)
+    before = weekly(present)
+    progress(0.6)
+    after = weekly(policy)
+    progress(1.0)
+    return Proposal(policy, cases, weeks, _expected(before, after), _gain(before, after))
+
+
+Weekly = list[dict[str, float]]
+
+
+def _player(sites: Sequence[int], until: datetime, weeks: int) -> tuple[int, Callable[[Policy], Weekly]]:
+    """How many cases the weeks had, and what gives the measures of each week, had a policy been in force."""
+    if not FEWEST_WEEKS <= weeks <= MOST_WEEKS:
+        raise Invalid(f"{FEWEST_WEEKS} to {MOST_WEEKS} weeks are wanted.", at="weeks")
+    since = until - timedelta(weeks=weeks)
+    past = past_cases(sites, since, until)
+    if not past:
+        raise Invalid("No case was opened in these weeks.", at="weeks")
+    readers, numbers = readers_of_period(since, until)
+
+    def weekly(policy: Policy) -> Weekly:
+        return _weekly(past, readers, numbers, policy, minutes(since), weeks)
+
+    return len(past), weekly
 
 
 def _neighbours(policy: Policy) -> Iterator[Policy]:
@@ -110,15 +131,17 @@ def _neighbours(policy: Policy) -> Iterator[Policy]:
             yield replace(policy, **{field.name: changed})
 
 
-def _expected(
-    before: list[dict[str, float]], after: list[dict[str, float]]
-) -> dict[str, tuple[float, float, Estimate]]:
+def _expected(before: Weekly, after: Weekly) -> dict[str, tuple[float, float, Estimate]]:
     found = {}
     for name in MEASURES:
         change = estimate([b[name] - a[name] for a, b in zip(before, after, strict=True)])
         now = estimate([week[name] for week in before]).mean
         found[name] = (now, now + change.mean, change)
     return found
+
+
+def _gain(before: Weekly, after: Weekly) -> Estimate:
+    return estimate([_loss(a) - _loss(b) for a, b in zip(before, after, strict=True)])
 
 
 def _loss(week: dict[str, float]) -> float:
@@ -134,7 +157,7 @@ def _weekly(
     policy: Policy,
     since: float,
     weeks: int,
-) -> list[dict[str, float]]:
+) -> Weekly:
     jobs = play([as_it_was(case, numbers, policy) for case in past], readers, policy)
     promoted = {n for n, case in enumerate(past) if any(f.positive for known in case.known for f in known.findings)}
     by_week: list[list[Job]] = [[] for _ in range(weeks)]
