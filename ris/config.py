@@ -30,6 +30,7 @@ from .config_values import (
     host_names,
     is_loopback,
     networks,
+    place,
     role_name,
     secret,
     tls_files,
@@ -58,6 +59,7 @@ VARIABLES = {
     "RIS_EMR": "host:port that takes our results; unset: they wait",
     "RIS_DEMO": "1: fill an empty database with the demo hospital (default 1)",
     "RIS_DEMO_LIVE": "1: the demo hospital works while it runs (default 1)",
+    "RIS_DEMO_PACS": "1: start Orthanc, which must be installed, with made-up pictures of the demo's exams (default 0)",
     "RIS_ALLOW_PUBLIC": "1: let listeners bind other addresses than loopback (default 0)",
     "RIS_URL": "address by which people reach the web pages, for links in messages (default http:// and RIS_HTTP)",
     "RIS_MAIL": "smtp+tls://user:password@host:587, the mail server for messages (default the one on this machine)",
@@ -109,6 +111,7 @@ class Config:
     emr: Address | None
     demo: bool
     demo_live: bool
+    demo_pacs: bool
     dictation: bool
     url: str
     """Of the web pages, as people reach them; without a slash at the end."""
@@ -140,9 +143,9 @@ def read_config(env: Mapping[str, str]) -> Config:
     config = Config(
         data=data,
         database_role=role_name("RIS_DATABASE_ROLE", env.get("RIS_DATABASE_ROLE", "")),
-        backups=_place(env.get("RIS_BACKUPS", ""), data / "backups"),
-        downtime=_place(env.get("RIS_DOWNTIME", ""), data / "downtime"),
-        audit_heads=_place(env.get("RIS_AUDIT_HEADS", ""), data / "audit-heads.log"),
+        backups=place(env.get("RIS_BACKUPS", ""), data / "backups"),
+        downtime=place(env.get("RIS_DOWNTIME", ""), data / "downtime"),
+        audit_heads=place(env.get("RIS_AUDIT_HEADS", ""), data / "audit-heads.log"),
         syslog=address("RIS_SYSLOG", env["RIS_SYSLOG"]) if env.get("RIS_SYSLOG") else None,
         syslog_tls=client_tls_files("RIS_SYSLOG", env),
         http=address("RIS_HTTP", env.get("RIS_HTTP") or "127.0.0.1:8000"),
@@ -153,6 +156,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         emr=address("RIS_EMR", env["RIS_EMR"]) if env.get("RIS_EMR") else None,
         demo=flag("RIS_DEMO", env.get("RIS_DEMO") or "1"),
         demo_live=flag("RIS_DEMO_LIVE", env.get("RIS_DEMO_LIVE") or "1"),
+        demo_pacs=flag("RIS_DEMO_PACS", env.get("RIS_DEMO_PACS") or "0"),
         dictation=flag("RIS_DICTATION", env.get("RIS_DICTATION") or "0"),
         url=web_url("RIS_URL", env.get("RIS_URL") or f"http://{env.get('RIS_HTTP') or '127.0.0.1:8000'}"),
         hosts=host_names("RIS_HOSTS", env.get("RIS_HOSTS", "")),
@@ -169,10 +173,6 @@ def read_config(env: Mapping[str, str]) -> Config:
     if not flag("RIS_ALLOW_PUBLIC", env.get("RIS_ALLOW_PUBLIC") or "0"):
         _refuse_public(config)
     return config
-
-
-def _place(text: str, default: Path) -> Path:
-    return Path(text).expanduser().absolute() if text else default
 
 
 def secret_key(env: Mapping[str, str], data: Path) -> str:

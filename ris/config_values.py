@@ -48,6 +48,11 @@ def web_url(variable: str, text: str) -> str:
     return text.rstrip("/")
 
 
+def place(text: str, default: Path) -> Path:
+    """Read the path of a file or folder; ``default`` for an empty text."""
+    return Path(text).expanduser().absolute() if text else default
+
+
 def flag(variable: str, text: str) -> bool:
     """Read ``1``, ``0`` and their usual spellings."""
     known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

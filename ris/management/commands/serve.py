@@ -12,11 +12,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ris.config_values import Misconfigured
+from ris.demo.pacs import DemoPacs
 from ris.demo.role import Demo, is_live
 from ris.logs import places
 from ris.serving.roles import ROLES, import_late_modules
 from ris.serving.start_checks import check_schema, lock_data_folder, raise_descriptor_limit
-from ris.serving.supervisor import Supervisor
+from ris.serving.supervisor import Role, Supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,12 @@ def _say_died(died: threading.ExceptHookArgs) -> None:
     """Log that a thread died, with the error's type and place only: its text may quote a row."""
     name = died.thread.name if died.thread else ""
     log.error("thread.died", thread=name, error=died.exc_type.__name__, places=places(died.exc_traceback))
+
+
+def _list_demo_roles() -> list[Role]:
+    ris = settings.RIS
+    pictures: list[Role] = [DemoPacs()] if ris.demo and ris.demo_pacs else []
+    return [*pictures, Demo()] if is_live() else pictures
 
 
 class Command(BaseCommand):
@@ -43,7 +50,7 @@ class Command(BaseCommand):
         import_late_modules()
         raise_descriptor_limit()
         threading.excepthook = _say_died
-        played = [Demo()] if options["role"] == "all" and is_live() else []
+        played = _list_demo_roles() if options["role"] == "all" else []
         supervisor = Supervisor([*(ROLES[name]() for name in names), *played], self._say)
         try:
             if settings.RIS.embedded:  # roles in processes of their own share the folder: it holds the key only
