@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from ris.kernel.clock import now
 from ris.operations.grants import grant_application
 from ris.people.models import User
 
+KEPT_S = 7 * 24 * 3600
+"""Seconds for which files of an earlier version stay: pages and processes of that version still ask for them."""
+
 
 class Command(BaseCommand):
     help = "Make ready to serve: migrate, collect static files, fill an empty database with the demo hospital."
@@ -29,8 +33,8 @@ class Command(BaseCommand):
             growing = grant_application(settings.RIS.database_role)
             self.stdout.write(f"{settings.RIS.database_role} may serve; it can only append to {', '.join(growing)}.")
         if self._static_is_old():
-            # clear: each version's files have hashes in their names, so old ones would pile up.
-            call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+            call_command("collectstatic", interactive=False, verbosity=0)
+            _remove_old_files(Path(settings.STATIC_ROOT))
         if settings.RIS.demo and not User.objects.exists():
             call_command("demo", "seed")
             if is_live():
@@ -50,3 +54,14 @@ class Command(BaseCommand):
         known = json.loads(manifest.read_text())["paths"]
         sources = ((name, storage) for finder in finders.get_finders() for name, storage in finder.list([]))
         return any(name not in known or Path(store.path(name)).stat().st_mtime > collected for name, store in sources)
+
+
+def _remove_old_files(root: Path) -> None:
+    """Remove what an earlier version left: each version's files have hashes in their names and would pile up."""
+    manifest = root / "staticfiles.json"
+    paths: dict[str, str] = json.loads(manifest.read_text())["paths"]
+    known = {*paths, *paths.values(), manifest.name}
+    for file in root.rglob("*"):
+        old = file.is_file() and time.time() - file.stat().st_mtime > KEPT_S
+        if old and file.relative_to(root).as_posix().removesuffix(".gz").removesuffix(".br") not in known:
+            file.unlink()
