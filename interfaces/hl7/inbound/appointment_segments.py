@@ -140,7 +140,7 @@ def _appointment_start(sch: Segment, incoming: Incoming) -> datetime | None:
 
 
 # A time of day at least: a duration or an offset never has so many digits.
-_MOMENT = re.compile(r"\d{12}.*")
+_MOMENT = re.compile(r"(19|20)\d{10}.*")
 
 
 def _later(start: datetime | None, ais: Segment, incoming: Incoming) -> datetime | None:
