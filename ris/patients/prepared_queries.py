@@ -18,5 +18,7 @@ ALIAS = PreparedQuery(
 AUTHORITY_BY_OID = PreparedQuery(
     lambda universal_id: AssigningAuthority.objects.filter(universal_id=universal_id)[:1], steady=True
 )
+# Which authority has this name?
+AUTHORITY_BY_NAME = PreparedQuery(lambda name: AssigningAuthority.objects.filter(name=name)[:1], steady=True)
 # Is this visit known (PV1-19)?
 VISIT = PreparedQuery(lambda authority, number: Visit.objects.filter(authority=authority, number=number)[:1])

@@ -23,6 +23,7 @@ from ris.people.selectors import site_ids_for, sites_for
 from .intents import names_a_person, series_of
 from .matching import fold
 from .models import Identifier, Patient, PatientNameToken
+from .prepared_queries import ALIAS, AUTHORITY_BY_NAME, AUTHORITY_BY_OID
 from .search import PatientSearch, read_search
 
 
@@ -36,6 +37,21 @@ def find_patient(identifiers: Iterable[tuple[str, str, str]]) -> Patient | None:
         if identifier:
             return survivor(identifier.patient)
     return None
+
+
+def authority_names(name: str, universal_id: str = "") -> tuple[frozenset[str], frozenset[str]]:
+    """What else the authority of this namespace, or of this universal id, is called: names, and universal ids.
+
+    A universal id decides: two hospitals may share a namespace.
+    """
+    alias = None if universal_id else ALIAS.first(name)
+    if universal_id:
+        authority = AUTHORITY_BY_OID.first(universal_id)
+    else:
+        authority = alias.authority if alias else AUTHORITY_BY_NAME.first(name)
+    names = {authority.name} - {name} if authority else set()
+    ids = {universal_id, authority.universal_id if authority else ""} - {""}
+    return frozenset(names), frozenset(ids)
 
 
 def survivor(patient: Patient) -> Patient:

@@ -18,6 +18,7 @@ from ris.kernel.db.transactions import lock_name
 from ris.orders import states
 from ris.orders.models import PerformedStep, RequestedProcedure, Study
 from ris.orders.services import note_images
+from ris.orders.services.placement import accession_within
 
 from ..reconciliation.patient_check import DescribedPatient, find_patient_doubts
 from ..scu.query_retrieve import FoundStudy
@@ -107,7 +108,7 @@ def _keep_description(study: Study, in_archive: FoundStudy, patient: DescribedPa
     Study.objects.filter(pk=study.pk).update(
         patient_number=patient.number[:64],
         patient_name=name[:194],
-        accession=in_archive.accession[:16],
+        accession=accession_within(in_archive.accession),
         modality=next(iter(in_archive.modalities), "")[:16],
         performed_on=in_archive.on,
     )

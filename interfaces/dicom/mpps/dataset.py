@@ -15,6 +15,7 @@ from pynetdicom.dsutils import decode, encode
 
 from ris.orders.intents import Code
 from ris.orders.selectors_performed import StepReference
+from ris.orders.services.placement import accession_within
 from ris.patients.matching import Traits
 
 from ..mwl import date_matching
@@ -99,10 +100,11 @@ def read_references(dataset: Dataset) -> list[StepReference]:
     return [
         StepReference(
             # As long as a UI and an SH may be (PS3.5 6.2): longer ones match nothing, and must not fail the insert.
+            # The first of an accession number's characters may be another order's.
             study_uid=text(item, "StudyInstanceUID")[:64],
             step_number=text(item, "ScheduledProcedureStepID"),
             procedure_number=text(item, "RequestedProcedureID"),
-            accession=text(item, "AccessionNumber")[:16],
+            accession=accession_within(text(item, "AccessionNumber")),
             modality=text(dataset, "Modality"),
         )
         for item in dataset.get("ScheduledStepAttributesSequence") or []

@@ -24,7 +24,8 @@ from ris.patients.models import Patient, Visit
 
 from .appointment_segments import CALLED_OFF, read_appointment, read_booked
 from .context import Incoming
-from .orders.history import OrderKeys, add_to_history, trail_of
+from .orders.history import add_to_history, trail_of
+from .orders.keys import OrderKeys
 from .orders.statements import BOOK, UNBOOK, Statement
 from .patients import resolve
 from .visits import visit_of
@@ -77,7 +78,7 @@ def _named_order(incoming: Incoming) -> OrderKeys | None:
         if placer or filler:
             _, namespace, universal_id = segment.components(placer_field, 3)
             authority = (namespace or universal_id)[:64] or incoming.peer.name
-            return OrderKeys(authority, placer=placer[:64], filler=filler[:64])
+            return OrderKeys(authority, universal_id, placer=placer[:64], filler=filler[:64])
     return None
 
 

@@ -122,7 +122,9 @@ class OrderTrail(models.Model):
 class EarlyResult(models.Model):
     """A result that came before there was a case to attach it to. Attached when the case opens."""
 
-    accession = models.CharField(max_length=16, blank=True, db_index=True)
+    accession = models.CharField(
+        max_length=64, blank=True, db_index=True, help_text="Accession number, else the filler number, as it came."
+    )
     study_uid = models.CharField(max_length=64, blank=True, db_index=True)
     kind = models.CharField(max_length=12, help_text="ai or dictation.")
     said = models.JSONField()

@@ -98,6 +98,8 @@ class Order(Stateful):
         ]
         indexes = [
             models.Index(fields=["site", "-placed_at"], name="order_recent"),
+            # A placer may be called otherwise each time, and results often name no authority at all.
+            models.Index(fields=["placer_number"], name="order_placer"),
             models.Index(
                 fields=["sender_filler_number"], name="order_sender_filler", condition=~Q(sender_filler_number="")
             ),

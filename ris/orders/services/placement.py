@@ -113,6 +113,11 @@ def check_accession(accession: str, patient_id: int) -> None:
         raise Conflict("This accession number belongs to another patient's order.", at="accession", code="duplicate")
 
 
+def accession_within(number: str) -> str:
+    """``number`` where it can be an accession number, else an empty text: cut to fit, it might be another order's."""
+    return number if len(number) <= LONGEST_ACCESSION else ""
+
+
 def issue_accession(order: Order) -> str:
     """The site's prefix and the order's primary key; with a letter where a sender used that number before."""
     site = SITE.first(order.site_id)

@@ -16,7 +16,8 @@ from ..patients import resolve
 from ..results.texts import DOCUMENT_TYPES, keep_attachments
 from ..visits import visit_of
 from .groups import Group, cut_groups, other_department
-from .history import OrderKeys, add_to_history, patient_of, trail_of
+from .history import add_to_history, patient_of, trail_of
+from .keys import OrderKeys
 from .order_segments import join_once, read_content
 from .procedure_segments import join_procedures, named_titles, read_procedures
 from .statements import (
@@ -213,6 +214,7 @@ def _read(group: Group, incoming: Incoming, titles: frozenset[str], *, with_visi
     )
     keys = OrderKeys(
         authority=(namespace or universal_id)[:MOST_NUMBER] or incoming.peer.name,
+        universal_id=universal_id,
         placer=placer,
         filler=content.sender_filler_number,
         accession=content.accession,

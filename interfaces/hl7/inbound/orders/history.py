@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from interfaces.hl7 import states as hl7_states
 from interfaces.hl7.models import InboundMessage, OrderTrail
@@ -14,7 +13,7 @@ from ris.orders import states as order_states
 from ris.orders.models import Order
 from ris.orders.services import place_order
 from ris.orders.services.flags import UNKNOWN_PROCEDURE
-from ris.orders.services.placement import find_order, lock_placer
+from ris.orders.services.placement import lock_placer
 from ris.patients.models import Patient, Visit
 from ris.patients.selectors import survivor
 
@@ -23,26 +22,12 @@ from ..prepared_queries import TRAIL
 from .acting import Acting
 from .apply import bring, revise
 from .intents import new_order_intent
+from .keys import OrderKeys, find_order_by_other_number, find_order_by_placer
 from .projection import NOTHING, Picture, add_statement, content_changes, fold, procedure_changes
 from .statements import BOOK, CANCEL, CHANGE, HOLD, NEW, RELEASE, STATUS, Content, Statement, from_json, to_json
 
 OTHER_PATIENT = "This order belongs to another patient."
 """Why a message is refused that may be right once a merge has come: it is taken again then."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderKeys:
-    """By what a message names an order: placer number with its authority, filler number, accession number."""
-
-    authority: str
-    placer: str = ""
-    filler: str = ""
-    accession: str = ""
-
-    @property
-    def name(self) -> tuple[str, str]:
-        """What two groups of one message have in common when they are about one order."""
-        return self.authority, self.placer or self.filler or self.accession
 
 
 def trail_of(incoming: Incoming, keys: OrderKeys) -> OrderTrail:
@@ -54,7 +39,7 @@ def trail_of(incoming: Incoming, keys: OrderKeys) -> OrderTrail:
     if keys.placer:
         # The lock comes before the read: the second of two first messages must find the trail of the first.
         lock_placer(keys.authority, keys.placer)
-        trail = _trail(keys.authority, keys.placer, lambda: find_order(keys.authority, keys.placer))
+        trail = _trail(keys.authority, keys.placer, lambda: find_order_by_placer(keys))
         if keys.filler and trail.order is None:
             _adopt_statements(trail, keys)
         return trail
@@ -84,24 +69,14 @@ def patient_of(incoming: Incoming, named: list[OrderKeys]) -> Patient:
     return patient
 
 
-def find_order_by_other_number(keys: OrderKeys, source: str) -> Order | None:
-    """Return the order of our filler number, of the one that this sender issued itself, or of the accession number."""
-    lookups: list[dict[str, str]] = []
-    if keys.filler:
-        lookups += [{"filler_number": keys.filler}, {"sender_filler_number": keys.filler, "source": source}]
-    if keys.accession:
-        lookups.append({"accession": keys.accession})
-    orders = (Order.objects.filter(**lookup).order_by("-pk").first() for lookup in lookups)
-    return next((order for order in orders if order is not None), None)
-
-
 def _trail(authority: str, number: str, known: Callable[[], Order | None]) -> OrderTrail:
     trail = TRAIL.first(authority, number)
     if trail is not None and trail.order_id is not None:
         return trail
     order = known()
-    if trail is None and order is not None:
-        trail = OrderTrail.objects.select_for_update().filter(order=order).first()
+    standing = OrderTrail.objects.select_for_update().filter(order=order).first() if order else None
+    if standing is not None:
+        return standing
     if trail is None:
         trail = OrderTrail(authority=authority, number=number, order=order)
     elif trail.order_id is None and order is not None:

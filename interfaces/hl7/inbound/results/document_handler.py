@@ -58,7 +58,7 @@ def _find_exam(txa: Segment, group: Group, request: Request) -> tuple[Order | No
     placer, filler = txa.text(14), txa.text(15)
     known = Q(placer_number=placer) if placer else Q(pk=None)
     if filler:
-        known |= Q(filler_number=filler) | Q(sender_filler_number=filler) | Q(accession=filler[:16])
+        known |= Q(filler_number=filler) | Q(sender_filler_number=filler) | Q(accession=filler)
     orders = list(Order.objects.select_related("patient").filter(known)[:2])
     if len(orders) != 1:
         return None, None

@@ -11,6 +11,7 @@ from reporting.services.dictation import take_dictation
 from ris.audit.services import Actor
 from ris.kernel.alarms import raise_alarm
 from ris.kernel.errors import NotFound, Refusal
+from ris.orders.services.placement import accession_within
 from ris.patients.services import IdentityDoubt, ask_identity
 from ris.people.models import User
 from worklist.models import ReadingItem
@@ -79,7 +80,11 @@ def author_of(number: str) -> User:
 def attach_early(item: ReadingItem, *, at: datetime) -> None:
     """Attach what was kept for this case. What is another patient's, or can no longer be attached, stays kept, and an
     alarm tells people of it."""
-    about = Q(study_uid=item.procedure.study_uid) | Q(study_uid="", accession=item.accession)
+    numbers = [item.accession]
+    filler = item.procedure.order.sender_filler_number
+    if not accession_within(filler):  # a shorter one might be another order's accession number
+        numbers.append(filler)
+    about = Q(study_uid=item.procedure.study_uid) | Q(study_uid="", accession__in=filter(None, numbers))
     # In the order in which they came: a later one may correct or withdraw an earlier one.
     for early in EarlyResult.objects.filter(about, attached_at=None).order_by("pk"):
         reason = _attach_kept(early, item, at)
@@ -109,9 +114,15 @@ def _attach_kept(early: EarlyResult, item: ReadingItem, at: datetime) -> str:
     return ""
 
 
+def _named(number: str) -> Q:
+    if accession_within(number):
+        return Q(accession=number)
+    return Q(procedure__order__sender_filler_number=number)
+
+
 def attach_recognised(message_id: int, *, at: datetime) -> None:
     """A person has said that PID of that message is the exam's patient: attach what was kept of it."""
     for early in EarlyResult.objects.filter(message_id=message_id, attached_at=None).order_by("pk"):
-        about = Q(procedure__study_uid=early.study_uid) if early.study_uid else Q(accession=early.accession)
+        about = Q(procedure__study_uid=early.study_uid) if early.study_uid else _named(early.accession)
         for item in ReadingItem.objects.select_related("procedure__order").filter(about).order_by("pk")[:1]:
             attach_early(item, at=at)

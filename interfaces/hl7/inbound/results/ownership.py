@@ -15,6 +15,7 @@ from django.db.models import Q
 from ris.catalog.models import Site
 from ris.kernel.errors import Conflict, Invalid
 from ris.orders.models import Order, RequestedProcedure
+from ris.orders.services.placement import accession_within
 from ris.patients.matching import Comparison, Fit, Traits, Verdict, compare
 from ris.patients.models import Patient
 from ris.patients.selectors import find_patient, survivor
@@ -35,6 +36,8 @@ from ..orders.procedure_segments import STUDY_UID_CODES
 from ..patients import Identifiers, patient_intent
 
 OTHER_PATIENT = "PID names another patient than the exam; nothing was attached."
+MOST_NUMBER = 64
+"""Characters of a filler number (``Order.sender_filler_number``); a longer one is no order's."""
 NO_SUBJECT = "Say what the result is about: OBR-18, OBR-3 or OBX 113014."
 
 
@@ -92,18 +95,20 @@ def find_subject(group: Group, request: Request) -> Subject:
 
 
 def _accession(group: Group, request: Request) -> str:
+    """The accession number of OBR-18; else of the order that has the filler or placer number; else the filler number as
+    it came. What is too long for an accession number is a filler number."""
     obr = request.obr
-    accession = obr.text(18)[:16] if obr else ""
-    if accession or obr is None:
+    accession = obr.text(18) if obr else ""
+    if (accession and accession_within(accession)) or obr is None:
         return accession
-    filler = obr.text(3) or (group.orc.text(3) if group.orc else "")
+    fillers = [number for number in (accession, obr.text(3) or (group.orc.text(3) if group.orc else "")) if number]
     placer = obr.text(2) or (group.orc.text(2) if group.orc else "")
-    known = Q(pk=None)
-    if filler:
-        known |= Q(filler_number=filler) | Q(sender_filler_number=filler) | Q(accession=filler[:16])
+    known = Q(filler_number__in=fillers) | Q(sender_filler_number__in=fillers) | Q(accession__in=fillers)
     if placer:
         known |= Q(placer_number=placer)
-    return Order.objects.filter(known).values_list("accession", flat=True).first() or filler[:16]
+    return Order.objects.filter(known).values_list("accession", flat=True).first() or next(
+        (number for number in fillers if len(number) <= MOST_NUMBER), ""
+    )
 
 
 def _item(accession: str, uid: str) -> ReadingItem | None:

@@ -11,6 +11,7 @@ from ris.kernel.errors import Invalid
 from ris.orders import states
 from ris.orders.models import ScheduledStep
 from ris.orders.services import arrive, complete_by_hand, note_images, start_by_hand
+from ris.orders.services.placement import accession_within
 
 from ...v2.parser import Segment
 from ..context import Incoming
@@ -192,8 +193,8 @@ def _keep_documents(group: Group, request: Request, subject: Subject, incoming: 
         raise Invalid("There is neither text nor a document in OBX-5.", at="OBX-5", code="required")
     for intent in intents:
         document = keep_document(
-            intent, patient=patient, procedure=procedure, accession=subject.accession, actor=incoming.actor,
-            at=incoming.at,
+            intent, patient=patient, procedure=procedure, accession=accession_within(subject.accession),
+            actor=incoming.actor, at=incoming.at,
         )  # fmt: skip
         if document is not None:
             incoming.did("kept", document)

@@ -161,6 +161,18 @@ def test_a_second_accession_without_a_step_id_is_not_taken_for_the_first(line: A
     assert steps_of(first) == steps_of(second) == [states.STARTED]
 
 
+def test_a_longer_accession_number_is_not_cut_to_another_orders(line: Association) -> None:
+    procedure = requested(accession="ZZ-2026-00000000")
+    told = begun(procedure)
+    (item,) = told.ScheduledStepAttributesSequence
+    item.StudyInstanceUID, item.AccessionNumber = generate_uid(), "ZZ-2026-0000000042"
+    item.ScheduledProcedureStepID = item.RequestedProcedureID = ""
+    status, uid = create(line, told)
+    assert status == 0x0000
+    assert steps_of(procedure) == [states.SCHEDULED]
+    assert not PerformedStep.objects.get(mpps_uid=uid).steps.exists()
+
+
 def test_what_was_performed_wins_over_the_ordered_study(line: Association) -> None:
     procedure = requested()
     ordered, own = procedure.study_uid, generate_uid()

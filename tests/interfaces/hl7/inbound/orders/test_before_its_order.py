@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from interfaces.hl7.models import InboundMessage, Peer
+from interfaces.hl7.models import InboundMessage, OrderTrail, Peer
 from interfaces.hl7.selectors import needing_attention
 from ris.orders.models import Order
-from ris.patients.models import Visit
-from tests.interfaces.hl7.hl7 import message, msh, orc, order, pid, seg, take
+from ris.patients.models import AssigningAuthority, AuthorityAlias, Visit
+from tests.interfaces.hl7.hl7 import message, msh, obr, orc, order, pid, seg, take
 
 pytestmark = pytest.mark.django_db
 
@@ -70,3 +70,46 @@ def test_a_number_of_another_patient_is_a_duplicate_key():
     take(order("NW", "P1"))
     row = take(message(msh("ORM^O01", at="20260310140000"), pid("T900"), orc("XO"), "OBR|1|P1^EMR||CTHEADWO^CT head^L"))
     assert (row.answer_code, row.faults[0][0]) == ("AE", "205")
+
+
+def said(control: str, placer: str, **header: str) -> InboundMessage:
+    """An order message whose ORC-2 and OBR-2 are ``placer`` as it stands."""
+    return take(message(msh("ORM^O01", **header), pid(), f"ORC|{control}|{placer}", obr(fields={2: placer})))
+
+
+@pytest.mark.parametrize(
+    ("placed", "changed"),
+    [
+        ("P1^^1.2.999.7^ISO", "P1^ZZPLACER^1.2.999.7^ISO"),
+        ("P1^ZZPLACER^1.2.999.7^ISO", "P1^^1.2.999.7^ISO"),
+        ("P1^^1.2.999.7^ISO", "P1^ZZPLACER"),
+        ("P1^ZZPLACER", "P1^^1.2.999.7^ISO"),
+        ("P1^ZZMAIN", "P1^ZZPLACER"),
+    ],
+)
+def test_an_order_is_found_whichever_name_of_its_placer_is_said(placed: str, changed: str) -> None:
+    authority = AssigningAuthority.objects.create(name="ZZMAIN", universal_id="1.2.999.7")
+    if "1.2.999.7" not in placed or "1.2.999.7" not in changed:
+        # A person has said that these are one.
+        AuthorityAlias.objects.create(alias="ZZPLACER", authority=authority)
+        placed = placed.replace("ZZPLACER", "ZZMAIN")
+    said("NW", placed, at="20260310120000")
+    row = said("CA", changed, at="20260310130000")
+    assert (row.state, Order.objects.get().state) == ("applied", "cancelled"), row.reason
+
+
+def test_an_order_kept_under_its_senders_name_is_found_by_its_universal_id() -> None:
+    said("NW", "P1^^1.2.999.7^ISO", at="20260310120000")
+    # As orders were kept before universal ids counted.
+    Order.objects.update(placer_authority="EMR@NORTH")
+    OrderTrail.objects.update(authority="EMR@NORTH")
+    assert said("CA", "P1^^1.2.999.7^ISO", at="20260310130000").state == "applied"
+    assert Order.objects.get().state == "cancelled"
+
+
+def test_two_placers_that_share_a_number_and_no_name_stay_two() -> None:
+    AssigningAuthority.objects.create(name="ZZMAIN", universal_id="1.2.999.8")
+    said("NW", "P1^ZZMAIN^1.2.999.7^ISO")
+    said("NW", "P1^^1.2.999.8^ISO")
+    said("CA", "P1^^1.2.999.8^ISO")
+    assert list(Order.objects.order_by("pk").values_list("state", flat=True)) == ["active", "cancelled"]

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
+from interfaces.hl7.inbound.results.early_results import attach_early
 from interfaces.hl7.models import EarlyResult, Peer
 from reporting.models import Report
 from ris.kernel.relay import deliver_owed
@@ -180,3 +181,28 @@ def test_a_peer_may_be_set_to_send_results_of_one_kind_only():
     take(oru("OBX|1|TX|ICH^Haemorrhage^AI||POSITIVE", patient=patient_of(item), obr_fields={18: item.accession}))
     assert AiFlag.objects.get().positive
     assert not Report.objects.exists()
+
+
+LONG = "ZZ-2026-0000000042"
+
+
+def test_a_number_too_long_for_an_accession_number_is_not_cut_to_another_exams() -> None:
+    """Two exams of one patient whose numbers begin alike."""
+    item = make_item()
+    order = item.procedure.order
+    for model in (Order, ReadingItem):
+        model.objects.update(accession=LONG[:16])
+    for field in (18, 3):
+        take(oru(*AI, patient=order.patient, obr_fields={field: LONG}))
+    attach_early(ReadingItem.objects.get(), at=NOON)
+    assert not AiFlag.objects.exists()
+    assert set(EarlyResult.objects.values_list("accession", "attached_at")) == {(LONG, None)}
+
+
+def test_a_result_that_names_a_long_filler_number_before_its_order_comes_to_that_case() -> None:
+    item = make_item()
+    order = item.procedure.order
+    take(oru(*AI, patient=order.patient, obr_fields={3: LONG}))
+    Order.objects.update(sender_filler_number=LONG)
+    attach_early(ReadingItem.objects.get(), at=NOON)
+    assert AiFlag.objects.get().item == item
