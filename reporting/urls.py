@@ -17,7 +17,13 @@ from .followup.api import FollowUpViewSet
 from .models import TextDraft
 from .outside import pages as document_pages
 from .quality import pages as quality_pages
-from .quality.api import PeerFeedbackViewSet, PeerReviewViewSet, QualityRatesView, TeachingCaseViewSet
+from .quality.api import (
+    PeerFeedbackViewSet,
+    PeerReviewViewSet,
+    QualityChecksView,
+    QualityRatesView,
+    TeachingCaseViewSet,
+)
 from .referrers import pages as referrer_pages
 from .referrers.api import HomeView
 from .release import pages as release_pages
@@ -86,6 +92,7 @@ urlpatterns = [
     path("follow-ups/matches/<int:match_id>/", follow_up_pages.match, name="follow-up-match"),
     path("quality/", quality_pages.quality, name="quality"),
     path("quality/rates/", quality_pages.rates, name="quality-rates"),
+    path("quality/checks/", quality_pages.checks, name="quality-checks"),
     path("quality/sample/", quality_pages.sample, name="quality-sample"),
     path("quality/reviews/<int:review_id>/", quality_pages.review, name="quality-review"),
     path("quality/arbitration/<int:review_id>/", quality_pages.arbitration, name="quality-arbitration"),
@@ -148,6 +155,7 @@ api_patterns = [
     path("worklist/<int:item_id>/computed/", ComputedView.as_view(), name="item-computed"),
     path("worklist/<int:item_id>/dictation/", DictationView.as_view(), name="item-dictation"),
     path("critical-limits/", CriticalLimitView.as_view(), name="critical-limits"),
+    path("quality-checks/", QualityChecksView.as_view(), name="quality-checks"),
     path("quality-rates/", QualityRatesView.as_view(), name="quality-rates"),
     path("ai-decisions/", AlgorithmsView.as_view(), name="ai-decisions"),
     path("reports/search/", SearchView.as_view(), name="report-search"),

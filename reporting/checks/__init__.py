@@ -10,7 +10,10 @@ A remark blocks or warns until a reason is given, which is kept; a hint is only 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 
 from ris.kernel.errors import Invalid
 
@@ -66,33 +69,54 @@ def remarks_to_answer(text: Text, facts: Facts | None = None) -> list[Remark]:
 
 def _to_answer(listed: Iterable[Remark]) -> list[Remark]:
     # One reason for a check is enough: nobody writes the same sentence twice.
+    return list(first_of_each(remark for remark in listed if remark.level != HINT).values())
+
+
+def first_of_each(listed: Iterable[Remark]) -> dict[str, Remark]:
+    """Name of a check → the first of the listed remarks that it made."""
     first: dict[str, Remark] = {}
     for remark in listed:
-        if remark.level != HINT:
-            first.setdefault(remark.check, remark)
-    return list(first.values())
+        first.setdefault(remark.check, remark)
+    return first
 
 
 class Unanswered(Invalid):
-    """Checks want a reason that was not given. It speaks of the first; ``remarks`` has all of them, in their order."""
+    """Checks want a reason that was not given. It speaks of the first; ``remarks`` has all of them, in their order.
 
-    def __init__(self, remarks: Sequence[Remark]) -> None:
+    ``report_id``: the report of which they speak.
+    """
+
+    def __init__(self, remarks: Sequence[Remark], report_id: int) -> None:
         first = remarks[0]
         super().__init__(first.sentence, at=first.section, code=f"check:{first.check}")
         self.remarks = remarks
+        self.report_id = report_id
 
 
-def refuse_unless_overridden(listed: Iterable[Remark], overrides: Mapping[str, str]) -> dict[str, str]:
+def refuse_unless_overridden(
+    listed: Iterable[Remark], overrides: Mapping[str, str], *, report_id: int
+) -> dict[str, str]:
     """Raise Unanswered where one of the listed remarks has no override; return the overrides that were needed.
 
-    ``overrides``: name of a check → the reason why it does not count here.
+    ``overrides``: name of a check → the reason why it does not count here. ``report_id``: what Unanswered is to name.
     """
     to_answer = _to_answer(listed)
     reasons = {remark.check: overrides.get(remark.check, "").strip() for remark in to_answer}
     unanswered = [remark for remark in to_answer if not reasons[remark.check]]
     if unanswered:
-        raise Unanswered(unanswered)
+        raise Unanswered(unanswered, report_id)
     return reasons
+
+
+@cache
+def rules_version() -> str:
+    """Which rules these are: the first 12 characters of the SHA-256 of all their code and words.
+
+    Nobody has to remember to raise it; two installations with the same have the same rules.
+    """
+    here = Path(__file__).parent
+    files = sorted(path for path in here.rglob("*") if path.suffix in (".py", ".toml"))
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 __all__ = [
@@ -104,9 +128,11 @@ __all__ = [
     "Remark",
     "Text",
     "Unanswered",
+    "first_of_each",
     "read_case",
     "refuse_unless_overridden",
     "remarks",
     "remarks_to_answer",
+    "rules_version",
     "side_of_procedure",
 ]

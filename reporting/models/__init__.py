@@ -18,6 +18,7 @@ from ..values.models import AiDecision, ElementSet, ReportValue
 from ..writing.models import Insertion, Macro, ReportTemplate, TemplateVersion
 from .documents import OutsideDocument
 from .drafts import DraftHandover, TextDraft
+from .firings import Firing
 from .reports import AGREEMENTS, CRITICAL_LEVELS, RETRACTIONS, Criticality, Override, Report, ReportVersion
 from .supervision import AttestationText, DiscrepancyNotice, ReportReturn
 
@@ -38,6 +39,7 @@ __all__ = [
     "DiscrepancyNotice",
     "DraftHandover",
     "ElementSet",
+    "Firing",
     "FollowUp",
     "FollowUpMatch",
     "FollowUpReminder",

@@ -74,6 +74,7 @@ class Report(Stateful, Criticality):
     impression = models.TextField(blank=True)
     revision = models.PositiveIntegerField(default=0, help_text="Grows with each save of the draft.")
     saved_at = models.DateTimeField(null=True, blank=True)
+    fired_at = models.DateTimeField(null=True, blank=True, help_text="When checks refused its signature last, UTC.")
     edition = models.PositiveSmallIntegerField(default=1, help_text="Grows when it is written anew after a retraction.")
     dictated_sha256 = models.CharField(
         max_length=64, blank=True, help_text="Of the text that another system dictated: while it stands, nobody wrote."

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ris.audit.services import record
 from ris.catalog.models import Site
 from ris.kernel.api import IdField
 from ris.kernel.clock import now
@@ -24,21 +25,16 @@ from ris.people.selectors import require, sites_for
 from ..models import PeerFeedback, PeerReview, TeachingCase
 from . import selectors
 from .models import SCORES
+from .precision import check_figures
+from .serializers import (
+    CheckFiguresSerializer,
+    PeerFeedbackSerializer,
+    PeerReviewSerializer,
+    RatesSerializer,
+    TeachingCaseSerializer,
+)
 from .services import MOST_SAMPLED, MOST_WORDS, arbitrate, give_feedback, review_prior, sample_reviews, score_review
 from .teaching import add_teaching_case, remove_teaching_case, visible_teaching_cases
-
-
-class PeerReviewSerializer(serializers.ModelSerializer[PeerReview]):
-    """A review, without who wrote the report and who scored it."""
-
-    findings = serializers.CharField(source="reviewed.findings", read_only=True)
-    impression = serializers.CharField(source="reviewed.impression", read_only=True)
-    procedure = serializers.CharField(source="report.procedure", read_only=True)
-
-    class Meta:
-        model = PeerReview
-        fields = ["id", "procedure", "findings", "impression", "state", "source", "assigned_at", "score", "note",
-                  "final_score"]  # fmt: skip
 
 
 class ScoreForm(serializers.Serializer[Any]):
@@ -125,14 +121,6 @@ class PeerReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[PeerRevie
         return Response(PeerReviewSerializer(rows, many=True).data, status=status.HTTP_201_CREATED)
 
 
-class PeerFeedbackSerializer(serializers.ModelSerializer[PeerFeedback]):
-    """Feedback, without who gave it."""
-
-    class Meta:
-        model = PeerFeedback
-        fields = ["id", "report", "kind", "text", "conference", "given_at"]
-
-
 class FeedbackForm(serializers.Serializer[Any]):
     """What the author of a report is told."""
 
@@ -165,19 +153,6 @@ class PeerFeedbackViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[PeerFee
         return Response(PeerFeedbackSerializer(row).data, status=status.HTTP_201_CREATED)
 
 
-class RatesSerializer(serializers.Serializer[Any]):
-    """Of the reports signed in a modality: how many got an addendum, were corrected, retracted, or were discrepant."""
-
-    modality = serializers.CharField()
-    signed = serializers.IntegerField()
-    addenda = serializers.IntegerField()
-    corrected = serializers.IntegerField()
-    retracted = serializers.IntegerField()
-    compared = serializers.IntegerField()
-    minor = serializers.IntegerField()
-    major = serializers.IntegerField()
-
-
 class QualityRatesView(APIView):
     """Rates of the last twelve months by modality, for who leads quality."""
 
@@ -190,17 +165,18 @@ class QualityRatesView(APIView):
         return Response(RatesSerializer(selectors.rates_of(user_of(request), at=now()), many=True).data)
 
 
-class TeachingCaseSerializer(serializers.ModelSerializer[TeachingCase]):
-    """A report in the teaching file."""
+class QualityChecksView(APIView):
+    """How often the checks before signing were right in the last ninety days, for who leads quality."""
 
-    title = serializers.CharField(max_length=120)
-    note = serializers.CharField(max_length=MOST_WORDS, required=False, allow_blank=True, default="")
-    report = IdField(source="report_id")
+    permission_classes = [IsAuthenticated]
 
-    class Meta:
-        model = TeachingCase
-        fields = ["id", "report", "title", "note", "made_by", "made_at"]
-        read_only_fields = ["made_by", "made_at"]
+    @extend_schema(responses=CheckFiguresSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """By check and site, at the caller's sites. Seeing it is audited: reasons are words of people."""
+        user, at = user_of(request), now()
+        require(user, Can.LEAD_QUALITY)
+        record(actor_of(request), "quality.checks", user, at=at)
+        return Response(CheckFiguresSerializer(check_figures(user, at=at), many=True).data)
 
 
 class TeachingCaseViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[TeachingCase]):

@@ -23,6 +23,7 @@ from ..models import PeerFeedback, PeerReview
 from ..selectors import report_for
 from . import selectors
 from .models import SCORES
+from .precision import LEAST_PRECISION, check_figures
 from .services import arbitrate, give_feedback, review_prior, sample_reviews, score_review
 from .teaching import add_teaching_case, remove_teaching_case, visible_teaching_cases
 
@@ -126,6 +127,16 @@ def rates(request: HttpRequest) -> HttpResponse:
     user, at = user_of(request), now()
     record(actor_of(request), "quality.rates", user, at=at)
     return render(request, "reporting/quality_rates.html", {"rates": selectors.rates_of(user, at=at)})
+
+
+@require_safe
+@page(Can.LEAD_QUALITY)
+def checks(request: HttpRequest) -> HttpResponse:
+    """How often the checks before signing were right in the last ninety days, by check and site."""
+    user, at = user_of(request), now()
+    record(actor_of(request), "quality.checks", user, at=at)
+    context = {"figures": check_figures(user, at=at), "least": LEAST_PRECISION}
+    return render(request, "reporting/quality_checks.html", context)
 
 
 @require_http_methods(["GET", "POST"])

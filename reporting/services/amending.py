@@ -21,6 +21,7 @@ from ..models import Report, ReportVersion, TextDraft
 from ..selectors import may_correct
 from .common_reports import leading_report, release_covered
 from .drafting import check_texts, found_at, stale
+from .firings import keeps_firings
 from .signing import append_text, critical_finding
 from .unsent_texts import close_texts
 from .versions import announce, append_version
@@ -60,6 +61,7 @@ def add_addendum(
     return announce(AddendumAdded, version, actor, "report.addendum")
 
 
+@keeps_firings
 @transaction.atomic
 def correct(
     report_id: int,

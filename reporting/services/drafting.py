@@ -23,6 +23,7 @@ from .. import states
 from ..checks import SECTIONS
 from ..critical.services import follow_mark
 from ..models import CRITICAL_LEVELS, Report
+from .firings import fired_lately, settle_edited
 
 MOST_CHARACTERS = 200_000
 CRITICAL = ("critical_level", "critical_finding")
@@ -47,15 +48,27 @@ def save_draft(
         raise not_held()
     if revision == 0 and not Report.objects.filter(item=item).exists():
         return _begin(item, reader, sections, actor, at)
+    before = _text_before(item, revision, sections, at)
     mine = Report.objects.filter(item=item, revision=revision, item__reader=reader, item__state=CLAIMED)
     # Holder, revision and state are conditions of the UPDATE itself: nothing changes between a check and the write.
     open_ = mine.filter(state__in=states.WRITABLE, common_with=None)
     if not open_.update(author=reader, revision=F("revision") + 1, saved_at=at, **sections, **found_at(sections, at)):
         raise _covered() if mine.exclude(common_with=None).exists() else stale()
     report = Report.objects.get(item=item)
+    if before:
+        settle_edited(report, before, {name: sections[name] for name in before}, at=at)
     if "critical_level" in sections or "critical_finding" in sections:
         follow_mark(report, by=reader, at=at)
     return report
+
+
+def _text_before(item: ReadingItem, revision: int, sections: Mapping[str, str], at: datetime) -> dict[str, str]:
+    """What the sections said before this save if a check spoke of the report lately; else nothing is read."""
+    report = getattr(item, "report", None)
+    if report is None or report.revision != revision or not fired_lately(report, at):
+        return {}
+    kept = Report.objects.filter(pk=report.pk).values(*SECTIONS).get()
+    return {name: kept[name] for name in SECTIONS if name in sections}
 
 
 def _begin(item: ReadingItem, reader: User, sections: Mapping[str, str], actor: Actor, at: datetime) -> Report:
@@ -103,7 +116,8 @@ def check_texts(sections: Mapping[str, str]) -> None:
 
 def held(item_id: int, reader: User) -> ReadingItem:
     """The reading item, if the reader holds it. Raises NotFound, Forbidden, Conflict."""
-    item = ReadingItem.objects.select_related("procedure__order").filter(pk=item_id).first()
+    rows = ReadingItem.objects.select_related("procedure__order", "report")
+    item = rows.defer(*(f"report__{name}" for name in SECTIONS)).filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such reading item.")
     require(reader, Can.READ_CASES, item.site_id)

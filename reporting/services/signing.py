@@ -24,6 +24,7 @@ from ..models import AGREEMENTS, Override, Report, ReportVersion
 from ..selectors import facts_of, priors_of
 from .common_reports import covered_by, refuse_unless_whole, release_covered
 from .drafting import held, stale
+from .firings import keeps_firings, settle_signed
 from .handovers import contributors_of, refuse_undecided
 from .supervision import attestation_of, check_supervisor, tell_discrepancy
 from .versions import announce, append_version
@@ -32,6 +33,7 @@ MOST_PRIORS_LISTED = 40
 """Of a patient: as many as the reading room lists."""
 
 
+@keeps_firings
 @transaction.atomic
 def sign_preliminary(
     item_id: int,
@@ -70,6 +72,7 @@ def sign_preliminary(
     return announce(PreliminaryReleased, version, actor, "report.preliminary")
 
 
+@keeps_firings
 @transaction.atomic
 def sign(
     item_id: int,
@@ -151,15 +154,16 @@ def append_text(
     finding without level or text."""
     sections = {name: getattr(report, name) for name in SECTIONS}
     listed = remarks(Text(**sections), facts_of(report))
-    needed = refuse_unless_overridden(listed, overrides)
+    needed = refuse_unless_overridden(listed, overrides, report_id=report.pk)
     critical = critical_finding(report.critical_level, report.critical_finding, report.critical_at or at)
     more |= {"contributors": contributors_of(report, author), "shown": _shown(report, author, listed)}
     version = append_version(report, kind, author, at, **sections, **critical, **more)
-    Override.objects.bulk_create(
+    overridden = Override.objects.bulk_create(
         # The column holds 250 characters.
         Override(version=version, check_name=name, reason=reason[:250])
         for name, reason in needed.items()
     )
+    settle_signed(report, listed, overridden, at=at)
     return version
 
 

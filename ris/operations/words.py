@@ -20,6 +20,7 @@ if not apps.ready:
     django.setup()
 
 from interfaces.hl7.web.forms import PeerSettings
+from reporting.checks import CHECKS
 from ris.kernel.events import Event
 from ris.kernel.language.extraction import merged, of_python, of_script, of_templates
 from ris.kernel.language.po import PO, Entry, read_po, write_po
@@ -99,6 +100,7 @@ def _of_tables() -> Iterator[Entry]:
     for name, flag in vars(flags).items():
         if name.isupper() and isinstance(flag, str):
             yield Entry(flag, places=["ris/orders/services/flags.py"])
+    yield from (Entry(check, places=["reporting/checks/__init__.py"]) for check in CHECKS)
     for event in _kinds_of(Event):
         if not event.__module__.startswith("tests."):
             yield Entry(fact(event.__name__), places=[event.__module__.replace(".", "/") + ".py"])
