@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 HERE, TITLE = "127.0.0.1", "DEMOPACS"
 PLUGINS = Path("/usr/share/orthanc/plugins")
 VIEWER = Path(__file__).with_name("viewer")
+ARCHIVE, OWN_VIEWER = "demo-pacs", "/viewer/index.html?study="
 LOOK_EVERY_S = 3.0
 MOST_AT_ONCE = 10
 """Exams whose pictures are sent at one look."""
@@ -64,11 +65,12 @@ class Pacs:
     def register(self) -> None:
         """Make it the archive of the demo, and its viewer that of the demo's sites, unless a site has another."""
         Archive.objects.update_or_create(
-            name="demo-pacs", defaults={"ae_title": TITLE, "host": HERE, "port": self.dicom, "poll": "cfind"}
+            name=ARCHIVE,
+            defaults={"ae_title": TITLE, "host": HERE, "port": self.dicom, "poll": "cfind", "enabled": True},
         )
-        viewer = f"{self.url}/viewer/index.html?study={{study_uid}}"
+        viewer = f"{self.url}{OWN_VIEWER}{{study_uid}}"
         for site in Site.objects.all():
-            if not site.viewer_url or "/viewer/index.html?study=" in site.viewer_url:
+            if not site.viewer_url or OWN_VIEWER in site.viewer_url:
                 compare = f"{viewer}&prior={{prior_study_uid}}"
                 Site.objects.filter(pk=site.pk).update(viewer_url=viewer, compare_url=compare)
 
@@ -89,6 +91,12 @@ class Pacs:
                 for file in draw_study(procedure):
                     httpx.post(f"{self.url}/instances", content=file, timeout=10).raise_for_status()
             sent.add(procedure.pk)
+
+
+def forget_pacs() -> None:
+    """Ask nothing of the Orthanc of an earlier run, and lead nobody to its viewer."""
+    Archive.objects.filter(name=ARCHIVE).update(enabled=False)
+    Site.objects.filter(viewer_url__contains=OWN_VIEWER).update(viewer_url="", compare_url="")
 
 
 @contextmanager

@@ -10,8 +10,9 @@ import pytest
 from django.urls import reverse
 
 from interfaces.dicom.availability.polling import poll_archives
+from interfaces.dicom.models import Archive
 from ris.config_values import Misconfigured
-from ris.demo.pacs import DemoPacs, running
+from ris.demo.pacs import DemoPacs, forget_pacs, running
 from ris.demo.placing import EMR
 from ris.kernel.clock import now
 from ris.orders.models import Study
@@ -52,6 +53,11 @@ def test_the_room_leads_to_the_pictures_of_its_exam(tmp_path: Path) -> None:
         assert (known.instances, known.procedure) == (10, item.procedure) and known.complete_at
     with pytest.raises(httpx.ConnectError):
         pacs.has(item.procedure.study_uid)
+
+    forget_pacs()  # a start without pictures
+    site.refresh_from_db()
+    assert (site.viewer_url, site.compare_url) == ("", "")
+    assert not Archive.objects.filter(enabled=True).exists(), "nobody asks an archive that is gone"
 
 
 def test_a_machine_without_orthanc_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

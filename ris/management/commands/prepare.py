@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 
 from interfaces.hl7.outbound.queue import apply_settings
 from ris.demo.day import fill_day
+from ris.demo.pacs import forget_pacs
 from ris.demo.role import is_live
 from ris.kernel.clock import now
 from ris.operations.grants import grant_application
@@ -35,6 +36,8 @@ class Command(BaseCommand):
         if self._static_is_old():
             call_command("collectstatic", interactive=False, verbosity=0)
             _remove_old_files(Path(settings.STATIC_ROOT))
+        if settings.RIS.demo and not settings.RIS.demo_pacs:
+            forget_pacs()
         if settings.RIS.demo and not User.objects.exists():
             call_command("demo", "seed")
             if is_live():
