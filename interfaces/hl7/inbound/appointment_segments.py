@@ -111,6 +111,8 @@ def read_booked(incoming: Incoming) -> list[Procedure]:
         location = locations[number] if number < len(locations) else next(iter(locations), "")
         code = Code(ais.text(3), ais.text(3, 2), ais.text(3, 3))
         device = device_at(location, incoming) or equipment
+        if location and device is None:
+            incoming.warn(f"AIL-3 “{location[:64]}” is the AE title, name or room of no device; kept as the place.")
         step = Step(
             start=start.astimezone(UTC) if start else None,
             location=location[:64],

@@ -63,3 +63,12 @@ def test_an_appointment_in_the_room_of_another_scanner_moves_the_exam_to_it():
     assert take(bare_siu("S13", "20260310130000", location="CT2ROOM")).state == "applied"
     step = ScheduledStep.objects.get()
     assert (step.device.ae_title, step.station_aes, step.location) == ("ZZCT2", ["ZZCT2"], "CT2ROOM")
+
+
+def test_a_room_that_no_scanner_has_is_kept_and_the_analyst_is_told():
+    take(order("NW", at="20260310120000"))
+    before = ScheduledStep.objects.get().device
+    row = take(bare_siu("S13", "20260310130000", location="CT9ROOM"))
+    step = ScheduledStep.objects.get()
+    assert (row.state, step.location, step.device) == ("applied", "CT9ROOM", before)
+    assert any("CT9ROOM" in warning and "no device" in warning for warning in row.warnings), row.warnings
