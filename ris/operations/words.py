@@ -57,21 +57,12 @@ def main() -> None:
 
 def update(path: Path, fresh: dict[tuple[str, str], Entry]) -> tuple[int, int]:
     """Add what is new, take out what is gone; a translation stays with its English. Returns how many are translated."""
-    header, known = HEADER.format(language=path.parts[-3]), dict[tuple[str, str], Entry]()
-    if path.exists():
-        entries = read_po(path)
-        header, known = entries[0].texts[0], {entry.key: entry for entry in entries[1:]}
+    known = {entry.key: entry for entry in read_po(path)} if path.exists() else {}
     for key, entry in fresh.items():
         if key in known and known[key].plural == entry.plural:
             entry.texts, entry.flags = known[key].texts, known[key].flags
-    write_po(path, header, fresh.values())
+    write_po(path, fresh.values())
     return sum(entry.is_translated for entry in fresh.values()), len(fresh)
-
-
-HEADER = (
-    "Project-Id-Version: Wetread\nLanguage: {language}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n"
-    "Content-Transfer-Encoding: 8bit\nPlural-Forms: nplurals=2; plural=(n != 1);\n"
-)
 
 
 def words() -> dict[tuple[str, str], Entry]:

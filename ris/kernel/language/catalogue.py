@@ -39,9 +39,14 @@ def _said(text: str, language: str) -> str:
         match = pattern.fullmatch(text)
         if match:
             names = dict.fromkeys(_PLACE.findall(message))
-            values = {name: gettext(value) or value for name, value in zip(names, match.groups(), strict=True)}
+            values = {name: _value(value) for name, value in zip(names, match.groups(), strict=True)}
             return _PLACE.sub(lambda place, values=values: values[place[1]], pgettext(SAID, message))  # type: ignore[misc]
     return text
+
+
+def _value(value: str) -> str:
+    """A state or a kind, which stands small inside a sentence, translated; a name, which stands large, as it is."""
+    return gettext(value) if value[:1].islower() else value
 
 
 @lru_cache(maxsize=20)

@@ -1,4 +1,4 @@
-"""Catalogues: read and write of ``.po`` files (GNU gettext, "The Format of PO Files"), and ``.mo`` made of them.
+"""Catalogues: ``.po`` files (GNU gettext) and the ``.mo`` made of them, by Babel.
 
 Compiled catalogues lie in the data folder under the digest of what they were made of, so a changed ``.po`` counts from
 the next start and nobody has to compile anything.
@@ -6,17 +6,26 @@ the next start and nobody has to compile anything.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
-import re
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po as read_catalog
+from babel.messages.pofile import write_po as write_catalog
 
 PO = "*/LC_MESSAGES/django.po"
-_FIELD = re.compile(r'(msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)?\s*(".*")$')
+HEADER = (
+    'msgid ""\nmsgstr ""\n"Project-Id-Version: Wetread\\n"\n"Language: {language}\\n"\n"MIME-Version: 1.0\\n"\n'
+    '"Content-Type: text/plain; charset=utf-8\\n"\n"Content-Transfer-Encoding: 8bit\\n"\n'
+    '"Plural-Forms: {plural_forms}\\n"\n\n'
+)
+MOST_PLACES = 3
+"""Of a message, that its catalogue names."""
 
 
 @dataclass
@@ -30,6 +39,15 @@ class Entry:
     places: list[str] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """What Babel has read."""
+        ids, forms = message.id, message.string
+        singular, plural = (ids, "") if isinstance(ids, str) else (ids[0], ids[1])
+        texts = [forms or ""] if isinstance(forms, str) or forms is None else list(forms)
+        places = [place for place, _ in message.locations]
+        return cls(singular, plural, message.context or "", texts, places, sorted(message.flags))
+
     @property
     def key(self) -> tuple[str, str]:
         """What names it in its catalogue: context and English."""
@@ -42,57 +60,32 @@ class Entry:
 
 
 def read_po(path: Path) -> list[Entry]:
-    """The entries of a catalogue, its header (the message with the empty id) first; obsolete ones are left out."""
-    entries = []
-    for block in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
-        entry = _read_block(block.splitlines())
-        if entry is not None:
-            entries.append(entry)
-    return entries
+    """The entries of a catalogue; obsolete ones are left out."""
+    return [Entry.of(message) for message in _read(path) if message.id]
 
 
-def _read_block(lines: list[str]) -> Entry | None:
-    fields: dict[str, str] = {}
-    entry, name = Entry(), ""
-    for line in lines:
-        if line.startswith("#:"):
-            entry.places += line[2:].split()
-        elif line.startswith("#,"):
-            entry.flags += [flag.strip() for flag in line[2:].split(",")]
-        elif match := _FIELD.match(line):
-            name = match[1] or name
-            fields[name] = fields.get(name, "") + ast.literal_eval(match[2])
-    if "msgid" not in fields:
-        return None
-    entry.id, entry.plural = fields["msgid"], fields.get("msgid_plural", "")
-    entry.context = fields.get("msgctxt", "")
-    entry.texts = [text for name, text in fields.items() if name.startswith("msgstr")]
-    return entry
-
-
-def write_po(path: Path, header: str, entries: Iterable[Entry]) -> None:
-    """Write a catalogue: its header, then the entries by place and English."""
-    blocks = [_block(Entry("", texts=[header]))]
-    blocks += [_block(entry) for entry in sorted(entries, key=lambda one: (one.places[:1], one.id, one.context))]
+def write_po(path: Path, entries: Iterable[Entry]) -> None:
+    """Write the catalogue of a language, by place and English, with the plural forms of that language."""
+    catalog = Catalog(path.parts[-3])
+    for entry in sorted(entries, key=lambda one: (one.places[:1], one.id, one.context)):
+        forms = entry.texts or [""] * catalog.num_plurals
+        catalog.add(
+            (entry.id, entry.plural) if entry.plural else entry.id,
+            tuple(forms) if entry.plural else forms[0],
+            locations=[(place, None) for place in entry.places[:MOST_PLACES]],  # type: ignore[misc]  # no line is none
+            flags=entry.flags,
+            context=entry.context or None,
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(blocks), encoding="utf-8")
+    with path.open("wb") as out:
+        # Babel's own header has the time of writing in it, so every run would change the file.
+        out.write(HEADER.format(language=path.parts[-3], plural_forms=catalog.plural_forms).encode())
+        write_catalog(out, catalog, width=0, omit_header=True)
 
 
-def _block(entry: Entry) -> str:
-    lines = [f"#: {place}" for place in entry.places[:3]]
-    lines += [f"#, {', '.join(entry.flags)}"] if entry.flags else []
-    lines += [f"msgctxt {_quote(entry.context)}"] if entry.context else []
-    lines.append(f"msgid {_quote(entry.id)}")
-    if entry.plural:
-        lines.append(f"msgid_plural {_quote(entry.plural)}")
-        lines += [f"msgstr[{number}] {_quote(text)}" for number, text in enumerate(entry.texts or ["", ""])]
-    else:
-        lines.append(f"msgstr {_quote(entry.texts[0] if entry.texts else '')}")
-    return "\n".join(lines) + "\n"
-
-
-def _quote(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+def _read(path: Path) -> Catalog:
+    with path.open("rb") as lines:
+        return read_catalog(lines, locale=path.parts[-3], ignore_obsolete=True, abort_invalid=True)
 
 
 def languages_in(folder: Path) -> list[str]:
@@ -110,26 +103,7 @@ def compiled(folder: Path, target: Path) -> Path:
         if not goal.exists():
             goal.parent.mkdir(parents=True, exist_ok=True)
             draft = goal.with_suffix(f".{os.getpid()}")  # other processes start at the same time
-            draft.write_bytes(_mo(read_po(source)))
+            with draft.open("wb") as out:
+                write_mo(out, _read(source))
             draft.replace(goal)
     return made
-
-
-def _mo(entries: list[Entry]) -> bytes:
-    """A catalogue for Python's ``gettext`` (GNU MO, no hash table); what is not translated is left out."""
-    pairs = {}
-    for entry in entries:
-        if entry.id and not entry.is_translated:
-            continue
-        key = f"{entry.context}\x04{entry.id}" if entry.context else entry.id
-        pairs[f"{key}\0{entry.plural}" if entry.plural else key] = "\0".join(entry.texts)
-    rows = [(key.encode(), pairs[key].encode()) for key in sorted(pairs)]
-    start = 28 + 16 * len(rows)
-    keys, values, text = b"", b"", b""
-    for position in (0, 1):
-        table = b""
-        for row in rows:
-            table += struct.pack("<II", len(row[position]), start + len(text))
-            text += row[position] + b"\0"
-        keys, values = (table, values) if position == 0 else (keys, table)
-    return struct.pack("<7I", 0x950412DE, 0, len(rows), 28, 28 + 8 * len(rows), 0, start) + keys + values + text
