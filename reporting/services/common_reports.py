@@ -36,10 +36,8 @@ STEPS = {
     ReportVersion.RETRACTED: states.RETRACT,
 }
 _TEXTS = (ReportVersion.PRELIMINARY, ReportVersion.FINAL, ReportVersion.CORRECTED)
-_COPIED = (
-    *SECTIONS, "addendum", "first_author_id", "reason", "retraction", "agreement", "agreement_note", "attestation",
-    "contributors", "shown", "critical_level", "critical_finding", "critical_at",
-)  # fmt: skip
+_OWN = {"id", "report_id", "number", "edition", "kind", "author_id", "signed_at", "sha256"}
+"""Columns of a version that are its own report's, or given anew; all others are the same for each exam."""
 _MARK = ("critical_level", "critical_finding", "critical_at")
 
 
@@ -148,7 +146,8 @@ def _release(version: ReportVersion, covered: Report) -> ReportVersion:
         names = (*SECTIONS, "revision", "author_id", "supervisor_id", "saved_at")
         columns = {name: getattr(leading, name) for name in names}
     report = Report.objects.take(STEPS[version.kind], covered.pk, **columns)
-    copied = {name: getattr(version, name) for name in _COPIED}
+    shared = {field.attname for field in ReportVersion._meta.concrete_fields} - _OWN
+    copied = {name: getattr(version, name) for name in shared}
     copy = append_version(report, version.kind, version.author, version.signed_at, **copied)
     Override.objects.bulk_create(
         Override(version=copy, check_name=row.check_name, reason=row.reason) for row in version.overrides.all()
